@@ -1,0 +1,1 @@
+//! Protects a Rust API with the access tokens of a MonoCloud tenant.

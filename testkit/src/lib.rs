@@ -1,0 +1,1 @@
+//! A mock MonoCloud tenant in the process.
