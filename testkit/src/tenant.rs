@@ -1,0 +1,231 @@
+use crate::server::Server;
+use crate::signing_key::SigningKey;
+use crate::site::{Failure, Site};
+use crate::{Algorithm, Clock, Endpoint, Signer, TokenBuilder, metadata};
+use serde_json::Value;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+
+/// A MonoCloud tenant that lives as long as this value does.
+///
+/// It answers on `http://127.0.0.1` at a random port, which is also its issuer,
+/// byte for byte. All calls but the start are synchronous and take effect with
+/// the next request.
+#[derive(Debug)]
+pub struct MockTenant {
+    algorithm: Algorithm,
+    audience: String,
+    clock: Clock,
+    site: Arc<Site>,
+    _server: Server,
+}
+
+/// Options for a [`MockTenant`]; each has a default.
+#[derive(Clone, Debug)]
+#[must_use = "a tenant answers from `start` on"]
+pub struct MockTenantBuilder {
+    algorithm: Algorithm,
+    audience: String,
+    clock: Clock,
+    path: String,
+}
+
+/// Life.
+impl MockTenant {
+    /// Starts a tenant that signs with RS256, on the system's time.
+    ///
+    /// # Panics
+    ///
+    /// If no port of the loopback interface is free.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A tenant with options.
+    pub fn builder() -> MockTenantBuilder {
+        MockTenantBuilder {
+            algorithm: Algorithm::Rs256,
+            audience: "https://api.example.com".into(),
+            clock: Clock::system(),
+            path: String::new(),
+        }
+    }
+
+    /// The issuer identifier: the URL it answers on, without a trailing slash.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.site.issuer
+    }
+
+    /// The audience of the tokens it mints: the API under test.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// Where an endpoint is.
+    #[must_use]
+    pub fn url(&self, endpoint: Endpoint) -> String {
+        format!("{}{}", self.issuer(), endpoint.path())
+    }
+
+    /// The settings of an API that this tenant protects, as environment
+    /// variables: `MONOCLOUD_BACKEND_TENANT_DOMAIN` and `MONOCLOUD_BACKEND_AUDIENCE`.
+    #[must_use]
+    pub fn vars(&self) -> Vec<(String, String)> {
+        let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.into());
+        vec![
+            var("TENANT_DOMAIN", self.issuer()),
+            var("AUDIENCE", self.audience()),
+        ]
+    }
+
+    /// The time that tokens are stamped by.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// Tokens and keys.
+impl MockTenant {
+    /// A valid access token, to be changed and minted.
+    pub const fn token(&self) -> TokenBuilder<'_> {
+        TokenBuilder::new(self, self.algorithm)
+    }
+
+    /// Gentle rotation: a new active key beside the old ones, which stay published.
+    pub fn rotate_keys(&self) {
+        let mut documents = self.site.documents();
+        documents.keys.rotate();
+        documents.jwks = None;
+    }
+
+    /// Abrupt rotation: a new active key in place of all old ones.
+    pub fn replace_keys(&self) {
+        let mut documents = self.site.documents();
+        documents.keys.replace();
+        documents.jwks = None;
+    }
+
+    /// Serves exactly this JWK Set until the keys are rotated, replaced or
+    /// [published](Self::publish_keys) again.
+    pub fn publish(&self, jwks: Value) {
+        self.site.documents().jwks = Some(jwks);
+    }
+
+    /// Serves the tenant's own keys again.
+    pub fn publish_keys(&self) {
+        self.site.documents().jwks = None;
+    }
+
+    /// The tenant's own JWK Set, the start of a variation to [`publish`](Self::publish).
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        self.site.documents().keys.jwks()
+    }
+
+    /// The tenant's own discovery document, the start of a variation to
+    /// [serve](Self::serve_metadata).
+    #[must_use]
+    pub fn metadata(&self) -> Value {
+        metadata::discovery_document(self.issuer())
+    }
+
+    /// Serves exactly this discovery document from now on.
+    pub fn serve_metadata(&self, document: Value) {
+        self.site.documents().metadata = Some(document);
+    }
+
+    pub(crate) fn key(&self, signer: Signer, algorithm: Algorithm) -> SigningKey {
+        self.site.documents().keys.key(signer, algorithm)
+    }
+}
+
+/// Requests and failures.
+impl MockTenant {
+    /// How many requests have arrived at an endpoint, failed ones included.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> usize {
+        self.site.requests(endpoint)
+    }
+
+    /// Lets an endpoint answer with this status until it [recovers](Self::recover).
+    pub fn fail(&self, endpoint: Endpoint, status: u16) {
+        let retry_after = None;
+        let failure = Failure {
+            status,
+            retry_after,
+        };
+        self.site.set_failure(endpoint, Some(failure));
+    }
+
+    /// Lets an endpoint answer with this status and a `Retry-After` of so many
+    /// seconds until it [recovers](Self::recover).
+    pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
+        let retry_after = Some(seconds);
+        let failure = Failure {
+            status,
+            retry_after,
+        };
+        self.site.set_failure(endpoint, Some(failure));
+    }
+
+    /// Lets an endpoint answer as it should again.
+    pub fn recover(&self, endpoint: Endpoint) {
+        self.site.set_failure(endpoint, None);
+    }
+}
+
+impl MockTenantBuilder {
+    /// What the tenant signs with, RS256 by default.
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The API under test, `https://api.example.com` by default.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = audience.into();
+        self
+    }
+
+    /// The time that tokens are stamped by, the system's by default.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A path for the issuer, such as `/acme`; none by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Starts the tenant.
+    ///
+    /// # Panics
+    ///
+    /// If no port of the loopback interface is free.
+    pub async fn start(self) -> MockTenant {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
+        let path = match self.path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        };
+
+        let site = Arc::new(Site::new(format!("http://{address}{path}"), path));
+        site.documents().keys.key(Signer::Active, self.algorithm);
+        MockTenant {
+            algorithm: self.algorithm,
+            audience: self.audience,
+            clock: self.clock,
+            _server: Server::start(listener, Arc::clone(&site)).await,
+            site,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+use crate::clock::unix_seconds;
+use crate::signing_key::{base64url, random_id};
+use crate::{Algorithm, MockTenant, Signer};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+type Members = Map<String, Value>;
+
+/// An access token in the making: a valid RFC 9068 JWT unless told otherwise.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let tenant = monocloud_testkit::MockTenant::start().await;
+/// let token = tenant
+///     .token()
+///     .subject("alice")
+///     .scope("posts:read posts:write")
+///     .groups(["admin"])
+///     .without("client_id")
+///     .mint();
+/// assert_eq!(token.split('.').count(), 3);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a token comes into being with `mint`"]
+pub struct TokenBuilder<'a> {
+    tenant: &'a MockTenant,
+    algorithm: Algorithm,
+    signer: Signer,
+    expires_in: i64,
+    scopes: Vec<String>,
+    claims: Vec<Edit>,
+    header: Vec<Edit>,
+    raw_header: Option<String>,
+    raw_payload: Option<Vec<u8>>,
+}
+
+/// A member to set, or with no value to remove. Later ones win.
+type Edit = (String, Option<Value>);
+
+impl<'a> TokenBuilder<'a> {
+    pub(crate) const fn new(tenant: &'a MockTenant, algorithm: Algorithm) -> Self {
+        Self {
+            tenant,
+            algorithm,
+            signer: Signer::Active,
+            expires_in: 3600,
+            scopes: Vec::new(),
+            claims: Vec::new(),
+            header: Vec::new(),
+            raw_header: None,
+            raw_payload: None,
+        }
+    }
+
+    /// Adds scopes to the `scope` claim: one, or several separated by blanks
+    /// (RFC 8693 §4.2). Without any there is no such claim.
+    pub fn scope(mut self, scopes: &str) -> Self {
+        self.scopes
+            .extend(scopes.split_whitespace().map(Into::into));
+        self
+    }
+
+    /// Sets the `sub` claim.
+    pub fn subject(self, subject: &str) -> Self {
+        self.claim("sub", subject)
+    }
+
+    /// Sets the `groups` claim to an array of names.
+    pub fn groups(self, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let groups: Vec<String> = groups.into_iter().map(Into::into).collect();
+        self.claim("groups", groups)
+    }
+
+    /// Sets the `groups` claim to an array of objects made of `(id, name)`, as
+    /// MonoCloud writes it.
+    pub fn group_objects(
+        self,
+        groups: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        let object = |(id, name)| json!({ "id": Into::<String>::into(id), "name": Into::<String>::into(name) });
+        let groups: Vec<Value> = groups.into_iter().map(object).collect();
+        self.claim("groups", groups)
+    }
+
+    /// Sets a claim, one of the default ones too.
+    ///
+    /// # Panics
+    ///
+    /// If `value` has no JSON form.
+    #[track_caller]
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        self.claims.push((name.into(), Some(to_json(value))));
+        self
+    }
+
+    /// Removes a claim, one of the default ones too.
+    pub fn without(mut self, name: &str) -> Self {
+        self.claims.push((name.into(), None));
+        self
+    }
+
+    /// Sets a JOSE header parameter, `alg`, `kid` and `typ` too; what signs the
+    /// token stays the same.
+    ///
+    /// # Panics
+    ///
+    /// If `value` has no JSON form.
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
+        self.header.push((name.into(), Some(to_json(value))));
+        self
+    }
+
+    /// Removes a JOSE header parameter.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.push((name.into(), None));
+        self
+    }
+
+    /// Sets `exp` to so many seconds from the tenant's now (3600 by default);
+    /// below zero the token has expired.
+    pub const fn expires_in(mut self, seconds: i64) -> Self {
+        self.expires_in = seconds;
+        self
+    }
+
+    /// Signs with another algorithm than the tenant's. Its key is made and
+    /// published when it is first used.
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Signs with another key than the active one.
+    pub const fn signed_by(mut self, signer: Signer) -> Self {
+        self.signer = signer;
+        self
+    }
+
+    /// Makes the header exactly this text, and signs that.
+    pub fn raw_header(mut self, header: impl Into<String>) -> Self {
+        self.raw_header = Some(header.into());
+        self
+    }
+
+    /// Makes the payload exactly these bytes, and signs those.
+    pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.raw_payload = Some(payload.into());
+        self
+    }
+
+    /// The signed token, in JWS compact form (RFC 7515 §7.1).
+    #[must_use]
+    pub fn mint(self) -> String {
+        let key = self.tenant.key(self.signer, self.algorithm);
+        let header = match &self.raw_header {
+            Some(text) => text.clone(),
+            None => edited(default_header(self.algorithm, &key.kid), &self.header),
+        };
+        let payload = match &self.raw_payload {
+            Some(bytes) => bytes.clone(),
+            None => edited(self.default_claims(), &self.claims).into_bytes(),
+        };
+        let input = format!("{}.{}", base64url(header), base64url(payload));
+        let signature = key.sign(input.as_bytes());
+        format!("{input}.{}", base64url(signature))
+    }
+
+    /// RFC 9068 §2.2.
+    fn default_claims(&self) -> Members {
+        let now = unix_seconds(self.tenant.clock().now());
+        let mut claims = members([
+            ("iss", self.tenant.issuer().into()),
+            ("aud", self.tenant.audience().into()),
+            ("sub", "test-user".into()),
+            ("client_id", "test-client".into()),
+            ("iat", now.into()),
+            ("nbf", now.into()),
+            ("exp", (now + self.expires_in).into()),
+            ("jti", random_id().into()),
+        ]);
+        if !self.scopes.is_empty() {
+            claims.insert("scope".into(), self.scopes.join(" ").into());
+        }
+        claims
+    }
+}
+
+/// RFC 9068 §2.1.
+fn default_header(algorithm: Algorithm, kid: &str) -> Members {
+    members([
+        ("alg", algorithm.as_str().into()),
+        ("kid", kid.into()),
+        ("typ", "at+jwt".into()),
+    ])
+}
+
+fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
+    members
+        .map(|(name, value)| (name.into(), value))
+        .into_iter()
+        .collect()
+}
+
+fn edited(mut object: Members, edits: &[Edit]) -> String {
+    for (name, value) in edits {
+        match value {
+            Some(value) => object.insert(name.clone(), value.clone()),
+            None => object.remove(name),
+        };
+    }
+    Value::Object(object).to_string()
+}
+
+#[track_caller]
+fn to_json(value: impl Serialize) -> Value {
+    serde_json::to_value(value).expect("the value has a JSON form")
+}

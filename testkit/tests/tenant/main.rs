@@ -1,0 +1,9 @@
+//! The tenant as its users meet it: over HTTP, judged by other people's code.
+
+// Clippy takes only what is marked as a test for test code, not its helpers.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
+
+mod keys;
+mod reader;
+mod serving;
+mod tokens;

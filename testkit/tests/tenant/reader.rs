@@ -1,0 +1,76 @@
+//! An independent reader of the tenant: reqwest to fetch, jsonwebtoken to verify.
+
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use monocloud_testkit::{Endpoint, MockTenant};
+use serde_json::Value;
+
+/// The JSON document at `url`.
+pub(crate) async fn fetch(url: &str) -> Value {
+    let response = reqwest::get(url).await.expect("the tenant answers");
+    assert_eq!(response.status(), 200, "{url}");
+    let body = response.text().await.expect("the body arrives");
+    serde_json::from_str(&body).expect("the body is JSON")
+}
+
+/// The claims of `token`, if the keys that the tenant publishes and its issuer,
+/// audience and time say that it is valid.
+pub(crate) async fn verify(tenant: &MockTenant, token: &str) -> Result<Value, String> {
+    let jwks = fetch(&tenant.url(Endpoint::Jwks)).await;
+    let header = segment(token, 0)?;
+    let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
+    let jwk = keys
+        .iter()
+        .find(|jwk| jwk["kid"] == header["kid"])
+        .ok_or("unknown kid")?;
+    if jwk["alg"] != header["alg"] {
+        return Err("the key is for another algorithm".into());
+    }
+    // jsonwebtoken has no ES512.
+    if header["alg"] == "ES512" {
+        verify_es512(token, jwk)?;
+        return segment(token, 1);
+    }
+
+    let algorithm: Algorithm = from_json(&header["alg"])?;
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[tenant.issuer()]);
+    validation.set_audience(&[tenant.audience()]);
+    validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+    validation.validate_nbf = true;
+    let key = DecodingKey::from_jwk(&from_json::<Jwk>(jwk)?).map_err(text)?;
+    let token = jsonwebtoken::decode::<Value>(token, &key, &validation).map_err(text)?;
+    Ok(token.claims)
+}
+
+/// The JSON of a token's header (0) or payload (1).
+pub(crate) fn segment(token: &str, index: usize) -> Result<Value, String> {
+    let segment = token.split('.').nth(index).ok_or("too few segments")?;
+    serde_json::from_slice(&decode(segment)?).map_err(text)
+}
+
+fn verify_es512(token: &str, jwk: &Value) -> Result<(), String> {
+    let (input, signature) = token.rsplit_once('.').ok_or("too few segments")?;
+    let mut point = vec![4];
+    for coordinate in ["x", "y"] {
+        point.extend(decode(jwk[coordinate].as_str().ok_or("no coordinate")?)?);
+    }
+    UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point)
+        .verify(input.as_bytes(), &decode(signature)?)
+        .map_err(text)
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_json::from_value(value.clone()).map_err(text)
+}
+
+fn decode(segment: &str) -> Result<Vec<u8>, String> {
+    URL_SAFE_NO_PAD.decode(segment).map_err(text)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
