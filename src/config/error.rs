@@ -1,0 +1,74 @@
+//! What is wrong with a configuration: every mistake at once.
+
+use std::fmt;
+
+/// The configuration cannot be used. It lists every mistake, in the documentation's order.
+///
+/// `Display` is made for a terminal: a heading, then one line a mistake that begins with its
+/// source. No secret is in it.
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    problems: Vec<ConfigProblem>,
+}
+
+impl ConfigError {
+    pub(super) fn new(problems: Vec<ConfigProblem>) -> Self {
+        Self { problems }
+    }
+
+    /// Each mistake.
+    #[must_use]
+    pub fn problems(&self) -> &[ConfigProblem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.len() {
+            1 => f.write_str("the configuration has a mistake:")?,
+            count => write!(f, "the configuration has {count} mistakes:")?,
+        }
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One mistake of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigProblem {
+    source: String,
+    message: String,
+}
+
+impl ConfigProblem {
+    pub(super) fn new(source: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            source: source.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Where the mistake is: `MONOCLOUD_BACKEND_CLOCK_SKEW`, `monocloud.toml: clock_skew`, or
+    /// `builder: clock_skew`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The rule that was broken and, unless it is a secret, the value that broke it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.message)
+    }
+}

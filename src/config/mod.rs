@@ -1,0 +1,240 @@
+//! The configuration: what a user says, from whatever source, becomes a [`Config`] whose every
+//! invariant holds, or one list of all mistakes.
+//!
+//! `sources` layers what was said, `settings` reads it value by value, and [`Config::judge`] is the
+//! one place that says which rule each value is under.
+
+mod client;
+mod error;
+mod jwk;
+mod key;
+mod not_yet;
+mod pem;
+mod settings;
+mod sources;
+mod tenant_domain;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use http::HeaderName;
+use rustls::pki_types::CertificateDer;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use settings::Settings;
+
+pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
+pub use error::{ConfigError, ConfigProblem};
+pub(crate) use jwk::SecretJwk;
+pub(crate) use key::Key;
+pub(crate) use pem::ClientCertificate;
+pub(crate) use sources::Sources;
+pub(crate) use tenant_domain::TenantDomain;
+
+const HOUR: u64 = 3_600;
+const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
+
+/// A configuration that has been judged; secrets do not show in `Debug`.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) tenant: TenantDomain,
+    /// What `aud` must contain, byte for byte.
+    pub(crate) audience: String,
+    /// The challenge's realm, where it is not the audience.
+    pub(crate) realm: Option<String>,
+    pub(crate) clock_skew: Duration,
+    pub(crate) clock_tolerance: Duration,
+    /// Who introspects; without one, nobody does.
+    pub(crate) client: Option<ClientConfig>,
+    pub(crate) introspect_jwt_tokens: bool,
+    pub(crate) groups_claim: String,
+    pub(crate) groups_match_all: bool,
+    pub(crate) jwks_cache_duration: Duration,
+    pub(crate) metadata_cache_duration: Duration,
+    /// How long past expiry the last good documents serve.
+    pub(crate) keys_outage_tolerance: Duration,
+    pub(crate) introspection_cache: IntrospectionCacheConfig,
+    /// Zero turns the cache off.
+    pub(crate) introspection_cache_duration: Duration,
+    pub(crate) certificate_binding: CertificateBinding,
+    /// The one header that is believed, if any is.
+    pub(crate) client_certificate_header: Option<HeaderName>,
+    /// For a whole exchange with the tenant, body included.
+    pub(crate) response_timeout: Duration,
+    /// Trusted for the tenant beside the system's roots.
+    pub(crate) ca_certificates: Vec<CertificateDer<'static>>,
+    /// The API's public URL (RFC 9728); the audience, if that is an https URL.
+    pub(crate) resource: Option<Url>,
+    pub(crate) swagger_client_id: Option<String>,
+    /// Picks `mtls_additional_endpoint_aliases[id]`.
+    pub(crate) trust_store_id: Option<String>,
+}
+
+/// What is asked of the certificate a token is bound to (RFC 8705).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateBinding {
+    /// A bound token needs its certificate; one that is not bound needs none.
+    #[default]
+    WhenPresent,
+    /// Every token must be bound.
+    Required,
+    /// No certificate is looked at: a stolen bound token is as good as the owner's.
+    DangerouslyIgnore,
+}
+
+/// Where introspection verdicts are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum IntrospectionCacheConfig {
+    None,
+    Memory,
+    /// A `redis://` or `rediss://` URL, which may hold a password.
+    Redis(SecretString),
+}
+
+impl Config {
+    /// Puts every setting under its rule. No mistake hides another.
+    fn judge(mut settings: Settings) -> Result<Self, ConfigError> {
+        let config = Self::read(&mut settings);
+        if let Some(config) = &config
+            && settings.is_flawless()
+        {
+            not_yet::refuse(config, &mut settings);
+        }
+        match config {
+            Some(config) if settings.is_flawless() => Ok(config),
+            _ => Err(ConfigError::new(settings.into_problems())),
+        }
+    }
+
+    /// A configuration that counts only if no mistake was noted on the way.
+    fn read(settings: &mut Settings) -> Option<Self> {
+        let plain_http = settings.flag(Key::DangerouslyAllowHttp);
+        let tenant = settings.parsed(Key::TenantDomain, |text| {
+            TenantDomain::parse(text, plain_http)
+        });
+        let audience = settings.text(Key::Audience);
+        for key in [Key::TenantDomain, Key::Audience] {
+            if !settings.is_set(key) {
+                settings.missing(key, "it is required");
+            }
+        }
+        let config = Self {
+            realm: realm(settings),
+            client: ClientConfig::judge(settings),
+            ca_certificates: pem::ca_certificates(settings),
+            trust_store_id: settings.text(Key::TrustStoreId),
+            clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
+            clock_tolerance: settings.seconds(Key::ClockTolerance, 60, 0..=HOUR),
+            introspect_jwt_tokens: settings.flag(Key::IntrospectJwtTokens),
+            groups_claim: settings
+                .text(Key::GroupsClaim)
+                .unwrap_or_else(|| "groups".to_owned()),
+            groups_match_all: settings.flag(Key::GroupsMatchAll),
+            jwks_cache_duration: settings.seconds(Key::JwksCacheDuration, 300, 1..=THIRTY_DAYS),
+            metadata_cache_duration: settings.seconds(
+                Key::MetadataCacheDuration,
+                300,
+                1..=THIRTY_DAYS,
+            ),
+            keys_outage_tolerance: settings.seconds(
+                Key::KeysOutageTolerance,
+                6 * HOUR,
+                0..=THIRTY_DAYS,
+            ),
+            introspection_cache: introspection_cache(settings),
+            introspection_cache_duration: settings.seconds(
+                Key::IntrospectionCacheDuration,
+                300,
+                0..=THIRTY_DAYS,
+            ),
+            certificate_binding: certificate_binding(settings),
+            client_certificate_header: client_certificate_header(settings),
+            response_timeout: settings.milliseconds(Key::ResponseTimeout, 10_000, 1_000..=60_000),
+            resource: resource(settings, audience.as_deref()),
+            swagger_client_id: swagger_client_id(settings),
+            // Last, so that their absence keeps no other setting from being read.
+            tenant: tenant?,
+            audience: audience?,
+        };
+        Some(config)
+    }
+}
+
+/// A header can carry it as a quoted string.
+fn realm(settings: &mut Settings) -> Option<String> {
+    settings.parsed(Key::Realm, |text| {
+        let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        printable
+            .then(|| text.to_owned())
+            .ok_or("must be printable ASCII")
+    })
+}
+
+fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
+    let Some(secret) = settings.secret(Key::IntrospectionCache) else {
+        return IntrospectionCacheConfig::None;
+    };
+    let text = secret.expose_secret().trim();
+    let is_redis = |url: Url| matches!(url.scheme(), "redis" | "rediss") && url.has_host();
+    if text == "memory" {
+        return IntrospectionCacheConfig::Memory;
+    }
+    if !Url::parse(text).is_ok_and(is_redis) {
+        let rule = "must be `memory`, or a URL that starts with redis:// or rediss://";
+        settings.refuse(Key::IntrospectionCache, rule);
+    }
+    IntrospectionCacheConfig::Redis(SecretString::from(text))
+}
+
+fn certificate_binding(settings: &mut Settings) -> CertificateBinding {
+    let words = [
+        ("when_present", CertificateBinding::WhenPresent),
+        ("required", CertificateBinding::Required),
+        ("dangerously_ignore", CertificateBinding::DangerouslyIgnore),
+    ];
+    let default = CertificateBinding::default();
+    let binding = settings.word(Key::ValidateCertificateBinding, &words, default);
+    binding.unwrap_or(default)
+}
+
+fn client_certificate_header(settings: &mut Settings) -> Option<HeaderName> {
+    settings.parsed(Key::ClientCertificateHeader, |text| {
+        HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is no header name")
+    })
+}
+
+/// RFC 9728 §1.2: an https URL without a fragment.
+fn resource(settings: &mut Settings, audience: Option<&str>) -> Option<Url> {
+    if !settings.is_set(Key::Resource) {
+        let url = Url::parse(audience?).ok()?;
+        return (url.scheme() == "https" && is_resource(&url)).then_some(url);
+    }
+    settings.parsed(Key::Resource, |text| {
+        let url = Url::parse(text).ok().filter(is_resource);
+        url.ok_or("must be an absolute https:// URL without user information and fragment")
+    })
+}
+
+fn is_resource(url: &Url) -> bool {
+    let is_secure = match url.scheme() {
+        "https" => true,
+        "http" => tenant_domain::is_loopback(url),
+        _ => false,
+    };
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    is_secure && !has_user && url.fragment().is_none()
+}
+
+/// The browser's client is public; this API's own has a secret to keep.
+fn swagger_client_id(settings: &mut Settings) -> Option<String> {
+    let id = settings.text(Key::SwaggerClientId)?;
+    if settings.text(Key::ClientId).as_ref() == Some(&id) {
+        let own = Key::ClientId.variable();
+        let message = format!("must be a public client of its own, not that of {own}");
+        settings.refuse(Key::SwaggerClientId, message);
+    }
+    Some(id)
+}

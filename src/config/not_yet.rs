@@ -1,0 +1,22 @@
+//! What can be asked for and is not built yet. To build a thing is to delete its line.
+
+use super::{CertificateBinding, Config, IntrospectionCacheConfig, Key, settings::Settings};
+
+/// Refuses, in a configuration that is right otherwise, what this version would have to ignore.
+pub(super) fn refuse(config: &Config, settings: &mut Settings) {
+    let cached = !matches!(config.introspection_cache, IntrospectionCacheConfig::None);
+    let required = config.certificate_binding == CertificateBinding::Required;
+    #[rustfmt::skip]
+    let asked = [
+        (config.client.is_some(), Key::ClientId, "introspection"),
+        (config.introspect_jwt_tokens, Key::IntrospectJwtTokens, "introspection"),
+        (cached, Key::IntrospectionCache, "introspection"),
+        (required, Key::ValidateCertificateBinding, "required certificate binding"),
+        (config.client_certificate_header.is_some(), Key::ClientCertificateHeader, "certificates from a header"),
+        (settings.is_set(Key::Resource), Key::Resource, "resource metadata"),
+    ];
+    for (_, key, what) in asked.into_iter().filter(|&(asked, ..)| asked) {
+        let message = format!("this version does not support {what} yet; remove it");
+        settings.refuse(key, message);
+    }
+}
