@@ -152,10 +152,7 @@ fn refuse_what_needs_a_client(settings: &mut Settings) {
 }
 
 fn needs_a_client() -> String {
-    format!(
-        "needs a client, but {} is not set",
-        Key::ClientId.variable()
-    )
+    format!("needs a client, but {} is not set", Key::ClientId.variable())
 }
 
 fn check_credentials(method: Method, settings: &mut Settings) {
@@ -188,9 +185,7 @@ fn hmac_key(settings: &mut Settings) -> Option<HmacKey> {
             return Ok(HmacKey::Jwk(jwk));
         }
         match text.len() < HS256_KEY_BYTES {
-            true => Err(format!(
-                "is shorter than the {HS256_KEY_BYTES} bytes HS256 needs"
-            )),
+            true => Err(format!("is shorter than the {HS256_KEY_BYTES} bytes HS256 needs")),
             false => Ok(HmacKey::Text(SecretString::from(text))),
         }
     })
@@ -203,6 +198,5 @@ fn secret<T, E: Display>(
 ) -> Option<T> {
     let secret = settings.secret(Key::ClientSecret)?;
     let read = read(secret.expose_secret());
-    read.map_err(|error| settings.refuse(Key::ClientSecret, error.to_string()))
-        .ok()
+    read.map_err(|error| settings.refuse(Key::ClientSecret, error.to_string())).ok()
 }

@@ -16,6 +16,11 @@ impl ConfigError {
         Self { problems }
     }
 
+    /// One mistake that shows only when a setting is put to use.
+    pub(crate) fn of(key: super::Key, message: impl fmt::Display) -> Self {
+        Self::new(vec![ConfigProblem::new(key.variable(), message.to_string())])
+    }
+
     /// Each mistake.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
@@ -29,9 +34,7 @@ impl fmt::Display for ConfigError {
             1 => f.write_str("the configuration has a mistake:")?,
             count => write!(f, "the configuration has {count} mistakes:")?,
         }
-        self.problems
-            .iter()
-            .try_for_each(|problem| write!(f, "\n{problem}"))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
     }
 }
 
@@ -47,10 +50,7 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     pub(super) fn new(source: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            message: message.into(),
-        }
+        Self { source: source.into(), message: message.into() }
     }
 
     /// Where the mistake is: `MONOCLOUD_BACKEND_CLOCK_SKEW`, `monocloud.toml: clock_skew`, or

@@ -95,18 +95,13 @@ impl SecretJwk {
         if !may_sign(&members) {
             return Err(JwkError::Purpose);
         }
-        Ok(Self {
-            alg: shape.alg,
-            members,
-        })
+        Ok(Self { alg: shape.alg, members })
     }
 }
 
 impl fmt::Debug for SecretJwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretJwk")
-            .field("alg", &self.alg)
-            .finish_non_exhaustive()
+        f.debug_struct("SecretJwk").field("alg", &self.alg).finish_non_exhaustive()
     }
 }
 
@@ -240,10 +235,7 @@ mod tests {
             (with(rsa("RS256"), "alg", json!(256)), Missing("alg")),
             (with(rsa("RS256"), "d", Value::Null), Public),
             (with(rsa("RS256"), "qi", Value::Null), Missing("qi")),
-            (
-                with(rsa("RS256"), "n", json!(bytes(255))),
-                Unfit("n", "RS256"),
-            ),
+            (with(rsa("RS256"), "n", json!(bytes(255))), Unfit("n", "RS256")),
             (with(rsa("RS256"), "d", json!("AQ==")), Unfit("d", "RS256")),
             (with(rsa("RS256"), "d", json!("AR")), Unfit("d", "RS256")),
             (rsa("ES256"), Unfit("kty", "ES256")),
@@ -251,10 +243,7 @@ mod tests {
             (ec("EdDSA", "Ed25519", 32), Unfit("kty", "EdDSA")),
             (ec("ES256", "P-384", 48), Unfit("crv", "ES256")),
             (ec("ES512", "P-521", 64), Unfit("x", "ES512")),
-            (
-                with(okp("EdDSA"), "crv", json!("Ed448")),
-                Unfit("crv", "EdDSA"),
-            ),
+            (with(okp("EdDSA"), "crv", json!("Ed448")), Unfit("crv", "EdDSA")),
             (with(okp("EdDSA"), "crv", Value::Null), Missing("crv")),
             (oct("HS256", 32), Symmetric),
             (with(okp("EdDSA"), "use", json!("enc")), Purpose),

@@ -124,17 +124,14 @@ pub(super) fn variable(name: &str) -> String {
 /// Every name a file or the environment may use, twins included.
 pub(super) fn names() -> impl Iterator<Item = String> {
     let open = Key::ALL.iter().filter(|key| key.kind() != Kind::Code);
-    open.flat_map(|key| [Some(key.name().to_owned()), key.file_twin()])
-        .flatten()
+    open.flat_map(|key| [Some(key.name().to_owned()), key.file_twin()]).flatten()
 }
 
 /// The candidate that a mistyped word most resembles.
 pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = String>) -> String {
     let word = word.to_ascii_lowercase();
     let closeness = |name: &String| strsim::jaro_winkler(&word, name);
-    candidates
-        .max_by(|a, b| closeness(a).total_cmp(&closeness(b)))
-        .unwrap_or_default()
+    candidates.max_by(|a, b| closeness(a).total_cmp(&closeness(b))).unwrap_or_default()
 }
 
 #[cfg(test)]

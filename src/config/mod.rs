@@ -25,6 +25,8 @@ use url::Url;
 
 use settings::Settings;
 
+use crate::certificate::CertificateBinding;
+
 pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use jwk::SecretJwk;
@@ -72,19 +74,6 @@ pub(crate) struct Config {
     pub(crate) trust_store_id: Option<String>,
 }
 
-/// What is asked of the certificate a token is bound to (RFC 8705).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CertificateBinding {
-    /// A bound token needs its certificate; one that is not bound needs none.
-    #[default]
-    WhenPresent,
-    /// Every token must be bound.
-    Required,
-    /// No certificate is looked at: a stolen bound token is as good as the owner's.
-    DangerouslyIgnore,
-}
-
 /// Where introspection verdicts are kept.
 #[derive(Clone, Debug)]
 pub(crate) enum IntrospectionCacheConfig {
@@ -112,9 +101,8 @@ impl Config {
     /// A configuration that counts only if no mistake was noted on the way.
     fn read(settings: &mut Settings) -> Option<Self> {
         let plain_http = settings.flag(Key::DangerouslyAllowHttp);
-        let tenant = settings.parsed(Key::TenantDomain, |text| {
-            TenantDomain::parse(text, plain_http)
-        });
+        let tenant =
+            settings.parsed(Key::TenantDomain, |text| TenantDomain::parse(text, plain_http));
         let audience = settings.text(Key::Audience);
         for key in [Key::TenantDomain, Key::Audience] {
             if !settings.is_set(key) {
@@ -129,9 +117,7 @@ impl Config {
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
             clock_tolerance: settings.seconds(Key::ClockTolerance, 60, 0..=HOUR),
             introspect_jwt_tokens: settings.flag(Key::IntrospectJwtTokens),
-            groups_claim: settings
-                .text(Key::GroupsClaim)
-                .unwrap_or_else(|| "groups".to_owned()),
+            groups_claim: settings.text(Key::GroupsClaim).unwrap_or_else(|| "groups".to_owned()),
             groups_match_all: settings.flag(Key::GroupsMatchAll),
             jwks_cache_duration: settings.seconds(Key::JwksCacheDuration, 300, 1..=THIRTY_DAYS),
             metadata_cache_duration: settings.seconds(
@@ -167,9 +153,7 @@ impl Config {
 fn realm(settings: &mut Settings) -> Option<String> {
     settings.parsed(Key::Realm, |text| {
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        printable
-            .then(|| text.to_owned())
-            .ok_or("must be printable ASCII")
+        printable.then(|| text.to_owned()).ok_or("must be printable ASCII")
     })
 }
 

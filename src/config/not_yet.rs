@@ -1,6 +1,8 @@
 //! What can be asked for and is not built yet. To build a thing is to delete its line.
 
-use super::{CertificateBinding, Config, IntrospectionCacheConfig, Key, settings::Settings};
+use crate::certificate::CertificateBinding;
+
+use super::{Config, IntrospectionCacheConfig, Key, settings::Settings};
 
 /// Refuses, in a configuration that is right otherwise, what this version would have to ignore.
 pub(super) fn refuse(config: &Config, settings: &mut Settings) {

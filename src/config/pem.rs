@@ -49,10 +49,7 @@ pub(super) fn client_certificate(settings: &mut Settings) -> Option<ClientCertif
         );
         return None;
     }
-    Some(ClientCertificate {
-        certificate_file,
-        key_file,
-    })
+    Some(ClientCertificate { certificate_file, key_file })
 }
 
 fn certificates(

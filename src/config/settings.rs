@@ -14,8 +14,7 @@ const HIDDEN: &str = "[not shown]";
 
 /// What the sources said once layered, and the mistakes found so far.
 ///
-/// Text is taken byte for byte. Booleans, numbers, fixed words, URLs and header names lose the
-/// blanks around them.
+/// Text is taken byte for byte. Booleans, numbers and fixed words lose the blanks around them.
 pub(super) struct Settings {
     said: BTreeMap<String, Said>,
     blank: BTreeMap<String, String>,
@@ -76,14 +75,14 @@ impl Settings {
         }
     }
 
-    /// A text without the blanks around it, read by a parser of its own.
+    /// A text, read by a parser of its own.
     pub(super) fn parsed<T, E: Display>(
         &mut self,
         key: Key,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(key)?;
-        let error = match parse(text.trim()) {
+        let error = match parse(&text) {
             Ok(value) => return Some(value),
             Err(error) => error,
         };

@@ -121,9 +121,8 @@ impl Layer {
             .map_err(|message| problems.push(ConfigProblem::new(&name, message)))
             .ok()?;
         let origin = Origin::File(name);
-        let (values, unknown): (Dict, Dict) = values
-            .into_iter()
-            .partition(|(name, _)| key::names().any(|known| known == *name));
+        let (values, unknown): (Dict, Dict) =
+            values.into_iter().partition(|(name, _)| key::names().any(|known| known == *name));
         problems.extend(unknown.keys().map(|name| {
             let nearest = key::nearest(name, key::names());
             let message = format!("is no known setting; the nearest known one is {nearest}");

@@ -2,10 +2,7 @@ use std::fmt;
 
 /// A JWS signature algorithm that a tenant may sign access tokens with
 /// (RFC 7518 §3.1, RFC 8037 §3.1).
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the ten asymmetric algorithms are a closed set"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the ten asymmetric algorithms are a closed set")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256, what MonoCloud tenants use.

@@ -45,10 +45,7 @@ impl Clock {
     #[must_use]
     pub fn frozen_at(wall: SystemTime) -> Self {
         let frozen = Some((wall, real_time().1));
-        Self(Arc::new(Mutex::new(Time {
-            frozen,
-            ..Time::default()
-        })))
+        Self(Arc::new(Mutex::new(Time { frozen, ..Time::default() })))
     }
 
     /// Stops the clock at the present second; it still moves when told to.
@@ -106,20 +103,14 @@ impl Time {
         let (wall, monotonic) = self.frozen.unwrap_or_else(real_time);
         let shift = Duration::from_secs(self.wall_shift.unsigned_abs());
         let wall = wall + self.advanced;
-        let wall = if self.wall_shift < 0 {
-            wall - shift
-        } else {
-            wall + shift
-        };
+        let wall = if self.wall_shift < 0 { wall - shift } else { wall + shift };
         (wall, monotonic + self.advanced)
     }
 }
 
 /// Whole seconds since the epoch, as a JWT's NumericDate counts them.
 pub(crate) fn unix_seconds(wall: SystemTime) -> i64 {
-    let since_epoch = wall
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
+    let since_epoch = wall.duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(since_epoch.as_secs()).expect("the clock is before the year 292 billion")
 }
 

@@ -28,11 +28,7 @@ pub(crate) fn tenant_key(in_use: impl Fn(&Arc<RsaKeyPair>) -> bool) -> Arc<RsaKe
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let first = NEXT.fetch_add(1, Ordering::Relaxed) % TENANT_KEYS.len();
 
-    let mut candidates = TENANT_KEYS
-        .iter()
-        .cycle()
-        .skip(first)
-        .take(TENANT_KEYS.len());
+    let mut candidates = TENANT_KEYS.iter().cycle().skip(first).take(TENANT_KEYS.len());
     match candidates.find(|key| !in_use(key)) {
         Some(key) => Arc::clone(key),
         None => Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be made")),

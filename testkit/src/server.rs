@@ -19,22 +19,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(listener: TcpListener, site: Arc<Site>) -> Self {
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
-        let wiremock = MockServer::builder()
-            .listener(listener)
-            .disable_request_recording()
-            .start()
-            .await;
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let wiremock =
+            MockServer::builder().listener(listener).disable_request_recording().start().await;
         Mock::given(any())
             .respond_with(move |request: &Request| site.respond(request))
             .mount(&wiremock)
             .await;
-        Self {
-            address,
-            wiremock: Some(wiremock),
-        }
+        Self { address, wiremock: Some(wiremock) }
     }
 }
 

@@ -51,11 +51,7 @@ impl SigningKey {
                 KeyPair::Ed25519(Arc::new(pair))
             }
         };
-        Self {
-            algorithm,
-            kid,
-            pair,
-        }
+        Self { algorithm, kid, pair }
     }
 
     /// The JWS signature over `input` (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1).
@@ -64,8 +60,7 @@ impl SigningKey {
         match (&self.pair, Scheme::of(self.algorithm)) {
             (KeyPair::Rsa(pair), Scheme::Rsa(encoding)) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding, &random, input, &mut signature)
-                    .expect("an RSA key signs");
+                pair.sign(encoding, &random, input, &mut signature).expect("an RSA key signs");
                 signature
             }
             (KeyPair::Ecdsa(pair), Scheme::Ecdsa(..)) => {

@@ -125,7 +125,5 @@ impl Failure {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .expect("no holder of the tenant's state panics")
+    mutex.lock().expect("no holder of the tenant's state panics")
 }

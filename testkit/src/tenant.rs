@@ -74,10 +74,7 @@ impl MockTenant {
     #[must_use]
     pub fn vars(&self) -> Vec<(String, String)> {
         let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.into());
-        vec![
-            var("TENANT_DOMAIN", self.issuer()),
-            var("AUDIENCE", self.audience()),
-        ]
+        vec![var("TENANT_DOMAIN", self.issuer()), var("AUDIENCE", self.audience())]
     }
 
     /// The time that tokens are stamped by.
@@ -153,10 +150,7 @@ impl MockTenant {
     /// Lets an endpoint answer with this status until it [recovers](Self::recover).
     pub fn fail(&self, endpoint: Endpoint, status: u16) {
         let retry_after = None;
-        let failure = Failure {
-            status,
-            retry_after,
-        };
+        let failure = Failure { status, retry_after };
         self.site.set_failure(endpoint, Some(failure));
     }
 
@@ -164,10 +158,7 @@ impl MockTenant {
     /// seconds until it [recovers](Self::recover).
     pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
         let retry_after = Some(seconds);
-        let failure = Failure {
-            status,
-            retry_after,
-        };
+        let failure = Failure { status, retry_after };
         self.site.set_failure(endpoint, Some(failure));
     }
 
@@ -210,9 +201,7 @@ impl MockTenantBuilder {
     pub async fn start(self) -> MockTenant {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let address = listener.local_addr().expect("a bound listener has an address");
         let path = match self.path.trim_matches('/') {
             "" => String::new(),
             path => format!("/{path}"),

@@ -9,10 +9,7 @@ fn each_method_gets_the_credentials_it_needs() {
     let certificate = files.write("certificate.pem", pair.cert.pem());
     let key = files.write("key.pem", pair.signing_key.serialize_pem());
     let svid = files.write("svid", "a.b.c");
-    let tls = [
-        ("CLIENT_CERTIFICATE_FILE", &*certificate),
-        ("CLIENT_KEY_FILE", &key),
-    ];
+    let tls = [("CLIENT_CERTIFICATE_FILE", &*certificate), ("CLIENT_KEY_FILE", &key)];
     let auth = |method: &str, vars: &[(&str, &str)]| {
         let vars = [&[("CLIENT_ID", "me"), ("CLIENT_AUTH_METHOD", method)], vars].concat();
         client(&vars).auth
@@ -24,24 +21,12 @@ fn each_method_gets_the_credentials_it_needs() {
     use ClientAuth::*;
     assert!(matches!(auth("", &secret), SecretPost(_)));
     assert!(matches!(auth("client_secret_post", &secret), SecretPost(_)));
-    assert!(matches!(
-        auth("client_secret_basic", &secret),
-        SecretBasic(_)
-    ));
-    assert!(matches!(
-        auth("client_secret_jwt", &secret),
-        SecretJwt(HmacKey::Text(_))
-    ));
-    assert!(matches!(
-        auth("client_secret_jwt", &oct),
-        SecretJwt(HmacKey::Jwk(_))
-    ));
+    assert!(matches!(auth("client_secret_basic", &secret), SecretBasic(_)));
+    assert!(matches!(auth("client_secret_jwt", &secret), SecretJwt(HmacKey::Text(_))));
+    assert!(matches!(auth("client_secret_jwt", &oct), SecretJwt(HmacKey::Jwk(_))));
     assert!(matches!(auth("private_key_jwt", &jwk), PrivateKeyJwt(_)));
     assert!(matches!(auth("tls_client_auth", &tls), Tls(_)));
-    assert!(matches!(
-        auth("self_signed_tls_client_auth", &tls),
-        SelfSignedTls(_)
-    ));
+    assert!(matches!(auth("self_signed_tls_client_auth", &tls), SelfSignedTls(_)));
     assert!(matches!(auth("spiffe_x509", &tls), SpiffeX509(_)));
     let trust_store = [&tls[..], &[("TRUST_STORE_ID", "one")]].concat();
     assert!(matches!(auth("tls_client_auth", &trust_store), Tls(_)));
@@ -80,64 +65,35 @@ fn what_only_a_client_can_use_needs_one() {
     }
     refuses(
         &[("CLIENT_AUTH_METHOD", "private_key_jwt")],
-        &[
-            "CLIENT_SECRET: is not set",
-            "CLIENT_AUTH_METHOD: needs a client",
-        ],
+        &["CLIENT_SECRET: is not set", "CLIENT_AUTH_METHOD: needs a client"],
     );
 }
 
 #[test]
 fn a_method_without_its_credentials_is_refused() {
-    for method in [
-        "",
-        "client_secret_basic",
-        "client_secret_jwt",
-        "private_key_jwt",
-    ] {
+    for method in ["", "client_secret_basic", "client_secret_jwt", "private_key_jwt"] {
         client_refuses(method, &[], &["CLIENT_SECRET: is not set; "]);
     }
-    for method in [
-        "tls_client_auth",
-        "self_signed_tls_client_auth",
-        "spiffe_x509",
-    ] {
-        let missing = [
-            "CLIENT_CERTIFICATE_FILE: is not set; ",
-            "CLIENT_KEY_FILE: is not set; ",
-        ];
+    for method in ["tls_client_auth", "self_signed_tls_client_auth", "spiffe_x509"] {
+        let missing = ["CLIENT_CERTIFICATE_FILE: is not set; ", "CLIENT_KEY_FILE: is not set; "];
         client_refuses(method, &[], &missing);
     }
     client_refuses("spiffe_jwt", &[], &["CLIENT_ASSERTION_FILE: is not set; "]);
-    client_refuses(
-        "",
-        &[("CLIENT_SECRET", " ")],
-        &["CLIENT_SECRET: is set but blank; "],
-    );
-    client_refuses(
-        "",
-        &[("CLIENT_SECRET_FILE", "")],
-        &["CLIENT_SECRET_FILE: is set but blank; "],
-    );
+    client_refuses("", &[("CLIENT_SECRET", " ")], &["CLIENT_SECRET: is set but blank; "]);
+    client_refuses("", &[("CLIENT_SECRET_FILE", "")], &["CLIENT_SECRET_FILE: is set but blank; "]);
 }
 
 #[test]
 fn a_credential_that_the_method_does_not_use_is_refused() {
-    for name in [
-        "CLIENT_CERTIFICATE_FILE",
-        "CLIENT_KEY_FILE",
-        "CLIENT_ASSERTION_FILE",
-        "TRUST_STORE_ID",
-    ] {
+    for name in
+        ["CLIENT_CERTIFICATE_FILE", "CLIENT_KEY_FILE", "CLIENT_ASSERTION_FILE", "TRUST_STORE_ID"]
+    {
         let mistake = format!("{name}: is set, but client_secret_post does not use it");
         client_refuses("", &[("CLIENT_SECRET", SECRET), (name, "x")], &[&mistake]);
     }
     client_refuses(
         "spiffe_jwt",
-        &[
-            ("CLIENT_ASSERTION_FILE", "/none"),
-            ("CLIENT_SECRET", SECRET),
-        ],
+        &[("CLIENT_ASSERTION_FILE", "/none"), ("CLIENT_SECRET", SECRET)],
         &[
             "CLIENT_SECRET: is set, but spiffe_jwt does not use it",
             "CLIENT_ASSERTION_FILE: cannot read",
@@ -149,16 +105,8 @@ fn a_credential_that_the_method_does_not_use_is_refused() {
 fn a_secret_of_the_wrong_kind_is_refused() {
     let public = ED25519.replace(r#""d":"#, r#""dd":"#);
     for (method, secret, mistake) in [
-        (
-            "client_secret_post",
-            ED25519,
-            "is a JWK; this method sends a plain secret",
-        ),
-        (
-            "client_secret_basic",
-            ED25519,
-            "is a JWK; this method sends a plain secret",
-        ),
+        ("client_secret_post", ED25519, "is a JWK; this method sends a plain secret"),
+        ("client_secret_basic", ED25519, "is a JWK; this method sends a plain secret"),
         (
             "client_secret_jwt",
             "0123456789012345678901234567890",
@@ -190,16 +138,9 @@ fn a_certificate_needs_its_own_key() {
         (&cert, &cert, &["CLIENT_KEY_FILE: "]),
         (&text, &key, &["CLIENT_CERTIFICATE_FILE: "]),
         (&junk, &key, &["CLIENT_CERTIFICATE_FILE: "]),
-        (
-            &text,
-            &text,
-            &["CLIENT_CERTIFICATE_FILE: ", "CLIENT_KEY_FILE: "],
-        ),
+        (&text, &text, &["CLIENT_CERTIFICATE_FILE: ", "CLIENT_KEY_FILE: "]),
     ] {
-        let files = [
-            ("CLIENT_CERTIFICATE_FILE", &**certificate),
-            ("CLIENT_KEY_FILE", key),
-        ];
+        let files = [("CLIENT_CERTIFICATE_FILE", &**certificate), ("CLIENT_KEY_FILE", key)];
         client_refuses("tls_client_auth", &files, expected);
     }
 }
@@ -207,11 +148,7 @@ fn a_certificate_needs_its_own_key() {
 #[test]
 fn the_client_of_the_docs_is_another_one() {
     let vars = [("CLIENT_SECRET", SECRET), ("SWAGGER_CLIENT_ID", "me")];
-    client_refuses(
-        "",
-        &vars,
-        &["SWAGGER_CLIENT_ID: must be a public client of its own"],
-    );
+    client_refuses("", &vars, &["SWAGGER_CLIENT_ID: must be a public client of its own"]);
 }
 
 #[test]

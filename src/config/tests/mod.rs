@@ -16,10 +16,8 @@ const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"one",
 
 /// What is required, and `vars` over it; names without their prefix.
 fn sources(vars: &[(&str, &str)]) -> Sources {
-    let required = [
-        ("TENANT_DOMAIN", "acme.us.monocloud.com"),
-        ("AUDIENCE", "https://api.example.com"),
-    ];
+    let required =
+        [("TENANT_DOMAIN", "acme.us.monocloud.com"), ("AUDIENCE", "https://api.example.com")];
     let mut sources = Sources::new();
     for (name, value) in required.iter().chain(vars) {
         sources.vars([(format!("MONOCLOUD_BACKEND_{name}"), (*value).to_owned())]);
@@ -38,9 +36,7 @@ fn mistakes_of(sources: Sources) -> Vec<String> {
         Err(error) => error.to_string(),
     };
     let lines = lines.lines().skip(1);
-    lines
-        .map(|line| line.replace("MONOCLOUD_BACKEND_", ""))
-        .collect()
+    lines.map(|line| line.replace("MONOCLOUD_BACKEND_", "")).collect()
 }
 
 fn mistakes(vars: &[(&str, &str)]) -> Vec<String> {
@@ -78,21 +74,12 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     let config = config(&[]);
     assert_eq!(config.tenant.issuer(), "https://acme.us.monocloud.com");
     assert_eq!(config.audience, "https://api.example.com");
-    assert_eq!(
-        config.resource.unwrap().as_str(),
-        "https://api.example.com/"
-    );
+    assert_eq!(config.resource.unwrap().as_str(), "https://api.example.com/");
     assert_eq!((config.realm, config.trust_store_id), (None, None));
-    assert_eq!(
-        (config.groups_claim.as_str(), config.groups_match_all),
-        ("groups", false)
-    );
+    assert_eq!((config.groups_claim.as_str(), config.groups_match_all), ("groups", false));
     assert!(config.client.is_none() && !config.introspect_jwt_tokens);
     assert!(config.ca_certificates.is_empty() && config.swagger_client_id.is_none());
-    assert!(matches!(
-        config.introspection_cache,
-        IntrospectionCacheConfig::None
-    ));
+    assert!(matches!(config.introspection_cache, IntrospectionCacheConfig::None));
     assert_eq!(config.certificate_binding, CertificateBinding::WhenPresent);
     assert_eq!(config.client_certificate_header, None);
     for (duration, seconds) in [
@@ -116,10 +103,8 @@ fn a_builder_call_beats_the_environment_beats_a_file_beats_an_earlier_file() {
     let mut sources = sources(&[("CLOCK_SKEW", "3"), ("CLOCK_TOLERANCE", "3")]);
     sources.set(Key::ClockSkew, 4);
     sources.file(files.write("weakest.toml", weakest));
-    sources.file(files.write(
-        "weak.toml",
-        "clock_skew = 2\nclock_tolerance = 2\ngroups_claim = 'b'",
-    ));
+    sources
+        .file(files.write("weak.toml", "clock_skew = 2\nclock_tolerance = 2\ngroups_claim = 'b'"));
     let (config, _) = sources.resolve().unwrap();
     assert_eq!(config.clock_skew.as_secs(), 4);
     assert_eq!(config.clock_tolerance.as_secs(), 3);
@@ -130,11 +115,8 @@ fn a_builder_call_beats_the_environment_beats_a_file_beats_an_earlier_file() {
 #[test]
 fn a_blank_value_is_unset_and_uncovers_the_weaker_source() {
     let files = Files::new();
-    let mut sources = sources(&[
-        ("CLOCK_SKEW", " \t"),
-        ("GROUPS_MATCH_ALL", ""),
-        ("CLIENT_ID", " "),
-    ]);
+    let mut sources =
+        sources(&[("CLOCK_SKEW", " \t"), ("GROUPS_MATCH_ALL", ""), ("CLIENT_ID", " ")]);
     sources.file(files.write("monocloud.toml", "clock_skew = 7"));
     let (config, _) = sources.resolve().unwrap();
     assert_eq!(config.clock_skew.as_secs(), 7);
@@ -145,10 +127,7 @@ fn a_blank_value_is_unset_and_uncovers_the_weaker_source() {
 fn what_is_required_is_missed_by_name_and_a_blank_one_is_called_blank() {
     assert_eq!(
         mistakes_of(Sources::new()),
-        [
-            "TENANT_DOMAIN: is not set; it is required",
-            "AUDIENCE: is not set; it is required",
-        ]
+        ["TENANT_DOMAIN: is not set; it is required", "AUDIENCE: is not set; it is required",]
     );
     assert_eq!(
         mistakes(&[("TENANT_DOMAIN", "  "), ("AUDIENCE", "")]),
@@ -163,18 +142,12 @@ fn what_is_required_is_missed_by_name_and_a_blank_one_is_called_blank() {
 fn a_file_may_use_the_types_of_toml_where_they_fit() {
     let files = Files::new();
     let mut right = sources(&[]);
-    right.file(files.write(
-        "right.toml",
-        "clock_skew = 5\nclock_tolerance = '06'\ngroups_match_all = true",
-    ));
-    let (config, _) = right.resolve().unwrap();
-    assert_eq!(
-        (
-            config.clock_skew.as_secs(),
-            config.clock_tolerance.as_secs()
-        ),
-        (5, 6)
+    right.file(
+        files
+            .write("right.toml", "clock_skew = 5\nclock_tolerance = '06'\ngroups_match_all = true"),
     );
+    let (config, _) = right.resolve().unwrap();
+    assert_eq!((config.clock_skew.as_secs(), config.clock_tolerance.as_secs()), (5, 6));
     assert!(config.groups_match_all);
 
     let wrong = [
@@ -212,14 +185,9 @@ fn a_file_that_cannot_be_used_is_named_without_what_is_in_it() {
     let files = Files::new();
     let mut sources = sources(&[]);
     sources.file(files.0.path().join("none.toml"));
-    sources.file(files.write(
-        "bad.toml",
-        "clock_skew = 1\nclient_secret = hunter2hunter2\n",
-    ));
-    sources.file(files.write(
-        "twice.toml",
-        "client_secret = 'hunter2'\nclient_secret = 'hunter2'\n",
-    ));
+    sources.file(files.write("bad.toml", "clock_skew = 1\nclient_secret = hunter2hunter2\n"));
+    sources
+        .file(files.write("twice.toml", "client_secret = 'hunter2'\nclient_secret = 'hunter2'\n"));
     let root = format!("{}/", files.0.path().display());
     let mistakes = mistakes_of(sources).join("\n").replace(&root, "");
     assert!(!mistakes.contains("hunter2"), "{mistakes}");

@@ -24,40 +24,18 @@ fn a_secret_may_be_in_a_file_and_loses_one_trailing_newline() {
 #[test]
 fn a_secret_file_that_is_missing_empty_or_beside_the_secret_is_refused() {
     let files = Files::new();
-    let (empty, absent) = (
-        files.write("empty", "\n"),
-        files.write("full", "x") + "-not",
-    );
+    let (empty, absent) = (files.write("empty", "\n"), files.write("full", "x") + "-not");
     for (vars, mistake) in [
-        (
-            [("CLIENT_SECRET_FILE", &*empty), ("CLIENT_ID", "me")],
-            "which is empty",
-        ),
-        (
-            [("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")],
-            "entity not found",
-        ),
-        (
-            [("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")],
-            &absent,
-        ),
-        (
-            [("INTROSPECTION_CACHE_FILE", &absent), ("CLOCK_SKEW", "0")],
-            "entity not found",
-        ),
+        ([("CLIENT_SECRET_FILE", &*empty), ("CLIENT_ID", "me")], "which is empty"),
+        ([("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")], "entity not found"),
+        ([("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")], &absent),
+        ([("INTROSPECTION_CACHE_FILE", &absent), ("CLOCK_SKEW", "0")], "entity not found"),
     ] {
         let mistakes = mistakes(&vars);
-        assert!(
-            mistakes[0].starts_with(&format!("{}: ", vars[0].0)),
-            "{mistakes:?}"
-        );
+        assert!(mistakes[0].starts_with(&format!("{}: ", vars[0].0)), "{mistakes:?}");
         assert!(mistakes[0].contains(mistake), "{mistakes:?}");
     }
-    let both = [
-        ("CLIENT_ID", "me"),
-        ("CLIENT_SECRET", SECRET),
-        ("CLIENT_SECRET_FILE", &empty),
-    ];
+    let both = [("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET), ("CLIENT_SECRET_FILE", &empty)];
     assert_eq!(
         mistakes(&both),
         ["CLIENT_SECRET: is set, and so is CLIENT_SECRET_FILE; keep one of them"]
@@ -98,42 +76,22 @@ fn an_introspection_cache_is_memory_or_redis() {
         let (mut settings, _) = sources(&[("INTROSPECTION_CACHE", value)]).settle();
         Config::read(&mut settings).unwrap().introspection_cache
     };
-    assert!(matches!(
-        cache(" memory "),
-        IntrospectionCacheConfig::Memory
-    ));
+    assert!(matches!(cache(" memory "), IntrospectionCacheConfig::Memory));
     for url in ["redis://cache:6379/1", "rediss://:pa55word@cache"] {
         assert!(
             matches!(cache(url), IntrospectionCacheConfig::Redis(it) if it.expose_secret() == url)
         );
     }
-    for value in [
-        "none",
-        "Memory",
-        "redis:cache",
-        "http://cache",
-        "cache:6379",
-    ] {
-        let vars = [
-            ("CLIENT_ID", "me"),
-            ("CLIENT_SECRET", SECRET),
-            ("INTROSPECTION_CACHE", value),
-        ];
+    for value in ["none", "Memory", "redis:cache", "http://cache", "cache:6379"] {
+        let vars = [("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET), ("INTROSPECTION_CACHE", value)];
         let rule = "must be `memory`, or a URL that starts with redis:// or rediss://";
-        assert_eq!(
-            mistakes(&vars),
-            [format!("INTROSPECTION_CACHE: {rule}")],
-            "{value}"
-        );
+        assert_eq!(mistakes(&vars), [format!("INTROSPECTION_CACHE: {rule}")], "{value}");
     }
 }
 
 #[test]
 fn debug_of_a_configuration_shows_no_secret() {
-    for (method, secret) in [
-        ("client_secret_basic", SECRET),
-        ("private_key_jwt", ED25519),
-    ] {
+    for (method, secret) in [("client_secret_basic", SECRET), ("private_key_jwt", ED25519)] {
         let (mut settings, _) = sources(&[
             ("CLIENT_ID", "me"),
             ("CLIENT_AUTH_METHOD", method),

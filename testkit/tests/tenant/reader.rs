@@ -22,10 +22,7 @@ pub(crate) async fn verify(tenant: &MockTenant, token: &str) -> Result<Value, St
     let jwks = fetch(&tenant.url(Endpoint::Jwks)).await;
     let header = segment(token, 0)?;
     let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
-    let jwk = keys
-        .iter()
-        .find(|jwk| jwk["kid"] == header["kid"])
-        .ok_or("unknown kid")?;
+    let jwk = keys.iter().find(|jwk| jwk["kid"] == header["kid"]).ok_or("unknown kid")?;
     if jwk["alg"] != header["alg"] {
         return Err("the key is for another algorithm".into());
     }

@@ -13,10 +13,7 @@ async fn the_issuer_is_the_same_string_everywhere() {
         assert!(!issuer.ends_with('/'));
 
         let discovery = tenant.url(Endpoint::Discovery);
-        assert_eq!(
-            discovery,
-            format!("{issuer}/.well-known/openid-configuration")
-        );
+        assert_eq!(discovery, format!("{issuer}/.well-known/openid-configuration"));
         let metadata = fetch(&discovery).await;
         assert_eq!(metadata["issuer"], issuer);
         assert_eq!(metadata["jwks_uri"], tenant.url(Endpoint::Jwks));
@@ -24,11 +21,7 @@ async fn the_issuer_is_the_same_string_everywhere() {
 
         let claims = verify(&tenant, &tenant.token().mint()).await.unwrap();
         assert_eq!(claims["iss"], issuer);
-        assert!(
-            tenant
-                .vars()
-                .contains(&("MONOCLOUD_BACKEND_TENANT_DOMAIN".into(), issuer.into()))
-        );
+        assert!(tenant.vars().contains(&("MONOCLOUD_BACKEND_TENANT_DOMAIN".into(), issuer.into())));
     }
 }
 

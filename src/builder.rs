@@ -1,0 +1,283 @@
+//! Step by step to a [`ProtectApi`]: what no variable can say.
+
+use std::{
+    env,
+    error::Error as StdError,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
+};
+
+use http::HeaderMap;
+
+use crate::{
+    CertificateBinding,
+    claims::Expectations,
+    clock::Clock,
+    config::{Config, ConfigError, Key, Sources},
+    policy::{GroupMatch, GroupRules},
+    protect::{Inner, ProtectApi, TokenResolver},
+    refusal::Realm,
+    tenant::{
+        Tenant, TenantConfig,
+        http::{Http, HttpClient, ReqwestClient},
+    },
+};
+
+/// A longer token is refused before anything of it is decoded, in bytes.
+const MAX_TOKEN_LENGTH: usize = 16 * 1024;
+
+/// Configures a [`ProtectApi`].
+///
+/// A call here is stronger than the environment, the environment stronger than a file, and a file
+/// stronger than the defaults. Nothing is read that was not asked for: start with
+/// [`env`](Self::env) to have the variables too. [`build`](Self::build) judges it all at once.
+///
+/// ```
+/// # use monocloud_backend::{ConfigError, ProtectApi};
+/// # fn main() -> Result<(), ConfigError> {
+/// let protect = ProtectApi::builder()
+///     .env()
+///     .tenant_domain("acme.us.monocloud.com")
+///     .audience("https://api.example.com")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is configured before `build`"]
+pub struct ProtectApiBuilder {
+    sources: Sources,
+    rfc9068: bool,
+    max_token_length: usize,
+    token_resolver: Option<TokenResolver>,
+    http_client: Option<Arc<dyn HttpClient>>,
+    clock: Clock,
+}
+
+impl ProtectApiBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            sources: Sources::new(),
+            rfc9068: false,
+            max_token_length: MAX_TOKEN_LENGTH,
+            token_resolver: None,
+            http_client: None,
+            clock: Clock::System,
+        }
+    }
+
+    /// Reads the `MONOCLOUD_BACKEND_…` variables of the environment.
+    pub fn env(self) -> Self {
+        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        self.vars(env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// Reads the `MONOCLOUD_BACKEND_…` variables of a list.
+    pub fn vars<N, V>(mut self, vars: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        self.sources.vars(vars.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Reads a TOML file, whose keys are the variables' names in lower case without the prefix.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sources.file(path);
+        self
+    }
+
+    /// The tenant: `acme.us.monocloud.com` or an `https://` URL.
+    pub fn tenant_domain(self, domain: impl Into<String>) -> Self {
+        self.set(Key::TenantDomain, domain.into())
+    }
+
+    /// What `aud` must hold, byte for byte.
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.set(Key::Audience, audience.into())
+    }
+
+    /// The realm a challenge names, in printable ASCII; the audience unless set.
+    pub fn realm(self, realm: impl Into<String>) -> Self {
+        self.set(Key::Realm, realm.into())
+    }
+
+    /// How far this machine's clock is behind, in whole seconds up to an hour.
+    pub fn clock_skew(self, skew: Duration) -> Self {
+        self.set(Key::ClockSkew, skew.as_secs())
+    }
+
+    /// How far clocks may differ, in whole seconds up to an hour; one minute unless set.
+    pub fn clock_tolerance(self, tolerance: Duration) -> Self {
+        self.set(Key::ClockTolerance, tolerance.as_secs())
+    }
+
+    /// The claim that lists a caller's groups; `groups` unless set.
+    pub fn groups_claim(self, claim: impl Into<String>) -> Self {
+        self.set(Key::GroupsClaim, claim.into())
+    }
+
+    /// Whether [`Policy::groups`](crate::Policy::groups) asks for all groups instead of one.
+    pub fn groups_match_all(self, all: bool) -> Self {
+        self.set(Key::GroupsMatchAll, all)
+    }
+
+    /// How long the key set is fresh, in whole seconds; five minutes unless set.
+    pub fn jwks_cache_duration(self, duration: Duration) -> Self {
+        self.set(Key::JwksCacheDuration, duration.as_secs())
+    }
+
+    /// How long the metadata is fresh, in whole seconds; five minutes unless set.
+    pub fn metadata_cache_duration(self, duration: Duration) -> Self {
+        self.set(Key::MetadataCacheDuration, duration.as_secs())
+    }
+
+    /// How long the last good documents serve while the tenant fails, in whole seconds; six hours
+    /// unless set.
+    pub fn keys_outage_tolerance(self, duration: Duration) -> Self {
+        self.set(Key::KeysOutageTolerance, duration.as_secs())
+    }
+
+    /// How long an exchange with the tenant may take, body included, in milliseconds from one
+    /// second to one minute; ten seconds unless set.
+    pub fn response_timeout(self, timeout: Duration) -> Self {
+        self.set(Key::ResponseTimeout, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// A PEM file of authorities trusted for the tenant beside the system's.
+    pub fn ca_certificate_file(self, path: impl Into<PathBuf>) -> Self {
+        self.set(Key::CaCertificateFile, path.into().to_string_lossy().into_owned())
+    }
+
+    /// Which tokens must prove possession of a client certificate.
+    pub fn certificate_binding(self, binding: CertificateBinding) -> Self {
+        let word = match binding {
+            CertificateBinding::DangerouslyIgnore => "dangerously_ignore",
+            CertificateBinding::Required => "required",
+            CertificateBinding::WhenPresent => "when_present",
+        };
+        self.set(Key::ValidateCertificateBinding, word.to_owned())
+    }
+
+    /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can
+    /// then publish keys of their own and sign whatever they like.
+    pub fn dangerously_allow_http(self) -> Self {
+        self.set(Key::DangerouslyAllowHttp, true)
+    }
+
+    /// Takes only tokens that say they are access tokens and carry every claim that RFC 9068 §2.2
+    /// requires.
+    pub fn require_rfc9068(mut self) -> Self {
+        self.rfc9068 = true;
+        self
+    }
+
+    /// The longest token that is read, in bytes; 16 KiB unless set.
+    pub fn max_token_length(mut self, bytes: usize) -> Self {
+        self.max_token_length = bytes;
+        self
+    }
+
+    /// Finds the token elsewhere than in the `Authorization` header, which is still read where the
+    /// resolver finds none. If it fails the request is answered with 500.
+    ///
+    /// ```
+    /// # use monocloud_backend::ProtectApi;
+    /// let builder = ProtectApi::builder().token_resolver(|headers| {
+    ///     Ok(match headers.get("x-access-token") {
+    ///         Some(token) => Some(token.to_str()?.to_owned()),
+    ///         None => None,
+    ///     })
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn token_resolver<F>(mut self, resolver: F) -> Self
+    where
+        F: Fn(&HeaderMap) -> Result<Option<String>, Box<dyn StdError + Send + Sync>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.token_resolver = Some(Box::new(resolver));
+        self
+    }
+
+    /// Reaches the tenant through an HTTP client of the application's.
+    pub fn http_client(mut self, client: impl HttpClient) -> Self {
+        self.http_client = Some(Arc::new(client));
+        self
+    }
+
+    /// Takes wall time and monotonic time from a function, so that a test can move both.
+    pub fn clock<F>(mut self, clock: F) -> Self
+    where
+        F: Fn() -> (SystemTime, Instant) + Send + Sync + 'static,
+    {
+        self.clock = Clock::Custom(Arc::new(clock));
+        self
+    }
+
+    /// Judges everything that was said.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every mistake there is.
+    pub fn build(self) -> Result<ProtectApi, ConfigError> {
+        let (config, warnings) = self.sources.resolve()?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let client = match self.http_client {
+            Some(client) => client,
+            None => Arc::new(built_in_client(&config)?),
+        };
+        let http = Http::new(client, config.response_timeout);
+        let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone());
+        Ok(ProtectApi::new(Inner {
+            tenant,
+            clock: self.clock,
+            realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
+            group_rules: GroupRules {
+                claim: config.groups_claim,
+                default_match: if config.groups_match_all {
+                    GroupMatch::All
+                } else {
+                    GroupMatch::Any
+                },
+            },
+            binding: config.certificate_binding,
+            expectations: Expectations {
+                issuer: config.tenant.issuer().to_owned(),
+                audience: config.audience,
+                clock_skew: config.clock_skew,
+                clock_tolerance: config.clock_tolerance,
+                rfc9068: self.rfc9068,
+            },
+            max_token_length: self.max_token_length,
+            token_resolver: self.token_resolver,
+            last_opaque_warning: Mutex::default(),
+        }))
+    }
+
+    fn set(mut self, key: Key, value: impl Into<figment::value::Value>) -> Self {
+        self.sources.set(key, value);
+        self
+    }
+}
+
+impl fmt::Debug for ProtectApiBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtectApiBuilder").finish_non_exhaustive()
+    }
+}
+
+fn built_in_client(config: &Config) -> Result<ReqwestClient, ConfigError> {
+    ReqwestClient::new(
+        &config.tenant.discovery_url(),
+        &config.ca_certificates,
+        config.response_timeout,
+    )
+    .map_err(|error| ConfigError::of(Key::CaCertificateFile, &error))
+}

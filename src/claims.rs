@@ -1,0 +1,328 @@
+//! What a token says (RFC 7519 §4): the claims, and the rules for those every token must keep.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::error::InvalidToken;
+
+/// The latest time a claim may name: the last second of the year 9999.
+const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
+
+/// The claims of a validated token.
+///
+/// They serialise as the JSON object the token carried. Reach a claim of your own by
+/// [`get`](Self::get), or read all of them into a type of yours with
+/// [`deserialize`](Self::deserialize).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Claims(Map<String, Value>);
+
+impl Claims {
+    pub(crate) const fn new(members: Map<String, Value>) -> Self {
+        Self(members)
+    }
+
+    /// `sub`: who the token is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.string("sub")
+    }
+
+    /// `iss`: who issued the token.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.string("iss")
+    }
+
+    /// `client_id`: the application the token was issued to (RFC 9068 §2.2).
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.string("client_id")
+    }
+
+    /// `aud`: whom the token is for.
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        strings(self.get("aud"))
+    }
+
+    /// `exp`: when the token expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        let seconds = numeric_date(self.get("exp")?)?;
+        UNIX_EPOCH.checked_add(Duration::from_secs_f64(seconds))
+    }
+
+    /// `scope`: what the token permits, from a blank-separated string or an array of strings.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        let scope = self.get("scope");
+        let joined = scope.and_then(Value::as_str).unwrap_or_default();
+        let listed = scope.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        joined.split_ascii_whitespace().chain(listed.iter().filter_map(Value::as_str))
+    }
+
+    /// Whether the token carries a scope, compared exactly.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Whether the claim named `claim` lists a group, by a string or by the `id` or the `name` of
+    /// an object; other entries are skipped, and another shape holds no groups.
+    #[must_use]
+    pub fn has_group(&self, claim: &str, group: &str) -> bool {
+        let entries = self.get(claim).and_then(Value::as_array).map(Vec::as_slice);
+        entries.unwrap_or_default().iter().any(|entry| match entry {
+            Value::String(name) => name == group,
+            Value::Object(members) => ["id", "name"]
+                .iter()
+                .any(|key| members.get(*key).and_then(Value::as_str) == Some(group)),
+            _ => false,
+        })
+    }
+
+    /// A claim by its name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Reads the claims into a type of the application's.
+    ///
+    /// # Errors
+    ///
+    /// What serde finds missing or misshapen.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(Value::Object(self.0.clone()))
+    }
+
+    fn string(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+}
+
+/// What the registered claims of every token are held against.
+#[derive(Clone, Debug)]
+pub(crate) struct Expectations {
+    /// The tenant, as `iss` must name it, byte for byte.
+    pub(crate) issuer: String,
+    /// This API, as `aud` must hold it, byte for byte.
+    pub(crate) audience: String,
+    /// How far this clock is known to be behind.
+    pub(crate) clock_skew: Duration,
+    /// How far clocks may differ.
+    pub(crate) clock_tolerance: Duration,
+    /// Whether the claims RFC 9068 §2.2 requires must all be there.
+    pub(crate) rfc9068: bool,
+}
+
+impl Expectations {
+    /// Judges the claims of a JWT whose signature verified, at the instant `now`.
+    pub(crate) fn judge(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
+        self.judge_issuer(claims)?;
+        self.judge_audience(claims)?;
+        self.judge_lifetime(claims, now)?;
+        if claims.get("sub").is_some_and(|subject| !subject.is_string()) {
+            return Err(InvalidToken::Claim("sub"));
+        }
+        if self.rfc9068 {
+            judge_rfc9068(claims)?;
+        }
+        Ok(())
+    }
+
+    fn judge_issuer(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let issuer = claims.issuer().ok_or(InvalidToken::Claim("iss"))?;
+        if issuer == self.issuer {
+            return Ok(());
+        }
+        tracing::debug!(expected = self.issuer, found = issuer, "token of another issuer");
+        Err(InvalidToken::Issuer)
+    }
+
+    fn judge_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        let audience = claims.get("aud").ok_or(InvalidToken::Claim("aud"))?;
+        let is_list_of_strings =
+            audience.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+        if !audience.is_string() && !is_list_of_strings {
+            return Err(InvalidToken::Claim("aud"));
+        }
+        if strings(Some(audience)).any(|entry| entry == self.audience) {
+            return Ok(());
+        }
+        tracing::debug!(expected = self.audience, found = %audience, "token for another audience");
+        Err(InvalidToken::Audience)
+    }
+
+    fn judge_lifetime(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let now = now + self.clock_skew.as_secs_f64();
+        let tolerance = self.clock_tolerance.as_secs_f64();
+        let expires = claims.get("exp").and_then(numeric_date).ok_or(InvalidToken::Claim("exp"))?;
+        if expires <= now - tolerance {
+            tracing::debug!(exp = expires, now, tolerance, "expired token");
+            return Err(InvalidToken::Expired);
+        }
+        let Some(not_before) = claims.get("nbf") else {
+            return Ok(());
+        };
+        let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
+        if not_before > now + tolerance {
+            tracing::debug!(nbf = not_before, now, tolerance, "token from the future");
+            return Err(InvalidToken::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+/// RFC 9068 §2.2, as far as it goes beyond the rules for every token.
+fn judge_rfc9068(claims: &Claims) -> Result<(), InvalidToken> {
+    for name in ["sub", "client_id", "jti"] {
+        claims.string(name).ok_or(InvalidToken::Claim(name))?;
+    }
+    claims.get("iat").and_then(numeric_date).ok_or(InvalidToken::Claim("iat"))?;
+    Ok(())
+}
+
+/// A `NumericDate` in seconds (RFC 7519 §2), fractions included.
+fn numeric_date(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|seconds| (0.0..=MAX_NUMERIC_DATE).contains(seconds))
+}
+
+/// The strings in a claim that is one string or an array.
+fn strings(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    let list = match value {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    list.iter().filter_map(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn claims(value: Value) -> Claims {
+        let Value::Object(members) = value else { panic!("an object") };
+        Claims::new(members)
+    }
+
+    /// Judges a good token in which one claim was replaced, or removed where it is null.
+    fn judged(name: &str, value: Value) -> Result<(), InvalidToken> {
+        let mut token = json!({"iss": "https://acme.test", "aud": "api", "exp": NOW + 60});
+        match value {
+            Value::Null => token.as_object_mut().unwrap().remove(name),
+            value => token.as_object_mut().unwrap().insert(name.to_owned(), value),
+        };
+        let expectations = Expectations {
+            issuer: "https://acme.test".to_owned(),
+            audience: "api".to_owned(),
+            clock_skew: Duration::from_secs(5),
+            clock_tolerance: Duration::from_secs(60),
+            rfc9068: false,
+        };
+        expectations.judge(&claims(token), UNIX_EPOCH + Duration::from_secs(NOW))
+    }
+
+    #[test]
+    fn exp_must_lie_after_now_plus_skew_minus_tolerance() {
+        assert_eq!(judged("exp", json!(NOW - 54)), Ok(()));
+        assert_eq!(judged("exp", json!(NOW as f64 - 54.5)), Ok(()));
+        assert_eq!(judged("exp", json!(NOW - 55)), Err(InvalidToken::Expired));
+        assert_eq!(judged("exp", json!(0)), Err(InvalidToken::Expired));
+        assert_eq!(judged("exp", json!(253_402_300_799_u64)), Ok(()));
+        for odd in [
+            json!(253_402_300_800_u64),
+            json!(-1),
+            json!("9"),
+            json!([9]),
+            json!(u64::MAX),
+            json!(1e300),
+            Value::Null,
+        ] {
+            assert_eq!(judged("exp", odd.clone()), Err(InvalidToken::Claim("exp")), "{odd}");
+        }
+    }
+
+    #[test]
+    fn nbf_may_be_absent_and_must_not_lie_after_now_plus_skew_plus_tolerance() {
+        assert_eq!(judged("nbf", Value::Null), Ok(()));
+        assert_eq!(judged("nbf", json!(NOW + 65)), Ok(()));
+        assert_eq!(judged("nbf", json!(NOW as f64 + 65.5)), Err(InvalidToken::NotYetValid));
+        assert_eq!(judged("nbf", json!(NOW + 66)), Err(InvalidToken::NotYetValid));
+        for odd in [json!(-0.5), json!("0"), json!(true), json!({})] {
+            assert_eq!(judged("nbf", odd.clone()), Err(InvalidToken::Claim("nbf")), "{odd}");
+        }
+    }
+
+    #[test]
+    fn aud_is_a_string_or_an_array_of_nothing_but_strings_that_holds_the_audience() {
+        assert_eq!(judged("aud", json!(["other", "api"])), Ok(()));
+        for other in [json!("api2"), json!("Api"), json!(""), json!([]), json!(["ap", "i"])] {
+            assert_eq!(judged("aud", other.clone()), Err(InvalidToken::Audience), "{other}");
+        }
+        for odd in
+            [Value::Null, json!(["api", 5]), json!([["api"]]), json!({"api": "api"}), json!(1)]
+        {
+            assert_eq!(judged("aud", odd.clone()), Err(InvalidToken::Claim("aud")), "{odd}");
+        }
+    }
+
+    #[test]
+    fn iss_is_the_tenant_byte_for_byte() {
+        for other in [
+            "https://acme.test/",
+            "https://ACME.test",
+            "http://acme.test",
+            "https://acme.test.evil",
+            "",
+        ] {
+            assert_eq!(judged("iss", json!(other)), Err(InvalidToken::Issuer), "{other}");
+        }
+        for odd in [Value::Null, json!(["https://acme.test"]), json!(1)] {
+            assert_eq!(judged("iss", odd.clone()), Err(InvalidToken::Claim("iss")), "{odd}");
+        }
+    }
+
+    #[test]
+    fn sub_may_be_absent_but_nothing_else_than_a_string() {
+        assert_eq!(judged("sub", json!("")), Ok(()));
+        assert_eq!(judged("sub", json!(7)), Err(InvalidToken::Claim("sub")));
+    }
+
+    #[test]
+    fn scopes_come_from_a_string_or_an_array_and_are_exact() {
+        for scope in [json!("a b:c  d"), json!(["a", "b:c", "d", 7, null])] {
+            let claims = claims(json!({"scope": scope}));
+            assert_eq!(claims.scopes().collect::<Vec<_>>(), ["a", "b:c", "d"]);
+            assert!(claims.has_scope("b:c"));
+            assert!(!claims.has_scope("B:C") && !claims.has_scope("b") && !claims.has_scope(""));
+        }
+        for odd in
+            [json!({}), json!({"scope": 7}), json!({"scope": {"a": 1}}), json!({"scope": null})]
+        {
+            assert_eq!(claims(odd).scopes().count(), 0);
+        }
+    }
+
+    #[test]
+    fn groups_are_strings_or_objects_and_odd_entries_are_skipped() {
+        let claims = claims(json!({
+            "groups": [null, 7, ["nested"], "plain", {"id": "g1", "name": "Admins"}, {"name": "only"}, {"id": 9}],
+            "roles": "plain",
+        }));
+        for group in ["plain", "g1", "Admins", "only"] {
+            assert!(claims.has_group("groups", group), "{group}");
+        }
+        for group in ["nested", "admins", "9", ""] {
+            assert!(!claims.has_group("groups", group), "{group}");
+        }
+        assert!(!claims.has_group("roles", "plain") && !claims.has_group("absent", "plain"));
+    }
+}

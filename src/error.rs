@@ -1,0 +1,259 @@
+//! Why a request is refused: the outer error says whose fault it is, the inner one why.
+
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+/// Why a request was refused.
+///
+/// The variants are the error codes of RFC 6750 §3.1 and the two ways in which it is not the
+/// caller's fault; [`source`](StdError::source) gives the reason. No text of an error holds a
+/// token or a secret, nor a value taken from a token.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The token is valid and lacks a scope or a group (403).
+    #[error("the access token does not permit this operation")]
+    InsufficientScope(#[source] Denial),
+    /// This API, or its agreement with the tenant, is at fault (500).
+    #[error("this API cannot judge the request")]
+    Internal(#[source] Internal),
+    /// The request does not follow RFC 6750 (400).
+    #[error("the request is malformed")]
+    InvalidRequest(#[source] InvalidRequest),
+    /// The token is not one this API accepts (401).
+    #[error("the access token is invalid")]
+    InvalidToken(#[source] InvalidToken),
+    /// The request carries no access token (401).
+    #[error("the request carries no access token")]
+    MissingToken,
+    /// The tenant cannot be reached, or does not make sense (503).
+    #[error("the tenant is unavailable")]
+    Unavailable {
+        /// When it is worth asking again.
+        retry_after: Duration,
+        /// What went wrong.
+        #[source]
+        source: TenantError,
+    },
+}
+
+/// Why a request is malformed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// What follows the scheme is not one `b64token` (RFC 6750 §2.1).
+    #[error("the credentials are not one bearer token")]
+    MalformedToken,
+    /// There are several `Authorization` headers.
+    #[error("the authorization header is repeated")]
+    RepeatedHeader,
+}
+
+/// Why a token is not accepted. Each text is fit to be an `error_description` (RFC 6750 §3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidToken {
+    /// `alg` is none of the algorithms of [`SigningAlgorithm`](crate::SigningAlgorithm).
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    /// Several of the tenant's keys fit the token.
+    #[error("the token does not say which key signed it")]
+    AmbiguousKey,
+    /// `aud` does not hold this API's audience.
+    #[error("the token is meant for another audience")]
+    Audience,
+    /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
+    #[error("the token is bound to a certificate that was not presented")]
+    Binding,
+    /// A claim is missing, or has a type or a range it must not have.
+    #[error("a claim of the token is missing or malformed")]
+    Claim(&'static str),
+    /// The header asks for an extension (`crit`, RFC 7515 §4.1.11, or `b64`, RFC 7797).
+    #[error("the token requires an extension that is not supported")]
+    Critical,
+    /// The token is encrypted (RFC 7516).
+    #[error("encrypted tokens are not supported")]
+    Encrypted,
+    /// `exp` has passed.
+    #[error("the token has expired")]
+    Expired,
+    /// `iss` is not the tenant.
+    #[error("the token was issued by another issuer")]
+    Issuer,
+    /// The token is not a JWS in compact serialisation with JSON in it.
+    #[error("the token is malformed")]
+    Malformed,
+    /// `nbf` has not come.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// The token is longer than this API reads.
+    #[error("the token is too long")]
+    Oversized,
+    /// The signature does not verify.
+    #[error("the signature of the token does not verify")]
+    Signature,
+    /// `typ` says that this is no access token.
+    #[error("the token is not an access token")]
+    Type,
+    /// None of the tenant's keys fits the token.
+    #[error("the key that signed the token is unknown")]
+    UnknownKey,
+    /// The token is opaque and this API does not introspect.
+    #[error("opaque tokens are not accepted here")]
+    Unsupported,
+}
+
+/// What a valid token lacks.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denial {
+    /// The token's groups are not those the operation needs.
+    #[error("a required group is missing")]
+    Groups,
+    /// The token's scopes are not all of those the operation needs.
+    #[error("a required scope is missing")]
+    Scopes {
+        /// Every scope the operation needs, blank-separated.
+        required: Arc<str>,
+    },
+}
+
+/// Why this API cannot judge a request.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Internal {
+    /// The tenant refuses us or is not the tenant we were configured for.
+    #[error("the tenant does not fit the configuration")]
+    Tenant(#[source] TenantError),
+    /// The application's own token resolver failed.
+    #[error("the token resolver failed")]
+    TokenResolver(#[source] Cause),
+    /// A handler asks for an authenticated caller and nothing in front of it authenticates.
+    #[error("the handler is not protected: nothing authenticates requests before it")]
+    Unprotected,
+}
+
+/// What went wrong between this API and the tenant.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TenantError {
+    /// A document is not what it should be.
+    #[error("the tenant's {document} is unusable: {reason}")]
+    Document {
+        /// Which document.
+        document: &'static str,
+        /// What is wrong with it.
+        reason: Arc<str>,
+    },
+    /// The metadata names no endpoint that may be used.
+    #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
+    Endpoint {
+        /// The endpoint's member in the metadata.
+        endpoint: &'static str,
+        /// Why none is usable.
+        reason: Arc<str>,
+    },
+    /// The fetch ended with the runtime it ran on.
+    #[error("the fetch from the tenant was interrupted")]
+    Interrupted,
+    /// The metadata is that of another issuer (OpenID Connect Discovery §4.3).
+    #[error("the tenant's metadata names the issuer {found:?} where {expected:?} is configured")]
+    Issuer {
+        /// The configured tenant.
+        expected: Arc<str>,
+        /// The issuer in the metadata.
+        found: Arc<str>,
+    },
+    /// The tenant answered with a status that is no success.
+    #[error("the tenant answered {url} with status {status}")]
+    Status {
+        /// What was asked for.
+        url: Arc<str>,
+        /// The status.
+        status: u16,
+        /// The tenant's own Retry-After, if it sent one.
+        retry_after: Option<Duration>,
+    },
+    /// The tenant did not answer within the response time-out.
+    #[error("the tenant did not answer {url} in time")]
+    Timeout {
+        /// What was asked for.
+        url: Arc<str>,
+    },
+    /// The tenant cannot be reached.
+    #[error("the tenant cannot be reached at {url}")]
+    Unreachable {
+        /// What was asked for.
+        url: Arc<str>,
+        /// What went wrong.
+        #[source]
+        source: Cause,
+    },
+}
+
+impl TenantError {
+    /// Whether the tenant works as it means to: asking again will not help.
+    ///
+    /// It refuses our request, or is another tenant than the configured one; everything else may
+    /// pass.
+    pub(crate) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Endpoint { .. } | Self::Issuer { .. } => true,
+            Self::Status { status, .. } => *status < 500 && *status != 429,
+            Self::Document { .. }
+            | Self::Interrupted
+            | Self::Timeout { .. }
+            | Self::Unreachable { .. } => false,
+        }
+    }
+
+    /// How long the tenant itself asks us to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// A failure that comes from outside this crate, kept as it came.
+#[derive(Clone)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    pub(crate) fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+/// An error with all its reasons in one line, for logs.
+pub(crate) struct Chain<'e>(pub(crate) &'e dyn StdError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

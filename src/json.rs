@@ -1,0 +1,152 @@
+//! JSON from strangers: no member twice, no deep nesting.
+//!
+//! RFC 7519 §4 lets a parser keep the last of two members with one name. Two parsers that choose
+//! differently read two different tokens, so this one refuses, at every depth.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// How deep objects and arrays may nest.
+const MAX_DEPTH: usize = 32;
+
+/// Reads a JSON object that has no duplicate member at any depth and nests at most
+/// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
+pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = StrictValue { depth: 0 }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    match value {
+        Value::Object(members) => Ok(members),
+        _ => Err(Error::custom("not an object")),
+    }
+}
+
+/// Builds a [`Value`] that sits inside `depth` objects and arrays.
+#[derive(Clone, Copy)]
+struct StrictValue {
+    depth: usize,
+}
+
+impl StrictValue {
+    fn nested<E: Error>(self) -> Result<Self, E> {
+        match self.depth + 1 {
+            depth if depth <= MAX_DEPTH => Ok(Self { depth }),
+            _ => Err(E::custom("nested too deeply")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for StrictValue {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for StrictValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let element = self.nested()?;
+        let mut array = Vec::new();
+        while let Some(value) = elements.next_element_seed(element)? {
+            array.push(value);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let member = self.nested()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(member)?;
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("the same member twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parses(json: &str) -> bool {
+        parse_object(json.as_bytes()).is_ok()
+    }
+
+    #[test]
+    fn an_object_reads_as_serde_json_reads_it() {
+        let json = r#"{"a":[1,-2,1.5,true,null,"\u00fc"],"b":{"c":{}}}"#;
+        assert_eq!(
+            Value::Object(parse_object(json.as_bytes()).unwrap()),
+            serde_json::from_str::<Value>(json).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_member_may_stand_once_at_every_depth() {
+        assert!(!parses(r#"{"a":1,"a":1}"#));
+        assert!(!parses(r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#));
+        assert!(!parses(r#"{"a":1,"\u0061":2}"#));
+        assert!(parses(r#"{"a":{"a":1},"b":{"a":1}}"#));
+    }
+
+    #[test]
+    fn thirty_two_levels_are_allowed_and_one_more_is_not() {
+        let nested = |levels: usize| {
+            format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
+        };
+        assert!(parses(&nested(32)));
+        assert!(!parses(&nested(33)));
+        assert!(!parses(&nested(100_000)));
+    }
+
+    #[test]
+    fn only_a_single_object_of_strict_json_is_read() {
+        for json in
+            ["", "null", "[]", "\"a\"", "{} {}", "{}x", "\u{feff}{}", "{a:1}", "{\"a\":1e999}"]
+        {
+            assert!(!parses(json), "{json:?}");
+        }
+        assert!(parse_object(b"{\"a\":\"\xff\"}").is_err());
+        assert!(!parses(r#"{"a":"\ud800"}"#));
+        assert!(parses(" { } \n"));
+    }
+}

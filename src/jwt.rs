@@ -1,0 +1,90 @@
+//! JWTs (RFC 7519) in JWS compact serialisation (RFC 7515): what is judged without any key.
+//!
+//! A token is taken apart in this order, and the first rule it breaks is its end:
+//!
+//! 1. three segments, each strict base64url: no padding, no stray bits in the tail;
+//! 2. the header is a JSON object without duplicate members, and so is the payload;
+//! 3. no `crit` (RFC 7515 §4.1.11) and no `b64` (RFC 7797);
+//! 4. `alg` is one of [`SigningAlgorithm`]'s;
+//! 5. `typ` is that of an access token, or says nothing.
+//!
+//! `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose its key.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use crate::{SigningAlgorithm, claims::Claims, error::InvalidToken, json};
+
+/// A JWT taken apart, its signature not yet verified.
+#[derive(Debug)]
+pub(crate) struct UnverifiedJwt<'t> {
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) kid: Option<String>,
+    claims: Claims,
+    signing_input: &'t str,
+    signature: Vec<u8>,
+}
+
+impl<'t> UnverifiedJwt<'t> {
+    /// Takes a token apart. With `rfc9068` its `typ` must say that it is an access token
+    /// (RFC 9068 §4).
+    pub(crate) fn parse(token: &'t str, rfc9068: bool) -> Result<Self, InvalidToken> {
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(InvalidToken::Malformed)?;
+        let header = parse_segment(header)?;
+        let claims = Claims::new(parse_segment(payload)?);
+        let signature = decode(signature)?;
+
+        if header.contains_key("crit") || header.contains_key("b64") {
+            return Err(InvalidToken::Critical);
+        }
+        let algorithm = header
+            .get("alg")
+            .and_then(Value::as_str)
+            .and_then(SigningAlgorithm::from_name)
+            .ok_or(InvalidToken::Algorithm)?;
+        if !is_access_token_type(header.get("typ"), rfc9068) {
+            return Err(InvalidToken::Type);
+        }
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(_) => return Err(InvalidToken::Malformed),
+        };
+        Ok(Self { algorithm, kid, claims, signing_input, signature })
+    }
+
+    /// Hands out the claims if `verify` finds the signature over the signing input good.
+    pub(crate) fn verified(
+        self,
+        verify: impl FnOnce(&str, &[u8]) -> Result<(), InvalidToken>,
+    ) -> Result<Claims, InvalidToken> {
+        verify(self.signing_input, &self.signature)?;
+        Ok(self.claims)
+    }
+}
+
+/// `typ` is a media type, compared without regard to case (RFC 7515 §4.1.9).
+fn is_access_token_type(typ: Option<&Value>, rfc9068: bool) -> bool {
+    match typ {
+        None => !rfc9068,
+        Some(Value::String(typ)) => {
+            typ.eq_ignore_ascii_case("at+jwt")
+                || typ.eq_ignore_ascii_case("application/at+jwt")
+                || (!rfc9068 && typ.eq_ignore_ascii_case("JWT"))
+        }
+        Some(_) => false,
+    }
+}
+
+fn parse_segment(segment: &str) -> Result<serde_json::Map<String, Value>, InvalidToken> {
+    json::parse_object(&decode(segment)?).map_err(|_| InvalidToken::Malformed)
+}
+
+/// Strict base64url (RFC 7515 §2): each octet sequence has exactly one text.
+fn decode(segment: &str) -> Result<Vec<u8>, InvalidToken> {
+    match BASE64_URL_SAFE_NO_PAD.decode(segment) {
+        Ok(octets) if !octets.is_empty() => Ok(octets),
+        _ => Err(InvalidToken::Malformed),
+    }
+}

@@ -1,0 +1,264 @@
+//! What happens to a request, in order.
+//!
+//! 1. The token is found, by the application's resolver or in the `Authorization` header.
+//! 2. A JWT is taken apart, its signature verified with the tenant's keys, its claims judged. An
+//!    opaque token would be introspected.
+//! 3. Possession is proved before permission is asked: the certificate the token is bound to.
+//! 4. Scopes, then groups.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::HeaderMap;
+
+use crate::{
+    builder::ProtectApiBuilder,
+    certificate::CertificateBinding,
+    claims::{Claims, Expectations},
+    clock::Clock,
+    config::ConfigError,
+    error::{Cause, Chain, Error, Internal, InvalidToken},
+    jwt::UnverifiedJwt,
+    policy::{Access, GroupRules, Policy},
+    refusal::{Realm, Refusal},
+    tenant::Tenant,
+    token::{AccessToken, TokenKind},
+};
+
+/// At most this often is the log told of opaque tokens that cannot be introspected.
+const OPAQUE_WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Protects an API: validates access tokens of one tenant for one audience.
+///
+/// Clones share keys and state. Nothing is fetched before the first request, so the API starts
+/// while the tenant is down; [`warm_up`](Self::warm_up) is for those who would rather wait.
+#[derive(Clone)]
+pub struct ProtectApi(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) tenant: Tenant,
+    pub(crate) clock: Clock,
+    pub(crate) expectations: Expectations,
+    pub(crate) binding: CertificateBinding,
+    pub(crate) group_rules: GroupRules,
+    pub(crate) realm: Realm,
+    pub(crate) max_token_length: usize,
+    pub(crate) token_resolver: Option<TokenResolver>,
+    pub(crate) last_opaque_warning: Mutex<Option<Instant>>,
+}
+
+/// Finds the token of a request elsewhere than in the `Authorization` header.
+pub(crate) type TokenResolver = Box<
+    dyn Fn(&HeaderMap) -> Result<Option<String>, Box<dyn StdError + Send + Sync>> + Send + Sync,
+>;
+
+impl ProtectApi {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Configures from the `MONOCLOUD_BACKEND_…` variables of the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every mistake there is.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::builder().env().build()
+    }
+
+    /// Configures from a list of variables instead of the environment, as a test would.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every mistake there is.
+    pub fn from_vars<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Result<Self, ConfigError>
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        Self::builder().vars(vars).build()
+    }
+
+    /// Configures step by step; for what no variable can say, and for a file.
+    #[must_use]
+    pub fn builder() -> ProtectApiBuilder {
+        ProtectApiBuilder::new()
+    }
+
+    /// The tenant's issuer, as `iss` must name it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.expectations.issuer
+    }
+
+    /// This API's audience, as `aud` must hold it.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.0.expectations.audience
+    }
+
+    /// Fetches the tenant's metadata and keys now instead of with the first request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.0.tenant.warm_up().await
+    }
+
+    /// A guard that lets requests pass whose token satisfies `policy`.
+    #[must_use]
+    pub fn require(&self, policy: Policy) -> Guard {
+        self.guard(policy.into())
+    }
+
+    /// A guard that lets requests pass whose token is valid, and those without a token.
+    #[must_use]
+    pub fn optional(&self) -> Guard {
+        self.guard(Access { is_optional: true, ..Policy::ANY_TOKEN.into() })
+    }
+
+    pub(crate) fn guard(&self, access: Access) -> Guard {
+        Guard { protect: self.clone(), access: Arc::new(access) }
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
+        let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
+        if token.expose().len() > self.0.max_token_length {
+            return Err(Error::InvalidToken(InvalidToken::Oversized));
+        }
+        let kind = token.kind().map_err(Error::InvalidToken)?;
+        let claims = match kind {
+            TokenKind::Jwt => self.validate_jwt(&token).await?,
+            TokenKind::Opaque => {
+                self.warn_of_opaque_token();
+                return Err(Error::InvalidToken(InvalidToken::Unsupported));
+            }
+        };
+        self.0.binding.judge(&claims).map_err(Error::InvalidToken)?;
+        Ok(Authenticated { claims: Arc::new(claims), kind })
+    }
+
+    fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
+        let resolved = match &self.0.token_resolver {
+            None => None,
+            Some(resolve) => resolve(headers).map_err(|error| {
+                tracing::error!(%error, "the token resolver failed");
+                Error::Internal(Internal::TokenResolver(Cause::new(error)))
+            })?,
+        };
+        match resolved {
+            Some(token) => AccessToken::new(&token).map(Some),
+            None => AccessToken::from_headers(headers),
+        }
+    }
+
+    async fn validate_jwt(&self, token: &AccessToken) -> Result<Claims, Error> {
+        let expectations = &self.0.expectations;
+        let jwt = UnverifiedJwt::parse(token.expose(), expectations.rfc9068)
+            .map_err(Error::InvalidToken)?;
+        let claims = self.0.tenant.verify(jwt).await?;
+        expectations.judge(&claims, self.0.clock.wall()).map_err(Error::InvalidToken)?;
+        Ok(claims)
+    }
+
+    fn warn_of_opaque_token(&self) {
+        let now = self.0.clock.monotonic();
+        let mut last = self.0.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            last.is_none_or(|last| now.saturating_duration_since(last) >= OPAQUE_WARNING_INTERVAL);
+        if is_due {
+            *last = Some(now);
+            tracing::warn!("an opaque access token was refused: introspection is not configured");
+        }
+    }
+}
+
+impl fmt::Debug for ProtectApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtectApi")
+            .field("issuer", &self.issuer())
+            .field("audience", &self.audience())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets requests pass whose access token satisfies a policy.
+///
+/// [`ProtectApi::require`] makes one. It is a middleware of every host whose feature is on; where
+/// there is none, [`check`](Self::check) is all that a host needs.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    protect: ProtectApi,
+    access: Arc<Access>,
+}
+
+impl Guard {
+    /// Authenticates a request by its headers and authorizes it by the policy.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`], ready to be sent.
+    pub async fn check(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        self.judge(headers).await.map_err(|error| {
+            tracing::debug!(error = %Chain(&error), "a request was refused");
+            Refusal::new(error, &self.protect.0.realm)
+        })
+    }
+
+    async fn judge(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+        let authenticated = match self.protect.authenticate(headers).await {
+            Err(Error::MissingToken) if self.access.is_optional => return Ok(Caller(None)),
+            authenticated => authenticated?,
+        };
+        self.access
+            .authorize(&authenticated.claims, &self.protect.0.group_rules)
+            .map_err(Error::InsufficientScope)?;
+        Ok(Caller(Some(authenticated)))
+    }
+}
+
+/// Who sent a request that a guard let pass; nobody in particular where a token is optional.
+///
+/// An operation that requires a token takes [`Authenticated`] instead.
+#[derive(Clone, Debug)]
+pub struct Caller(Option<Authenticated>);
+
+impl Caller {
+    /// The caller, if the request carried a token.
+    #[must_use]
+    pub const fn authenticated(&self) -> Option<&Authenticated> {
+        self.0.as_ref()
+    }
+
+    /// What the token says, if the request carried one.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        self.authenticated().map(Authenticated::claims)
+    }
+}
+
+/// A caller with a valid access token that permits the operation.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    claims: Arc<Claims>,
+    kind: TokenKind,
+}
+
+impl Authenticated {
+    /// What the token says.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// How the token was validated.
+    #[must_use]
+    pub const fn kind(&self) -> TokenKind {
+        self.kind
+    }
+}

@@ -1,0 +1,183 @@
+//! The access token as it stands in a request (RFC 6750 §2.1).
+
+use std::fmt;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::error::{Error, InvalidRequest, InvalidToken};
+
+/// An access token, as presented: not validated, and never printed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct AccessToken(Box<str>);
+
+/// How a token is validated: by its own signature, or by asking the tenant.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// A signed token (RFC 9068), validated here against the tenant's keys.
+    Jwt,
+    /// A reference token, or a JWT the tenant was asked about: validated by introspection
+    /// (RFC 7662).
+    Opaque,
+}
+
+impl AccessToken {
+    /// Reads the bearer token from the `Authorization` header.
+    ///
+    /// The scheme is case-insensitive, then come blanks or tabs, then one token. Without the
+    /// header, with another scheme or with no token after the scheme there is no token: `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the header is repeated or the token is not a `b64token`
+    /// (RFC 6750 §2.1), which is also the case for two tokens in one header.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Error::InvalidRequest(InvalidRequest::RepeatedHeader));
+        }
+        let credentials = value.as_bytes().trim_ascii();
+        let scheme_end = credentials.iter().position(|byte| is_blank(*byte));
+        let (scheme, rest) = credentials.split_at(scheme_end.unwrap_or(credentials.len()));
+        let token = rest.trim_ascii_start();
+        if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
+            return Ok(None);
+        }
+        Self::from_bytes(token).map(Some)
+    }
+
+    /// Takes a token that was found elsewhere: in a cookie, in another header.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if it is not a `b64token` (RFC 6750 §2.1).
+    pub fn new(token: &str) -> Result<Self, Error> {
+        Self::from_bytes(token.as_bytes())
+    }
+
+    fn from_bytes(token: &[u8]) -> Result<Self, Error> {
+        let malformed = Error::InvalidRequest(InvalidRequest::MalformedToken);
+        if !is_b64token(token) {
+            return Err(malformed);
+        }
+        let token = std::str::from_utf8(token).map_err(|_| malformed)?;
+        Ok(Self(token.into()))
+    }
+
+    /// The token's text. It is a secret: whoever has it is its bearer.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells by the number of segments how the token is to be validated (RFC 7515 §3.1,
+    /// RFC 7516 §3.1).
+    pub(crate) fn kind(&self) -> Result<TokenKind, InvalidToken> {
+        match self.0.bytes().filter(|byte| *byte == b'.').count() {
+            2 => Ok(TokenKind::Jwt),
+            4 => Err(InvalidToken::Encrypted),
+            _ => Ok(TokenKind::Opaque),
+        }
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken([redacted])")
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+fn is_b64token(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let (text, _) = token.split_at(token.len() - padding);
+    !text.is_empty()
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// What a request with these Authorization headers presents.
+    fn presented(values: &[&[u8]]) -> Result<Option<String>, Error> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        let token = AccessToken::from_headers(&headers)?;
+        Ok(token.map(|token| token.expose().to_owned()))
+    }
+
+    #[test]
+    fn a_token_follows_the_scheme_after_blanks_or_a_tab() {
+        for value in [
+            "Bearer abc",
+            "bearer abc",
+            "BEARER   abc",
+            "Bearer\tabc",
+            "bEaReR \t abc",
+            "Bearer abc ",
+        ] {
+            assert_eq!(
+                presented(&[value.as_bytes()]).unwrap().as_deref(),
+                Some("abc"),
+                "{value:?}"
+            );
+        }
+        assert_eq!(presented(&[b"Bearer a-Z0._~+/=="]).unwrap().as_deref(), Some("a-Z0._~+/=="));
+    }
+
+    #[test]
+    fn nothing_another_scheme_and_an_empty_scheme_are_a_missing_token() {
+        assert_eq!(presented(&[]).unwrap(), None);
+        for value in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer \t",
+            "Basic YWJj",
+            "Bearerabc",
+            "Bearer=abc",
+            "DPoP abc",
+            "abc",
+        ] {
+            assert_eq!(presented(&[value.as_bytes()]).unwrap(), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_headers_two_tokens_and_strange_bytes_are_an_invalid_request() {
+        let refused = |values: &[&[u8]]| matches!(presented(values), Err(Error::InvalidRequest(_)));
+        assert!(refused(&[b"Bearer abc", b"Bearer abc"]));
+        assert!(refused(&[b"Basic YWJj", b"Bearer abc"]));
+        let values: [&[u8]; 9] = [
+            b"Bearer a b",
+            b"Bearer a,b",
+            b"Bearer a, Bearer b",
+            b"Bearer \xc3\xbc",
+            b"Bearer a\"b",
+            b"Bearer =",
+            b"Bearer a=b",
+            b"Bearer a%20b",
+            b"Bearer {}",
+        ];
+        for value in values {
+            assert!(refused(&[value]), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_print_the_token() {
+        assert_eq!(format!("{:?}", AccessToken::new("abc").unwrap()), "AccessToken([redacted])");
+    }
+}
