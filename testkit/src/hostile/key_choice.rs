@@ -43,7 +43,7 @@ pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
             "jku-under-known-kid": known("jku", url()),
             "jku-under-its-own-kid": own("jku", url()),
             "jku-without-kid": without("jku", url()),
-            "jku-not-a-url": own("jku", json!("file:///dev/null")),
+            "jku-of-a-file": own("jku", json!("file:///dev/null")),
             "x5u-under-known-kid": known("x5u", url()),
             "x5u-under-its-own-kid": own("x5u", url()),
             "x5u-without-kid": without("x5u", url()),

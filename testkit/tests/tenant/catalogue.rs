@@ -1,4 +1,4 @@
-use crate::reader::{is_signed, segment, verify};
+use crate::reader::{fetch, is_signed, segment, verify};
 use monocloud_testkit::{Algorithm, Class, Clock, Control, Endpoint, Hostile, MockTenant};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
@@ -83,6 +83,21 @@ async fn forged_tokens_are_signed_by_no_published_key() {
         assert!(!by_chance, "{}", hostile.name);
         assert!(verify(&tenant, &hostile.token).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn the_canary_tempts_whoever_believes_a_header() {
+    let tenant = MockTenant::start().await;
+    let forged = Hostile::of(&tenant, Class::EmbeddedKey);
+    assert_eq!(tenant.requests(Endpoint::Canary), 0);
+
+    let bait = fetch(&tenant.url(Endpoint::Canary)).await;
+    assert!(
+        forged
+            .iter()
+            .all(|hostile| is_signed(&bait, &hostile.token))
+    );
+    assert_eq!(tenant.requests(Endpoint::Canary), 1);
 }
 
 #[tokio::test]
