@@ -25,11 +25,7 @@ impl Control {
     /// call it before the server under test reads the tenant's keys.
     #[must_use]
     pub fn all(tenant: &MockTenant) -> Vec<Self> {
-        let control = |(name, reference, token)| Self {
-            name,
-            token,
-            reference,
-        };
+        let control = |(name, reference, token)| Self { name, token, reference };
         rows(tenant).into_iter().map(control).collect()
     }
 

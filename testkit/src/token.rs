@@ -57,8 +57,7 @@ impl<'a> TokenBuilder<'a> {
     /// Adds scopes to the `scope` claim: one, or several separated by blanks
     /// (RFC 8693 §4.2). Without any there is no such claim.
     pub fn scope(mut self, scopes: &str) -> Self {
-        self.scopes
-            .extend(scopes.split_whitespace().map(Into::into));
+        self.scopes.extend(scopes.split_whitespace().map(Into::into));
         self
     }
 
@@ -228,10 +227,7 @@ fn default_header(key: &SigningKey) -> Members {
 }
 
 fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
-    members
-        .map(|(name, value)| (name.into(), value))
-        .into_iter()
-        .collect()
+    members.map(|(name, value)| (name.into(), value)).into_iter().collect()
 }
 
 fn edited(mut object: Members, edits: &[Edit]) -> String {

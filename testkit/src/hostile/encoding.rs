@@ -18,10 +18,7 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
         format!("{input}.{}", base64url(control.key.sign(input.as_bytes())))
     };
     let says = |payload: &[u8]| tenant.token().raw_payload(payload).mint();
-    let nested = tenant
-        .token()
-        .header("cty", "JWT")
-        .raw_payload(token.as_str());
+    let nested = tenant.token().header("cty", "JWT").raw_payload(token.as_str());
     let jwe = |alg: &str, segments: &str| {
         let header = json!({ "alg": alg, "enc": "A256GCM", "cty": "JWT", "zip": "DEF" });
         format!("{}.{segments}", base64url(header.to_string()))
@@ -221,17 +218,12 @@ fn loosened(segment: &str) -> String {
 
 fn replaced(json: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut places = json.windows(from.len());
-    let at = places
-        .position(|bytes| bytes == from)
-        .expect("a default value");
+    let at = places.position(|bytes| bytes == from).expect("a default value");
     [&json[..at], to, &json[at + from.len()..]].concat()
 }
 
 fn utf16(json: &[u8]) -> Vec<u8> {
-    text(json)
-        .encode_utf16()
-        .flat_map(u16::to_be_bytes)
-        .collect()
+    text(json).encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
 fn text(json: &[u8]) -> &str {

@@ -113,11 +113,7 @@ pub(super) fn retired(tenant: &MockTenant) -> Vec<Row> {
     let by = |algorithm, signer| tenant.token().algorithm(algorithm).signed_by(signer);
     let kid_of = |signer| by(Algorithm::Rs256, signer).unsigned().key.kid;
     let own = |algorithm, signer| by(algorithm, signer).mint();
-    let under = |signer, kid| {
-        by(Algorithm::Rs256, signer)
-            .header("kid", kid_of(kid))
-            .mint()
-    };
+    let under = |signer, kid| by(Algorithm::Rs256, signer).header("kid", kid_of(kid)).mint();
     table! {
         "RFC 7517 §5, OpenID Connect Core §10.1.1" {
             "retired-key-rs256": own(Algorithm::Rs256, Signer::Retired),

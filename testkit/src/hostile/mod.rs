@@ -104,12 +104,7 @@ impl Hostile {
     /// The hostile tokens of one class.
     #[must_use]
     pub fn of(tenant: &MockTenant, class: Class) -> Vec<Self> {
-        let hostile = |(name, reference, token)| Self {
-            name,
-            class,
-            token,
-            reference,
-        };
+        let hostile = |(name, reference, token)| Self { name, class, token, reference };
         class.rows(tenant).into_iter().map(hostile).collect()
     }
 

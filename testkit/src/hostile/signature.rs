@@ -16,14 +16,10 @@ pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
     let signature_of = |input: &[u8]| token.with_signature(token.key.sign(input));
     let (header, payload) = (base64url(&token.header), base64url(&token.payload));
     let another = tenant.token().unsigned().signature();
-    let with_header = Unsigned {
-        header: extended(&token.header, r#""comment":"added""#),
-        ..token.clone()
-    };
-    let with_claim = Unsigned {
-        payload: extended(&token.payload, r#""role":"admin""#),
-        ..token.clone()
-    };
+    let with_header =
+        Unsigned { header: extended(&token.header, r#""comment":"added""#), ..token.clone() };
+    let with_claim =
+        Unsigned { payload: extended(&token.payload, r#""role":"admin""#), ..token.clone() };
     let rs256 = tenant.token().algorithm(Algorithm::Rs256).unsigned();
     let rs256_signed_as = |algorithm| {
         let key = rs256.key.clone().misused_for(algorithm);

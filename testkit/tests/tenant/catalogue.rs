@@ -72,12 +72,7 @@ async fn there_is_a_catalogue_for_every_algorithm() {
 #[tokio::test]
 async fn forged_tokens_are_signed_by_no_published_key() {
     let tenant = MockTenant::start().await;
-    let classes = [
-        Class::KeyConfusion,
-        Class::BadSignature,
-        Class::EcdsaEdge,
-        Class::EmbeddedKey,
-    ];
+    let classes = [Class::KeyConfusion, Class::BadSignature, Class::EcdsaEdge, Class::EmbeddedKey];
     for hostile in of(&tenant, &classes) {
         let by_chance = is_signed(&tenant.jwks(), &hostile.token);
         assert!(!by_chance, "{}", hostile.name);
@@ -92,24 +87,15 @@ async fn the_canary_tempts_whoever_believes_a_header() {
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
 
     let bait = fetch(&tenant.url(Endpoint::Canary)).await;
-    assert!(
-        forged
-            .iter()
-            .all(|hostile| is_signed(&bait, &hostile.token))
-    );
+    assert!(forged.iter().all(|hostile| is_signed(&bait, &hostile.token)));
     assert_eq!(tenant.requests(Endpoint::Canary), 1);
 }
 
 #[tokio::test]
 async fn a_verifier_that_knows_only_signatures_refuses_its_share() {
     let tenant = MockTenant::start().await;
-    let classes = [
-        Class::AlgNone,
-        Class::AlgSwap,
-        Class::KidInjection,
-        Class::RetiredKey,
-        Class::Structure,
-    ];
+    let classes =
+        [Class::AlgNone, Class::AlgSwap, Class::KidInjection, Class::RetiredKey, Class::Structure];
     for hostile in of(&tenant, &classes) {
         let verified = verify(&tenant, &hostile.token).await;
         assert!(verified.is_err(), "{}", hostile.name);
@@ -129,19 +115,11 @@ async fn one_claim_is_changed_and_the_signature_is_true() {
     let control = tenant.token().mint();
     for (class, claims) in classes {
         for hostile in Hostile::of(&tenant, class) {
-            assert!(
-                is_signed(&tenant.jwks(), &hostile.token),
-                "{}",
-                hostile.name
-            );
+            assert!(is_signed(&tenant.jwks(), &hostile.token), "{}", hostile.name);
             assert_eq!(segment(&hostile.token, 0), segment(&control, 0));
             let changed = changed_members(&hostile.token, &control, 1);
             let expected = changed.iter().all(|name| claims.contains(&name.as_str()));
-            assert!(
-                !changed.is_empty() && expected,
-                "{}: {changed:?}",
-                hostile.name
-            );
+            assert!(!changed.is_empty() && expected, "{}: {changed:?}", hostile.name);
         }
     }
 }
@@ -151,11 +129,7 @@ async fn one_header_parameter_is_changed_and_the_signature_is_true() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let control = tenant.token().mint();
     for hostile in of(&tenant, &[Class::TokenType, Class::Crit]) {
-        assert!(
-            is_signed(&tenant.jwks(), &hostile.token),
-            "{}",
-            hostile.name
-        );
+        assert!(is_signed(&tenant.jwks(), &hostile.token), "{}", hostile.name);
         assert_eq!(changed_members(&hostile.token, &control, 1).len(), 0);
         let changed = changed_members(&hostile.token, &control, 0);
         assert!(!changed.is_empty(), "{}", hostile.name);
@@ -168,11 +142,7 @@ async fn one_header_parameter_is_changed_and_the_signature_is_true() {
 async fn oddly_written_json_is_truly_signed() {
     let tenant = MockTenant::start().await;
     for hostile in Hostile::of(&tenant, Class::Json) {
-        assert!(
-            is_signed(&tenant.jwks(), &hostile.token),
-            "{}",
-            hostile.name
-        );
+        assert!(is_signed(&tenant.jwks(), &hostile.token), "{}", hostile.name);
     }
 }
 
@@ -206,7 +176,5 @@ fn changed_members(token: &str, other: &str, index: usize) -> BTreeSet<String> {
 fn members(object: &Value) -> BTreeSet<(String, String)> {
     let object = object.as_object().expect("an object");
     let members = object.iter();
-    members
-        .map(|(name, value)| (name.clone(), value.to_string()))
-        .collect()
+    members.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
