@@ -1,11 +1,11 @@
 //! A posts API on poem-openapi: what the document says is what is enforced.
 
 use std::{
-    io,
+    error::Error,
     sync::{Mutex, PoisonError},
 };
 
-use monocloud_backend::{Policy, ProtectApi, Require, poem_openapi::Bearer};
+use monocloud_backend::{DocumentError, Policy, ProtectApi, Require, poem_openapi::Bearer};
 use poem::{Route, Server, listener::TcpAcceptor};
 use poem_openapi::{
     ApiResponse, OAuthScopes, Object, OpenApi, OpenApiService,
@@ -100,15 +100,23 @@ impl PostsApi {
     }
 }
 
-fn app(protect: &ProtectApi) -> Route {
-    let service = OpenApiService::new(protect.secure(PostsApi::default()), "Posts", "1.0");
-    let document = service.spec_endpoint();
-    Route::new().nest("/", service).at("/openapi.json", document)
+fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
+    let (service, document) = protect
+        .scopes::<Scope>()
+        .secure(PostsApi::default())
+        .by_default(Policy::ANY_TOKEN)
+        .public("GET", "/health")
+        .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
+    Ok(Route::new()
+        .nest("/", service)
+        .at("/openapi.json", document.json())
+        .nest("/docs", document.swagger_ui("/openapi.json")))
 }
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let start = quickstart::start().await;
     let acceptor = TcpAcceptor::from_std(start.listener)?;
-    Server::new_with_acceptor(acceptor).run(app(&start.protect)).await
+    Server::new_with_acceptor(acceptor).run(app(start.protect)?).await?;
+    Ok(())
 }

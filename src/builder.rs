@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// What the security scheme is called in a document unless set.
+pub(crate) const SCHEME_NAME: &str = "MonoCloud";
+
 /// A longer token is refused before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
@@ -48,6 +51,7 @@ const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 #[must_use = "nothing is configured before `build`"]
 pub struct ProtectApiBuilder {
     sources: Sources,
+    scheme_name: String,
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
@@ -59,6 +63,7 @@ impl ProtectApiBuilder {
     pub(crate) fn new() -> Self {
         Self {
             sources: Sources::new(),
+            scheme_name: SCHEME_NAME.to_owned(),
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
@@ -167,6 +172,19 @@ impl ProtectApiBuilder {
         self.set(Key::DangerouslyAllowHttp, true)
     }
 
+    /// What the security scheme is called in OpenAPI documents; `MonoCloud` unless set. A
+    /// component's name has letters, digits, `.`, `_` and `-`.
+    pub fn scheme_name(mut self, name: impl Into<String>) -> Self {
+        self.scheme_name = name.into();
+        self
+    }
+
+    /// The public client that people log in with on the page of the documentation; never this
+    /// API's own.
+    pub fn swagger_client_id(self, id: impl Into<String>) -> Self {
+        self.set(Key::SwaggerClientId, id.into())
+    }
+
     /// Takes only tokens that say they are access tokens and carry every claim that RFC 9068 §2.2
     /// requires.
     pub fn require_rfc9068(mut self) -> Self {
@@ -247,6 +265,8 @@ impl ProtectApiBuilder {
                     GroupMatch::Any
                 },
             },
+            scheme_name: self.scheme_name,
+            swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,
             expectations: Expectations {
                 issuer: config.tenant.issuer().to_owned(),

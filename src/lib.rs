@@ -16,6 +16,8 @@ mod error;
 mod json;
 mod jwks;
 mod jwt;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod policy;
 mod protect;
 mod refusal;
@@ -27,6 +29,10 @@ pub mod poem;
 #[cfg(feature = "poem-openapi")]
 pub mod poem_openapi;
 
+#[cfg(feature = "swagger-ui")]
+pub use crate::openapi::SwaggerUi;
+#[cfg(feature = "openapi")]
+pub use crate::openapi::{ApiDocument, DocumentEndpoint, DocumentError};
 pub use crate::{
     algorithm::SigningAlgorithm,
     builder::ProtectApiBuilder,

@@ -34,8 +34,10 @@
 //! ```
 
 use ::poem::{
-    Body, Endpoint, FromRequest, Middleware, Request, RequestBody, Response, Result,
-    error::ResponseError, http::StatusCode,
+    Body, Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response,
+    ResponseParts, Result,
+    error::ResponseError,
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
 };
 
 use crate::{
@@ -60,19 +62,40 @@ impl<E: Endpoint> Middleware<E> for Guard {
 }
 
 impl<E: Endpoint> Endpoint for Guarded<E> {
-    type Output = E::Output;
+    type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<E::Output> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
         let caller = self.guard.check(request.headers()).await?;
+        let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
         request.set_data(caller);
-        self.endpoint.call(request).await
+        let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
+        match challenge {
+            None => answer,
+            Some(challenge) => with_challenge(answer, challenge),
+        }
+    }
+}
+
+/// Adds our challenge to a 401 of the application's: a token would have been another way in.
+fn with_challenge(answer: Result<Response>, challenge: HeaderValue) -> Result<Response> {
+    let is_unauthorized = |status| status == StatusCode::UNAUTHORIZED;
+    match answer {
+        Ok(mut response) if is_unauthorized(response.status()) => {
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            Ok(response)
+        }
+        Err(error) if is_unauthorized(error.status()) && !error.is::<Refusal>() => {
+            let mut response = error.into_response();
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            Err(::poem::Error::from_response(response))
+        }
+        answer => answer,
     }
 }
 
 impl<'a> FromRequest<'a> for Authenticated {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let caller = caller(request)?;
-        Ok(caller.authenticated().ok_or_else(|| unprotected(request))?.clone())
+        Ok(caller(request)?.require()?.clone())
     }
 }
 
@@ -88,25 +111,34 @@ impl ResponseError for Refusal {
     }
 
     fn as_response(&self) -> Response {
-        let (parts, body) = self.response().into_parts();
-        Response::from_parts(
-            ::poem::ResponseParts {
-                status: parts.status,
-                version: parts.version,
-                headers: parts.headers,
-                extensions: parts.extensions,
-            },
-            Body::from(body),
-        )
+        response(self.response())
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl Endpoint for crate::DocumentEndpoint {
+    type Output = Response;
+
+    async fn call(&self, _request: Request) -> Result<Response> {
+        Ok(response(self.respond().await))
+    }
+}
+
+#[cfg(feature = "swagger-ui")]
+impl Endpoint for crate::SwaggerUi {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(response(self.respond(request.uri().path())))
     }
 }
 
 /// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
 pub(crate) fn caller(request: &Request) -> Result<&Caller> {
-    Ok(request.data::<Caller>().ok_or_else(|| unprotected(request))?)
+    request.data::<Caller>().ok_or_else(|| unprotected(request).into())
 }
 
-pub(crate) fn unprotected(request: &Request) -> Refusal {
+fn unprotected(request: &Request) -> Refusal {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),
@@ -114,4 +146,15 @@ pub(crate) fn unprotected(request: &Request) -> Refusal {
         "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
     );
     Refusal::new(error, &Realm::new(""))
+}
+
+fn response(response: ::http::Response<impl Into<Body>>) -> Response {
+    let (parts, body) = response.into_parts();
+    let parts = ResponseParts {
+        status: parts.status,
+        version: parts.version,
+        headers: parts.headers,
+        extensions: parts.extensions,
+    };
+    Response::from_parts(parts, body.into())
 }

@@ -135,13 +135,25 @@ impl Requirement {
 /// Who may call an operation: the alternatives of its document, each of them whole.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Access {
-    /// What a token must satisfy one of.
+    /// What a token must satisfy one of; nothing is required of whom where there is none.
     pub(crate) alternatives: Vec<Requirement>,
-    /// Whether a request without a token may pass: it is anonymous, or shows other credentials.
-    pub(crate) is_optional: bool,
+    /// Whether a request without any credentials may pass.
+    pub(crate) is_anonymous_allowed: bool,
+    /// Whether credentials of another scheme do, which the application judges.
+    pub(crate) has_other_schemes: bool,
 }
 
 impl Access {
+    /// Whether no token of ours is asked for.
+    pub(crate) fn is_public(&self) -> bool {
+        self.alternatives.is_empty()
+    }
+
+    /// Whether a request without a token may pass.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.is_anonymous_allowed || self.has_other_schemes
+    }
+
     /// Authorizes claims by the first alternative they satisfy. The denial is the first
     /// alternative's: it is what the document lists first.
     pub(crate) fn authorize(&self, claims: &Claims, rules: &GroupRules) -> Result<(), Denial> {
@@ -158,7 +170,7 @@ impl Access {
 
 impl From<Policy> for Access {
     fn from(policy: Policy) -> Self {
-        Self { alternatives: vec![policy.into()], is_optional: false }
+        Self { alternatives: vec![policy.into()], ..Self::default() }
     }
 }
 

@@ -7,6 +7,7 @@
 //! 4. Scopes, then groups.
 
 use std::{
+    collections::BTreeMap,
     error::Error as StdError,
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -37,7 +38,13 @@ const OPAQUE_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Clones share keys and state. Nothing is fetched before the first request, so the API starts
 /// while the tenant is down; [`warm_up`](Self::warm_up) is for those who would rather wait.
 #[derive(Clone)]
-pub struct ProtectApi(Arc<Inner>);
+pub struct ProtectApi {
+    inner: Arc<Inner>,
+    scopes: Arc<ScopeDescriptions>,
+}
+
+/// The scopes an API knows, and what each permits.
+pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
 
 pub(crate) struct Inner {
     pub(crate) tenant: Tenant,
@@ -46,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) binding: CertificateBinding,
     pub(crate) group_rules: GroupRules,
     pub(crate) realm: Realm,
+    pub(crate) scheme_name: String,
+    pub(crate) swagger_client_id: Option<String>,
     pub(crate) max_token_length: usize,
     pub(crate) token_resolver: Option<TokenResolver>,
     pub(crate) last_opaque_warning: Mutex<Option<Instant>>,
@@ -58,7 +67,7 @@ pub(crate) type TokenResolver = Box<
 
 impl ProtectApi {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self { inner: Arc::new(inner), scopes: Arc::default() }
     }
 
     /// Configures from the `MONOCLOUD_BACKEND_…` variables of the environment.
@@ -92,13 +101,13 @@ impl ProtectApi {
     /// The tenant's issuer, as `iss` must name it.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.0.expectations.issuer
+        &self.inner.expectations.issuer
     }
 
     /// This API's audience, as `aud` must hold it.
     #[must_use]
     pub fn audience(&self) -> &str {
-        &self.0.expectations.audience
+        &self.inner.expectations.audience
     }
 
     /// Fetches the tenant's metadata and keys now instead of with the first request.
@@ -107,7 +116,14 @@ impl ProtectApi {
     ///
     /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met.
     pub async fn warm_up(&self) -> Result<(), Error> {
-        self.0.tenant.warm_up().await
+        self.inner.tenant.warm_up().await
+    }
+
+    /// Describes a scope, once, for the document of every operation that needs it.
+    #[must_use]
+    pub fn scope(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.scopes).insert(name.into(), description.into());
+        self
     }
 
     /// A guard that lets requests pass whose token satisfies `policy`.
@@ -119,16 +135,36 @@ impl ProtectApi {
     /// A guard that lets requests pass whose token is valid, and those without a token.
     #[must_use]
     pub fn optional(&self) -> Guard {
-        self.guard(Access { is_optional: true, ..Policy::ANY_TOKEN.into() })
+        self.guard(Access { is_anonymous_allowed: true, ..Policy::ANY_TOKEN.into() })
     }
 
     pub(crate) fn guard(&self, access: Access) -> Guard {
         Guard { protect: self.clone(), access: Arc::new(access) }
     }
 
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.inner.tenant
+    }
+
+    pub(crate) fn scope_descriptions(&self) -> &ScopeDescriptions {
+        &self.scopes
+    }
+
+    pub(crate) fn scheme_name(&self) -> &str {
+        &self.inner.scheme_name
+    }
+
+    pub(crate) fn swagger_client_id(&self) -> Option<&str> {
+        self.inner.swagger_client_id.as_deref()
+    }
+
+    pub(crate) fn refuse(&self, error: Error) -> Refusal {
+        Refusal::new(error, &self.inner.realm)
+    }
+
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
-        if token.expose().len() > self.0.max_token_length {
+        if token.expose().len() > self.inner.max_token_length {
             return Err(Error::InvalidToken(InvalidToken::Oversized));
         }
         let kind = token.kind().map_err(Error::InvalidToken)?;
@@ -139,12 +175,12 @@ impl ProtectApi {
                 return Err(Error::InvalidToken(InvalidToken::Unsupported));
             }
         };
-        self.0.binding.judge(&claims).map_err(Error::InvalidToken)?;
+        self.inner.binding.judge(&claims).map_err(Error::InvalidToken)?;
         Ok(Authenticated { claims: Arc::new(claims), kind })
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
-        let resolved = match &self.0.token_resolver {
+        let resolved = match &self.inner.token_resolver {
             None => None,
             Some(resolve) => resolve(headers).map_err(|error| {
                 tracing::error!(%error, "the token resolver failed");
@@ -158,17 +194,18 @@ impl ProtectApi {
     }
 
     async fn validate_jwt(&self, token: &AccessToken) -> Result<Claims, Error> {
-        let expectations = &self.0.expectations;
+        let expectations = &self.inner.expectations;
         let jwt = UnverifiedJwt::parse(token.expose(), expectations.rfc9068)
             .map_err(Error::InvalidToken)?;
-        let claims = self.0.tenant.verify(jwt).await?;
-        expectations.judge(&claims, self.0.clock.wall()).map_err(Error::InvalidToken)?;
+        let claims = self.inner.tenant.verify(jwt).await?;
+        expectations.judge(&claims, self.inner.clock.wall()).map_err(Error::InvalidToken)?;
         Ok(claims)
     }
 
     fn warn_of_opaque_token(&self) {
-        let now = self.0.clock.monotonic();
-        let mut last = self.0.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.inner.clock.monotonic();
+        let mut last =
+            self.inner.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due =
             last.is_none_or(|last| now.saturating_duration_since(last) >= OPAQUE_WARNING_INTERVAL);
         if is_due {
@@ -206,19 +243,21 @@ impl Guard {
     pub async fn check(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         self.judge(headers).await.map_err(|error| {
             tracing::debug!(error = %Chain(&error), "a request was refused");
-            Refusal::new(error, &self.protect.0.realm)
+            self.protect.refuse(error)
         })
     }
 
     async fn judge(&self, headers: &HeaderMap) -> Result<Caller, Error> {
         let authenticated = match self.protect.authenticate(headers).await {
-            Err(Error::MissingToken) if self.access.is_optional => return Ok(Caller(None)),
+            Err(Error::MissingToken) if self.access.is_optional() => {
+                return Ok(Caller(Err(self.protect.refuse(Error::MissingToken))));
+            }
             authenticated => authenticated?,
         };
         self.access
-            .authorize(&authenticated.claims, &self.protect.0.group_rules)
+            .authorize(&authenticated.claims, &self.protect.inner.group_rules)
             .map_err(Error::InsufficientScope)?;
-        Ok(Caller(Some(authenticated)))
+        Ok(Caller(Ok(authenticated)))
     }
 }
 
@@ -226,19 +265,28 @@ impl Guard {
 ///
 /// An operation that requires a token takes [`Authenticated`] instead.
 #[derive(Clone, Debug)]
-pub struct Caller(Option<Authenticated>);
+pub struct Caller(Result<Authenticated, Refusal>);
 
 impl Caller {
     /// The caller, if the request carried a token.
     #[must_use]
-    pub const fn authenticated(&self) -> Option<&Authenticated> {
-        self.0.as_ref()
+    pub fn authenticated(&self) -> Option<&Authenticated> {
+        self.0.as_ref().ok()
     }
 
     /// What the token says, if the request carried one.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
         self.authenticated().map(Authenticated::claims)
+    }
+
+    /// The caller, where an anonymous one is not enough after all.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] of a request without a token.
+    pub fn require(&self) -> Result<&Authenticated, Refusal> {
+        self.0.as_ref().map_err(Refusal::clone)
     }
 }
 

@@ -4,6 +4,10 @@
 //! segment of a route that is literally `{id}` is documented just the same, so a path alone does
 //! not always tell; where it does not, nothing is guessed.
 
+use poem_openapi::OpenApi;
+
+use crate::openapi::document::Document;
+
 /// Whether a path of the document may be the path of a route.
 pub(super) fn matches(documented: &str, routed: &str) -> bool {
     let mut parameters = 0;
@@ -19,6 +23,26 @@ pub(super) fn matches(documented: &str, routed: &str) -> bool {
         is_parameter || segment == route
     });
     fits && routed.next().is_none()
+}
+
+/// A path as the document writes it, be it written so or as a route is declared.
+pub(super) fn documented(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment.strip_prefix(':') {
+        Some(name) => format!("{{{name}}}"),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// What a service puts before every path of its document.
+pub(super) fn prefix<T: OpenApi>(raw: &str) -> String {
+    let served = Document::parse(raw).unwrap_or_default();
+    let served = served.operations().map(|operation| operation.path.to_owned()).min();
+    let declared = T::meta().into_iter().flat_map(|api| api.paths).map(|path| path.path).min();
+    let prefix = served
+        .zip(declared)
+        .and_then(|(served, declared)| served.strip_suffix(&declared).map(str::to_owned));
+    prefix.unwrap_or_default()
 }
 
 #[cfg(test)]

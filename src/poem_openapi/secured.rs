@@ -6,10 +6,11 @@
 //!    anything of it is parsed;
 //! 2. its operation is documented without one: it is public, and a handler that asks for the
 //!    caller all the same gets none but a 500;
-//! 3. it is not documented: the argument's type is all that is known, so it judges for itself;
+//! 3. it is not documented: the default policy holds, and then the argument's type, which judges
+//!    for itself;
 //! 4. the document does not say clearly what it needs: it answers 500, and the log says why.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, mem};
 
 use ::poem::{
     EndpointExt, Request, Result,
@@ -17,51 +18,135 @@ use ::poem::{
     http::Method,
 };
 use poem_openapi::{
-    OpenApi,
-    registry::{MetaApi, MetaOperation, Registry},
+    OAuthScopes, OpenApi, OpenApiService, Webhook,
+    registry::{MetaApi, Registry},
 };
 
-use super::{policy_name, routes};
+use super::{
+    declared::{Declared, Plan},
+    routes,
+};
 use crate::{
     error::{Error, Internal},
+    openapi::{
+        ApiDocument, DocumentError,
+        security::{self, OperationKey},
+    },
     policy::{Access, Policy},
     protect::{Caller, Guard, ProtectApi},
-    refusal::{Realm, Refusal},
 };
 
-type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+pub(super) type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 impl ProtectApi {
     /// Puts every operation of an API, or of a tuple of APIs, behind the requirement that its
     /// document states.
     ///
     /// ```
-    /// # use monocloud_backend::{ConfigError, ProtectApi, poem_openapi::Bearer};
+    /// # use monocloud_backend::{Policy, ProtectApi, poem_openapi::Bearer};
     /// # use poem_openapi::{OpenApi, OpenApiService};
     /// # struct PostsApi;
     /// # #[OpenApi]
     /// # impl PostsApi {
     /// #     #[oai(path = "/posts", method = "get")]
     /// #     async fn list(&self, _caller: Bearer) {}
+    /// #     #[oai(path = "/health", method = "get")]
+    /// #     async fn health(&self) {}
     /// # }
-    /// # fn main() -> Result<(), ConfigError> {
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
     /// # let protect = ProtectApi::from_vars(vars)?;
-    /// let service = OpenApiService::new(protect.secure(PostsApi), "Posts", "1.0");
-    /// # let _ = service;
+    /// let (service, document) = protect
+    ///     .secure(PostsApi)
+    ///     .by_default(Policy::ANY_TOKEN)
+    ///     .public("GET", "/health")
+    ///     .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
+    /// let app = poem::Route::new().nest("/", service).at("/openapi.json", document.json());
+    /// # let _ = app;
     /// # Ok(())
     /// # }
     /// ```
     pub fn secure<T: OpenApi>(&self, api: T) -> Secured<T> {
-        Secured { protect: self.clone(), api }
+        Secured { protect: self.clone(), plan: Plan::default(), api: Api::Unguarded(api) }
+    }
+
+    /// Describes every scope of an enum, by the comments on its variants.
+    #[must_use]
+    pub fn scopes<S: OAuthScopes>(self) -> Self {
+        S::meta().into_iter().fold(self, |protect, scope| {
+            protect.scope(scope.name, scope.description.unwrap_or_default())
+        })
     }
 }
 
 /// An API whose document is its policy; [`ProtectApi::secure`] makes it.
-#[derive(Clone)]
 pub struct Secured<T> {
     protect: ProtectApi,
-    api: T,
+    plan: Plan,
+    api: Api<T>,
+}
+
+enum Api<T> {
+    Unguarded(T),
+    Guarded(RouteTable),
+}
+
+impl<T: OpenApi> Secured<T> {
+    /// Protects every operation that declares no requirement of its own, in the document too.
+    #[must_use]
+    pub fn by_default(mut self, policy: Policy) -> Self {
+        self.plan.default = Some(policy);
+        self
+    }
+
+    /// Leaves an operation out of the [default](Self::by_default): anybody may call it. The path is
+    /// written as in the document, `/posts/{id}`, or as it is declared, `/posts/:id`.
+    #[must_use]
+    pub fn public(mut self, method: &str, path: &str) -> Self {
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
+        self.plan.public.push(OperationKey { path: routes::documented(path), method });
+        self
+    }
+
+    /// Makes the service and its document, after comparing the two.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError`] with every operation whose requirement is not clear or that is documented
+    /// and not routed, every scope that nothing describes, and every public path that does not
+    /// exist.
+    pub fn into_service<W: Webhook>(
+        mut self,
+        build: impl FnOnce(Self) -> OpenApiService<Self, W>,
+    ) -> Result<(OpenApiService<Self, W>, ApiDocument), DocumentError> {
+        let problems = self.guard();
+        if !problems.is_empty() {
+            return Err(DocumentError::new(problems));
+        }
+        let (protect, plan) = (self.protect.clone(), self.plan.clone());
+        let service = build(self);
+        let raw = service.spec();
+        let prefix = routes::prefix::<T>(&raw);
+        let declared = Declared::read(&raw, &plan, &prefix, protect.scheme_name());
+        Ok((service, ApiDocument::new(protect, declared.document)))
+    }
+
+    /// Puts guards before the routes, and says what is wrong with the document.
+    fn guard(&mut self) -> Vec<String> {
+        let api = mem::replace(&mut self.api, Api::Guarded(RouteTable::new()));
+        let (routes, problems) = match api {
+            Api::Guarded(routes) => (routes, Vec::new()),
+            Api::Unguarded(api) => {
+                let mut routes = RouteTable::new();
+                api.add_routes(&mut routes);
+                let operations = Operations::of::<T>(&self.plan, &self.protect);
+                let problems = operations.problems(&routes, &self.plan, &self.protect);
+                (operations.guard(routes, &self.plan, &self.protect), problems)
+            }
+        };
+        self.api = Api::Guarded(routes);
+        problems
+    }
 }
 
 impl<T> fmt::Debug for Secured<T> {
@@ -79,26 +164,14 @@ impl<T: OpenApi> OpenApi for Secured<T> {
         T::register(registry);
     }
 
-    fn add_routes(self, route_table: &mut RouteTable) {
-        let mut routes = RouteTable::new();
-        self.api.add_routes(&mut routes);
-        let operations = Operations::of::<T>();
-        for (path, methods) in routes {
-            let secured = methods.into_iter().map(|(method, endpoint)| {
-                let endpoint = match operations.access_to(&path, &method) {
-                    Ok(Some(access)) => endpoint.with(self.protect.guard(access)).boxed(),
-                    Ok(None) => endpoint,
-                    Err(Unclear::Undocumented) => {
-                        endpoint.data(Hidden(self.protect.clone())).boxed()
-                    }
-                    Err(Unclear::Contradictory(reason)) => {
-                        tracing::error!(%method, path, reason, "an operation answers 500");
-                        refuse_all()
-                    }
-                };
-                (method, endpoint)
-            });
-            route_table.entry(path.clone()).or_default().extend(secured);
+    fn add_routes(mut self, route_table: &mut RouteTable) {
+        for problem in self.guard() {
+            tracing::error!("{problem}");
+        }
+        if let Api::Guarded(routes) = self.api {
+            for (path, methods) in routes {
+                route_table.entry(path).or_default().extend(methods);
+            }
         }
     }
 }
@@ -122,70 +195,135 @@ impl Hidden {
 }
 
 /// What the document says of each operation.
-struct Operations(Vec<(String, MetaOperation)>);
-
-/// Why the document does not say what a route needs.
-enum Unclear {
-    Contradictory(&'static str),
-    Undocumented,
-}
+struct Operations(Vec<(OperationKey, Result<Access, &'static str>)>);
 
 impl Operations {
-    fn of<T: OpenApi>() -> Self {
-        let paths = T::meta().into_iter().flat_map(|api| api.paths);
-        let operations = paths.flat_map(|path| {
-            path.operations.into_iter().map(move |operation| (path.path.clone(), operation))
-        });
-        Self(operations.collect())
+    fn of<T: OpenApi>(plan: &Plan, protect: &ProtectApi) -> Self {
+        let declared = Declared::by::<T>(plan, protect.scheme_name());
+        let mut operations = security::compile(&declared.document, protect.scheme_name());
+        for (key, access) in &mut operations {
+            let contradiction =
+                declared.contradictions.iter().find(|(contradictory, _)| contradictory == key);
+            if let Some((_, reason)) = contradiction {
+                *access = Err(reason);
+            }
+        }
+        Self(operations)
     }
 
-    /// Who may call a route; `None` if everybody may.
-    fn access_to(&self, route: &str, method: &Method) -> Result<Option<Access>, Unclear> {
+    fn guard(&self, routes: RouteTable, plan: &Plan, protect: &ProtectApi) -> RouteTable {
+        let guard_methods = |(path, methods): (String, HashMap<Method, BoxEndpoint<'static>>)| {
+            let guarded = methods.into_iter().map(|(method, endpoint)| {
+                let endpoint = match self.access_to(&path, &method) {
+                    Some(Ok(access)) if access.is_public() => endpoint,
+                    Some(Ok(access)) => endpoint.with(protect.guard(access)).boxed(),
+                    Some(Err(_)) => refuse_all(protect.clone()),
+                    None => guard_hidden(endpoint, &path, &method, plan, protect),
+                };
+                (method, endpoint)
+            });
+            let guarded = guarded.collect();
+            (path, guarded)
+        };
+        routes.into_iter().map(guard_methods).collect()
+    }
+
+    /// Who may call a route; nothing if it is not documented.
+    fn access_to(&self, route: &str, method: &Method) -> Option<Result<Access, &'static str>> {
         let mut accesses = self
             .0
             .iter()
-            .filter(|(path, operation)| operation.method == *method && routes::matches(path, route))
-            .map(|(_, operation)| access(operation));
-        let access = accesses.next().ok_or(Unclear::Undocumented)??;
-        for other in accesses {
-            if other? != access {
-                return Err(Unclear::Contradictory(
-                    "it is documented twice, with different requirements",
-                ));
+            .filter(|(key, _)| key.method == *method && routes::matches(&key.path, route))
+            .map(|(_, access)| access);
+        let access = accesses.next()?;
+        if accesses.any(|other| other != access) {
+            return Some(Err(
+                "it shares its route with another operation, whose requirement differs",
+            ));
+        }
+        Some(access.clone())
+    }
+
+    fn problems(&self, routes: &RouteTable, plan: &Plan, protect: &ProtectApi) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut report = |key: &OperationKey, problem: String| {
+            problems.push(format!("{} {}: {problem}", key.method, key.path));
+        };
+        for (key, access) in &self.0 {
+            let access_by_route = routes
+                .iter()
+                .filter(|(route, methods)| {
+                    methods.contains_key(&key.method) && routes::matches(&key.path, route)
+                })
+                .find_map(|(route, _)| self.access_to(route, &key.method));
+            match (access, access_by_route) {
+                (Err(reason), _) => report(key, (*reason).to_owned()),
+                (_, Some(Err(reason))) => report(key, reason.to_owned()),
+                (_, None) => {
+                    report(key, "it is documented, and nothing is routed there".to_owned())
+                }
+                (Ok(access), Some(Ok(_))) => {
+                    for scope in undescribed(access, protect) {
+                        report(
+                            key,
+                            format!(
+                                "it needs the scope {scope:?}, which nothing describes; add `.scope({scope:?}, \"…\")` or `.scopes::<Scope>()`"
+                            ),
+                        );
+                    }
+                    if plan.is_public(key) && !access.is_public() {
+                        report(
+                            key,
+                            "it is listed as public, and declares that it needs a token".to_owned(),
+                        );
+                    }
+                }
             }
         }
-        Ok(access)
+        for key in &plan.public {
+            let is_documented = self.0.iter().any(|(documented, _)| documented == key);
+            let is_routed = routes.iter().any(|(route, methods)| {
+                methods.contains_key(&key.method) && routes::matches(&key.path, route)
+            });
+            if !is_documented && !is_routed {
+                report(key, "it is listed as public, and there is no such operation".to_owned());
+            }
+        }
+        problems.sort();
+        problems
     }
 }
 
-/// Reads an operation's requirement: its alternatives of ours, and whether there are others.
-fn access(operation: &MetaOperation) -> Result<Option<Access>, Unclear> {
-    let mut access = Access::default();
-    for alternative in &operation.security {
-        let ours = alternative
-            .iter()
-            .filter_map(|(name, scopes)| Some((policy_name::requirement(name)?, scopes)));
-        let mut ours = ours.map(|(mut requirement, scopes)| {
-            requirement.scopes.extend(scopes.iter().map(|scope| (*scope).to_owned()));
-            requirement
-        });
-        match ours.next() {
-            Some(requirement) => access.alternatives.push(requirement),
-            None => access.is_optional = true,
-        }
-    }
-    match access.alternatives.len() {
-        0 => Ok(None),
-        1 => Ok(Some(access)),
-        _ => Err(Unclear::Contradictory("two of its arguments are bearer tokens")),
+/// The scopes an operation needs that the document could not explain.
+fn undescribed<'a>(
+    access: &'a Access,
+    protect: &'a ProtectApi,
+) -> impl Iterator<Item = &'a String> {
+    let scopes = access.alternatives.iter().flat_map(|requirement| &requirement.scopes);
+    scopes.filter(|scope| !protect.scope_descriptions().contains_key(*scope))
+}
+
+fn guard_hidden(
+    endpoint: BoxEndpoint<'static>,
+    route: &str,
+    method: &Method,
+    plan: &Plan,
+    protect: &ProtectApi,
+) -> BoxEndpoint<'static> {
+    let endpoint = endpoint.data(Hidden(protect.clone())).boxed();
+    let is_public =
+        plan.public.iter().any(|key| key.method == *method && routes::matches(&key.path, route));
+    match plan.default {
+        Some(policy) if !is_public => endpoint.with(protect.require(policy)).boxed(),
+        _ => endpoint,
     }
 }
 
 /// Stands where it is not clear who may pass.
-fn refuse_all() -> BoxEndpoint<'static> {
-    let endpoint = make(|_: Request| async {
-        let refusal = Refusal::new(Error::Internal(Internal::Unprotected), &Realm::new(""));
-        Err::<(), _>(::poem::Error::from(refusal))
+fn refuse_all(protect: ProtectApi) -> BoxEndpoint<'static> {
+    let endpoint = make(move |_: Request| {
+        let refusal = protect.refuse(Error::Internal(Internal::Unprotected));
+        async move { Err::<(), _>(::poem::Error::from(refusal)) }
     });
     endpoint.map_to_response().boxed()
 }

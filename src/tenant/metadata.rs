@@ -10,6 +10,8 @@ use crate::{error::TenantError, json};
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
+    pub(crate) authorization_endpoint: Option<Url>,
+    pub(crate) token_endpoint: Option<Url>,
 }
 
 impl Metadata {
@@ -27,7 +29,11 @@ impl Metadata {
         if found != issuer {
             return Err(TenantError::Issuer { expected: issuer.into(), found: found.into() });
         }
-        Ok(Self { jwks_uri: rule.endpoint(&members, "jwks_uri")? })
+        Ok(Self {
+            jwks_uri: rule.endpoint(&members, "jwks_uri")?,
+            authorization_endpoint: rule.endpoint(&members, "authorization_endpoint").ok(),
+            token_endpoint: rule.endpoint(&members, "token_endpoint").ok(),
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //! - `unknown_kid`: what a token with an unknown key may cost
 
 pub(crate) mod http;
-mod metadata;
+pub(crate) mod metadata;
 mod refresh;
 mod unknown_kid;
 
@@ -42,6 +42,9 @@ const MAX_METADATA: usize = 256 * 1024;
 /// A longer key set is not read, in bytes.
 const MAX_JWKS: usize = 1024 * 1024;
 
+/// How long a document of ours waits for the tenant's.
+const METADATA_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a tenant is, and how long its documents live.
 #[derive(Debug)]
 pub(crate) struct TenantConfig {
@@ -72,7 +75,9 @@ impl From<&Config> for TenantConfig {
 
 /// A tenant's remote state.
 pub(crate) struct Tenant {
+    config: Arc<TenantConfig>,
     clock: Clock,
+    metadata: Refreshing<Metadata>,
     keys: Refreshing<KeySet>,
     unknown_kids: Mutex<UnknownKids>,
 }
@@ -92,16 +97,29 @@ impl Tenant {
                 Box::pin(fetch_metadata(Arc::clone(&config), http.clone()))
             })
         };
-        let has_usable_keys = Arc::new(AtomicBool::new(false));
-        let keys = Refreshing::new(config.keys, clock.clone(), move || {
-            Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
-        });
-        Self { clock, keys, unknown_kids: Mutex::default() }
+        let keys = {
+            let metadata = metadata.clone();
+            let has_usable_keys = Arc::new(AtomicBool::new(false));
+            Refreshing::new(config.keys, clock.clone(), move || {
+                Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
+            })
+        };
+        Self { config, clock, metadata, keys, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.
     pub(crate) async fn warm_up(&self) -> Result<(), Error> {
         self.keys.get().await.map(drop).map_err(Error::from)
+    }
+
+    /// The tenant's metadata, if it can be had within a moment.
+    pub(crate) async fn metadata(&self) -> Option<Arc<Loaded<Metadata>>> {
+        tokio::time::timeout(METADATA_PATIENCE, self.metadata.get()).await.ok()?.ok()
+    }
+
+    /// Reads metadata that came another way, under the same rules.
+    pub(crate) fn read_metadata(&self, document: &[u8]) -> Result<Metadata, TenantError> {
+        Metadata::parse(document, &self.config.issuer, self.config.endpoint_rule)
     }
 
     /// Verifies a JWT with the tenant's keys.

@@ -1,0 +1,52 @@
+//! Swagger UI: one page of ours over the assets it ships, the same on every host.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::json;
+
+const PAGE: &str = include_str!("swagger_ui.html");
+
+/// Where the page's settings go.
+const SETTINGS: &str = "{{settings}}";
+
+/// Answers requests with Swagger UI and its assets.
+#[derive(Clone, Debug)]
+pub struct SwaggerUi {
+    page: Arc<str>,
+}
+
+impl SwaggerUi {
+    pub(crate) fn new(document_url: &str, client_id: Option<&str>) -> Self {
+        let settings = json!({ "documentUrl": document_url, "clientId": client_id }).to_string();
+        // Nothing in a script element may look like its end.
+        let settings = settings.replace('<', "\\u003c");
+        Self { page: PAGE.replace(SETTINGS, &settings).into() }
+    }
+
+    /// The answer to a request for `path`, counted from where the page is mounted.
+    #[must_use]
+    pub fn respond(&self, path: &str) -> Response<Vec<u8>> {
+        let name = path.trim_matches('/');
+        if name.is_empty() || name == "index.html" {
+            return found("text/html; charset=utf-8", self.page.as_bytes());
+        }
+        let assets = Arc::new(utoipa_swagger_ui::Config::default());
+        match utoipa_swagger_ui::serve(name, assets) {
+            Ok(Some(file)) => found(&file.content_type, &file.bytes),
+            Ok(None) | Err(_) => {
+                let mut response = Response::new(Vec::new());
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        }
+    }
+}
+
+fn found(content_type: &str, body: &[u8]) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.to_vec());
+    if let Ok(content_type) = HeaderValue::try_from(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}

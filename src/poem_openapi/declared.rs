@@ -1,0 +1,133 @@
+//! poem-openapi's raw document, turned into one that says what it requires in OpenAPI's own words.
+//!
+//! In the raw document each policy is a scheme of its own (see `policy_name`). Here they become one
+//! scheme with scopes, and groups in an extension; operations without a requirement get the default
+//! one.
+
+use std::collections::BTreeSet;
+
+use poem_openapi::{
+    OpenApi, OpenApiService,
+    registry::{MetaApi, Registry},
+};
+use serde_json::{Map, Value, json};
+use std::marker::PhantomData;
+
+use super::policy_name;
+use crate::{
+    openapi::{
+        document::Document,
+        security::{self, OperationKey},
+    },
+    policy::{Policy, Requirement},
+};
+
+/// What an API declares of its operations.
+pub(super) struct Declared {
+    pub(super) document: Document,
+    /// Operations whose declaration does not say clearly who may call them.
+    pub(super) contradictions: Vec<(OperationKey, &'static str)>,
+}
+
+/// The policy of operations that declare none, and those it does not hold for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    pub(super) default: Option<Policy>,
+    pub(super) public: Vec<OperationKey>,
+}
+
+impl Plan {
+    pub(super) fn is_public(&self, key: &OperationKey) -> bool {
+        self.public.contains(key)
+    }
+}
+
+impl Declared {
+    /// Reads what a type declares, without a value of it.
+    pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Self {
+        let service = OpenApiService::new(Metadata::<T>(PhantomData), "", "");
+        Self::read(&service.spec(), plan, "", scheme)
+    }
+
+    /// Reads a raw document whose paths begin with `prefix`.
+    pub(super) fn read(raw: &str, plan: &Plan, prefix: &str, scheme: &str) -> Self {
+        // poem-openapi writes JSON; if it ever did not, nothing would be documented, and what is
+        // routed and not documented is found out.
+        let mut document = Document::parse(raw).unwrap_or_default();
+        let mut contradictions = Vec::new();
+        forget_policy_schemes(&mut document);
+        document.rewrite(|path, method, operation| {
+            let path = path.strip_prefix(prefix).unwrap_or(path);
+            let key = OperationKey { path: path.to_owned(), method: method.clone() };
+            if operation.contains_key("security") {
+                if let Err(reason) = unite_schemes(operation, scheme) {
+                    contradictions.push((key, reason));
+                }
+            } else if let Some(policy) = plan.default.filter(|_| !plan.is_public(&key)) {
+                security::write(operation, &policy.into(), scheme);
+            }
+        });
+        Self { document, contradictions }
+    }
+}
+
+/// An API of which only the metadata is asked.
+struct Metadata<T>(PhantomData<fn() -> T>);
+
+impl<T: OpenApi> OpenApi for Metadata<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, _: &mut super::secured::RouteTable) {}
+}
+
+fn forget_policy_schemes(document: &mut Document) {
+    let components = document.members_mut().get_mut("components");
+    let schemes = components.and_then(|components| components.get_mut("securitySchemes"));
+    if let Some(schemes) = schemes.and_then(Value::as_object_mut) {
+        schemes.retain(|name, _| policy_name::requirement(name).is_none());
+    }
+}
+
+/// Replaces the schemes of policies by the one scheme with scopes.
+fn unite_schemes(operation: &mut Map<String, Value>, scheme: &str) -> Result<(), &'static str> {
+    let mut ours: Option<Requirement> = None;
+    let mut declared_scopes = BTreeSet::new();
+    let alternatives = operation.get_mut("security").and_then(Value::as_array_mut);
+    for alternative in alternatives.into_iter().flatten().filter_map(Value::as_object_mut) {
+        // poem-openapi writes one scheme an alternative.
+        let Some((name, scopes)) = alternative.iter().next() else {
+            continue;
+        };
+        let declared: Vec<String> = scopes
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        let Some(mut requirement) = policy_name::requirement(name) else {
+            declared_scopes.insert(declared);
+            continue;
+        };
+        declared_scopes.insert(declared.clone());
+        requirement.scopes.extend(declared);
+        *alternative = Map::from_iter([(scheme.to_owned(), json!(requirement.scopes))]);
+        if ours.replace(requirement).is_some() {
+            return Err("two of its arguments are bearer tokens");
+        }
+    }
+    // The scopes of an argument are written to every scheme of it.
+    if ours.is_some() && declared_scopes.len() > 1 {
+        return Err("a bearer token and another scheme are two arguments; make them one enum");
+    }
+    if let Some(requirement) = ours {
+        security::write_groups(operation, &requirement);
+    }
+    Ok(())
+}
