@@ -1,4 +1,17 @@
-#![doc = include_str!("../README.md")]
+//! What happens to a request, in order:
+//!
+//! 1. the token is found, in the `Authorization` header or by the application's resolver;
+//! 2. it is taken apart, strictly, and refused without a fetch if it is not what it should be;
+//! 3. its signature is verified with the tenant's keys;
+//! 4. its claims are judged: issuer, audience, lifetime, subject;
+//! 5. possession is proved before permission is asked: the certificate it is bound to;
+//! 6. scopes, then groups, as the operation declares them;
+//! 7. only then is anything else of the request parsed, and the handler runs.
+//!
+//! The first rule that is broken is the answer, a [`Refusal`]. Where it is not clear what an
+//! operation needs, nobody passes.
+//!
+#![cfg_attr(all(feature = "poem-openapi", feature = "swagger-ui"), doc = include_str!("../README.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
@@ -24,6 +37,8 @@ mod refusal;
 mod tenant;
 mod token;
 
+#[cfg(feature = "poem-openapi")]
+pub mod manual;
 #[cfg(feature = "poem")]
 pub mod poem;
 #[cfg(feature = "poem-openapi")]

@@ -1,0 +1,35 @@
+//! The manual: how to do things, and what to expect.
+//!
+//! How to: [declare](declaring) what operations need, take callers who may be
+//! [anonymous](optional), require [groups](groups), offer [several schemes](several_schemes),
+//! [test](testing) an API, and get out of [trouble](troubleshooting).
+//!
+//! What to expect: which [tokens](tokens) are accepted, what a refused request is
+//! [answered](answers) with, and how the tenant's [keys](keys) are kept.
+
+#[doc = include_str!("answers.md")]
+pub mod answers {}
+
+#[doc = include_str!("declaring.md")]
+pub mod declaring {}
+
+#[doc = include_str!("groups.md")]
+pub mod groups {}
+
+#[doc = include_str!("keys.md")]
+pub mod keys {}
+
+#[doc = include_str!("optional.md")]
+pub mod optional {}
+
+#[doc = include_str!("several_schemes.md")]
+pub mod several_schemes {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("tokens.md")]
+pub mod tokens {}
+
+#[doc = include_str!("troubleshooting.md")]
+pub mod troubleshooting {}
