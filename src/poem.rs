@@ -129,7 +129,7 @@ impl Endpoint for crate::SwaggerUi {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        Ok(response(self.respond(request.uri().path())))
+        Ok(response(self.respond(request.uri().path(), request.original_uri().path())))
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::json;
 
 const PAGE: &str = include_str!("swagger_ui.html");
 
-/// Where the page's settings go.
+/// Where in the page its settings go, and where its assets are found.
 const SETTINGS: &str = "{{settings}}";
+const BASE: &str = "{{base}}";
 
 /// Answers requests with Swagger UI and its assets.
 #[derive(Clone, Debug)]
@@ -24,12 +25,14 @@ impl SwaggerUi {
         Self { page: PAGE.replace(SETTINGS, &settings).into() }
     }
 
-    /// The answer to a request for `path`, counted from where the page is mounted.
+    /// The answer to a request for `path`, counted from where the page is mounted; `full_path` is
+    /// the path as the client wrote it.
     #[must_use]
-    pub fn respond(&self, path: &str) -> Response<Vec<u8>> {
+    pub fn respond(&self, path: &str, full_path: &str) -> Response<Vec<u8>> {
         let name = path.trim_matches('/');
-        if name.is_empty() || name == "index.html" {
-            return found("text/html; charset=utf-8", self.page.as_bytes());
+        if name.is_empty() {
+            let page = self.page.replace(BASE, &base(full_path));
+            return found("text/html; charset=utf-8", page.as_bytes());
         }
         let assets = Arc::new(utoipa_swagger_ui::Config::default());
         match utoipa_swagger_ui::serve(name, assets) {
@@ -40,6 +43,17 @@ impl SwaggerUi {
                 response
             }
         }
+    }
+}
+
+/// The page is opened with or without a slash at its end, and its assets stand below it. The base is
+/// relative, so that a proxy may put anything in front of the path.
+fn base(full_path: &str) -> String {
+    let last_segment = full_path.rsplit('/').next().unwrap_or_default();
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-._~%".contains(char);
+    match last_segment {
+        segment if !segment.is_empty() && segment.chars().all(is_plain) => format!("{segment}/"),
+        _ => "./".to_owned(),
     }
 }
 
