@@ -19,6 +19,8 @@ mod jwt;
 mod policy;
 mod protect;
 mod refusal;
+#[cfg(test)]
+mod rfc_vectors;
 mod tenant;
 mod token;
 
