@@ -34,6 +34,8 @@ mod openapi;
 mod policy;
 mod protect;
 mod refusal;
+#[cfg(test)]
+mod rfc_vectors;
 mod tenant;
 mod token;
 

@@ -1,0 +1,226 @@
+//! What validation costs beyond the signature, beside the bare signature and beside `jsonwebtoken`.
+//!
+//! ```sh
+//! cargo bench -p monocloud-backend --bench validation            # the ratios, then criterion
+//! cargo bench -p monocloud-backend --bench validation -- RS256   # criterion for one algorithm
+//! ```
+//!
+//! Every contender gets the same token of about 870 bytes (with RS256) and ten claims:
+//!
+//! - `bare`: aws-lc-rs verifies the decoded signature with a prepared key, and that is all
+//! - `guard`: [`Guard::check`] on a warm [`ProtectApi`], from the headers to the caller
+//! - `jsonwebtoken`: `decode_header` to find the key, then `decode`, on aws-lc-rs too
+//!
+//! The ratios come from one run in which the contenders take turns every few milliseconds, so that
+//! whatever else the machine does meets them all alike; each is a ratio of medians over the rounds.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark measures, prints and has nobody to return errors to"
+)]
+
+use std::{
+    env,
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use criterion::{Criterion, Throughput};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use jsonwebtoken::{DecodingKey, Validation, crypto::aws_lc, jwk::Jwk};
+use monocloud_backend::{Guard, Policy, ProtectApi};
+use monocloud_testkit::{Algorithm, MockTenant};
+use serde_json::{Value, json};
+
+const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+
+const ROUNDS: usize = 300;
+
+/// How long one contender runs before the next has its turn.
+const TURN: Duration = Duration::from_millis(2);
+
+fn main() {
+    aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let tenant = runtime.block_on(MockTenant::start());
+    let scenes = ALGORITHMS.map(|algorithm| runtime.block_on(Scene::set(&tenant, algorithm)));
+    // `cargo test` runs it too, for a look; a name asks for criterion alone.
+    if env::args().skip(1).eq(["--bench"]) {
+        println!("ratio to bare      guard  jsonwebtoken   (medians of {ROUNDS} rounds)");
+        for scene in &scenes {
+            scene.print_ratios();
+        }
+        println!();
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    for scene in &scenes {
+        scene.measure(&mut criterion);
+    }
+    criterion.final_summary();
+}
+
+/// One token of one algorithm, and what each contender needs to judge it.
+struct Scene {
+    algorithm: Algorithm,
+    token: String,
+    bare: ParsedPublicKey,
+    signature: Vec<u8>,
+    guard: Guard,
+    headers: HeaderMap,
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Scene {
+    async fn set(tenant: &MockTenant, algorithm: Algorithm) -> Self {
+        let token = tenant
+            .token()
+            .algorithm(algorithm)
+            .subject("usr_5kNvXbmzXHpvSyTVgQd4Sx")
+            .claim("client_id", "7d3f0b8a-4c25-4d0e-9a5b-1f6c2e8d9b70")
+            .scope("posts:read posts:write profile")
+            .groups(["admin", "editors"])
+            .mint();
+        let kid = serde_json::from_slice::<Value>(&decoded(token.split('.').next().unwrap()))
+            .unwrap()["kid"]
+            .clone();
+        let keys = tenant.jwks()["keys"].as_array().unwrap().clone();
+        let jwk = keys.into_iter().find(|jwk| jwk["kid"] == kid).unwrap();
+
+        let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
+        protect.warm_up().await.unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+
+        let key: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+        let jwt_algorithm = serde_json::from_value(json!(algorithm.as_str())).unwrap();
+        let mut validation = Validation::new(jwt_algorithm);
+        validation.set_issuer(&[tenant.issuer()]);
+        validation.set_audience(&[tenant.audience()]);
+        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+        validation.validate_nbf = true;
+
+        Self {
+            algorithm,
+            bare: prepared(&jwk, algorithm),
+            signature: decoded(token.rsplit('.').next().unwrap()),
+            guard: protect.require(Policy::ANY_TOKEN.scopes(&["posts:read"])),
+            headers,
+            key: DecodingKey::from_jwk(&key).unwrap(),
+            validation,
+            token,
+        }
+    }
+
+    fn contenders(&self) -> [(&'static str, Box<dyn Fn() + '_>); 3] {
+        [
+            ("bare", Box::new(|| self.verify_bare())),
+            ("guard", Box::new(|| self.check())),
+            ("jsonwebtoken", Box::new(|| self.decode())),
+        ]
+    }
+
+    fn verify_bare(&self) {
+        let (input, _) = self.token.rsplit_once('.').unwrap();
+        self.bare.verify_sig(black_box(input.as_bytes()), black_box(&self.signature)).unwrap();
+    }
+
+    fn check(&self) {
+        let check = pin!(self.guard.check(black_box(&self.headers)));
+        match check.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(caller) => drop(black_box(caller.unwrap())),
+            Poll::Pending => panic!("a warm check waits for nothing"),
+        }
+    }
+
+    fn decode(&self) {
+        let token = black_box(self.token.as_str());
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        black_box(header.kid);
+        let token = jsonwebtoken::decode::<Value>(token, &self.key, &self.validation).unwrap();
+        drop(black_box(token));
+    }
+
+    /// Lets the contenders take turns.
+    fn print_ratios(&self) {
+        let contenders = self.contenders();
+        let turns = contenders.each_ref().map(|(_, run)| {
+            (0..50).for_each(|_| run());
+            let once = time(50, run);
+            (TURN.as_secs_f64() / once).ceil() as u32
+        });
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            for (index, (_, run)) in contenders.iter().enumerate() {
+                times[index].push(time(turns[index], run));
+            }
+        }
+        let [bare, guard, jsonwebtoken] = times.map(median);
+        println!(
+            "{:5} {:8.2} us  {:9.3}  {:12.3}   token of {} bytes",
+            self.algorithm.as_str(),
+            bare * 1e6,
+            guard / bare,
+            jsonwebtoken / bare,
+            self.token.len(),
+        );
+    }
+
+    fn measure(&self, criterion: &mut Criterion) {
+        let mut group = criterion.benchmark_group(self.algorithm.as_str());
+        group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(2));
+        for (name, run) in self.contenders() {
+            group.bench_function(name, |bencher| bencher.iter(&run));
+        }
+        group.finish();
+    }
+}
+
+/// Seconds for one of `count` runs.
+fn time(count: u32, run: impl Fn()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..count {
+        run();
+    }
+    start.elapsed().as_secs_f64() / f64::from(count)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The public key as aws-lc-rs likes it best.
+fn prepared(jwk: &Value, algorithm: Algorithm) -> ParsedPublicKey {
+    let member = |name: &str| decoded(jwk[name].as_str().unwrap());
+    match algorithm {
+        Algorithm::Rs256 => RsaPublicKeyComponents { n: member("n"), e: member("e") }
+            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            .unwrap(),
+        Algorithm::Ps256 => RsaPublicKeyComponents { n: member("n"), e: member("e") }
+            .to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)
+            .unwrap(),
+        Algorithm::Es256 => {
+            let point = [vec![4], member("x"), member("y")].concat();
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).unwrap()
+        }
+        Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, member("x")).unwrap(),
+        other => panic!("{other} is not measured"),
+    }
+}
+
+fn decoded(segment: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(segment).unwrap()
+}
