@@ -7,6 +7,7 @@
 
 pub(crate) mod http;
 pub(crate) mod metadata;
+mod flight;
 mod refresh;
 mod unknown_kid;
 

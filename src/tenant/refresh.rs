@@ -17,8 +17,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
-
+use super::flight::Flight;
 use crate::{
     clock::Clock,
     error::{Chain, TenantError},
@@ -82,7 +81,7 @@ struct Inner<T> {
 
 /// What is going on: the flight in the air, and the failures since the last success.
 struct Schedule<T> {
-    flight: Option<watch::Receiver<Option<Landing<T>>>>,
+    flight: Option<Flight<Landing<T>>>,
     failure: Option<Failure>,
 }
 
@@ -178,26 +177,21 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         }
     }
 
-    fn start(&self, schedule: &mut Schedule<T>) -> watch::Receiver<Option<Landing<T>>> {
+    fn start(&self, schedule: &mut Schedule<T>) -> Flight<Landing<T>> {
         let number = self.0.flights.fetch_add(1, Ordering::SeqCst) + 1;
-        let (announce, flight) = watch::channel(None);
-        schedule.flight = Some(flight.clone());
         let inner = Arc::clone(&self.0);
-        tokio::spawn(async move {
+        let flight = Flight::start(async move {
             let outcome = (inner.fetch)().await;
-            let landing = inner.land(number, outcome);
-            announce.send_replace(Some(landing));
+            inner.land(number, outcome)
         });
+        schedule.flight = Some(flight.clone());
         flight
     }
 
-    async fn landing(&self, mut flight: watch::Receiver<Option<Landing<T>>>) -> Landing<T> {
-        let landed = flight.wait_for(Option::is_some).await.map(|landing| landing.clone());
-        match landed {
-            Ok(Some(landing)) => landing,
-            // The runtime the flight was on has ended, and the flight with it.
-            _ => Err(Unavailable { error: TenantError::Interrupted, retry_after: Duration::ZERO }),
-        }
+    async fn landing(&self, flight: Flight<Landing<T>>) -> Landing<T> {
+        let interrupted =
+            || Unavailable { error: TenantError::Interrupted, retry_after: Duration::ZERO };
+        flight.landing().await.unwrap_or_else(|| Err(interrupted()))
     }
 }
 
@@ -240,10 +234,9 @@ impl<T> Inner<T> {
     }
 }
 
-impl<T> Schedule<T> {
-    /// The flight under way, unless its runtime took it down.
-    fn in_the_air(&self) -> Option<watch::Receiver<Option<Landing<T>>>> {
-        self.flight.clone().filter(|flight| flight.has_changed().is_ok())
+impl<T: Send + Sync + 'static> Schedule<T> {
+    fn in_the_air(&self) -> Option<Flight<Landing<T>>> {
+        self.flight.clone().filter(Flight::is_in_the_air)
     }
 }
 

@@ -1,0 +1,34 @@
+//! Work that many may wait for and nobody can cancel.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+/// Work in a task of its own. Clones wait for the same outcome; a caller that leaves fails nobody.
+pub(crate) struct Flight<V>(watch::Receiver<Option<V>>);
+
+impl<V: Clone + Send + Sync + 'static> Flight<V> {
+    pub(crate) fn start(work: impl Future<Output = V> + Send + 'static) -> Self {
+        let (announce, flight) = watch::channel(None);
+        tokio::spawn(async move {
+            announce.send_replace(Some(work.await));
+        });
+        Self(flight)
+    }
+
+    /// Whether the work may still end; it does not if its runtime took it down.
+    pub(crate) fn is_in_the_air(&self) -> bool {
+        self.0.has_changed().is_ok()
+    }
+
+    /// Waits for the outcome; nothing if the runtime that the work was on has ended.
+    pub(crate) async fn landing(mut self) -> Option<V> {
+        self.0.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
+impl<V> Clone for Flight<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
