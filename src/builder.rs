@@ -15,12 +15,13 @@ use crate::{
     CertificateBinding,
     claims::Expectations,
     clock::Clock,
-    config::{Config, ConfigError, Key, Sources},
-    policy::{GroupMatch, GroupRules},
+    config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
     protect::{Inner, ProtectApi, TokenResolver},
     refusal::Realm,
     tenant::{
         Tenant, TenantConfig,
+        cache::{IntrospectionCache, VerdictCache},
+        client_auth::ClientAuthentication,
         http::{Http, HttpClient, ReqwestClient},
     },
 };
@@ -55,6 +56,7 @@ pub struct ProtectApiBuilder {
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
+    introspection_cache: Option<Arc<dyn IntrospectionCache>>,
     http_client: Option<Arc<dyn HttpClient>>,
     clock: Clock,
 }
@@ -67,6 +69,7 @@ impl ProtectApiBuilder {
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
+            introspection_cache: None,
             http_client: None,
             clock: Clock::System,
         }
@@ -117,6 +120,40 @@ impl ProtectApiBuilder {
     /// How far clocks may differ, in whole seconds up to an hour; one minute unless set.
     pub fn clock_tolerance(self, tolerance: Duration) -> Self {
         self.set(Key::ClockTolerance, tolerance.as_secs())
+    }
+
+    /// The client this API is when it introspects, and its secret: plain text, or a JWK as JSON text.
+    pub fn client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.set(Key::ClientId, id.into()).set(Key::ClientSecret, secret.into())
+    }
+
+    /// How the client authenticates, in the words of the variable `CLIENT_AUTH_METHOD`;
+    /// `client_secret_post` unless set.
+    pub fn client_auth_method(self, method: impl Into<String>) -> Self {
+        self.set(Key::ClientAuthMethod, method.into())
+    }
+
+    /// Whether JWTs are introspected too: a revoked one is refused at once, and each one costs a
+    /// call to the tenant or a hit in the cache.
+    pub fn introspect_jwt_tokens(self, introspect: bool) -> Self {
+        self.set(Key::IntrospectJwtTokens, introspect)
+    }
+
+    /// Keeps the tenant's answers in the memory of this process.
+    pub fn introspection_cache_in_memory(self) -> Self {
+        self.set(Key::IntrospectionCache, "memory".to_owned())
+    }
+
+    /// Keeps the tenant's answers in a store of the application's, sealed.
+    pub fn introspection_cache(mut self, store: impl IntrospectionCache) -> Self {
+        self.introspection_cache = Some(Arc::new(store));
+        self
+    }
+
+    /// How long answers are kept, in whole seconds; five minutes unless set, and never longer than
+    /// the token lives. Zero turns caching off.
+    pub fn introspection_cache_duration(self, duration: Duration) -> Self {
+        self.set(Key::IntrospectionCacheDuration, duration.as_secs())
     }
 
     /// The claim that lists a caller's groups; `groups` unless set.
@@ -247,34 +284,42 @@ impl ProtectApiBuilder {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
+        if !is_component_name(&self.scheme_name) {
+            let rule = "must have letters, digits, `.`, `_` and `-` only";
+            return Err(ConfigError::of("builder: scheme_name", rule));
+        }
         let client = match self.http_client {
             Some(client) => client,
             None => Arc::new(built_in_client(&config)?),
         };
         let http = Http::new(client, config.response_timeout);
         let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone());
+        let expectations = Expectations {
+            issuer: config.tenant.issuer().to_owned(),
+            audience: config.audience.clone(),
+            clock_skew: config.clock_skew,
+            clock_tolerance: config.clock_tolerance,
+            rfc9068: self.rfc9068,
+        };
+        let introspector = match &config.client {
+            None => None,
+            Some(client) => {
+                let client = ClientAuthentication::new(client)?;
+                let cache = verdict_cache(&config, self.introspection_cache, &self.clock);
+                Some(tenant.introspector(client, expectations.clone(), cache, &config))
+            }
+        };
         Ok(ProtectApi::new(Inner {
             tenant,
+            introspector,
+            introspect_jwt_tokens: config.introspect_jwt_tokens,
             clock: self.clock,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
-            group_rules: GroupRules {
-                claim: config.groups_claim,
-                default_match: if config.groups_match_all {
-                    GroupMatch::All
-                } else {
-                    GroupMatch::Any
-                },
-            },
+            group_rules: config.group_rules(),
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,
-            expectations: Expectations {
-                issuer: config.tenant.issuer().to_owned(),
-                audience: config.audience,
-                clock_skew: config.clock_skew,
-                clock_tolerance: config.clock_tolerance,
-                rfc9068: self.rfc9068,
-            },
+            expectations,
             max_token_length: self.max_token_length,
             token_resolver: self.token_resolver,
             last_opaque_warning: Mutex::default(),
@@ -294,10 +339,33 @@ impl fmt::Debug for ProtectApiBuilder {
 }
 
 fn built_in_client(config: &Config) -> Result<ReqwestClient, ConfigError> {
-    ReqwestClient::new(
-        &config.tenant.discovery_url(),
-        &config.ca_certificates,
-        config.response_timeout,
-    )
-    .map_err(|error| ConfigError::of(Key::CaCertificateFile, &error))
+    let tenant = config.tenant.discovery_url();
+    ReqwestClient::new(&tenant, &config.ca_certificates, config.response_timeout)
+        .map_err(|error| ConfigError::of(&Key::CaCertificateFile.variable(), error))
+}
+
+fn verdict_cache(
+    config: &Config,
+    shared: Option<Arc<dyn IntrospectionCache>>,
+    clock: &Clock,
+) -> VerdictCache {
+    let is_on = !config.introspection_cache_duration.is_zero();
+    match (shared, &config.introspection_cache) {
+        (Some(store), _) if is_on => VerdictCache::shared(store, clock.clone()),
+        (None, IntrospectionCacheConfig::Memory) if is_on => VerdictCache::in_memory(clock.clone()),
+        _ => {
+            tracing::info!(
+                "every request with an opaque token costs a call to the tenant; \
+                 set {} to keep its answers for a while",
+                Key::IntrospectionCache.variable()
+            );
+            VerdictCache::refusals_only(clock.clone())
+        }
+    }
+}
+
+/// OpenAPI 3.0 §4.7.7.
+fn is_component_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }

@@ -120,16 +120,30 @@ pub(crate) struct Expectations {
 impl Expectations {
     /// Judges the claims of a JWT whose signature verified, at the instant `now`.
     pub(crate) fn judge(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
-        self.judge_issuer(claims)?;
-        self.judge_audience(claims)?;
-        self.judge_lifetime(claims, now)?;
-        if claims.get("sub").is_some_and(|subject| !subject.is_string()) {
-            return Err(InvalidToken::Claim("sub"));
-        }
+        self.judge_origin(claims)?;
+        let expires = claims.get("exp").ok_or(InvalidToken::Claim("exp"))?;
+        self.judge_lifetime(Some(expires), claims.get("nbf"), now)?;
+        judge_subject(claims)?;
         if self.rfc9068 {
             judge_rfc9068(claims)?;
         }
         Ok(())
+    }
+
+    /// Judges the claims of an introspection answer (RFC 7662 §2.2), where `exp` may be absent.
+    pub(crate) fn judge_introspected(
+        &self,
+        claims: &Claims,
+        now: SystemTime,
+    ) -> Result<(), InvalidToken> {
+        self.judge_origin(claims)?;
+        self.judge_lifetime(claims.get("exp"), claims.get("nbf"), now)?;
+        judge_subject(claims)
+    }
+
+    fn judge_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        self.judge_issuer(claims)?;
+        self.judge_audience(claims)
     }
 
     fn judge_issuer(&self, claims: &Claims) -> Result<(), InvalidToken> {
@@ -155,24 +169,37 @@ impl Expectations {
         Err(InvalidToken::Audience)
     }
 
-    fn judge_lifetime(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
+    fn judge_lifetime(
+        &self,
+        expires: Option<&Value>,
+        not_before: Option<&Value>,
+        now: SystemTime,
+    ) -> Result<(), InvalidToken> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let now = now + self.clock_skew.as_secs_f64();
         let tolerance = self.clock_tolerance.as_secs_f64();
-        let expires = claims.get("exp").and_then(numeric_date).ok_or(InvalidToken::Claim("exp"))?;
-        if expires <= now - tolerance {
-            tracing::debug!(exp = expires, now, tolerance, "expired token");
-            return Err(InvalidToken::Expired);
+        if let Some(expires) = expires {
+            let expires = numeric_date(expires).ok_or(InvalidToken::Claim("exp"))?;
+            if expires <= now - tolerance {
+                tracing::debug!(exp = expires, now, tolerance, "expired token");
+                return Err(InvalidToken::Expired);
+            }
         }
-        let Some(not_before) = claims.get("nbf") else {
-            return Ok(());
-        };
-        let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
-        if not_before > now + tolerance {
-            tracing::debug!(nbf = not_before, now, tolerance, "token from the future");
-            return Err(InvalidToken::NotYetValid);
+        if let Some(not_before) = not_before {
+            let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
+            if not_before > now + tolerance {
+                tracing::debug!(nbf = not_before, now, tolerance, "token from the future");
+                return Err(InvalidToken::NotYetValid);
+            }
         }
         Ok(())
+    }
+}
+
+fn judge_subject(claims: &Claims) -> Result<(), InvalidToken> {
+    match claims.get("sub") {
+        None | Some(Value::String(_)) => Ok(()),
+        Some(_) => Err(InvalidToken::Claim("sub")),
     }
 }
 

@@ -76,6 +76,9 @@ pub enum InvalidToken {
     /// `exp` has passed.
     #[error("the token has expired")]
     Expired,
+    /// The tenant says that the token is not active (RFC 7662 §2.2).
+    #[error("the token is not active")]
+    Inactive,
     /// `iss` is not the tenant.
     #[error("the token was issued by another issuer")]
     Issuer,
@@ -136,6 +139,13 @@ pub enum Internal {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TenantError {
+    /// This API's own credentials cannot be had.
+    #[error("the credentials for the tenant cannot be had")]
+    Credentials {
+        /// What went wrong.
+        #[source]
+        source: Cause,
+    },
     /// A document is not what it should be.
     #[error("the tenant's {document} is unusable: {reason}")]
     Document {
@@ -163,6 +173,9 @@ pub enum TenantError {
         /// The issuer in the metadata.
         found: Arc<str>,
     },
+    /// The tenant has asked for a pause, or has as many calls to answer as it may get.
+    #[error("the tenant has enough to do")]
+    Overloaded,
     /// The tenant answered with a status that is no success.
     #[error("the tenant answered {url} with status {status}")]
     Status {
@@ -197,10 +210,11 @@ impl TenantError {
     /// pass.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::Endpoint { .. } | Self::Issuer { .. } => true,
+            Self::Credentials { .. } | Self::Endpoint { .. } | Self::Issuer { .. } => true,
             Self::Status { status, .. } => *status < 500 && *status != 429,
             Self::Document { .. }
             | Self::Interrupted
+            | Self::Overloaded
             | Self::Timeout { .. }
             | Self::Unreachable { .. } => false,
         }

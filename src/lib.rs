@@ -60,6 +60,9 @@ pub use crate::{
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
     refusal::Refusal,
-    tenant::http::{HttpClient, HttpFuture},
+    tenant::{
+        cache::{CacheFuture, CacheKey, IntrospectionCache},
+        http::{HttpClient, HttpFuture},
+    },
     token::{AccessToken, TokenKind},
 };

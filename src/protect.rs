@@ -2,7 +2,7 @@
 //!
 //! 1. The token is found, by the application's resolver or in the `Authorization` header.
 //! 2. A JWT is taken apart, its signature verified with the tenant's keys, its claims judged. An
-//!    opaque token would be introspected.
+//!    opaque token is introspected, and its claims are judged alike.
 //! 3. Possession is proved before permission is asked: the certificate the token is bound to.
 //! 4. Scopes, then groups.
 
@@ -26,7 +26,7 @@ use crate::{
     jwt::UnverifiedJwt,
     policy::{Access, GroupRules, Policy},
     refusal::{Realm, Refusal},
-    tenant::Tenant,
+    tenant::{Tenant, introspection::Introspector},
     token::{AccessToken, TokenKind},
 };
 
@@ -48,6 +48,8 @@ pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
 
 pub(crate) struct Inner {
     pub(crate) tenant: Tenant,
+    pub(crate) introspector: Option<Introspector>,
+    pub(crate) introspect_jwt_tokens: bool,
     pub(crate) clock: Clock,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
@@ -119,6 +121,14 @@ impl ProtectApi {
         self.inner.tenant.warm_up().await
     }
 
+    /// Forgets what the tenant said of an opaque token, so that the next request with it asks again:
+    /// for a log-out. Where a cache is shared, every process forgets.
+    pub async fn forget(&self, token: &AccessToken) {
+        if let Some(introspector) = &self.inner.introspector {
+            introspector.forget(token).await;
+        }
+    }
+
     /// Describes a scope, once, for the document of every operation that needs it.
     #[must_use]
     pub fn scope(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
@@ -167,16 +177,16 @@ impl ProtectApi {
         if token.expose().len() > self.inner.max_token_length {
             return Err(Error::InvalidToken(InvalidToken::Oversized));
         }
-        let kind = token.kind().map_err(Error::InvalidToken)?;
+        let kind = match token.kind().map_err(Error::InvalidToken)? {
+            TokenKind::Jwt if self.inner.introspect_jwt_tokens => TokenKind::Opaque,
+            kind => kind,
+        };
         let claims = match kind {
-            TokenKind::Jwt => self.validate_jwt(&token).await?,
-            TokenKind::Opaque => {
-                self.warn_of_opaque_token();
-                return Err(Error::InvalidToken(InvalidToken::Unsupported));
-            }
+            TokenKind::Jwt => Arc::new(self.validate_jwt(&token).await?),
+            TokenKind::Opaque => self.introspect(&token).await?,
         };
         self.inner.binding.judge(&claims).map_err(Error::InvalidToken)?;
-        Ok(Authenticated { claims: Arc::new(claims), kind })
+        Ok(Authenticated { claims, kind })
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
@@ -200,6 +210,14 @@ impl ProtectApi {
         let claims = self.inner.tenant.verify(jwt).await?;
         expectations.judge(&claims, self.inner.clock.wall()).map_err(Error::InvalidToken)?;
         Ok(claims)
+    }
+
+    async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
+        let Some(introspector) = &self.inner.introspector else {
+            self.warn_of_opaque_token();
+            return Err(Error::InvalidToken(InvalidToken::Unsupported));
+        };
+        introspector.introspect(token).await
     }
 
     fn warn_of_opaque_token(&self) {

@@ -17,8 +17,8 @@ impl ConfigError {
     }
 
     /// One mistake that shows only when a setting is put to use.
-    pub(crate) fn of(key: super::Key, message: impl fmt::Display) -> Self {
-        Self::new(vec![ConfigProblem::new(key.variable(), message.to_string())])
+    pub(crate) fn of(source: &str, message: impl fmt::Display) -> Self {
+        Self::new(vec![ConfigProblem::new(source, message.to_string())])
     }
 
     /// Each mistake.

@@ -25,7 +25,10 @@ use url::Url;
 
 use settings::Settings;
 
-use crate::certificate::CertificateBinding;
+use crate::{
+    certificate::CertificateBinding,
+    policy::{GroupMatch, GroupRules},
+};
 
 pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
@@ -84,6 +87,12 @@ pub(crate) enum IntrospectionCacheConfig {
 }
 
 impl Config {
+    /// How a policy that does not say is matched against groups.
+    pub(crate) fn group_rules(&self) -> GroupRules {
+        let default_match = if self.groups_match_all { GroupMatch::All } else { GroupMatch::Any };
+        GroupRules { claim: self.groups_claim.clone(), default_match }
+    }
+
     /// Puts every setting under its rule. No mistake hides another.
     fn judge(mut settings: Settings) -> Result<Self, ConfigError> {
         let config = Self::read(&mut settings);

@@ -6,13 +6,11 @@ use super::{Config, IntrospectionCacheConfig, Key, settings::Settings};
 
 /// Refuses, in a configuration that is right otherwise, what this version would have to ignore.
 pub(super) fn refuse(config: &Config, settings: &mut Settings) {
-    let cached = !matches!(config.introspection_cache, IntrospectionCacheConfig::None);
+    let is_shared = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
     let required = config.certificate_binding == CertificateBinding::Required;
     #[rustfmt::skip]
     let asked = [
-        (config.client.is_some(), Key::ClientId, "introspection"),
-        (config.introspect_jwt_tokens, Key::IntrospectJwtTokens, "introspection"),
-        (cached, Key::IntrospectionCache, "introspection"),
+        (is_shared, Key::IntrospectionCache, "a cache in Redis"),
         (required, Key::ValidateCertificateBinding, "required certificate binding"),
         (config.client_certificate_header.is_some(), Key::ClientCertificateHeader, "certificates from a header"),
         (settings.is_set(Key::Resource), Key::Resource, "resource metadata"),

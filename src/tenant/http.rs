@@ -3,7 +3,10 @@
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
 use url::Url;
 
@@ -39,17 +42,44 @@ impl Http {
         Self { client, response_timeout }
     }
 
-    /// Fetches a document. Only 200 is an answer; the time-out covers the body.
+    /// Fetches a document.
     pub(crate) async fn get(
         &self,
         url: &Url,
         max_body: usize,
     ) -> Result<Response<Bytes>, TenantError> {
+        self.exchange(url, Request::get(url.as_str()), Bytes::new(), max_body).await
+    }
+
+    /// Posts a form.
+    pub(crate) async fn post_form(
+        &self,
+        url: &Url,
+        authorization: Option<HeaderValue>,
+        form: String,
+        max_body: usize,
+    ) -> Result<Response<Bytes>, TenantError> {
+        let mut request =
+            Request::post(url.as_str()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        self.exchange(url, request, form.into(), max_body).await
+    }
+
+    /// Only 200 is an answer; the time-out covers the body.
+    async fn exchange(
+        &self,
+        url: &Url,
+        request: http::request::Builder,
+        body: Bytes,
+        max_body: usize,
+    ) -> Result<Response<Bytes>, TenantError> {
         let target: Arc<str> = url.as_str().into();
         let unreachable = |source| TenantError::Unreachable { url: Arc::clone(&target), source };
-        let request = Request::get(url.as_str())
-            .header(http::header::ACCEPT, "application/json")
-            .body(Bytes::new())
+        let request = request
+            .header(ACCEPT, "application/json")
+            .body(body)
             .map_err(|error| unreachable(Cause::new(error)))?;
         let exchange = self.client.send(request, max_body);
         let response = tokio::time::timeout(self.response_timeout, exchange)

@@ -12,6 +12,8 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
+    /// The endpoint, or why there is none.
+    pub(crate) introspection_endpoint: Result<Url, TenantError>,
 }
 
 impl Metadata {
@@ -33,6 +35,7 @@ impl Metadata {
             jwks_uri: rule.endpoint(&members, "jwks_uri")?,
             authorization_endpoint: rule.endpoint(&members, "authorization_endpoint").ok(),
             token_endpoint: rule.endpoint(&members, "token_endpoint").ok(),
+            introspection_endpoint: rule.endpoint(&members, "introspection_endpoint"),
         })
     }
 }

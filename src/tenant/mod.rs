@@ -2,12 +2,20 @@
 //!
 //! - `http`: the door to the network, and what the tenant's answers mean
 //! - `refresh`: a value that is fetched, kept, and fetched again
+//! - `flight`: work that many wait for and nobody can cancel
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: what a token with an unknown key may cost
+//! - `introspection`: what the tenant says of a token
+//! - `client_auth`, `assertion`: how this API proves who it is when it asks
+//! - `cache`: what the tenant said, kept for a while
 
-pub(crate) mod http;
-pub(crate) mod metadata;
+mod assertion;
+pub(crate) mod cache;
+pub(crate) mod client_auth;
 mod flight;
+pub(crate) mod http;
+pub(crate) mod introspection;
+pub(crate) mod metadata;
 mod refresh;
 mod unknown_kid;
 
@@ -23,13 +31,16 @@ use ::http::{HeaderMap, header::CACHE_CONTROL};
 use url::Url;
 
 use self::{
+    cache::VerdictCache,
+    client_auth::ClientAuthentication,
     http::Http,
+    introspection::Introspector,
     metadata::{EndpointRule, Metadata},
     refresh::{Fetched, Lifetimes, Loaded, Refreshing, Unavailable},
     unknown_kid::{AbsentKids, FetchBudget},
 };
 use crate::{
-    claims::Claims,
+    claims::{Claims, Expectations},
     clock::Clock,
     config::Config,
     error::{Error, Internal, InvalidToken, TenantError},
@@ -77,6 +88,7 @@ impl From<&Config> for TenantConfig {
 /// A tenant's remote state.
 pub(crate) struct Tenant {
     config: Arc<TenantConfig>,
+    http: Http,
     clock: Clock,
     metadata: Refreshing<Metadata>,
     keys: Refreshing<KeySet>,
@@ -100,17 +112,39 @@ impl Tenant {
         };
         let keys = {
             let metadata = metadata.clone();
+            let http = http.clone();
             let has_usable_keys = Arc::new(AtomicBool::new(false));
             Refreshing::new(config.keys, clock.clone(), move || {
                 Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
             })
         };
-        Self { config, clock, metadata, keys, unknown_kids: Mutex::default() }
+        Self { config, http, clock, metadata, keys, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.
     pub(crate) async fn warm_up(&self) -> Result<(), Error> {
         self.keys.get().await.map(drop).map_err(Error::from)
+    }
+
+    /// Asks this tenant about tokens, as `client`.
+    pub(crate) fn introspector(
+        &self,
+        client: ClientAuthentication,
+        expectations: Expectations,
+        cache: VerdictCache,
+        config: &Config,
+    ) -> Introspector {
+        Introspector::new(introspection::Inner {
+            metadata: self.metadata.clone(),
+            http: self.http.clone(),
+            client,
+            expectations,
+            cache,
+            cache_duration: config.introspection_cache_duration,
+            response_timeout: config.response_timeout,
+            clock: self.clock.clone(),
+            calls: introspection::Calls::default(),
+        })
     }
 
     /// The tenant's metadata, if it can be had within a moment.

@@ -16,12 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwapOption;
 use super::flight::Flight;
 use crate::{
     clock::Clock,
     error::{Chain, TenantError},
 };
+use arc_swap::ArcSwapOption;
 
 /// How long a caller waits for a value that went out of date unnoticed.
 const MAX_WAIT_FOR_REFRESH: Duration = Duration::from_secs(2);

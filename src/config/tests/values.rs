@@ -123,16 +123,13 @@ fn what_is_not_built_yet_is_refused_only_when_all_else_is_right() {
     let asked = [
         ("CLIENT_ID", "me"),
         ("CLIENT_SECRET", SECRET),
-        ("INTROSPECT_JWT_TOKENS", "true"),
         ("INTROSPECTION_CACHE", "redis://cache"),
         ("VALIDATE_CERTIFICATE_BINDING", "required"),
         ("CLIENT_CERTIFICATE_HEADER", "X-Client-Cert"),
         ("RESOURCE", "http://localhost:3000/api"),
     ];
     insta::assert_snapshot!(mistakes(&asked).join("\n"), @r#"
-    CLIENT_ID: this version does not support introspection yet; remove it
-    INTROSPECT_JWT_TOKENS: this version does not support introspection yet; remove it
-    INTROSPECTION_CACHE: this version does not support introspection yet; remove it
+    INTROSPECTION_CACHE: this version does not support a cache in Redis yet; remove it
     VALIDATE_CERTIFICATE_BINDING: this version does not support required certificate binding yet; remove it
     CLIENT_CERTIFICATE_HEADER: this version does not support certificates from a header yet; remove it
     RESOURCE: this version does not support resource metadata yet; remove it

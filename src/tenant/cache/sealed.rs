@@ -1,0 +1,178 @@
+//! A shared store that learns nothing and forges nothing.
+//!
+//! Each value is encrypted with AES-256-GCM under a key that HKDF derives from the token (RFC 5869),
+//! and bound to its place in the store. Whoever does not hold the token can neither read the value
+//! nor make one up, nor move one from another token. What does not open is not there.
+
+use std::{
+    error::Error as StdError,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    hkdf::{HKDF_SHA256, KeyType, Salt},
+};
+use serde_json::{Map, Value, json};
+
+use super::{CacheKey, IntrospectionCache};
+use crate::{claims::Claims, clock::Clock, json, token::AccessToken};
+
+/// How long an operation of the store may take.
+const TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How long a store that failed is left alone.
+const REST: Duration = Duration::from_secs(5);
+
+/// Sets these keys apart from any others that are derived from a token.
+const PURPOSE: &[u8] = b"monocloud-backend introspection cache, version 1";
+
+pub(super) struct SealedStore {
+    store: Arc<dyn IntrospectionCache>,
+    clock: Clock,
+    resting_until: Mutex<Option<Instant>>,
+}
+
+impl SealedStore {
+    pub(super) fn new(store: Arc<dyn IntrospectionCache>, clock: Clock) -> Self {
+        Self { store, clock, resting_until: Mutex::default() }
+    }
+
+    pub(super) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Claims> {
+        let sealed = self.attempt("read", self.store.get(key)).await??;
+        let (until, claims) = open(key, token, sealed)?;
+        (self.seconds() < until).then_some(claims)
+    }
+
+    pub(super) async fn set(
+        &self,
+        key: CacheKey,
+        token: &AccessToken,
+        claims: &Claims,
+        lifetime: Duration,
+    ) {
+        let until = self.seconds().saturating_add(lifetime.as_secs());
+        if let Some(sealed) = seal(key, token, until, claims) {
+            self.attempt("write", self.store.set(key, sealed, lifetime)).await;
+        }
+    }
+
+    pub(super) async fn delete(&self, key: CacheKey) {
+        self.attempt("delete", self.store.delete(key)).await;
+    }
+
+    /// Runs an operation, unless the store failed a moment ago.
+    async fn attempt<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Box<dyn StdError + Send + Sync>>>,
+    ) -> Option<T> {
+        if self.is_resting() {
+            return None;
+        }
+        let failure = match tokio::time::timeout(TIMEOUT, work).await {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {TIMEOUT:?}"),
+        };
+        tracing::warn!(
+            operation,
+            failure,
+            "the introspection cache failed; the tenant is asked instead"
+        );
+        *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(self.clock.monotonic() + REST);
+        None
+    }
+
+    fn is_resting(&self) -> bool {
+        let until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| self.clock.monotonic() < until)
+    }
+
+    /// Wall time, because it is all that processes share.
+    fn seconds(&self) -> u64 {
+        self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+}
+
+fn seal(key: CacheKey, token: &AccessToken, until: u64, claims: &Claims) -> Option<Vec<u8>> {
+    let mut sealed = json!({ "until": until, "claims": claims }).to_string().into_bytes();
+    let cipher = cipher(token)?;
+    let nonce = cipher.seal_in_place_append_tag(Aad::from(key.as_bytes()), &mut sealed).ok()?;
+    Some([nonce.as_ref().as_slice(), &sealed].concat())
+}
+
+fn open(key: CacheKey, token: &AccessToken, mut sealed: Vec<u8>) -> Option<(u64, Claims)> {
+    let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let text = cipher(token)?.open_in_place(nonce, Aad::from(key.as_bytes()), text).ok()?;
+    let mut value: Map<String, Value> = json::parse_object(text).ok()?;
+    let until = value.get("until")?.as_u64()?;
+    match value.remove("claims")? {
+        Value::Object(claims) => Some((until, Claims::new(claims))),
+        _ => None,
+    }
+}
+
+fn cipher(token: &AccessToken) -> Option<RandomizedNonceKey> {
+    struct Aes256;
+
+    impl KeyType for Aes256 {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+
+    let mut key = [0; 32];
+    let secret = Salt::new(HKDF_SHA256, &[]).extract(token.expose().as_bytes());
+    secret.expand(&[PURPOSE], Aes256).ok()?.fill(&mut key).ok()?;
+    RandomizedNonceKey::new(&AES_256_GCM, &key).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(token: &AccessToken) -> CacheKey {
+        CacheKey::new("https://acme.test", "api", "client", token)
+    }
+
+    fn sealed(token: &AccessToken) -> Vec<u8> {
+        let claims = json!({"sub": "alice"}).as_object().unwrap().clone();
+        seal(key(token), token, 17, &Claims::new(claims)).unwrap()
+    }
+
+    #[test]
+    fn the_token_opens_what_it_sealed() {
+        let token = AccessToken::new("secret").unwrap();
+        let (until, claims) = open(key(&token), &token, sealed(&token)).unwrap();
+        assert_eq!((until, claims.subject()), (17, Some("alice")));
+        assert_ne!(sealed(&token), sealed(&token), "nonces are fresh");
+    }
+
+    #[test]
+    fn nothing_else_opens_it() {
+        let (token, other) =
+            (AccessToken::new("secret").unwrap(), AccessToken::new("other").unwrap());
+        assert!(open(key(&token), &other, sealed(&token)).is_none(), "another token");
+        assert!(open(key(&other), &token, sealed(&token)).is_none(), "another place");
+        for length in 0..sealed(&token).len() {
+            assert!(open(key(&token), &token, sealed(&token)[..length].to_vec()).is_none());
+        }
+        for index in 0..sealed(&token).len() {
+            let mut forged = sealed(&token);
+            forged[index] ^= 1;
+            assert!(open(key(&token), &token, forged).is_none(), "octet {index}");
+        }
+    }
+
+    #[test]
+    fn it_shows_neither_the_token_nor_the_claims() {
+        let token = AccessToken::new("secret").unwrap();
+        let sealed = String::from_utf8_lossy(&sealed(&token)).into_owned();
+        assert!(!sealed.contains("secret") && !sealed.contains("alice"));
+    }
+}

@@ -1,0 +1,116 @@
+//! How this API proves to the tenant which client it is (RFC 6749 §2.3, RFC 7523, SPIFFE).
+
+use std::{fs, path::PathBuf, time::SystemTime};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded::{self, Serializer};
+
+use super::assertion::AssertionSigner;
+use crate::{
+    config::{ClientAuth, ClientConfig, ConfigError, Key},
+    error::{Cause, TenantError},
+};
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+
+/// A client and its credentials, ready for every request.
+pub(crate) struct ClientAuthentication {
+    pub(crate) client_id: String,
+    method: Method,
+}
+
+enum Method {
+    Assertion(AssertionSigner),
+    Basic(HeaderValue),
+    Post(SecretString),
+    /// The file of a JWT-SVID. It lives for minutes and is replaced by then, so it is read anew.
+    Spiffe(PathBuf),
+}
+
+/// What authenticates one request.
+pub(crate) struct Credentials {
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) form: Vec<(&'static str, String)>,
+}
+
+impl ClientAuthentication {
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
+        let unusable = |reason| ConfigError::of(&Key::ClientSecret.variable(), reason);
+        let method = match &config.auth {
+            ClientAuth::SecretBasic(secret) => Method::Basic(basic(&config.id, secret)),
+            ClientAuth::SecretPost(secret) => Method::Post(secret.clone()),
+            ClientAuth::SecretJwt(key) => {
+                Method::Assertion(AssertionSigner::symmetric(key).map_err(unusable)?)
+            }
+            ClientAuth::PrivateKeyJwt(jwk) => {
+                Method::Assertion(AssertionSigner::private(jwk).map_err(unusable)?)
+            }
+            ClientAuth::SpiffeJwt { assertion_file } => Method::Spiffe(assertion_file.clone()),
+            ClientAuth::Tls(_) | ClientAuth::SelfSignedTls(_) | ClientAuth::SpiffeX509(_) => {
+                let reason = "this version does not support mutual TLS yet";
+                return Err(ConfigError::of(&Key::ClientAuthMethod.variable(), reason));
+            }
+        };
+        Ok(Self { client_id: config.id.clone(), method })
+    }
+
+    /// Fresh credentials for one request to the tenant whose issuer is `audience`.
+    pub(crate) fn credentials(
+        &self,
+        audience: &str,
+        now: SystemTime,
+    ) -> Result<Credentials, TenantError> {
+        let client_id = ("client_id", self.client_id.clone());
+        let assertion = |kind: &str, assertion: String| Credentials {
+            authorization: None,
+            form: vec![
+                client_id.clone(),
+                ("client_assertion_type", kind.to_owned()),
+                ("client_assertion", assertion),
+            ],
+        };
+        let failed = |source| TenantError::Credentials { source };
+        Ok(match &self.method {
+            Method::Basic(header) => {
+                Credentials { authorization: Some(header.clone()), form: Vec::new() }
+            }
+            Method::Post(secret) => Credentials {
+                authorization: None,
+                form: vec![client_id, ("client_secret", secret.expose_secret().to_owned())],
+            },
+            Method::Assertion(signer) => {
+                let signed = signer.sign(&self.client_id, audience, now);
+                let signed = signed.ok_or_else(|| failed(Cause::new("signing failed")))?;
+                assertion(JWT_BEARER, signed)
+            }
+            Method::Spiffe(file) => {
+                let svid = fs::read_to_string(file).map_err(|error| failed(Cause::new(error)))?;
+                assertion(JWT_SPIFFE, svid.trim().to_owned())
+            }
+        })
+    }
+}
+
+impl Credentials {
+    /// The form of a request for a token, these credentials in it.
+    pub(crate) fn into_form(self, token: &str) -> (Option<HeaderValue>, String) {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("token", token).append_pair("token_type_hint", "access_token");
+        form.extend_pairs(self.form);
+        (self.authorization, form.finish())
+    }
+}
+
+/// Both halves are form-encoded before they are joined (RFC 6749 §2.3.1), so that a colon, a percent
+/// sign or a letter beyond ASCII survives.
+fn basic(id: &str, secret: &SecretString) -> HeaderValue {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(id), encode(secret.expose_secret()));
+    let mut header = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair)))
+        .unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
+}

@@ -1,0 +1,235 @@
+//! Introspection (RFC 7662): asking the tenant what a token is.
+//!
+//! One call at a time for one token, in a task of its own: who leaves fails nobody. Never more than
+//! [`MAX_CALLS`] calls at once, and none while the tenant asks for a pause.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{
+    cache::{CacheKey, Verdict, VerdictCache},
+    client_auth::ClientAuthentication,
+    flight::Flight,
+    http::Http,
+    metadata::Metadata,
+    refresh::{Refreshing, Unavailable},
+};
+use crate::{
+    claims::{Claims, Expectations},
+    clock::Clock,
+    error::{Error, InvalidToken, TenantError},
+    json,
+    token::AccessToken,
+};
+
+/// How many calls may be in flight at once.
+const MAX_CALLS: usize = 64;
+
+/// A longer answer is not read, in bytes.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// The shortest and the longest pause that a Retry-After makes.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Asks the tenant about tokens, and remembers what it said.
+#[derive(Clone)]
+pub(crate) struct Introspector(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) metadata: Refreshing<Metadata>,
+    pub(crate) http: Http,
+    pub(crate) client: ClientAuthentication,
+    pub(crate) expectations: Expectations,
+    pub(crate) cache: VerdictCache,
+    pub(crate) cache_duration: Duration,
+    pub(crate) response_timeout: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) calls: Calls,
+}
+
+/// What is under way.
+pub(crate) struct Calls {
+    permits: Semaphore,
+    flights: Mutex<HashMap<CacheKey, Flight<Result<Verdict, Error>>>>,
+    paused_until: Mutex<Option<Instant>>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            permits: Semaphore::new(MAX_CALLS),
+            flights: Mutex::default(),
+            paused_until: Mutex::default(),
+        }
+    }
+}
+
+impl Introspector {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The claims of an active token, judged at this instant.
+    pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
+        let key = self.0.key(token);
+        let verdict = match self.0.cache.get(key, token).await {
+            Some(verdict) => verdict,
+            None => self.ask(key, token).await?,
+        };
+        match verdict {
+            Verdict::Refused(reason) => Err(Error::InvalidToken(reason)),
+            Verdict::Accepted(claims) => {
+                let now = self.0.clock.wall();
+                self.0
+                    .expectations
+                    .judge_introspected(&claims, now)
+                    .map_err(Error::InvalidToken)?;
+                Ok(claims)
+            }
+        }
+    }
+
+    /// Makes the next request with this token ask the tenant again.
+    pub(crate) async fn forget(&self, token: &AccessToken) {
+        self.0.cache.forget(self.0.key(token)).await;
+    }
+
+    async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
+        let flight = {
+            let mut flights = self.0.calls.flights();
+            match flights.get(&key).filter(|flight| flight.is_in_the_air()) {
+                Some(flight) => flight.clone(),
+                None => {
+                    let flight = self.start(key, token.clone());
+                    flights.insert(key, flight.clone());
+                    flight
+                }
+            }
+        };
+        let interrupted = || unavailable(TenantError::Interrupted, MIN_PAUSE);
+        flight.landing().await.unwrap_or_else(|| Err(interrupted()))
+    }
+
+    fn start(&self, key: CacheKey, token: AccessToken) -> Flight<Result<Verdict, Error>> {
+        let inner = Arc::clone(&self.0);
+        Flight::start(async move {
+            let verdict = inner.call(key, &token).await;
+            inner.calls.flights().remove(&key);
+            verdict
+        })
+    }
+}
+
+impl Inner {
+    fn key(&self, token: &AccessToken) -> CacheKey {
+        let Expectations { issuer, audience, .. } = &self.expectations;
+        CacheKey::new(issuer, audience, &self.client.client_id, token)
+    }
+
+    async fn call(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
+        self.refuse_while_paused()?;
+        let permit =
+            tokio::time::timeout(self.response_timeout, self.calls.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(unavailable(TenantError::Overloaded, MIN_PAUSE));
+        };
+        self.refuse_while_paused()?;
+        let metadata = self.metadata.get().await?;
+        let endpoint = metadata
+            .value
+            .introspection_endpoint
+            .as_ref()
+            .map_err(|error| at_fault(error.clone()))?;
+        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
+        let (authorization, form) = credentials.map_err(at_fault)?.into_form(token.expose());
+        let answer = self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await;
+        let answer = answer.map_err(|error| self.failed(error))?;
+        self.read(key, token, answer.body()).await
+    }
+
+    /// Turns an answer into a verdict, and remembers it.
+    async fn read(
+        &self,
+        key: CacheKey,
+        token: &AccessToken,
+        body: &[u8],
+    ) -> Result<Verdict, Error> {
+        let mut members = json::parse_object(body).map_err(|error| {
+            let reason = error.to_string().into();
+            at_fault(TenantError::Document { document: "introspection answer", reason })
+        })?;
+        let is_active = members.remove("active") == Some(Value::Bool(true));
+        let claims = Claims::new(members);
+        let now = self.clock.wall();
+        let judged = match is_active {
+            false => Err(InvalidToken::Inactive),
+            true => self.expectations.judge_introspected(&claims, now),
+        };
+        let claims = Arc::new(claims);
+        match judged {
+            // It may come to be valid while it is kept; its lifetime is judged on each hit anyway.
+            Ok(()) | Err(InvalidToken::NotYetValid) => {
+                let lifetime = self.lifetime(&claims, now);
+                self.cache.accept(key, token, &claims, body.len(), lifetime).await;
+                Ok(Verdict::Accepted(claims))
+            }
+            Err(reason) => {
+                self.cache.refuse(key, reason);
+                Ok(Verdict::Refused(reason))
+            }
+        }
+    }
+
+    /// A verdict is kept no longer than the token lives (RFC 7662 §4).
+    fn lifetime(&self, claims: &Claims, now: SystemTime) -> Duration {
+        let left =
+            claims.expires_at().map(|expires| expires.duration_since(now).unwrap_or_default());
+        left.map_or(self.cache_duration, |left| left.min(self.cache_duration))
+    }
+
+    fn failed(&self, error: TenantError) -> Error {
+        let is_busy = matches!(error, TenantError::Status { status: 429 | 503, .. });
+        if let Some(retry_after) = error.retry_after().filter(|_| is_busy) {
+            let pause = retry_after.clamp(MIN_PAUSE, MAX_PAUSE);
+            *self.calls.paused_until() = Some(self.clock.monotonic() + pause);
+        }
+        tracing::warn!(error = %crate::error::Chain(&error), "an introspection failed");
+        at_fault(error)
+    }
+
+    fn refuse_while_paused(&self) -> Result<(), Error> {
+        let now = self.clock.monotonic();
+        let left = (*self.calls.paused_until()).map(|until| until.saturating_duration_since(now));
+        match left.filter(|left| !left.is_zero()) {
+            Some(left) => Err(unavailable(TenantError::Overloaded, left)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Calls {
+    /// Never poisoned for long: nothing that can panic runs under the lock.
+    fn flights(&self) -> MutexGuard<'_, HashMap<CacheKey, Flight<Result<Verdict, Error>>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.paused_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn at_fault(error: TenantError) -> Error {
+    let retry_after = error.retry_after().unwrap_or(MIN_PAUSE);
+    unavailable(error, retry_after)
+}
+
+fn unavailable(error: TenantError, retry_after: Duration) -> Error {
+    Unavailable { error, retry_after }.into()
+}
