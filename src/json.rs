@@ -14,7 +14,9 @@ const MAX_DEPTH: usize = 32;
 /// Reads a JSON object that has no duplicate member at any depth and nests at most
 /// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // UTF-8 is cheaper to judge at once than string by string.
+    let text = str::from_utf8(bytes).map_err(Error::custom)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = StrictValue { depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     match value {
