@@ -339,6 +339,23 @@ proptest! {
     }
 }
 
+#[test]
+fn no_last_character_of_a_segment_has_a_second_spelling() {
+    const B64TOKEN: &[u8] =
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+    for algorithm in Algorithm::ALL {
+        let token = WORLD.tenant.token().algorithm(algorithm).mint();
+        let dots = token.match_indices('.').map(|(index, _)| index);
+        for end in dots.chain([token.len()]) {
+            for byte in B64TOKEN.iter().filter(|byte| **byte != token.as_bytes()[end - 1]) {
+                let mut changed = token.clone();
+                changed.replace_range(end - 1..end, str::from_utf8(&[*byte]).unwrap());
+                assert!(!is_accepted(&changed), "{algorithm}: {} at {end}", char::from(*byte));
+            }
+        }
+    }
+}
+
 /// The key that signs the tokens of the tenant.
 fn good_key() -> Value {
     let keys = WORLD.tenant.jwks();
@@ -349,8 +366,8 @@ fn good_key() -> Value {
 /// Keys of any shape: JSON that is none, and keys of the tenant with members exchanged. None can
 /// verify: where everything else is whole, the kid is another.
 fn odd_key() -> impl Strategy<Value = Value> {
-    const NAMES: [&str; 11] =
-        ["kty", "crv", "alg", "use", "key_ops", "n", "e", "x", "y", "d", "oth"];
+    const NAMES: [&str; 12] =
+        ["kid", "kty", "crv", "alg", "use", "key_ops", "n", "e", "x", "y", "d", "oth"];
     const WORDS: &[&str] =
         &["RSA", "EC", "OKP", "P-256", "Ed25519", "EdDSA", "sig", "enc", "verify", "AQAB", "AAAA"];
     let keys = WORLD.tenant.jwks()["keys"].as_array().unwrap().clone();
