@@ -6,15 +6,22 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// How deep objects and arrays may nest.
 const MAX_DEPTH: usize = 32;
 
+/// What member names begin with that mean something to `serde_json` itself: under one of them it
+/// hands out fractions and huge numbers where another crate of the program turned on
+/// `arbitrary_precision`, and under another `Value` reads text as JSON. A stranger who writes one is refused.
+const PRIVATE_PREFIX: &str = "$serde_json::private::";
+
 /// Reads a JSON object that has no duplicate member at any depth and nests at most
 /// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // UTF-8 is cheaper to judge at once than string by string.
+    let text = str::from_utf8(bytes).map_err(Error::custom)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = StrictValue { depth: 0 }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     match value {
@@ -91,20 +98,61 @@ impl<'de> Visitor<'de> for StrictValue {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let member = self.nested()?;
         let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
+        let mut next_name = members.next_key::<String>()?;
+        if next_name.as_deref().is_some_and(|name| name.starts_with(PRIVATE_PREFIX)) {
+            return members.next_value_seed(NumberText);
+        }
+        let member = self.nested()?;
+        while let Some(name) = next_name {
+            if name.starts_with(PRIVATE_PREFIX) {
+                return Err(A::Error::custom("a member of serde_json's own"));
+            }
             let value = members.next_value_seed(member)?;
             if object.insert(name, value).is_some() {
                 return Err(A::Error::custom("the same member twice"));
             }
+            next_name = members.next_key()?;
         }
         Ok(Value::Object(object))
     }
 }
 
+/// Builds the number that `serde_json` hands out as text under `arbitrary_precision`.
+///
+/// It alone comes as an owned string. A string of the document is borrowed, and no number.
+struct NumberText;
+
+impl<'de> DeserializeSeed<'de> for NumberText {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for NumberText {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of serde_json's own")
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
+        let number: Number = text.parse().map_err(E::custom)?;
+        // Without `arbitrary_precision` a number beyond f64 is no number.
+        number
+            .as_f64()
+            .filter(|number| number.is_finite())
+            .ok_or_else(|| E::custom("out of range"))?;
+        Ok(number.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{Error as ValueError, MapDeserializer};
+
     use super::*;
 
     fn parses(json: &str) -> bool {
@@ -148,5 +196,40 @@ mod tests {
         assert!(parse_object(b"{\"a\":\"\xff\"}").is_err());
         assert!(!parses(r#"{"a":"\ud800"}"#));
         assert!(parses(" { } \n"));
+    }
+
+    /// Makes the calls that `serde_json` makes for a number under `arbitrary_precision`.
+    fn arbitrary_precision(text: &str, depth: usize) -> Result<Value, ValueError> {
+        let member = ("$serde_json::private::Number", text.to_owned());
+        StrictValue { depth }.deserialize(MapDeserializer::new([member].into_iter()))
+    }
+
+    #[test]
+    fn numbers_read_the_same_when_another_crate_turns_on_arbitrary_precision() {
+        for text in ["0", "-1", "1800000000", "1.5", "1e3", "18446744073709551615"] {
+            let number: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(arbitrary_precision(text, 0), Ok(number.clone()), "{text}");
+            assert_eq!(arbitrary_precision(text, MAX_DEPTH), Ok(number), "{text}");
+        }
+        for text in ["1e999", "-1e999", "", "1 ", "{}", "\"1\""] {
+            assert!(arbitrary_precision(text, 0).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_document_cannot_use_the_names_that_are_serde_jsons_own() {
+        for json in [
+            r#"{"exp":{"$serde_json::private::Number":"1800000000"}}"#,
+            r#"{"exp":{"\u0024serde_json::private::Number":"1800000000"}}"#,
+            r#"{"exp":{"$serde_json::private::Number":"18\u0030"}}"#,
+            r#"{"exp":{"$serde_json::private::Number":1}}"#,
+            r#"{"exp":{"$serde_json::private::RawValue":"1"}}"#,
+            r#"{"exp":{"a":1,"$serde_json::private::RawValue":"1"}}"#,
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"{"a":1,"$serde_json::private::Number":"1"}"#,
+        ] {
+            assert!(!parses(json), "{json}");
+        }
+        assert!(parses(r#"{"a":"$serde_json::private::Number"}"#));
     }
 }
