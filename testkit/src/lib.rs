@@ -26,6 +26,9 @@
 //! # }
 //! ```
 //!
+//! [`Hostile`] holds the tokens that no API may accept, several hundred of them,
+//! and [`Control`] those it must. [`Clock`] is the time of both sides.
+//!
 //! Start one tenant per test: it costs about a millisecond, shares nothing, and
 //! frees its port when dropped. Mistakes in a test panic at the line that made
 //! them, so nothing here returns a `Result`.
@@ -35,19 +38,24 @@
 
 mod algorithm;
 mod clock;
+mod control;
 mod endpoint;
+mod hostile;
 mod key_ring;
 mod metadata;
 mod rsa_pool;
 mod server;
 mod signing_key;
 mod site;
+mod table;
 mod tenant;
 mod token;
 
 pub use crate::algorithm::Algorithm;
 pub use crate::clock::Clock;
+pub use crate::control::Control;
 pub use crate::endpoint::Endpoint;
+pub use crate::hostile::{Class, Hostile};
 pub use crate::key_ring::Signer;
 pub use crate::tenant::{MockTenant, MockTenantBuilder};
 pub use crate::token::TokenBuilder;

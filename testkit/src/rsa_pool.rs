@@ -8,19 +8,27 @@ use std::sync::{Arc, LazyLock};
 
 type PooledKey = LazyLock<Arc<RsaKeyPair>>;
 
-static TENANT_KEYS: [PooledKey; 8] = [
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-1.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-2.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-3.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-4.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-5.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-6.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-7.pkcs8.der"))),
-    LazyLock::new(|| parse(include_bytes!("../keys/tenant-8.pkcs8.der"))),
+static TENANT_KEYS: [PooledKey; 16] = [
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-01.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-02.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-03.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-04.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-05.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-06.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-07.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-08.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-09.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-10.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-11.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-12.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-13.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-14.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-15.pkcs8.der"))),
+    LazyLock::new(|| parse(include_bytes!("../keys/tenant-16.pkcs8.der"))),
 ];
 
 static ATTACKER_KEY: PooledKey =
-    LazyLock::new(|| parse(include_bytes!("../keys/attacker-1.pkcs8.der")));
+    LazyLock::new(|| parse(include_bytes!("../keys/attacker.pkcs8.der")));
 
 /// A key for a tenant that is not `in_use` there; a new one if all of them are.
 pub(crate) fn tenant_key(in_use: impl Fn(&Arc<RsaKeyPair>) -> bool) -> Arc<RsaKeyPair> {

@@ -1,4 +1,5 @@
 use crate::{Algorithm, rsa_pool};
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rand::{self, SystemRandom};
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
@@ -15,11 +16,11 @@ use std::sync::Arc;
 pub(crate) struct SigningKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: String,
-    pub(crate) pair: KeyPair,
+    pair: KeyPair,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum KeyPair {
+enum KeyPair {
     Rsa(Arc<RsaKeyPair>),
     Ecdsa(Arc<EcdsaKeyPair>),
     Ed25519(Arc<Ed25519KeyPair>),
@@ -99,6 +100,31 @@ impl SigningKey {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key()) })
             }
             (pair, _) => panic!("{pair:?} is no key for {}", self.algorithm),
+        }
+    }
+
+    /// The same pair, put to another algorithm.
+    pub(crate) fn misused_for(self, algorithm: Algorithm) -> Self {
+        Self { algorithm, ..self }
+    }
+
+    /// The public key as X.509 writes it: a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1).
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        let der: Result<PublicKeyX509Der<'_>, _> = match &self.pair {
+            KeyPair::Rsa(pair) => pair.public_key().as_der(),
+            KeyPair::Ecdsa(pair) => pair.public_key().as_der(),
+            KeyPair::Ed25519(pair) => pair.public_key().as_der(),
+        };
+        der.expect("a public key has a DER form").as_ref().to_vec()
+    }
+
+    /// The public key in its own form: a DER `RSAPublicKey` (RFC 8017 §A.1.1),
+    /// an uncompressed point (SEC 1 §2.3.3) or 32 bytes (RFC 8032 §5.1.5).
+    pub(crate) fn raw_public_key(&self) -> Vec<u8> {
+        match &self.pair {
+            KeyPair::Rsa(pair) => pair.public_key().as_ref().to_vec(),
+            KeyPair::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+            KeyPair::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
         }
     }
 

@@ -1,6 +1,7 @@
-use crate::Endpoint;
 use crate::key_ring::KeyRing;
 use crate::metadata::discovery_document;
+use crate::signing_key::SigningKey;
+use crate::{Algorithm, Endpoint};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -108,7 +109,10 @@ impl Site {
                 let by_hand = documents.jwks.clone();
                 by_hand.unwrap_or_else(|| documents.keys.jwks())
             }
-            Endpoint::Canary => json!({ "keys": [] }),
+            Endpoint::Canary => {
+                let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
+                json!({ "keys": [key.jwk()] })
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ pub struct MockTenant {
     algorithm: Algorithm,
     audience: String,
     clock: Clock,
+    scope: String,
     site: Arc<Site>,
     _server: Server,
 }
@@ -28,6 +29,7 @@ pub struct MockTenantBuilder {
     audience: String,
     clock: Clock,
     path: String,
+    scope: String,
 }
 
 /// Life.
@@ -48,6 +50,7 @@ impl MockTenant {
             audience: "https://api.example.com".into(),
             clock: Clock::system(),
             path: String::new(),
+            scope: String::new(),
         }
     }
 
@@ -86,9 +89,10 @@ impl MockTenant {
 
 /// Tokens and keys.
 impl MockTenant {
-    /// A valid access token, to be changed and minted.
-    pub const fn token(&self) -> TokenBuilder<'_> {
-        TokenBuilder::new(self, self.algorithm)
+    /// A valid access token, to be changed and minted. It carries the scopes that
+    /// the tenant was built with.
+    pub fn token(&self) -> TokenBuilder<'_> {
+        TokenBuilder::new(self, self.algorithm).scope(&self.scope)
     }
 
     /// Gentle rotation: a new active key beside the old ones, which stay published.
@@ -193,6 +197,13 @@ impl MockTenantBuilder {
         self
     }
 
+    /// Scopes that every token carries, [hostile](crate::Hostile) ones too,
+    /// separated by blanks; none by default.
+    pub fn scope(mut self, scopes: impl Into<String>) -> Self {
+        self.scope = scopes.into();
+        self
+    }
+
     /// Starts the tenant.
     ///
     /// # Panics
@@ -213,6 +224,7 @@ impl MockTenantBuilder {
             algorithm: self.algorithm,
             audience: self.audience,
             clock: self.clock,
+            scope: self.scope,
             _server: Server::start(listener, Arc::clone(&site)).await,
             site,
         }

@@ -1,5 +1,5 @@
 use crate::clock::unix_seconds;
-use crate::signing_key::{base64url, random_id};
+use crate::signing_key::{SigningKey, base64url, random_id};
 use crate::{Algorithm, MockTenant, Signer};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -78,9 +78,11 @@ impl<'a> TokenBuilder<'a> {
         self,
         groups: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
     ) -> Self {
-        let object = |(id, name)| json!({ "id": Into::<String>::into(id), "name": Into::<String>::into(name) });
-        let groups: Vec<Value> = groups.into_iter().map(object).collect();
-        self.claim("groups", groups)
+        let groups = groups.into_iter().map(|(id, name)| {
+            let (id, name): (String, String) = (id.into(), name.into());
+            json!({ "id": id, "name": name })
+        });
+        self.claim("groups", groups.collect::<Vec<_>>())
     }
 
     /// Sets a claim, one of the default ones too.
@@ -153,18 +155,19 @@ impl<'a> TokenBuilder<'a> {
     /// The signed token, in JWS compact form (RFC 7515 §7.1).
     #[must_use]
     pub fn mint(self) -> String {
+        self.unsigned().sign()
+    }
+
+    /// The token up to the point where it would be signed.
+    pub(crate) fn unsigned(self) -> Unsigned {
         let key = self.tenant.key(self.signer, self.algorithm);
-        let header = match &self.raw_header {
-            Some(text) => text.clone(),
-            None => edited(default_header(self.algorithm, &key.kid), &self.header),
-        };
-        let payload = match &self.raw_payload {
-            Some(bytes) => bytes.clone(),
-            None => edited(self.default_claims(), &self.claims).into_bytes(),
-        };
-        let input = format!("{}.{}", base64url(header), base64url(payload));
-        let signature = key.sign(input.as_bytes());
-        format!("{input}.{}", base64url(signature))
+        let header = edited(default_header(&key), &self.header);
+        let payload = edited(self.default_claims(), &self.claims);
+        Unsigned {
+            header: self.raw_header.unwrap_or(header).into_bytes(),
+            payload: self.raw_payload.unwrap_or_else(|| payload.into_bytes()),
+            key,
+        }
     }
 
     /// RFC 9068 §2.2.
@@ -187,9 +190,40 @@ impl<'a> TokenBuilder<'a> {
     }
 }
 
+/// What a token says, and the key that is to vouch for it.
+#[derive(Clone)]
+pub(crate) struct Unsigned {
+    pub(crate) header: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) key: SigningKey,
+}
+
+impl Unsigned {
+    pub(crate) fn sign(&self) -> String {
+        self.with_signature(self.signature())
+    }
+
+    pub(crate) fn with_signature(&self, signature: impl AsRef<[u8]>) -> String {
+        format!("{}.{}", self.input(), base64url(signature))
+    }
+
+    pub(crate) fn signature(&self) -> Vec<u8> {
+        self.key.sign(self.input().as_bytes())
+    }
+
+    /// The JWS signing input (RFC 7515 §5.1).
+    pub(crate) fn input(&self) -> String {
+        format!("{}.{}", base64url(&self.header), base64url(&self.payload))
+    }
+}
+
 /// RFC 9068 §2.1.
-fn default_header(algorithm: Algorithm, kid: &str) -> Members {
-    members([("alg", algorithm.as_str().into()), ("kid", kid.into()), ("typ", "at+jwt".into())])
+fn default_header(key: &SigningKey) -> Members {
+    members([
+        ("alg", key.algorithm.as_str().into()),
+        ("kid", key.kid.as_str().into()),
+        ("typ", "at+jwt".into()),
+    ])
 }
 
 fn members<const N: usize>(members: [(&str, Value); N]) -> Members {

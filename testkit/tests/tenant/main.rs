@@ -3,6 +3,7 @@
 // Clippy takes only what is marked as a test for test code, not its helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod catalogue;
 mod keys;
 mod reader;
 mod serving;

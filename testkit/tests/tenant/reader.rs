@@ -21,11 +21,7 @@ pub(crate) async fn fetch(url: &str) -> Value {
 pub(crate) async fn verify(tenant: &MockTenant, token: &str) -> Result<Value, String> {
     let jwks = fetch(&tenant.url(Endpoint::Jwks)).await;
     let header = segment(token, 0)?;
-    let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
-    let jwk = keys.iter().find(|jwk| jwk["kid"] == header["kid"]).ok_or("unknown kid")?;
-    if jwk["alg"] != header["alg"] {
-        return Err("the key is for another algorithm".into());
-    }
+    let jwk = key_for(&header, &jwks)?;
     // jsonwebtoken has no ES512.
     if header["alg"] == "ES512" {
         verify_es512(token, jwk)?;
@@ -47,6 +43,32 @@ pub(crate) async fn verify(tenant: &MockTenant, token: &str) -> Result<Value, St
 pub(crate) fn segment(token: &str, index: usize) -> Result<Value, String> {
     let segment = token.split('.').nth(index).ok_or("too few segments")?;
     serde_json::from_slice(&decode(segment)?).map_err(text)
+}
+
+/// Whether one of the keys in `jwks` truly signed `token`, whatever it says.
+pub(crate) fn is_signed(jwks: &Value, token: &str) -> bool {
+    let Some((input, signature)) = token.rsplit_once('.') else {
+        return false;
+    };
+    let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
+    keys.iter().any(|jwk| {
+        if jwk["alg"] == "ES512" {
+            return verify_es512(token, jwk).is_ok();
+        }
+        let algorithm = from_json(&jwk["alg"]).expect("a known algorithm");
+        let key = DecodingKey::from_jwk(&from_json(jwk).expect("a JWK")).expect("a key");
+        jsonwebtoken::crypto::verify(signature, input.as_bytes(), &key, algorithm).unwrap_or(false)
+    })
+}
+
+fn key_for<'a>(header: &Value, jwks: &'a Value) -> Result<&'a Value, String> {
+    let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
+    let named = |jwk: &&Value| jwk["kid"] == header["kid"];
+    let jwk = keys.iter().find(named).ok_or("unknown kid")?;
+    if jwk["alg"] != header["alg"] {
+        return Err("the key is for another algorithm".into());
+    }
+    Ok(jwk)
 }
 
 fn verify_es512(token: &str, jwk: &Value) -> Result<(), String> {

@@ -1,5 +1,5 @@
 use crate::reader::{fetch, verify};
-use monocloud_testkit::{Algorithm, Clock, Endpoint, MockTenant};
+use monocloud_testkit::{Algorithm, Clock, Endpoint, Hostile, MockTenant};
 use serde_json::json;
 use std::net::TcpListener;
 
@@ -141,13 +141,16 @@ async fn what_a_tenant_costs() {
         let started = clock.monotonic();
         let token = tenant.token().mint();
         let minted = clock.monotonic();
+        let hostile = Hostile::all(&tenant).len();
+        let collected = clock.monotonic();
         drop((tenant, token));
         let dropped = clock.monotonic();
         println!(
-            "{attempt}: start {:?}, mint {:?}, drop {:?}",
+            "{attempt}: start {:?}, mint {:?}, {hostile} hostile tokens {:?}, drop {:?}",
             started - start,
             minted - started,
-            dropped - minted,
+            collected - minted,
+            dropped - collected,
         );
     }
 }

@@ -103,7 +103,7 @@ async fn raw_text_is_signed_as_it_is() {
 }
 
 #[tokio::test]
-async fn time_is_the_clock_s() {
+async fn the_clock_stamps_the_tokens() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let expiry = |token: &str| segment(token, 1).unwrap()["exp"].as_i64().unwrap();
 

@@ -1,0 +1,180 @@
+use crate::MockTenant;
+use crate::table::Row;
+
+mod alg;
+mod claims;
+mod encoding;
+mod header;
+mod key_choice;
+mod signature;
+
+/// An access token that every resource server must refuse with 401 and
+/// `error="invalid_token"` (RFC 6750 §3.1).
+///
+/// Each is the token that [`MockTenant::token`] would mint with exactly one
+/// thing changed, so that nothing but that one thing can be why it was refused.
+/// [`Control`](crate::Control)s are the other half: a server that passes a test
+/// with both does not simply refuse everything.
+///
+/// ```
+/// use monocloud_testkit::{Class, Hostile, MockTenant};
+/// # async fn get(_: &str) -> (u16, Option<String>) {
+/// #     (401, Some(r#"Bearer realm="api", error="invalid_token""#.into()))
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let tenant = MockTenant::builder().scope("posts:read").start().await;
+/// for hostile in Hostile::of(&tenant, Class::AlgNone) {
+///     let (status, challenge) = get(&hostile.token).await; // with the token as Bearer
+///     hostile.assert_refused(status, challenge.as_deref());
+/// }
+/// # }
+/// ```
+///
+/// Times are chosen for a tolerance of 60 seconds, and sizes for a limit of
+/// 16 KiB. Tokens that are no JWT by their shape may be taken for opaque ones:
+/// an introspection endpoint, if the server has one, must call them inactive.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Hostile {
+    /// What was changed, in kebab-case; no two tokens have the same name.
+    pub name: &'static str,
+    /// The attack it belongs to.
+    pub class: Class,
+    /// The token, made of the bytes that RFC 6750 §2.1 allows.
+    pub token: String,
+    /// Where the rule stands that it breaks: an RFC's section, or the attack's name.
+    pub reference: &'static str,
+}
+
+/// A kind of attack.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Class {
+    /// No signature, and a header that says so.
+    AlgNone,
+    /// An HMAC keyed by the public key.
+    KeyConfusion,
+    /// A true signature of another algorithm than the key's, or one nobody knows.
+    AlgSwap,
+    /// A signature that is not this token's.
+    BadSignature,
+    /// Elliptic-curve signatures at the edges of arithmetic and encoding.
+    EcdsaEdge,
+    /// A header that brings its own key, or says where to fetch it.
+    EmbeddedKey,
+    /// A `kid` that is no key's name.
+    KidInjection,
+    /// A key of the tenant's at the wrong time.
+    RetiredKey,
+    /// Issued by somebody else.
+    Issuer,
+    /// Meant for somebody else.
+    Audience,
+    /// Too late, too early, or no time at all.
+    Time,
+    /// A `sub` that names nobody.
+    Subject,
+    /// A JWT that is no access token.
+    TokenType,
+    /// An extension that must be understood.
+    Crit,
+    /// Not three segments of base64url.
+    Structure,
+    /// Not one JSON object with every member once.
+    Json,
+    /// Longer than anyone should read.
+    Size,
+    /// Bound to a key that the client did not prove to have (RFC 7800).
+    Binding,
+}
+
+impl Hostile {
+    /// Every hostile token there is.
+    ///
+    /// It uses several algorithms, whose keys the tenant publishes from then on:
+    /// call it before the server under test reads the tenant's keys.
+    #[must_use]
+    pub fn all(tenant: &MockTenant) -> Vec<Self> {
+        let classes = Class::ALL.into_iter();
+        classes.flat_map(|class| Self::of(tenant, class)).collect()
+    }
+
+    /// The hostile tokens of one class.
+    #[must_use]
+    pub fn of(tenant: &MockTenant, class: Class) -> Vec<Self> {
+        let hostile = |(name, reference, token)| Self {
+            name,
+            class,
+            token,
+            reference,
+        };
+        class.rows(tenant).into_iter().map(hostile).collect()
+    }
+
+    /// Checks a response to a request with this token: the status, and the value
+    /// of the `WWW-Authenticate` header.
+    ///
+    /// # Panics
+    ///
+    /// If the token was not refused as it should be.
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, www_authenticate: Option<&str>) {
+        let challenge = www_authenticate.unwrap_or_default();
+        let refused = status == 401 && challenge.contains(r#"error="invalid_token""#);
+        assert!(
+            refused,
+            "{} ({:?}, {}) must be refused with 401 and invalid_token, \
+             not with {status} and {challenge:?}",
+            self.name, self.class, self.reference,
+        );
+    }
+}
+
+impl Class {
+    /// Every class there is.
+    pub const ALL: [Self; 18] = [
+        Self::AlgNone,
+        Self::KeyConfusion,
+        Self::AlgSwap,
+        Self::BadSignature,
+        Self::EcdsaEdge,
+        Self::EmbeddedKey,
+        Self::KidInjection,
+        Self::RetiredKey,
+        Self::Issuer,
+        Self::Audience,
+        Self::Time,
+        Self::Subject,
+        Self::TokenType,
+        Self::Crit,
+        Self::Structure,
+        Self::Json,
+        Self::Size,
+        Self::Binding,
+    ];
+
+    fn rows(self, tenant: &MockTenant) -> Vec<Row> {
+        match self {
+            Self::AlgNone => alg::none(tenant),
+            Self::KeyConfusion => alg::key_confusion(tenant),
+            Self::AlgSwap => alg::swap(tenant),
+            Self::BadSignature => signature::bad(tenant),
+            Self::EcdsaEdge => signature::ecdsa_edge(tenant),
+            Self::EmbeddedKey => key_choice::embedded(tenant),
+            Self::KidInjection => key_choice::kid_injection(tenant),
+            Self::RetiredKey => key_choice::retired(tenant),
+            Self::Issuer => claims::issuer(tenant),
+            Self::Audience => claims::audience(tenant),
+            Self::Time => claims::time(tenant),
+            Self::Subject => claims::subject(tenant),
+            Self::TokenType => header::token_type(tenant),
+            Self::Crit => header::crit(tenant),
+            Self::Structure => encoding::structure(tenant),
+            Self::Json => encoding::json(tenant),
+            Self::Size => encoding::size(tenant),
+            Self::Binding => claims::binding(tenant),
+        }
+    }
+}
