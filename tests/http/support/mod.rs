@@ -1,0 +1,16 @@
+//! What the cases are made of.
+
+mod answer;
+mod call;
+mod tenant;
+mod upstream;
+
+pub(crate) use self::{
+    answer::{
+        Expected, forbidden, internal, invalid_request, invalid_token, missing, missing_group,
+        missing_scope, ok, says, unavailable,
+    },
+    call::{Api, Call, call, get, head, post},
+    tenant::{frozen_tenant, protect, served, token_of_length},
+    upstream::{Document, Upstream},
+};
