@@ -63,7 +63,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     type Output = E::Output;
 
     async fn call(&self, mut request: Request) -> Result<E::Output> {
-        let caller = self.guard.check(request.headers()).await?;
+        let caller = self.guard.check(request.headers()).await.map_err(refused)?;
         request.set_data(caller);
         self.endpoint.call(request).await
     }
@@ -101,17 +101,26 @@ impl ResponseError for Refusal {
     }
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
-pub(crate) fn caller(request: &Request) -> Result<&Caller> {
-    Ok(request.data::<Caller>().ok_or_else(|| unprotected(request))?)
+/// A refusal on its way out. poem gives the response the extensions of its own error and no other,
+/// so the reason rides there.
+pub(crate) fn refused(refusal: Refusal) -> ::poem::Error {
+    let reason = refusal.error().clone();
+    let mut error = ::poem::Error::from(refusal);
+    error.set_data(reason);
+    error
 }
 
-pub(crate) fn unprotected(request: &Request) -> Refusal {
+/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+pub(crate) fn caller(request: &Request) -> Result<&Caller> {
+    request.data::<Caller>().ok_or_else(|| unprotected(request))
+}
+
+pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),
         path = request.original_uri().path(),
         "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
     );
-    Refusal::new(error, &Realm::new(""))
+    refused(Refusal::new(error, &Realm::new("")))
 }

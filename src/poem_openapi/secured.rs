@@ -24,6 +24,7 @@ use poem_openapi::{
 use super::{policy_name, routes};
 use crate::{
     error::{Error, Internal},
+    poem::refused,
     policy::{Access, Policy},
     protect::{Caller, Guard, ProtectApi},
     refusal::{Realm, Refusal},
@@ -117,7 +118,7 @@ impl Hidden {
     }
 
     async fn ask(guard: &Guard, request: &Request) -> Result<Caller> {
-        Ok(guard.check(request.headers()).await?)
+        guard.check(request.headers()).await.map_err(refused)
     }
 }
 
@@ -185,7 +186,7 @@ fn access(operation: &MetaOperation) -> Result<Option<Access>, Unclear> {
 fn refuse_all() -> BoxEndpoint<'static> {
     let endpoint = make(|_: Request| async {
         let refusal = Refusal::new(Error::Internal(Internal::Unprotected), &Realm::new(""));
-        Err::<(), _>(::poem::Error::from(refusal))
+        Err::<(), _>(refused(refusal))
     });
     endpoint.map_to_response().boxed()
 }
