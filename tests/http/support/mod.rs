@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod log;
 mod tenant;
 mod upstream;
 
@@ -11,6 +12,7 @@ pub(crate) use self::{
         missing_scope, ok, says, unavailable,
     },
     call::{Api, Call, call, get, head, post},
+    log::Log,
     tenant::{frozen_tenant, protect, served, token_of_length},
     upstream::{Document, Upstream},
 };

@@ -7,7 +7,7 @@ use std::sync::{
 
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{MockTenant, TokenBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
 
 use super::frozen_tenant;
@@ -63,10 +63,15 @@ impl Upstream {
 
     /// Publishes the tenant's own documents.
     pub(crate) fn recover(&self) {
-        let metadata = json!({"issuer": self.issuer(), "jwks_uri": self.url("/jwks")});
-        self.publish(Document::Metadata, ResponseTemplate::new(200).set_body_json(metadata));
+        let metadata = ResponseTemplate::new(200).set_body_json(self.metadata());
+        self.publish(Document::Metadata, metadata);
         let keys = self.tenant.jwks();
         self.publish(Document::Keys, ResponseTemplate::new(200).set_body_json(keys));
+    }
+
+    /// Its metadata as it should be.
+    pub(crate) fn metadata(&self) -> Value {
+        json!({"issuer": self.issuer(), "jwks_uri": self.url("/jwks")})
     }
 
     /// Answers with exactly this.
