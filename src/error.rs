@@ -211,7 +211,7 @@ impl TenantError {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Self::Credentials { .. } | Self::Endpoint { .. } | Self::Issuer { .. } => true,
-            Self::Status { status, .. } => *status < 500 && *status != 429,
+            Self::Status { status, .. } => (300..500).contains(status) && *status != 429,
             Self::Document { .. }
             | Self::Interrupted
             | Self::Overloaded

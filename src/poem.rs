@@ -65,7 +65,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let caller = self.guard.check(request.headers()).await?;
+        let caller = self.guard.check(request.headers()).await.map_err(refused)?;
         let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
         request.set_data(caller);
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
@@ -95,7 +95,7 @@ fn with_challenge(answer: Result<Response>, challenge: HeaderValue) -> Result<Re
 
 impl<'a> FromRequest<'a> for Authenticated {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        Ok(caller(request)?.require()?.clone())
+        caller(request)?.require().cloned().map_err(refused)
     }
 }
 
@@ -133,19 +133,28 @@ impl Endpoint for crate::SwaggerUi {
     }
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
-pub(crate) fn caller(request: &Request) -> Result<&Caller> {
-    request.data::<Caller>().ok_or_else(|| unprotected(request).into())
+/// A refusal on its way out. poem gives the response the extensions of its own error and no other,
+/// so the reason rides there.
+pub(crate) fn refused(refusal: Refusal) -> ::poem::Error {
+    let reason = refusal.error().clone();
+    let mut error = ::poem::Error::from(refusal);
+    error.set_data(reason);
+    error
 }
 
-fn unprotected(request: &Request) -> Refusal {
+/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+pub(crate) fn caller(request: &Request) -> Result<&Caller> {
+    request.data::<Caller>().ok_or_else(|| unprotected(request))
+}
+
+fn unprotected(request: &Request) -> ::poem::Error {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),
         path = request.original_uri().path(),
         "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
     );
-    Refusal::new(error, &Realm::new(""))
+    refused(Refusal::new(error, &Realm::new("")))
 }
 
 fn response(response: ::http::Response<impl Into<Body>>) -> Response {

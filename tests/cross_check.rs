@@ -129,7 +129,7 @@ fn private_key(algorithm: JwtAlgorithm) -> EncodingKey {
         JwtAlgorithm::ES384 => EncodingKey::from_ec_der(&generated(&rcgen::PKCS_ECDSA_P384_SHA384)),
         JwtAlgorithm::EdDSA => EncodingKey::from_ed_der(&[ED25519_PKCS8, &[7; 32]].concat()),
         _ => {
-            let pkcs8 = include_bytes!("../testkit/keys/attacker-2.pkcs8.der");
+            let pkcs8 = include_bytes!("../testkit/keys/attacker.pkcs8.der");
             // The PKCS#1 key within stands behind 26 bytes that say it is one.
             EncodingKey::from_rsa_der(&pkcs8[26..])
         }

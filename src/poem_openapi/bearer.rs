@@ -11,7 +11,7 @@ use poem_openapi::{
 use super::{policy_name::policy_name, secured::Hidden};
 use crate::{
     claims::Claims,
-    poem::caller,
+    poem::{caller, refused},
     policy::{AnyToken, Require},
     protect::{Authenticated, Caller},
 };
@@ -99,7 +99,7 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
             Some(hidden) => hidden.check(request, P::POLICY.into()).await?,
             None => caller(request)?.clone(),
         };
-        let caller = caller.require()?.clone();
+        let caller = caller.require().cloned().map_err(refused)?;
         Ok(Self { caller, policy: PhantomData })
     }
 }

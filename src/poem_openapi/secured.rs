@@ -32,6 +32,7 @@ use crate::{
         ApiDocument, DocumentError,
         security::{self, OperationKey},
     },
+    poem::refused,
     policy::{Access, Policy},
     protect::{Caller, Guard, ProtectApi},
 };
@@ -190,7 +191,7 @@ impl Hidden {
     }
 
     async fn ask(guard: &Guard, request: &Request) -> Result<Caller> {
-        Ok(guard.check(request.headers()).await?)
+        guard.check(request.headers()).await.map_err(refused)
     }
 }
 
@@ -323,7 +324,7 @@ fn guard_hidden(
 fn refuse_all(protect: ProtectApi) -> BoxEndpoint<'static> {
     let endpoint = make(move |_: Request| {
         let refusal = protect.refuse(Error::Internal(Internal::Unprotected));
-        async move { Err::<(), _>(::poem::Error::from(refusal)) }
+        async move { Err::<(), _>(refused(refusal)) }
     });
     endpoint.map_to_response().boxed()
 }

@@ -1,0 +1,69 @@
+//! Several hundred tokens that no API may accept, and the odd ones it must, on every host.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test's mistake is best told by a panic where it was made"
+)]
+#![allow(dead_code, unused_imports, reason = "shared with the `http` tests, which use all of it")]
+
+#[path = "http/hosts/mod.rs"]
+mod hosts;
+#[path = "http/support/mod.rs"]
+mod support;
+
+use hosts::HOSTS;
+use monocloud_testkit::{Algorithm, Clock, Control, Endpoint, Hostile, MockTenant};
+use reqwest::header::WWW_AUTHENTICATE;
+use support::{get, served};
+
+/// A tenant whose tokens are good for every scope that is asked for.
+async fn tenant(algorithm: Algorithm) -> MockTenant {
+    let tenant = MockTenant::builder().algorithm(algorithm).scope("posts:read");
+    tenant.clock(Clock::frozen()).start().await
+}
+
+#[tokio::test]
+async fn every_hostile_token_is_refused_and_every_control_is_accepted() {
+    for host in HOSTS {
+        for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+            let tenant = tenant(algorithm).await;
+            let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
+            assert!(hostile.len() > 200 && controls.len() > 30);
+            let api = served(*host, &tenant);
+            for control in &controls {
+                let answer = api.send(get("/read").bearer(&control.token)).await;
+                control.assert_accepted(answer.status);
+            }
+            for hostile in &hostile {
+                let answer = api.send(get("/read").bearer(&hostile.token)).await;
+                hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
+            }
+            for control in &controls {
+                let answer = api.send(get("/read").bearer(&control.token)).await;
+                control.assert_accepted(answer.status);
+            }
+            let counts = [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
+                .map(|endpoint| tenant.requests(endpoint));
+            // The first load, and the two that unknown kids may cost while time stands still.
+            assert_eq!(counts, [0, 1, 3], "{algorithm} on {}", host.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_optional_token_that_is_hostile_is_refused_all_the_same() {
+    for host in HOSTS {
+        let tenant = tenant(Algorithm::Rs256).await;
+        let hostile = Hostile::all(&tenant);
+        let api = served(*host, &tenant);
+        for hostile in &hostile {
+            let answer = api.send(get("/optional").bearer(&hostile.token)).await;
+            hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
+        }
+        assert_eq!(tenant.requests(Endpoint::Canary), 0, "{}", host.name);
+    }
+}

@@ -1,0 +1,68 @@
+//! Plain poem: a guard before each handler.
+
+use std::net::TcpListener;
+
+use monocloud_backend::{Authenticated, Caller, Claims, Error, Policy, ProtectApi};
+use poem::{
+    Endpoint, EndpointExt, Response, Route, Server, get, handler, listener::TcpAcceptor,
+    middleware::Cors, post, web::Json,
+};
+use serde_json::Value;
+
+use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+
+pub(super) fn serve(protect: ProtectApi, listener: TcpListener) {
+    let app = Route::new().nest("/", api(&protect)).nest("/branded", branded(api(&protect)));
+    run(app.with(Cors::new()), listener);
+}
+
+pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener) {
+    let acceptor = TcpAcceptor::from_std(listener).unwrap();
+    tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+}
+
+/// Replaces the bodies of refusals, by the error that rides in the response's extensions.
+pub(super) fn branded(app: impl Endpoint + 'static) -> impl Endpoint {
+    app.around(|app, request| async move {
+        let mut response: Response = app.get_response(request).await;
+        let refusal = response.extensions().get::<Error>().map(|error| format!("sorry: {error}"));
+        if let Some(text) = refusal {
+            response.set_body(text);
+        }
+        Ok(response)
+    })
+}
+
+fn api(protect: &ProtectApi) -> Route {
+    Route::new()
+        .at("/health", get(say("up")))
+        .at("/any", get(claims.with(protect.require(Policy::ANY_TOKEN))))
+        .at("/read", get(say("read").with(protect.require(READ))))
+        .at("/write", post(write.with(protect.require(WRITE))))
+        .at("/admin", get(say("admin").with(protect.require(ADMIN))))
+        .at("/both", get(say("both").with(protect.require(BOTH))))
+        .at("/groups", get(say("groups").with(protect.require(GROUPS))))
+        .at("/scope-and-group", get(say("scope and group").with(protect.require(SCOPE_AND_GROUP))))
+        .at("/optional", get(whoever.with(protect.optional())))
+        .at("/unguarded", get(claims))
+}
+
+fn say(text: &'static str) -> impl Endpoint {
+    poem::endpoint::make_sync(move |_| text)
+}
+
+#[handler]
+fn claims(caller: Authenticated) -> Json<Claims> {
+    Json(caller.claims().clone())
+}
+
+#[handler]
+fn write(Json(post): Json<Value>) -> poem::Result<String> {
+    let title = post["title"].as_str();
+    Ok(title.ok_or(poem::http::StatusCode::BAD_REQUEST)?.to_owned())
+}
+
+#[handler]
+fn whoever(caller: Caller) -> String {
+    caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+}

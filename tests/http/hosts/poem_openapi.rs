@@ -1,0 +1,158 @@
+//! poem-openapi: what the document says is what is enforced. Beyond the common routes:
+//!
+//! | route | what | answers |
+//! |---|---|---|
+//! | `GET /two-bearers` | two security arguments on one operation | 500 |
+//! | `GET /public-asks` | a public operation that asks for the caller | 500 |
+//! | `GET /hidden` | not in the document, the group `admin` by type | `hidden` |
+//! | `GET /hidden-optional` | not in the document, a token optional by type | the subject, or `anonymous` |
+
+use std::net::TcpListener;
+
+use monocloud_backend::{
+    Authenticated, Claims, Policy, ProtectApi, Require,
+    poem_openapi::{Bearer, MaybeBearer},
+};
+use poem::{EndpointExt, Route, middleware::Cors};
+use poem_openapi::{
+    OAuthScopes, Object, OpenApi, OpenApiService,
+    payload::{Json, PlainText},
+};
+
+use super::poem::{branded, run};
+
+pub(super) fn serve(protect: ProtectApi, listener: TcpListener) {
+    let api = || OpenApiService::new(protect.secure(Api), "Posts", "1.0");
+    let unguarded = OpenApiService::new(Unguarded, "Nobody stands before it", "1.0");
+    let app = Route::new()
+        .nest("/", api())
+        .nest("/branded", branded(Route::new().nest("/", api())))
+        .nest("/unguarded", unguarded);
+    run(app.with(Cors::new()), listener);
+}
+
+#[derive(OAuthScopes)]
+enum Scope {
+    /// Read posts
+    #[oai(rename = "posts:read")]
+    Read,
+    /// Write posts
+    #[oai(rename = "posts:write")]
+    Write,
+}
+
+macro_rules! named_policies {
+    ($($name:ident = $policy:expr;)+) => {
+        $(struct $name;
+
+        impl Require for $name {
+            const POLICY: Policy = $policy;
+        })+
+    };
+}
+
+named_policies! {
+    Admins = super::ADMIN;
+    Both = super::BOTH;
+    Groups = super::GROUPS;
+}
+
+type Text = PlainText<String>;
+
+#[derive(Object)]
+struct Post {
+    title: String,
+}
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/health", method = "get")]
+    async fn health(&self) -> Text {
+        text("up")
+    }
+
+    #[oai(path = "/any", method = "get")]
+    async fn any(&self, caller: Bearer) -> Json<serde_json::Value> {
+        all(caller.claims())
+    }
+
+    #[oai(path = "/read", method = "get")]
+    async fn read(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) -> Text {
+        text("read")
+    }
+
+    #[oai(path = "/write", method = "post")]
+    async fn write(
+        &self,
+        #[oai(scope = "Scope::Read", scope = "Scope::Write")] _caller: Bearer,
+        Json(post): Json<Post>,
+    ) -> Text {
+        PlainText(post.title)
+    }
+
+    #[oai(path = "/admin", method = "get")]
+    async fn admin(&self, _caller: Bearer<Admins>) -> Text {
+        text("admin")
+    }
+
+    #[oai(path = "/both", method = "get")]
+    async fn both(&self, _caller: Bearer<Both>) -> Text {
+        text("both")
+    }
+
+    #[oai(path = "/groups", method = "get")]
+    async fn groups(&self, _caller: Bearer<Groups>) -> Text {
+        text("groups")
+    }
+
+    #[oai(path = "/scope-and-group", method = "get")]
+    async fn scope_and_group(&self, #[oai(scope = "Scope::Read")] _caller: Bearer<Admins>) -> Text {
+        text("scope and group")
+    }
+
+    #[oai(path = "/optional", method = "get")]
+    async fn optional(&self, caller: MaybeBearer) -> Text {
+        text(caller.claims().and_then(Claims::subject).unwrap_or("anonymous"))
+    }
+
+    #[oai(path = "/two-bearers", method = "get")]
+    async fn two_bearers(&self, _reader: Bearer, _admin: Bearer<Admins>) -> Text {
+        text("two bearers")
+    }
+
+    #[oai(path = "/public-asks", method = "get")]
+    async fn public_asks(&self, _caller: Authenticated) -> Text {
+        text("public asks")
+    }
+
+    #[oai(path = "/hidden", method = "get", hidden)]
+    async fn hidden(&self, _caller: Bearer<Admins>) -> Text {
+        text("hidden")
+    }
+
+    #[oai(path = "/hidden-optional", method = "get", hidden)]
+    async fn hidden_optional(&self, caller: MaybeBearer) -> Text {
+        text(caller.claims().and_then(Claims::subject).unwrap_or("anonymous"))
+    }
+}
+
+/// An API that somebody forgot to secure.
+struct Unguarded;
+
+#[OpenApi]
+impl Unguarded {
+    #[oai(path = "/", method = "get")]
+    async fn any(&self, caller: Bearer) -> Json<serde_json::Value> {
+        all(caller.claims())
+    }
+}
+
+fn text(text: &str) -> Text {
+    PlainText(text.to_owned())
+}
+
+fn all(claims: &Claims) -> Json<serde_json::Value> {
+    Json(serde_json::to_value(claims).unwrap())
+}

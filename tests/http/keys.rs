@@ -1,0 +1,309 @@
+//! When the tenant is asked for its documents, and what serves while it fails (contract §7).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use monocloud_backend::{Policy, ProtectApi, ProtectApiBuilder};
+use monocloud_testkit::{Endpoint, MockTenant};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use wiremock::ResponseTemplate;
+
+use crate::{
+    hosts::HOSTS,
+    support::{Document, Log, Upstream, frozen_tenant, get, ok, protect, served, unavailable},
+};
+
+const DAY: i64 = 24 * 60 * 60;
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+fn fetches(tenant: &MockTenant) -> (usize, usize) {
+    (tenant.requests(Endpoint::Discovery), tenant.requests(Endpoint::Jwks))
+}
+
+/// Opens the gate of a hanging tenant once so many requests have come in.
+pub(crate) fn open_after(
+    builder: ProtectApiBuilder,
+    upstream: &Upstream,
+    requests: usize,
+) -> ProtectApi {
+    let (arrived, open) = (AtomicUsize::new(0), upstream.opener());
+    let counting = builder.token_resolver(move |_| {
+        if arrived.fetch_add(1, Ordering::SeqCst) + 1 == requests {
+            open();
+        }
+        Ok(None)
+    });
+    counting.build().unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_before_the_first_token_and_then_once() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let api = served(*host, &tenant);
+        api.send(get("/any")).await;
+        assert_eq!(fetches(&tenant), (0, 0), "{}", host.name);
+        for _ in 0..3 {
+            api.check("a token", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        }
+        assert_eq!(fetches(&tenant), (1, 1), "{}", host.name);
+    }
+}
+
+#[tokio::test]
+async fn warming_up_does_what_the_first_request_would() {
+    let tenant = frozen_tenant().await;
+    protect(&tenant).build().unwrap().warm_up().await.unwrap();
+    assert_eq!(fetches(&tenant), (1, 1));
+    tenant.fail(Endpoint::Discovery, 503);
+    let error = protect(&tenant).build().unwrap().warm_up().await.unwrap_err();
+    assert!(matches!(error, monocloud_backend::Error::Unavailable { .. }), "{error:?}");
+}
+
+/// The tenant hangs until all hundred have come in, so that each of them finds it unknown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
+    for host in HOSTS {
+        let upstream = Upstream::start().await;
+        upstream.close();
+        let api = host.serve(&open_after(upstream.protect(), &upstream, 100));
+        let token = upstream.token().mint();
+        let callers = (0..100).map(|_| {
+            let (api, call) = (api.clone(), get("/any").bearer(&token));
+            tokio::spawn(async move { api.check("one of a hundred", call, &ok()).await })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+        assert_eq!(upstream.requests(Document::Metadata), 1, "{}", host.name);
+        assert_eq!(upstream.requests(Document::Keys), 1, "{}", host.name);
+    }
+}
+
+/// Without any host: a host decides for itself when it drops what a caller no longer waits for.
+#[tokio::test]
+async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
+    let upstream = Upstream::start().await;
+    upstream.close();
+    let guard = upstream.protect().build().unwrap().require(Policy::ANY_TOKEN);
+    let mut headers = HeaderMap::new();
+    let token = format!("Bearer {}", upstream.token().mint());
+    headers.insert(AUTHORIZATION, token.parse().unwrap());
+    for _ in 0..10 {
+        let mut left = std::pin::pin!(guard.check(&headers));
+        assert!(
+            std::future::poll_fn(|context| {
+                std::task::Poll::Ready(left.as_mut().poll(context).is_pending())
+            })
+            .await
+        );
+    }
+    let (open, patient) = (Arc::new(upstream.opener()), guard.check(&headers));
+    let (answer, ()) = tokio::join!(patient, async { open() });
+    assert!(answer.is_ok(), "{answer:?}");
+    let counts = [Document::Metadata, Document::Keys].map(|document| upstream.requests(document));
+    assert_eq!(counts, [1, 1]);
+}
+
+#[tokio::test]
+async fn keys_and_metadata_are_fetched_again_when_their_time_is_over() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let builder = protect(&tenant)
+            .jwks_cache_duration(Duration::from_secs(100))
+            .metadata_cache_duration(Duration::from_secs(250));
+        let api = host.serve(&builder.build().unwrap());
+        let token = tenant.token().expires_in(DAY).mint();
+        for (advanced, fetched) in [
+            (0.0, (1, 1)),
+            (99.9, (1, 1)),
+            (0.1, (1, 2)),
+            (99.9, (1, 2)),
+            (0.1, (1, 3)),
+            (100.0, (2, 4)),
+            (100.0, (2, 5)),
+        ] {
+            tenant.clock().advance(seconds(advanced));
+            api.check("a token", get("/any").bearer(&token), &ok()).await;
+            assert_eq!(fetches(&tenant), fetched, "after {advanced} on {}", host.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_corrected_wall_clock_changes_no_age() {
+    for host in HOSTS {
+        for shift in [3600, -3600] {
+            let tenant = frozen_tenant().await;
+            let api = served(*host, &tenant);
+            api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+            tenant.clock().shift_wall(shift);
+            api.check("shifted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+            tenant.clock().advance(seconds(299.9));
+            api.check("still fresh", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+            assert_eq!(fetches(&tenant).1, 1, "{shift} on {}", host.name);
+            tenant.clock().advance(seconds(0.1));
+            api.check("expired", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+            assert_eq!(fetches(&tenant).1, 2, "{shift} on {}", host.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() {
+    for host in HOSTS {
+        for (cache_control, life) in [
+            ("max-age=20", 20.0),
+            ("public, max-age=20", 20.0),
+            ("MAX-AGE=20", 20.0),
+            ("max-age=\"20\"", 20.0),
+            ("must-revalidate,max-age=20 , public", 20.0),
+            ("max-age=10", 10.0),
+            ("max-age=1", 10.0),
+            ("max-age=0", 10.0),
+            ("max-age=299", 299.0),
+            ("max-age=301", 300.0),
+            ("max-age=99999999", 300.0),
+            ("s-maxage=20", 300.0),
+            ("max-age=soon", 300.0),
+            ("max-age=-1", 300.0),
+        ] {
+            let upstream = Upstream::start().await;
+            let keys = ResponseTemplate::new(200).set_body_json(upstream.tenant.jwks());
+            upstream.publish(Document::Keys, keys.insert_header("cache-control", cache_control));
+            let api = host.serve(&upstream.protect().build().unwrap());
+            let token = upstream.token().mint();
+            for (advanced, fetched) in [(0.0, 1), (life - 0.1, 1), (0.1, 2)] {
+                upstream.tenant.clock().advance(seconds(advanced));
+                api.check(cache_control, get("/any").bearer(&token), &ok()).await;
+                let seen = upstream.requests(Document::Keys);
+                assert_eq!(seen, fetched, "{cache_control} after {advanced} on {}", host.name);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_last_good_documents_serve_through_an_outage_as_long_as_configured() {
+    for host in HOSTS {
+        for failing in [&[Endpoint::Jwks][..], &[Endpoint::Discovery, Endpoint::Jwks]] {
+            let tenant = frozen_tenant().await;
+            let builder = protect(&tenant).keys_outage_tolerance(Duration::from_secs(600));
+            let api = host.serve(&builder.build().unwrap());
+            let token = tenant.token().expires_in(DAY).mint();
+            let call = || get("/any").bearer(&token);
+            api.check("warm", call(), &ok()).await;
+            failing.iter().for_each(|endpoint| tenant.fail(*endpoint, 503));
+            for advanced in [300.0, 300.0, 299.9] {
+                tenant.clock().advance(seconds(advanced));
+                api.check("during the outage", call(), &ok()).await;
+            }
+            tenant.clock().advance(seconds(0.1));
+            api.check("too long an outage", call(), &unavailable()).await;
+            failing.iter().for_each(|endpoint| tenant.recover(*endpoint));
+            tenant.clock().advance(seconds(67.0));
+            api.check("over", call(), &ok()).await;
+        }
+    }
+}
+
+/// The keys are then fetched from where they were last known to be.
+#[tokio::test]
+async fn keys_are_kept_fresh_while_only_the_metadata_cannot_be_had() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let api = served(*host, &tenant);
+        api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        tenant.fail(Endpoint::Discovery, 503);
+        tenant.replace_keys();
+        tenant.clock().advance(seconds(300.0));
+        api.check("rotated", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        assert_eq!(fetches(&tenant), (2, 2), "{}", host.name);
+    }
+}
+
+#[tokio::test]
+async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
+    for host in HOSTS {
+        let log = Log::capture();
+        let tenant = frozen_tenant().await;
+        let api = served(*host, &tenant);
+        let token = tenant.token().expires_in(DAY).mint();
+        api.check("warm", get("/any").bearer(&token), &ok()).await;
+        tenant.fail(Endpoint::Jwks, 500);
+        tenant.clock().advance(seconds(300.0));
+        api.check("the first failure", get("/any").bearer(&token), &ok()).await;
+        let mut attempts = 2;
+        for pause in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+            assert_eq!(fetches(&tenant).1, attempts, "before {pause} on {}", host.name);
+            tenant.clock().advance(seconds(pause * 0.89));
+            api.check("paused", get("/any").bearer(&token), &ok()).await;
+            assert_eq!(fetches(&tenant).1, attempts, "within {pause} on {}", host.name);
+            tenant.clock().advance(seconds(pause * 0.22));
+            // The old set serves at once, while the attempt is under way.
+            api.check("attempted", get("/any").bearer(&token), &ok()).await;
+            attempts += 1;
+            log.wait_for("a fetch from the tenant failed", attempts - 1).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        tenant.fail(Endpoint::Discovery, 503);
+        let api = served(*host, &tenant);
+        let token = tenant.token().mint();
+        let mut attempts = 0;
+        for pause in [1.0, 2.0, 4.0, 8.0, 8.0, 8.0] {
+            let answer = api.send(get("/any").bearer(&token)).await;
+            attempts += 1;
+            assert_eq!(fetches(&tenant), (attempts, 0), "{pause} on {}", host.name);
+            let (soonest, latest) =
+                ((pause * 0.9_f64).ceil() as u64, (pause * 1.1_f64).ceil() as u64);
+            let told = answer.retry_after().unwrap();
+            assert!((soonest..=latest).contains(&told), "{told} for {pause} on {}", host.name);
+            tenant.clock().advance(seconds(pause * 0.89));
+            api.check("paused", get("/any").bearer(&token), &unavailable()).await;
+            assert_eq!(fetches(&tenant).0, attempts, "within {pause} on {}", host.name);
+            tenant.clock().advance(seconds(pause * 0.22));
+        }
+        tenant.recover(Endpoint::Discovery);
+        tenant.clock().advance(seconds(10.0));
+        api.check("recovered", get("/any").bearer(&token), &ok()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_tenants_own_retry_after_counts_if_it_is_longer() {
+    for host in HOSTS {
+        for (asked, told) in [
+            (0, 1..=2),
+            (1, 1..=2),
+            (7, 7..=7),
+            (60, 60..=60),
+            (299, 299..=299),
+            (301, 300..=300),
+            (86_400, 300..=300),
+        ] {
+            for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+                let tenant = frozen_tenant().await;
+                tenant.fail_with_retry_after(endpoint, 429, asked);
+                let answer =
+                    served(*host, &tenant).send(get("/any").bearer(&tenant.token().mint())).await;
+                let retry_after = answer.retry_after().unwrap();
+                assert_eq!(answer.status, 503, "{asked} on {}", host.name);
+                assert!(told.contains(&retry_after), "{retry_after} for {asked} on {}", host.name);
+            }
+        }
+    }
+}

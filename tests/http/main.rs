@@ -1,0 +1,29 @@
+//! What the contract promises, case by case, on every host and over real HTTP.
+//!
+//! - `hosts`: one adapter a host; a further host is one file and one line
+//! - `support`: calls and their expected answers, and a tenant that misbehaves
+//! - the others: the cases, a file a behaviour
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test's mistake is best told by a panic where it was made"
+)]
+
+mod answers;
+mod bearer;
+mod binding;
+mod budget;
+mod claims;
+mod documents;
+mod hosts;
+mod jwt;
+mod key_choice;
+mod keys;
+mod log;
+mod openapi;
+mod permissions;
+mod support;

@@ -1,0 +1,119 @@
+//! Calls to an API, over the wire.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use reqwest::{
+    Client, Method,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::answer::{Answer, Expected};
+
+/// A request in the making.
+#[derive(Clone, Debug)]
+#[must_use = "a call is made with `Api::send`"]
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: String,
+}
+
+pub(crate) fn call(method: &str, path: &str) -> Call {
+    let method = method.parse().unwrap();
+    Call { method, path: path.to_owned(), headers: HeaderMap::new(), body: String::new() }
+}
+
+pub(crate) fn get(path: &str) -> Call {
+    call("GET", path)
+}
+
+pub(crate) fn head(path: &str) -> Call {
+    call("HEAD", path)
+}
+
+/// A POST of JSON.
+pub(crate) fn post(path: &str, json: &str) -> Call {
+    call("POST", path).header(CONTENT_TYPE, "application/json").body(json)
+}
+
+impl Call {
+    /// Adds a header, beside others of the same name.
+    pub(crate) fn header(
+        mut self,
+        name: impl TryInto<HeaderName>,
+        value: impl AsRef<[u8]>,
+    ) -> Self {
+        let name = name.try_into().ok().expect("a header's name");
+        self.headers.append(name, HeaderValue::from_bytes(value.as_ref()).unwrap());
+        self
+    }
+
+    pub(crate) fn authorization(self, value: impl AsRef<[u8]>) -> Self {
+        self.header(AUTHORIZATION, value)
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.authorization(format!("Bearer {token}"))
+    }
+
+    pub(crate) fn body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+}
+
+/// An API that a host serves.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    host: &'static str,
+    address: SocketAddr,
+    client: Client,
+}
+
+impl Api {
+    pub(crate) fn new(host: &'static str, address: SocketAddr) -> Self {
+        Self { host, address, client: plain_client() }
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        let url = format!("http://{}{}", self.address, call.path);
+        let request = self.client.request(call.method, url).headers(call.headers).body(call.body);
+        let response = request.send().await.unwrap();
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    /// Makes one call and judges its answer.
+    pub(crate) async fn check(&self, case: &str, call: Call, expected: &Expected) {
+        let answer = self.send(call).await;
+        answer.assert(&format!("{case}, on {}", self.host), expected);
+    }
+
+    /// Sends bytes that no well-behaved client would, and reads the answer to its end.
+    pub(crate) async fn send_raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// A client for plain HTTP. reqwest wants TLS all the same, and would take the process's.
+fn plain_client() -> Client {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+}

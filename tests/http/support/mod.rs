@@ -1,0 +1,18 @@
+//! What the cases are made of.
+
+mod answer;
+mod call;
+mod log;
+mod tenant;
+mod upstream;
+
+pub(crate) use self::{
+    answer::{
+        Expected, forbidden, internal, invalid_request, invalid_token, missing, missing_group,
+        missing_scope, ok, says, unavailable,
+    },
+    call::{Api, Call, call, get, head, post},
+    log::Log,
+    tenant::{frozen_tenant, protect, served, token_of_length},
+    upstream::{Document, Upstream},
+};

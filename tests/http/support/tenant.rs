@@ -1,0 +1,36 @@
+//! Shorthands for a tenant and the API it protects.
+
+use monocloud_backend::{ProtectApi, ProtectApiBuilder};
+use monocloud_testkit::{Clock, MockTenant};
+
+use super::Api;
+use crate::hosts::Host;
+
+/// A tenant whose time moves only when the test moves it.
+pub(crate) async fn frozen_tenant() -> MockTenant {
+    MockTenant::builder().clock(Clock::frozen()).start().await
+}
+
+/// The configuration of an API that a tenant protects, on the tenant's time.
+pub(crate) fn protect(tenant: &MockTenant) -> ProtectApiBuilder {
+    ProtectApi::builder().vars(tenant.vars()).clock(tenant.clock().reading())
+}
+
+/// The API with nothing configured but its tenant.
+pub(crate) fn served(host: Host, tenant: &MockTenant) -> Api {
+    host.serve(&protect(tenant).build().unwrap())
+}
+
+/// A valid token of exactly this many bytes.
+pub(crate) fn token_of_length(tenant: &MockTenant, length: usize) -> String {
+    let token = |in_header: usize, in_payload: usize| {
+        let header = tenant.token().header("x", "x".repeat(in_header));
+        header.claim("x", "x".repeat(in_payload)).claim("jti", "1").mint()
+    };
+    let room = length - token(0, 0).len();
+    // Base64 leaves out every fourth length, so it may take some bytes in the header too.
+    let near = room * 3 / 4;
+    let candidates = (0..4).flat_map(|header| (near - 8..=near).map(move |body| (header, body)));
+    let mut tokens = candidates.map(|(in_header, in_payload)| token(in_header, in_payload));
+    tokens.find(|token| token.len() == length).expect("some padding fits")
+}
