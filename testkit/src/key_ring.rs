@@ -71,6 +71,11 @@ impl KeyRing {
         }
     }
 
+    /// The keys in force.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &SigningKey> {
+        self.lines.values().filter_map(|line| line.active.as_ref())
+    }
+
     /// The JWK Set that publishes the keys in force (RFC 7517 §5).
     pub(crate) fn jwks(&self) -> Value {
         let published = |line: &KeyLine| -> Vec<Value> {

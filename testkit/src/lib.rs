@@ -1,10 +1,10 @@
-//! A mock MonoCloud tenant in the process: it answers discovery and JWKS over
-//! HTTP on a random port, mints access tokens, rotates its keys, counts its
-//! requests and owns the clock, so that an API's token checks are tested
-//! end to end without a network and without waiting.
+//! A mock MonoCloud tenant in the process: it answers discovery, JWKS and
+//! introspection over HTTP on a random port, mints access tokens, rotates its
+//! keys, counts its requests and owns the clock, so that an API's token checks
+//! are tested end to end without a network and without waiting.
 //!
 //! ```
-//! use monocloud_testkit::{Endpoint, MockTenant, Signer};
+//! use monocloud_testkit::{ClientAuth, Endpoint, MockTenant, Signer};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
@@ -20,6 +20,11 @@
 //! let elsewhere = tenant.token().claim("aud", "https://other.example.com").mint();
 //! let forged = tenant.token().signed_by(Signer::Foreign).mint();
 //! # let _ = (good, expired, elsewhere, forged);
+//!
+//! // A token that means nothing without the tenant, and settings for an API that asks.
+//! let opaque = tenant.opaque_token().subject("alice").mint();
+//! let vars = tenant.vars_for(ClientAuth::SecretBasic);
+//! # let _ = (opaque, vars);
 //!
 //! // Whatever the API did, it was counted.
 //! assert_eq!(tenant.requests(Endpoint::Jwks), 0);
@@ -37,10 +42,14 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod algorithm;
+mod client;
+mod client_auth;
 mod clock;
 mod control;
 mod endpoint;
+mod form;
 mod hostile;
+mod introspection;
 mod key_ring;
 mod metadata;
 mod rsa_pool;
@@ -52,10 +61,12 @@ mod tenant;
 mod token;
 
 pub use crate::algorithm::Algorithm;
+pub use crate::client::{Client, ClientAuth};
 pub use crate::clock::Clock;
 pub use crate::control::Control;
 pub use crate::endpoint::Endpoint;
 pub use crate::hostile::{Class, Hostile};
+pub use crate::introspection::Introspection;
 pub use crate::key_ring::Signer;
 pub use crate::tenant::{MockTenant, MockTenantBuilder};
 pub use crate::token::TokenBuilder;

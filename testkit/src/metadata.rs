@@ -9,7 +9,7 @@ pub(crate) fn discovery_document(issuer: &str) -> Value {
         "jwks_uri": format!("{issuer}{}", Endpoint::Jwks.path()),
         "authorization_endpoint": format!("{issuer}/connect/authorize"),
         "token_endpoint": format!("{issuer}/connect/token"),
-        "introspection_endpoint": format!("{issuer}/connect/introspect"),
+        "introspection_endpoint": format!("{issuer}{}", Endpoint::Introspection.path()),
         "userinfo_endpoint": format!("{issuer}/connect/userinfo"),
         "end_session_endpoint": format!("{issuer}/connect/endsession"),
         "revocation_endpoint": format!("{issuer}/connect/revocation"),

@@ -1,12 +1,14 @@
 use crate::{Algorithm, rsa_pool};
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::{self, SystemRandom};
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-    RsaPublicKeyComponents, RsaSignatureEncoding,
+    RsaPublicKeyComponents, RsaSignatureEncoding, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pkcs1::RsaPrivateKeyRef;
+use pkcs8::PrivateKeyInfoRef;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -73,12 +75,54 @@ impl SigningKey {
         }
     }
 
+    /// Whether `signature` is this key's over `input`.
+    pub(crate) fn verifies(&self, input: &[u8], signature: &[u8]) -> bool {
+        let public_key =
+            UnparsedPublicKey::new(verification(self.algorithm), self.raw_public_key());
+        public_key.verify(input, signature).is_ok()
+    }
+
     /// The public key as the tenant publishes it (RFC 7517 §4).
     pub(crate) fn jwk(&self) -> Value {
         let mut jwk = self.public_key();
         jwk["use"] = "sig".into();
         jwk["alg"] = self.algorithm.as_str().into();
         jwk["kid"] = self.kid.as_str().into();
+        jwk
+    }
+
+    /// The whole pair, for whoever is to sign with it: what [`jwk`](Self::jwk)
+    /// says, and the private members (RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2).
+    pub(crate) fn private_jwk(&self) -> Value {
+        let mut jwk = self.jwk();
+        match &self.pair {
+            KeyPair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().expect("an RSA key has a DER form");
+                let info = PrivateKeyInfoRef::try_from(der.as_ref()).expect("PKCS#8");
+                let key = info.private_key.as_bytes();
+                let key = RsaPrivateKeyRef::try_from(key).expect("an RSAPrivateKey");
+                let members = [
+                    ("d", key.private_exponent),
+                    ("p", key.prime1),
+                    ("q", key.prime2),
+                    ("dp", key.exponent1),
+                    ("dq", key.exponent2),
+                    ("qi", key.coefficient),
+                ];
+                for (name, number) in members {
+                    jwk[name] = base64url(number.as_bytes()).into();
+                }
+            }
+            KeyPair::Ecdsa(pair) => {
+                let d = pair.private_key().as_be_bytes().expect("an EC key has a number");
+                jwk["d"] = base64url(d.as_ref()).into();
+            }
+            KeyPair::Ed25519(pair) => {
+                let seed = pair.seed().and_then(|seed| seed.as_be_bytes());
+                let seed = seed.expect("an Ed25519 key has a seed");
+                jwk["d"] = base64url(seed.as_ref()).into();
+            }
+        }
         jwk
     }
 
@@ -165,5 +209,20 @@ impl Scheme {
             Algorithm::Es512 => Self::Ecdsa(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, "P-521"),
             Algorithm::EdDsa => Self::Ed25519,
         }
+    }
+}
+
+fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
+    match algorithm {
+        Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+        Algorithm::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::Rs512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Algorithm::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
+        Algorithm::Ps384 => &signature::RSA_PSS_2048_8192_SHA384,
+        Algorithm::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
+        Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
+        Algorithm::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
+        Algorithm::Es512 => &signature::ECDSA_P521_SHA512_FIXED,
+        Algorithm::EdDsa => &signature::ED25519,
     }
 }

@@ -1,7 +1,8 @@
+use crate::introspection::Introspector;
 use crate::key_ring::KeyRing;
 use crate::metadata::discovery_document;
 use crate::signing_key::SigningKey;
-use crate::{Algorithm, Endpoint};
+use crate::{Algorithm, Clock, Endpoint};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -15,8 +16,10 @@ pub(crate) struct Site {
     /// The issuer's path: blank, or like `/acme`.
     path: String,
     documents: Mutex<Documents>,
+    pub(crate) introspector: Introspector,
     discovery: Gate,
     jwks: Gate,
+    introspection: Gate,
     canary: Gate,
 }
 
@@ -28,29 +31,34 @@ pub(crate) struct Documents {
     pub(crate) jwks: Option<Value>,
 }
 
-/// What a request to one endpoint passes: it is counted, and may be turned away.
+/// What a request to one endpoint passes: it is counted, and may get an answer
+/// that was set by hand.
 #[derive(Debug, Default)]
 struct Gate {
     requests: AtomicUsize,
-    failure: Mutex<Option<Failure>>,
+    canned: Mutex<Option<Canned>>,
 }
 
-/// How an endpoint fails.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Failure {
-    pub(crate) status: u16,
+/// An answer set by hand, to every request.
+#[derive(Clone, Debug)]
+pub(crate) struct Canned {
+    status: u16,
     /// Seconds, for a `Retry-After` header (RFC 9110 §10.2.3).
-    pub(crate) retry_after: Option<u64>,
+    retry_after: Option<u64>,
+    content_type: String,
+    body: Vec<u8>,
 }
 
 impl Site {
-    pub(crate) fn new(issuer: String, path: String) -> Self {
+    pub(crate) fn new(issuer: String, path: String, clock: Clock) -> Self {
         Self {
             issuer,
             path,
             documents: Mutex::default(),
+            introspector: Introspector::new(clock),
             discovery: Gate::default(),
             jwks: Gate::default(),
+            introspection: Gate::default(),
             canary: Gate::default(),
         }
     }
@@ -63,8 +71,8 @@ impl Site {
         self.gate(endpoint).requests.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_failure(&self, endpoint: Endpoint, failure: Option<Failure>) {
-        *locked(&self.gate(endpoint).failure) = failure;
+    pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
+        *locked(&self.gate(endpoint).canned) = answer;
     }
 
     /// Answers one request.
@@ -74,20 +82,21 @@ impl Site {
         };
         let gate = self.gate(endpoint);
         gate.requests.fetch_add(1, Ordering::Relaxed);
-        let failure = *locked(&gate.failure);
-
-        // Swagger UI and other browser clients read these documents across origins.
-        let response = match failure {
-            Some(failure) => failure.response(),
-            None => ResponseTemplate::new(200).set_body_json(self.document(endpoint)),
-        };
-        response.insert_header("Access-Control-Allow-Origin", "*")
+        let canned = locked(&gate.canned).as_ref().map(Canned::response);
+        let own = self.own_answer(endpoint, request);
+        let response = canned.unwrap_or(own);
+        match endpoint {
+            Endpoint::Introspection => response,
+            // Swagger UI and other browser clients read the documents across origins.
+            _ => response.insert_header("Access-Control-Allow-Origin", "*"),
+        }
     }
 
     fn gate(&self, endpoint: Endpoint) -> &Gate {
         match endpoint {
             Endpoint::Discovery => &self.discovery,
             Endpoint::Jwks => &self.jwks,
+            Endpoint::Introspection => &self.introspection,
             Endpoint::Canary => &self.canary,
         }
     }
@@ -98,14 +107,15 @@ impl Site {
         endpoints.find(|endpoint| endpoint.path() == path)
     }
 
-    fn document(&self, endpoint: Endpoint) -> Value {
-        let documents = self.documents();
-        match endpoint {
+    fn own_answer(&self, endpoint: Endpoint, request: &Request) -> ResponseTemplate {
+        let document = match endpoint {
+            Endpoint::Introspection => return self.introspector.respond(request, &self.issuer),
             Endpoint::Discovery => {
-                let by_hand = documents.metadata.clone();
+                let by_hand = self.documents().metadata.clone();
                 by_hand.unwrap_or_else(|| discovery_document(&self.issuer))
             }
             Endpoint::Jwks => {
+                let documents = self.documents();
                 let by_hand = documents.jwks.clone();
                 by_hand.unwrap_or_else(|| documents.keys.jwks())
             }
@@ -113,14 +123,25 @@ impl Site {
                 let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
                 json!({ "keys": [key.jwk()] })
             }
-        }
+        };
+        ResponseTemplate::new(200).set_body_json(document)
     }
 }
 
-impl Failure {
-    fn response(self) -> ResponseTemplate {
-        let response = ResponseTemplate::new(self.status)
-            .set_body_json(json!({ "error": "the test told this endpoint to fail" }));
+impl Canned {
+    pub(crate) fn failure(status: u16, retry_after: Option<u64>) -> Self {
+        let body = json!({ "error": "the test told this endpoint to fail" });
+        let answer = Self::new(status, "application/json", body.to_string().into());
+        Self { retry_after, ..answer }
+    }
+
+    pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
+        Self { status, retry_after: None, content_type: content_type.into(), body }
+    }
+
+    fn response(&self) -> ResponseTemplate {
+        let response =
+            ResponseTemplate::new(self.status).set_body_raw(self.body.clone(), &self.content_type);
         match self.retry_after {
             Some(seconds) => response.insert_header("Retry-After", seconds.to_string()),
             None => response,
@@ -128,6 +149,6 @@ impl Failure {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no holder of the tenant's state panics")
 }

@@ -1,7 +1,8 @@
+use crate::introspection::Introspector;
 use crate::server::Server;
 use crate::signing_key::SigningKey;
-use crate::site::{Failure, Site};
-use crate::{Algorithm, Clock, Endpoint, Signer, TokenBuilder, metadata};
+use crate::site::{Canned, Site};
+use crate::{Algorithm, ClientAuth, Clock, Endpoint, Signer, TokenBuilder, metadata};
 use serde_json::Value;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -80,6 +81,22 @@ impl MockTenant {
         vec![var("TENANT_DOMAIN", self.issuer()), var("AUDIENCE", self.audience())]
     }
 
+    /// The settings of an API that also asks this tenant about opaque tokens, and
+    /// authenticates by `method`: [`vars`](Self::vars), and
+    /// `MONOCLOUD_BACKEND_CLIENT_ID`, `…_CLIENT_AUTH_METHOD` and one of
+    ///
+    /// - `…_CLIENT_SECRET`, which is a JWK for
+    ///   [`PrivateKeyJwt`](ClientAuth::PrivateKeyJwt): its key is registered with
+    ///   the tenant from then on;
+    /// - `…_CLIENT_ASSERTION_FILE` for [`SpiffeJwt`](ClientAuth::SpiffeJwt): a
+    ///   file that is there as long as the tenant.
+    #[must_use]
+    pub fn vars_for(&self, method: ClientAuth) -> Vec<(String, String)> {
+        let client = self.client().settings(method, self.issuer()).into_iter();
+        let client = client.map(|(name, value)| (format!("MONOCLOUD_BACKEND_{name}"), value));
+        self.vars().into_iter().chain(client).collect()
+    }
+
     /// The time that tokens are stamped by.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
@@ -153,22 +170,26 @@ impl MockTenant {
 
     /// Lets an endpoint answer with this status until it [recovers](Self::recover).
     pub fn fail(&self, endpoint: Endpoint, status: u16) {
-        let retry_after = None;
-        let failure = Failure { status, retry_after };
-        self.site.set_failure(endpoint, Some(failure));
+        self.set_answer(endpoint, Some(Canned::failure(status, None)));
     }
 
     /// Lets an endpoint answer with this status and a `Retry-After` of so many
     /// seconds until it [recovers](Self::recover).
     pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
-        let retry_after = Some(seconds);
-        let failure = Failure { status, retry_after };
-        self.site.set_failure(endpoint, Some(failure));
+        self.set_answer(endpoint, Some(Canned::failure(status, Some(seconds))));
     }
 
     /// Lets an endpoint answer as it should again.
     pub fn recover(&self, endpoint: Endpoint) {
-        self.site.set_failure(endpoint, None);
+        self.set_answer(endpoint, None);
+    }
+
+    pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
+        self.site.set_answer(endpoint, answer);
+    }
+
+    pub(crate) fn introspector(&self) -> &Introspector {
+        &self.site.introspector
     }
 }
 
@@ -218,7 +239,7 @@ impl MockTenantBuilder {
             path => format!("/{path}"),
         };
 
-        let site = Arc::new(Site::new(format!("http://{address}{path}"), path));
+        let site = Arc::new(Site::new(format!("http://{address}{path}"), path, self.clock.clone()));
         site.documents().keys.key(Signer::Active, self.algorithm);
         MockTenant {
             algorithm: self.algorithm,

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 type Members = Map<String, Value>;
 
-/// An access token in the making: a valid RFC 9068 JWT unless told otherwise.
+/// An access token in the making: a valid RFC 9068 JWT unless told otherwise, or
+/// an [opaque](MockTenant::opaque_token) reference to what that JWT would say.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -26,6 +27,7 @@ type Members = Map<String, Value>;
 #[must_use = "a token comes into being with `mint`"]
 pub struct TokenBuilder<'a> {
     tenant: &'a MockTenant,
+    is_opaque: bool,
     algorithm: Algorithm,
     signer: Signer,
     expires_in: i64,
@@ -43,6 +45,7 @@ impl<'a> TokenBuilder<'a> {
     pub(crate) const fn new(tenant: &'a MockTenant, algorithm: Algorithm) -> Self {
         Self {
             tenant,
+            is_opaque: false,
             algorithm,
             signer: Signer::Active,
             expires_in: 3600,
@@ -52,6 +55,11 @@ impl<'a> TokenBuilder<'a> {
             raw_header: None,
             raw_payload: None,
         }
+    }
+
+    pub(crate) const fn opaque(mut self) -> Self {
+        self.is_opaque = true;
+        self
     }
 
     /// Adds scopes to the `scope` claim: one, or several separated by blanks
@@ -152,10 +160,28 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// The signed token, in JWS compact form (RFC 7515 §7.1).
+    /// The token: signed, in JWS compact form (RFC 7515 §7.1), or opaque.
+    ///
+    /// Introspection calls it active until it expires or is
+    /// [revoked](MockTenant::revoke), unless it is a JWT that the active key did
+    /// not sign, or whose payload is no JSON object.
+    ///
+    /// # Panics
+    ///
+    /// If the payload of an opaque token is no JSON object.
     #[must_use]
+    #[track_caller]
     pub fn mint(self) -> String {
-        self.unsigned().sign()
+        let (tenant, is_opaque, signer) = (self.tenant, self.is_opaque, self.signer);
+        let unsigned = self.unsigned();
+        let is_object = serde_json::from_slice::<Members>(&unsigned.payload).is_ok();
+        assert!(is_object || !is_opaque, "an opaque token's payload must be a JSON object");
+
+        let token = if is_opaque { random_id() + &random_id() } else { unsigned.sign() };
+        if is_object && (is_opaque || signer == Signer::Active) {
+            tenant.introspector().issue(&token, unsigned.payload);
+        }
+        token
     }
 
     /// The token up to the point where it would be signed.

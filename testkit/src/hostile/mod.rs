@@ -34,7 +34,7 @@ mod signature;
 ///
 /// Times are chosen for a tolerance of 60 seconds, and sizes for a limit of
 /// 16 KiB. Tokens that are no JWT by their shape may be taken for opaque ones:
-/// an introspection endpoint, if the server has one, must call them inactive.
+/// the tenant's introspection calls every hostile token inactive.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Hostile {
@@ -104,7 +104,11 @@ impl Hostile {
     /// The hostile tokens of one class.
     #[must_use]
     pub fn of(tenant: &MockTenant, class: Class) -> Vec<Self> {
-        let hostile = |(name, reference, token)| Self { name, class, token, reference };
+        let hostile = |(name, reference, token): Row| {
+            // Introspection answers for none of them either.
+            tenant.revoke(&token);
+            Self { name, class, token, reference }
+        };
         class.rows(tenant).into_iter().map(hostile).collect()
     }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod catalogue;
+mod introspection;
 mod keys;
 mod reader;
 mod serving;

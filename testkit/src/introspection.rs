@@ -1,0 +1,219 @@
+use crate::client_auth::{Credentials, Refusal};
+use crate::clock::unix_seconds;
+use crate::site::{Canned, locked};
+use crate::{Client, ClientAuth, Clock, Endpoint, MockTenant, TokenBuilder, form};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Mutex;
+use wiremock::{Request, ResponseTemplate};
+
+/// A request that arrived at the introspection endpoint, as it arrived.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Introspection {
+    /// The token that was asked about; blank if there was none.
+    pub token: String,
+    /// How the client authenticated; nothing if it failed to.
+    pub client_auth: Option<ClientAuth>,
+    /// Why the request was refused with 400 or 401, if it was.
+    pub refusal: Option<&'static str>,
+    /// The `Accept` header.
+    pub accept: Option<String>,
+    /// The `Content-Type` header.
+    pub content_type: Option<String>,
+}
+
+/// Opaque tokens and introspection.
+impl MockTenant {
+    /// A valid opaque token, to be changed and minted: random characters, for
+    /// which [`Endpoint::Introspection`] alone knows the claims.
+    ///
+    /// Its claims are those that [`token`](Self::token) would carry. What a
+    /// builder says of a header or a key means nothing to it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let tenant = monocloud_testkit::MockTenant::start().await;
+    /// let token = tenant.opaque_token().subject("alice").scope("posts:read").mint();
+    /// assert!(!token.contains('.'));
+    /// tenant.revoke(&token);
+    /// # }
+    /// ```
+    pub fn opaque_token(&self) -> TokenBuilder<'_> {
+        self.token().opaque()
+    }
+
+    /// Ends a token's life before its time, be it opaque or a JWT: introspection
+    /// says from now on that it is not active. Nothing changes in a JWT itself.
+    pub fn revoke(&self, token: &str) {
+        locked(&self.introspector().issued).remove(token);
+    }
+
+    /// Lets every introspection answer with this body and status 200, whoever
+    /// asks, until the endpoint [recovers](Self::recover).
+    pub fn introspection_answer(&self, body: Value) {
+        self.introspection_raw(200, "application/json", body.to_string());
+    }
+
+    /// Lets every introspection answer with this status, content type and body,
+    /// whoever asks, until the endpoint [recovers](Self::recover).
+    pub fn introspection_raw(&self, status: u16, content_type: &str, body: impl Into<Vec<u8>>) {
+        let answer = Canned::new(status, content_type, body.into());
+        self.set_answer(Endpoint::Introspection, Some(answer));
+    }
+
+    /// What arrived at the introspection endpoint, the oldest first, refused
+    /// requests included; of very many, the last thousand.
+    #[must_use]
+    pub fn introspections(&self) -> Vec<Introspection> {
+        locked(&self.introspector().received).iter().cloned().collect()
+    }
+
+    /// The client that may introspect, and whose settings
+    /// [`vars_for`](Self::vars_for) gives.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.introspector().client
+    }
+}
+
+/// The introspection endpoint (RFC 7662), and what it knows.
+#[derive(Debug)]
+pub(crate) struct Introspector {
+    clock: Clock,
+    client: Client,
+    /// The payload of each token that was issued and not revoked.
+    issued: Mutex<HashMap<String, Vec<u8>>>,
+    received: Mutex<VecDeque<Introspection>>,
+}
+
+/// Why a request is refused.
+enum Refused {
+    Request(Refusal),
+    Client(Refusal),
+}
+
+impl Introspector {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, client: Client::new(), issued: Mutex::default(), received: Mutex::default() }
+    }
+
+    /// Remembers a token that the tenant stands by.
+    pub(crate) fn issue(&self, token: &str, payload: Vec<u8>) {
+        locked(&self.issued).insert(token.into(), payload);
+    }
+
+    /// Answers one request, and keeps what it was.
+    pub(crate) fn respond(&self, request: &Request, issuer: &str) -> ResponseTemplate {
+        let form = form::fields(&request.body);
+        let token = form.as_ref().and_then(|form| form.get("token")).cloned();
+        let mut seen = Introspection {
+            token: token.unwrap_or_default(),
+            client_auth: None,
+            refusal: None,
+            accept: header(request, "accept"),
+            content_type: header(request, "content-type"),
+        };
+        let response = match self.check(request, form, issuer, &mut seen) {
+            Ok(()) => ResponseTemplate::new(200).set_body_json(self.answer(&seen.token)),
+            Err(refused) => {
+                seen.refusal = Some(refused.reason());
+                refused.response()
+            }
+        };
+        self.keep(seen);
+        response
+    }
+
+    /// RFC 7662 §2.1.
+    fn check(
+        &self,
+        request: &Request,
+        form: Option<BTreeMap<String, String>>,
+        issuer: &str,
+        seen: &mut Introspection,
+    ) -> Result<(), Refused> {
+        let content_type = seen.content_type.as_deref().unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if request.method.as_str() != "POST" {
+            return Err(Refused::Request("the method is not POST"));
+        }
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Refused::Request("the content type is not that of a form"));
+        }
+        let form = form.ok_or(Refused::Request("the form is not encoded, or has a field twice"))?;
+
+        let authorization = request.headers.get_all("authorization").iter();
+        let authorization: Vec<_> =
+            authorization.map(|value| value.to_str().unwrap_or_default()).collect();
+        let now = unix_seconds(self.clock.now());
+        let credentials = Credentials { authorization: &authorization, form: &form, issuer, now };
+        seen.client_auth = Some(self.client.authenticate(credentials).map_err(Refused::Client)?);
+
+        if seen.token.is_empty() {
+            return Err(Refused::Request("there is no token"));
+        }
+        match form.get("token_type_hint").map(String::as_str) {
+            Some("access_token") => Ok(()),
+            _ => Err(Refused::Request("the token_type_hint is not access_token")),
+        }
+    }
+
+    /// RFC 7662 §2.2: all about an active token, and nothing about any other.
+    fn answer(&self, token: &str) -> Value {
+        let claims = locked(&self.issued).get(token).map(|payload| {
+            serde_json::from_slice(payload).expect("a token that was issued says a JSON object")
+        });
+        match claims {
+            Some(claims) if !self.has_expired(&claims) => {
+                let mut answer: Map<String, Value> = claims;
+                answer.insert("active".into(), true.into());
+                answer.into()
+            }
+            _ => json!({ "active": false }),
+        }
+    }
+
+    fn has_expired(&self, claims: &Map<String, Value>) -> bool {
+        let exp = claims.get("exp").and_then(Value::as_f64);
+        exp.is_some_and(|exp| exp <= unix_seconds(self.clock.now()) as f64)
+    }
+
+    fn keep(&self, seen: Introspection) {
+        const KEPT: usize = 1000;
+
+        let mut received = locked(&self.received);
+        if received.len() == KEPT {
+            received.pop_front();
+        }
+        received.push_back(seen);
+    }
+}
+
+impl Refused {
+    const fn reason(&self) -> Refusal {
+        match self {
+            Self::Request(reason) | Self::Client(reason) => reason,
+        }
+    }
+
+    /// RFC 6749 §5.2.
+    fn response(&self) -> ResponseTemplate {
+        let (status, error) = match self {
+            Self::Request(_) => (400, "invalid_request"),
+            Self::Client(_) => (401, "invalid_client"),
+        };
+        let body = json!({ "error": error, "error_description": self.reason() });
+        let response = ResponseTemplate::new(status).set_body_json(body);
+        match self {
+            Self::Request(_) => response,
+            Self::Client(_) => response.insert_header("WWW-Authenticate", "Basic"),
+        }
+    }
+}
+
+fn header(request: &Request, name: &str) -> Option<String> {
+    let value = request.headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
