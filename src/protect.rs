@@ -128,9 +128,6 @@ impl ProtectApi {
 
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
-        if token.expose().len() > self.0.max_token_length {
-            return Err(Error::InvalidToken(InvalidToken::Oversized));
-        }
         let kind = token.kind().map_err(Error::InvalidToken)?;
         let claims = match kind {
             TokenKind::Jwt => self.validate_jwt(&token).await?,
@@ -144,6 +141,7 @@ impl ProtectApi {
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
+        let max_length = self.0.max_token_length;
         let resolved = match &self.0.token_resolver {
             None => None,
             Some(resolve) => resolve(headers).map_err(|error| {
@@ -152,8 +150,8 @@ impl ProtectApi {
             })?,
         };
         match resolved {
-            Some(token) => AccessToken::new(&token).map(Some),
-            None => AccessToken::from_headers(headers),
+            Some(token) => AccessToken::from_bytes(token.as_bytes(), max_length).map(Some),
+            None => AccessToken::in_headers(headers, max_length),
         }
     }
 
