@@ -2,6 +2,8 @@
 //!
 //! The allocator of this binary counts what is asked for, whether or not it is given back.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::alloc::System;
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
