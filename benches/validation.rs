@@ -71,6 +71,9 @@ fn main() {
     criterion.final_summary();
 }
 
+/// A name, and what judges the token once.
+type Contender<'s> = (&'static str, Box<dyn Fn() + 's>);
+
 /// One token of one algorithm, and what each contender needs to judge it.
 struct Scene {
     algorithm: Algorithm,
@@ -124,7 +127,7 @@ impl Scene {
         }
     }
 
-    fn contenders(&self) -> [(&'static str, Box<dyn Fn() + '_>); 3] {
+    fn contenders(&self) -> [Contender<'_>; 3] {
         [
             ("bare", Box::new(|| self.verify_bare())),
             ("guard", Box::new(|| self.check())),

@@ -138,6 +138,10 @@ impl Visitor<'_> for NumberText {
         f.write_str("a number of serde_json's own")
     }
 
+    fn visit_str<E: Error>(self, _: &str) -> Result<Value, E> {
+        Err(E::custom("a member of serde_json's own"))
+    }
+
     fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
         let number: Number = text.parse().map_err(E::custom)?;
         // Without `arbitrary_precision` a number beyond f64 is no number.

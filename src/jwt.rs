@@ -31,7 +31,7 @@ impl<'t> UnverifiedJwt<'t> {
     pub(crate) fn parse(token: &'t str, rfc9068: bool) -> Result<Self, InvalidToken> {
         let (signing_input, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
         let (header, payload) = signing_input.split_once('.').ok_or(InvalidToken::Malformed)?;
-        let header = parse_segment(header)?;
+        let mut header = parse_segment(header)?;
         let claims = Claims::new(parse_segment(payload)?);
         let signature = decode(signature)?;
 
@@ -46,9 +46,9 @@ impl<'t> UnverifiedJwt<'t> {
         if !is_access_token_type(header.get("typ"), rfc9068) {
             return Err(InvalidToken::Type);
         }
-        let kid = match header.get("kid") {
+        let kid = match header.remove("kid") {
             None => None,
-            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(Value::String(kid)) => Some(kid),
             Some(_) => return Err(InvalidToken::Malformed),
         };
         Ok(Self { algorithm, kid, claims, signing_input, signature })

@@ -95,7 +95,6 @@ impl ProtectApi {
     }
 
     /// Configures step by step; for what no variable can say, and for a file.
-    #[must_use]
     pub fn builder() -> ProtectApiBuilder {
         ProtectApiBuilder::new()
     }
@@ -174,9 +173,6 @@ impl ProtectApi {
 
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
-        if token.expose().len() > self.inner.max_token_length {
-            return Err(Error::InvalidToken(InvalidToken::Oversized));
-        }
         let kind = match token.kind().map_err(Error::InvalidToken)? {
             TokenKind::Jwt if self.inner.introspect_jwt_tokens => TokenKind::Opaque,
             kind => kind,
@@ -190,6 +186,7 @@ impl ProtectApi {
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
+        let max_length = self.inner.max_token_length;
         let resolved = match &self.inner.token_resolver {
             None => None,
             Some(resolve) => resolve(headers).map_err(|error| {
@@ -198,8 +195,8 @@ impl ProtectApi {
             })?,
         };
         match resolved {
-            Some(token) => AccessToken::new(&token).map(Some),
-            None => AccessToken::from_headers(headers),
+            Some(token) => AccessToken::from_bytes(token.as_bytes(), max_length).map(Some),
+            None => AccessToken::in_headers(headers, max_length),
         }
     }
 

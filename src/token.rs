@@ -32,6 +32,15 @@ impl AccessToken {
     /// [`Error::InvalidRequest`] if the header is repeated or the token is not a `b64token`
     /// (RFC 6750 §2.1), which is also the case for two tokens in one header.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        Self::in_headers(headers, usize::MAX)
+    }
+
+    /// [`from_headers`](Self::from_headers), for tokens of at most `max_length` bytes: a longer one
+    /// is not even copied.
+    pub(crate) fn in_headers(
+        headers: &HeaderMap,
+        max_length: usize,
+    ) -> Result<Option<Self>, Error> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -46,7 +55,7 @@ impl AccessToken {
         if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
             return Ok(None);
         }
-        Self::from_bytes(token).map(Some)
+        Self::from_bytes(token, max_length).map(Some)
     }
 
     /// Takes a token that was found elsewhere: in a cookie, in another header.
@@ -55,13 +64,17 @@ impl AccessToken {
     ///
     /// [`Error::InvalidRequest`] if it is not a `b64token` (RFC 6750 §2.1).
     pub fn new(token: &str) -> Result<Self, Error> {
-        Self::from_bytes(token.as_bytes())
+        Self::from_bytes(token.as_bytes(), usize::MAX)
     }
 
-    fn from_bytes(token: &[u8]) -> Result<Self, Error> {
+    /// Takes the bytes of a token, unless there are too many.
+    pub(crate) fn from_bytes(token: &[u8], max_length: usize) -> Result<Self, Error> {
         let malformed = Error::InvalidRequest(InvalidRequest::MalformedToken);
         if !is_b64token(token) {
             return Err(malformed);
+        }
+        if token.len() > max_length {
+            return Err(Error::InvalidToken(InvalidToken::Oversized));
         }
         let token = std::str::from_utf8(token).map_err(|_| malformed)?;
         Ok(Self(token.into()))

@@ -1,6 +1,8 @@
 //! The library and `jsonwebtoken`, on cryptography of another origin (RustCrypto), agree on every
 //! algorithm both have; ES512 is not among them.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use jsonwebtoken::{
     Algorithm as JwtAlgorithm, DecodingKey, EncodingKey, Header, Validation,

@@ -1,5 +1,7 @@
 //! What holds for every request, every token and every document of the tenant, however odd.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{future::Future, sync::LazyLock, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};

@@ -1,0 +1,142 @@
+//! Refusing a hostile token costs memory in proportion to its length, and an oversized one none.
+//!
+//! The allocator of this binary counts what is asked for, whether or not it is given back.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::alloc::System;
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use monocloud_backend::{Error, Guard, InvalidToken, Policy, ProtectApi};
+use monocloud_testkit::{Algorithm, MockTenant};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::sync::Mutex;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The counter counts for the whole process, so tests wait for each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// The longest token that is read, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// How much of that is left for the JSON of a payload, in bytes.
+const LONGEST_JSON: usize = (LONGEST - 300) / 4 * 3;
+
+/// A tenant and a warm guard.
+async fn world() -> (MockTenant, Guard) {
+    let tenant = MockTenant::builder().algorithm(Algorithm::EdDsa).start().await;
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
+    protect.warm_up().await.unwrap();
+    (tenant, protect.require(Policy::ANY_TOKEN))
+}
+
+/// How many bytes a refusal allocates. Other threads may allocate now and then, so the least of
+/// several counts.
+async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let region = Region::new(ALLOCATOR);
+        let refusal = guard.check(&headers).await.unwrap_err();
+        least = least.min(region.change().bytes_allocated);
+        assert!(
+            matches!(refusal.error(), Error::InvalidToken(found) if *found == reason),
+            "{refusal:?}"
+        );
+    }
+    least
+}
+
+/// A payload as long as a token leaves room for, its one claim a list of as many `entry` as fit.
+fn list_of(entry: &str) -> String {
+    let entries = vec![entry; (LONGEST_JSON - 8) / (entry.len() + 1)];
+    format!(r#"{{"a":[{}]}}"#, entries.join(","))
+}
+
+/// A payload of as many members as fit.
+fn members() -> String {
+    let members: Vec<String> =
+        (0..LONGEST_JSON / 9).map(|number| format!(r#""{number:04x}":0"#)).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn nested(open: &str, close: &str, levels: usize) -> String {
+    format!("{}0{}", open.repeat(levels), close.repeat(levels))
+}
+
+/// Asserts that the refusal of a payload, though the tenant signed it, allocates at most so many
+/// times the token's length.
+async fn assert_costs_at_most(times: usize, payload: &str, reason: InvalidToken) {
+    let (tenant, guard) = world().await;
+    let token = tenant.token().raw_payload(payload).mint();
+    assert!((LONGEST * 9 / 10..=LONGEST).contains(&token.len()), "{} bytes", token.len());
+    let allocated = allocated(&guard, &token, reason).await;
+    let start: String = payload.chars().take(40).collect();
+    assert!(allocated <= times * token.len(), "{allocated} bytes for {} of {start}", token.len());
+}
+
+#[tokio::test]
+async fn nesting_beyond_the_limit_costs_twice_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    for open in ["[", r#"{"a":"#] {
+        let levels = LONGEST_JSON / open.len();
+        assert_costs_at_most(2, &open.repeat(levels), InvalidToken::Malformed).await;
+    }
+}
+
+#[tokio::test]
+async fn members_lists_and_strings_cost_a_small_multiple_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let no_issuer = InvalidToken::Claim("iss");
+    for entry in ["0", r#""""#, r#""a""#, "[]", "{}", "null", "1e-9"] {
+        assert_costs_at_most(20, &list_of(entry), no_issuer).await;
+    }
+    assert_costs_at_most(20, &members(), no_issuer).await;
+    assert_costs_at_most(4, &list_of(&format!("{:?}", "x".repeat(LONGEST_JSON - 20))), no_issuer)
+        .await;
+}
+
+/// The worst there is: for a single member `serde_json` sets up room for eleven.
+#[tokio::test]
+async fn nested_objects_of_one_member_cost_less_than_a_hundred_times_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let no_issuer = InvalidToken::Claim("iss");
+    assert_costs_at_most(60, &list_of(&nested("[", "]", 30)), no_issuer).await;
+    assert_costs_at_most(100, &list_of(&nested(r#"{"":"#, "}", 30)), no_issuer).await;
+}
+
+#[tokio::test]
+async fn a_long_kid_costs_a_small_multiple_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (tenant, guard) = world().await;
+    let token = tenant.token().header("kid", "k".repeat(LONGEST_JSON - 500)).mint();
+    let allocated = allocated(&guard, &token, InvalidToken::UnknownKey).await;
+    assert!(allocated <= 4 * token.len(), "{allocated} bytes for {}", token.len());
+}
+
+#[tokio::test]
+async fn many_dots_cost_one_copy_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (_tenant, guard) = world().await;
+    let dots = ".".repeat(LONGEST);
+    let allocated = allocated(&guard, &dots, InvalidToken::Unsupported).await;
+    assert!(allocated <= LONGEST + 100, "{allocated} bytes");
+}
+
+#[tokio::test]
+async fn an_oversized_token_costs_nothing() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (tenant, guard) = world().await;
+    let payload = "x".repeat(LONGEST);
+    for token in [
+        "a".repeat(LONGEST + 1),
+        ".".repeat(4 * LONGEST),
+        tenant.token().raw_payload(payload).mint(),
+    ] {
+        let allocated = allocated(&guard, &token, InvalidToken::Oversized).await;
+        assert_eq!(allocated, 0, "for {} bytes", token.len());
+    }
+}
