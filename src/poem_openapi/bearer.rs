@@ -96,7 +96,7 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let caller = match request.data::<Hidden>() {
-            Some(hidden) => hidden.check(request, P::POLICY.into()).await?,
+            Some(hidden) => hidden.check(request, P::POLICY).await?,
             None => caller(request)?.clone(),
         };
         let caller = caller.authenticated().ok_or_else(|| unprotected(request))?.clone();
