@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
-pub(super) fn serve(protect: ProtectApi, listener: TcpListener) {
-    let app = Route::new().nest("/", api(&protect)).nest("/branded", branded(api(&protect)));
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
+    let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
     run(app.with(Cors::new()), listener);
 }
 
