@@ -3,10 +3,11 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test's mistake is best told by a panic where it was made"
+    reason = "a test's mistake is best told by a panic, and handlers take their extractors by value"
 )]
 #![allow(dead_code, unused_imports, reason = "shared with the `http` tests, which use all of it")]
 

@@ -283,6 +283,24 @@ async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
     }
 }
 
+/// tokio's time stands still, and jumps to the next time-out where nothing else is to be done.
+#[tokio::test]
+async fn a_tenant_that_hangs_costs_a_cold_api_503_and_a_warm_one_nothing() {
+    for host in HOSTS {
+        let upstream = Upstream::start().await;
+        let (warm, cold) =
+            [(); 2].map(|()| host.serve(&upstream.protect().build().unwrap())).into();
+        let token = upstream.token().expires_in(DAY).mint();
+        warm.check("warm", get("/any").bearer(&token), &ok()).await;
+        upstream.close();
+        upstream.tenant.clock().advance(seconds(300.0));
+        tokio::time::pause();
+        cold.check("cold", get("/any").bearer(&token), &unavailable()).await;
+        warm.check("warm", get("/any").bearer(&token), &ok()).await;
+        tokio::time::resume();
+    }
+}
+
 #[tokio::test]
 async fn the_tenants_own_retry_after_counts_if_it_is_longer() {
     for host in HOSTS {

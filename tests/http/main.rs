@@ -7,10 +7,11 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test's mistake is best told by a panic where it was made"
+    reason = "a test's mistake is best told by a panic, and handlers take their extractors by value"
 )]
 
 mod answers;
@@ -18,6 +19,7 @@ mod bearer;
 mod binding;
 mod budget;
 mod claims;
+mod config;
 mod documents;
 mod hosts;
 mod jwt;
@@ -27,3 +29,4 @@ mod log;
 mod openapi;
 mod permissions;
 mod support;
+mod tls;

@@ -43,7 +43,7 @@ pub(crate) const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_o
 pub(crate) struct Host {
     pub(crate) name: &'static str,
     /// Serves on a listener, in a task of its own, until the runtime ends.
-    serve: fn(ProtectApi, TcpListener),
+    serve: fn(&ProtectApi, TcpListener),
 }
 
 impl Host {
@@ -54,7 +54,7 @@ impl Host {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        (self.serve)(protect.clone(), listener);
+        (self.serve)(protect, listener);
         Api::new(self.name, address)
     }
 }

@@ -4,15 +4,15 @@ use std::net::TcpListener;
 
 use monocloud_backend::{Authenticated, Caller, Claims, Error, Policy, ProtectApi};
 use poem::{
-    Endpoint, EndpointExt, Response, Route, Server, get, handler, listener::TcpAcceptor,
-    middleware::Cors, post, web::Json,
+    Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
+    listener::TcpAcceptor, middleware::Cors, post, web::Json,
 };
 use serde_json::Value;
 
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
-pub(super) fn serve(protect: ProtectApi, listener: TcpListener) {
-    let app = Route::new().nest("/", api(&protect)).nest("/branded", branded(api(&protect)));
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
+    let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
     run(app.with(Cors::new()), listener);
 }
 
@@ -59,7 +59,7 @@ fn claims(caller: Authenticated) -> Json<Claims> {
 #[handler]
 fn write(Json(post): Json<Value>) -> poem::Result<String> {
     let title = post["title"].as_str();
-    Ok(title.ok_or(poem::http::StatusCode::BAD_REQUEST)?.to_owned())
+    Ok(title.ok_or(StatusCode::BAD_REQUEST)?.to_owned())
 }
 
 #[handler]

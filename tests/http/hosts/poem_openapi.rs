@@ -21,7 +21,7 @@ use poem_openapi::{
 
 use super::poem::{branded, run};
 
-pub(super) fn serve(protect: ProtectApi, listener: TcpListener) {
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
     let api = || OpenApiService::new(protect.secure(Api), "Posts", "1.0");
     let unguarded = OpenApiService::new(Unguarded, "Nobody stands before it", "1.0");
     let app = Route::new()

@@ -97,7 +97,7 @@ pub(crate) fn missing_group() -> Expected {
     forbidden("")
 }
 
-pub(crate) fn forbidden(parameters: &str) -> Expected {
+fn forbidden(parameters: &str) -> Expected {
     challenged(403, &format!(r#", error="insufficient_scope"{parameters}"#), "forbidden")
 }
 

@@ -2,11 +2,12 @@
 
 use std::{
     fmt::{Debug, Write as _},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
     subscriber::DefaultGuard,
@@ -18,10 +19,16 @@ pub(crate) struct Log {
     _guard: DefaultGuard,
 }
 
+/// While there is a single collector, tracing asks the thread that comes by an event first whether
+/// anybody wants it, and believes it for all threads. So there are always more.
+static COMPANY: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Collector(Lines::default()))));
+
 type Lines = Arc<Mutex<Vec<(Level, String)>>>;
 
 impl Log {
     pub(crate) fn capture() -> Self {
+        LazyLock::force(&COMPANY);
         let lines = Lines::default();
         let guard = tracing::subscriber::set_default(Collector(Arc::clone(&lines)));
         Self { lines, _guard: guard }
@@ -39,9 +46,13 @@ impl Log {
 
     /// Lets the other tasks of this thread run until so many lines hold this text.
     pub(crate) async fn wait_for(&self, text: &str, count: usize) {
-        while self.count(text) < count {
-            tokio::task::yield_now().await;
-        }
+        let logged = async {
+            while self.count(text) < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(60);
+        tokio::time::timeout(patience, logged).await.expect("it is logged");
     }
 }
 

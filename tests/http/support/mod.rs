@@ -8,8 +8,8 @@ mod upstream;
 
 pub(crate) use self::{
     answer::{
-        Expected, forbidden, internal, invalid_request, invalid_token, missing, missing_group,
-        missing_scope, ok, says, unavailable,
+        Expected, internal, invalid_request, invalid_token, missing, missing_group, missing_scope,
+        ok, says, unavailable,
     },
     call::{Api, Call, call, get, head, post},
     log::Log,
