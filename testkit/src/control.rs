@@ -6,7 +6,9 @@ use serde_json::json;
 /// An unusual access token that every resource server must accept.
 ///
 /// The other half of the [`Hostile`](crate::Hostile) tokens: only a server that
-/// accepts these can be said to refuse those for what they are.
+/// accepts these can be said to refuse those for what they are. A server that
+/// introspects JWTs gets to hear that they are active, but for the one whose `exp`
+/// is past and only the server's tolerance saves.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Control {

@@ -15,7 +15,8 @@ pub struct Introspection {
     pub token: String,
     /// How the client authenticated; nothing if it failed to.
     pub client_auth: Option<ClientAuth>,
-    /// Why the request was refused with 400 or 401, if it was.
+    /// Why the tenant refused the request with 400 or 401, if it did, or would
+    /// have if no answer had been set by hand.
     pub refusal: Option<&'static str>,
     /// The `Accept` header.
     pub accept: Option<String>,
@@ -52,6 +53,7 @@ impl MockTenant {
 
     /// Lets every introspection answer with this body and status 200, whoever
     /// asks, until the endpoint [recovers](Self::recover).
+    #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` there")]
     pub fn introspection_answer(&self, body: Value) {
         self.introspection_raw(200, "application/json", body.to_string());
     }
@@ -61,6 +63,16 @@ impl MockTenant {
     pub fn introspection_raw(&self, status: u16, content_type: &str, body: impl Into<Vec<u8>>) {
         let answer = Canned::new(status, content_type, body.into());
         self.set_answer(Endpoint::Introspection, Some(answer));
+    }
+
+    /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file
+    /// too that [`vars_for`](Self::vars_for) names. The old one is refused from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the temporary directory cannot be written to.
+    pub fn renew_svid(&self) {
+        self.client().renew_svid(self.issuer());
     }
 
     /// What arrived at the introspection endpoint, the oldest first, refused
@@ -208,7 +220,9 @@ impl Refused {
         let response = ResponseTemplate::new(status).set_body_json(body);
         match self {
             Self::Request(_) => response,
-            Self::Client(_) => response.insert_header("WWW-Authenticate", "Basic"),
+            Self::Client(_) => {
+                response.insert_header("WWW-Authenticate", r#"Basic realm="tenant""#)
+            }
         }
     }
 }

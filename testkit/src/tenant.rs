@@ -90,6 +90,10 @@ impl MockTenant {
     ///   the tenant from then on;
     /// - `…_CLIENT_ASSERTION_FILE` for [`SpiffeJwt`](ClientAuth::SpiffeJwt): a
     ///   file that is there as long as the tenant.
+    ///
+    /// # Panics
+    ///
+    /// If there is no temporary directory for that file.
     #[must_use]
     pub fn vars_for(&self, method: ClientAuth) -> Vec<(String, String)> {
         let client = self.client().settings(method, self.issuer()).into_iter();

@@ -3,7 +3,10 @@
 // Clippy takes only what is marked as a test for test code, not its helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod asker;
+mod assertions;
 mod catalogue;
+mod client_auth;
 mod introspection;
 mod keys;
 mod reader;
