@@ -14,7 +14,7 @@ use std::{
 };
 
 use monocloud_backend::{ConfigError, ProtectApi};
-use monocloud_testkit::MockTenant;
+use monocloud_testkit::{ClientAuth, MockTenant};
 
 const TENANT_DOMAIN: &str = "MONOCLOUD_BACKEND_TENANT_DOMAIN";
 
@@ -68,7 +68,7 @@ async fn try_start() -> Result<Start, String> {
 }
 
 fn protect_with(tenant: &MockTenant) -> Result<ProtectApi, ConfigError> {
-    ProtectApi::builder().env().vars(tenant.vars()).build()
+    ProtectApi::builder().env().vars(tenant.vars_for(ClientAuth::SecretPost)).build()
 }
 
 /// A `.env` that is not there is fine; one that cannot be read is not.
@@ -94,6 +94,7 @@ fn tour(tenant: &MockTenant, api: &str) -> String {
     let reader = token().scope("posts:read").mint();
     let writer = token().scope("posts:read posts:write").mint();
     let admin = token().groups(["admin"]).mint();
+    let opaque = tenant.opaque_token().scope("posts:read").expires_in(TOKEN_LIFETIME).mint();
     let post = r#"-X POST -H 'Content-Type: application/json' -d '{"title":"Hello"}'"#;
     let mut text = format!(
         "NO TENANT IS CONFIGURED: THIS IS A MOCK TENANT, FOR TRYING THINGS OUT ONLY.\n\
@@ -101,7 +102,8 @@ fn tour(tenant: &MockTenant, api: &str) -> String {
     );
     for (comment, arguments, path, token) in [
         ("200: a reader reads", "", "/api/posts", Some(&reader)),
-        ("401: nobody reads nothing", "", "/api/posts", None),
+        ("200: so does an opaque token", "", "/api/posts", Some(&opaque)),
+        ("401: without a token", "", "/api/posts", None),
         ("403: a reader does not write", post, "/api/posts", Some(&reader)),
         ("201: a writer writes", post, "/api/posts", Some(&writer)),
         ("204: an admin deletes", "-X DELETE", "/api/posts/1", Some(&admin)),

@@ -1,8 +1,8 @@
 //! The manual: how to do things, and what to expect.
 //!
 //! How to: [declare](declaring) what operations need, take callers who may be
-//! [anonymous](optional), require [groups](groups), offer [several schemes](several_schemes),
-//! [test](testing) an API, and get out of [trouble](troubleshooting).
+//! [anonymous](optional), require [groups](groups), offer [several schemes](several_schemes), take
+//! [opaque](opaque) tokens, [test](testing) an API, and get out of [trouble](troubleshooting).
 //!
 //! What to expect: which [tokens](tokens) are accepted, what a refused request is
 //! [answered](answers) with, and how the tenant's [keys](keys) are kept.
@@ -18,6 +18,9 @@ pub mod groups {}
 
 #[doc = include_str!("keys.md")]
 pub mod keys {}
+
+#[doc = include_str!("opaque.md")]
+pub mod opaque {}
 
 #[doc = include_str!("optional.md")]
 pub mod optional {}
