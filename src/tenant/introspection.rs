@@ -104,6 +104,10 @@ impl Introspector {
     async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
         let flight = {
             let mut flights = self.0.calls.flights();
+            // One may have landed while we waited for the lock.
+            if let Some(verdict) = self.0.cache.get_in_process(key) {
+                return Ok(verdict);
+            }
             match flights.get(&key).filter(|flight| flight.is_in_the_air()) {
                 Some(flight) => flight.clone(),
                 None => {

@@ -132,10 +132,20 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         self.0.schedule().failure.as_ref().map(|failure| failure.at(now))
     }
 
-    /// Waits for the flight in the air, or starts one if `permit` allows it; `None` if it does not.
-    pub(crate) async fn reload(&self, permit: impl FnOnce() -> bool) -> Option<Landing<T>> {
+    /// A value that a later flight than `seen` brought: that of the flight in the air, or of a new
+    /// one if `permit` allows it; `None` if it does not.
+    pub(crate) async fn reload(
+        &self,
+        seen: u64,
+        permit: impl FnOnce() -> bool,
+    ) -> Option<Landing<T>> {
         let flight = {
             let mut schedule = self.0.schedule();
+            // One may have landed while we waited for the lock.
+            let current = self.0.current.load_full();
+            if let Some(loaded) = current.filter(|loaded| loaded.flight > seen) {
+                return Some(Ok(loaded));
+            }
             match schedule.in_the_air() {
                 Some(flight) => flight,
                 None if permit() => self.start(&mut schedule),
@@ -147,14 +157,16 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     async fn get_after_pause(&self, pause: bool) -> Landing<T> {
         let now = self.0.clock.monotonic();
-        let current = self.0.current.load_full();
-        if let Some(loaded) = current.as_ref().filter(|loaded| loaded.is_fresh(now)) {
-            return Ok(Arc::clone(loaded));
+        if let Some(loaded) = self.0.fresh(now) {
+            return Ok(loaded);
         }
-        let tolerable =
-            current.filter(|loaded| loaded.is_tolerable(now, self.0.lifetimes.outage_tolerance));
-        let (flight, has_failed) = {
+        let (flight, tolerable, has_failed) = {
             let mut schedule = self.0.schedule();
+            // One may have landed while we waited for the lock.
+            if let Some(loaded) = self.0.fresh(now) {
+                return Ok(loaded);
+            }
+            let tolerable = self.0.tolerable(now);
             let failure = schedule.failure.clone();
             let flight = match (schedule.in_the_air(), &failure) {
                 (Some(flight), _) => flight,
@@ -163,16 +175,14 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
                 }
                 (None, _) => self.start(&mut schedule),
             };
-            (flight, failure.is_some())
+            (flight, tolerable, failure.is_some())
         };
         match tolerable {
             None => self.landing(flight).await,
             Some(loaded) if has_failed => Ok(loaded),
             Some(loaded) => {
-                match tokio::time::timeout(MAX_WAIT_FOR_REFRESH, self.landing(flight)).await {
-                    Ok(Ok(refreshed)) => Ok(refreshed),
-                    Ok(Err(_)) | Err(_) => Ok(loaded),
-                }
+                let refreshed = tokio::time::timeout(MAX_WAIT_FOR_REFRESH, self.landing(flight));
+                Ok(refreshed.await.ok().and_then(Result::ok).unwrap_or(loaded))
             }
         }
     }
@@ -205,6 +215,16 @@ impl<T> Inner<T> {
     /// Never poisoned for long: nothing that can panic runs under the lock.
     fn schedule(&self) -> MutexGuard<'_, Schedule<T>> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self, now: Instant) -> Option<Arc<Loaded<T>>> {
+        self.current.load_full().filter(|loaded| loaded.age(now) < loaded.lifetime)
+    }
+
+    /// The last value, while it may serve although it cannot be refreshed.
+    fn tolerable(&self, now: Instant) -> Option<Arc<Loaded<T>>> {
+        let tolerance = self.lifetimes.outage_tolerance;
+        self.current.load_full().filter(|loaded| loaded.age(now) < loaded.lifetime + tolerance)
     }
 
     fn land(&self, flight: u64, outcome: Result<Fetched<T>, TenantError>) -> Landing<T> {
@@ -241,12 +261,8 @@ impl<T: Send + Sync + 'static> Schedule<T> {
 }
 
 impl<T> Loaded<T> {
-    fn is_fresh(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.landed) < self.lifetime
-    }
-
-    fn is_tolerable(&self, now: Instant, outage_tolerance: Duration) -> bool {
-        now.saturating_duration_since(self.landed) < self.lifetime + outage_tolerance
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.landed)
     }
 }
 

@@ -108,14 +108,21 @@ impl VerdictCache {
     }
 
     pub(crate) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Verdict> {
-        if let Some(reason) = self.refused.get(key) {
-            return Some(Verdict::Refused(reason));
+        match (self.get_in_process(key), &self.accepted) {
+            (None, Some(Accepted::Shared(store))) => {
+                store.get(key, token).await.map(|claims| Verdict::Accepted(Arc::new(claims)))
+            }
+            (verdict, _) => verdict,
         }
-        let claims = match self.accepted.as_ref()? {
-            Accepted::Memory(memory) => memory.get(key)?,
-            Accepted::Shared(store) => Arc::new(store.get(key, token).await?),
-        };
-        Some(Verdict::Accepted(claims))
+    }
+
+    /// What this process itself remembers.
+    pub(crate) fn get_in_process(&self, key: CacheKey) -> Option<Verdict> {
+        match (self.refused.get(key), &self.accepted) {
+            (Some(reason), _) => Some(Verdict::Refused(reason)),
+            (None, Some(Accepted::Memory(memory))) => memory.get(key).map(Verdict::Accepted),
+            (None, _) => None,
+        }
     }
 
     pub(crate) async fn accept(
