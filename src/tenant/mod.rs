@@ -134,7 +134,7 @@ impl Tenant {
                 break;
             }
             let permit = || self.unknown_kids().budget.take(self.clock.monotonic());
-            keys = match self.keys.reload(permit).await {
+            keys = match self.keys.reload(keys.flight, permit).await {
                 Some(landing) => landing?,
                 None => match self.keys.failure() {
                     Some(failure) => return Err(failure.into()),

@@ -133,10 +133,20 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         self.0.schedule().failure.as_ref().map(|failure| failure.at(now))
     }
 
-    /// Waits for the flight in the air, or starts one if `permit` allows it; `None` if it does not.
-    pub(crate) async fn reload(&self, permit: impl FnOnce() -> bool) -> Option<Landing<T>> {
+    /// A value of a later flight than `seen`: it has landed, or is waited for, or `permit` allows
+    /// to start it; `None` if it does not.
+    pub(crate) async fn reload(
+        &self,
+        seen: u64,
+        permit: impl FnOnce() -> bool,
+    ) -> Option<Landing<T>> {
         let flight = {
             let mut schedule = self.0.schedule();
+            // Flights land under this lock, so none can land between the look and the start.
+            let current = self.0.current.load_full();
+            if let Some(later) = current.filter(|loaded| loaded.flight > seen) {
+                return Some(Ok(later));
+            }
             match schedule.in_the_air() {
                 Some(flight) => flight,
                 None if permit() => self.start(&mut schedule),
@@ -148,14 +158,18 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     async fn get_after_pause(&self, pause: bool) -> Landing<T> {
         let now = self.0.clock.monotonic();
-        let current = self.0.current.load_full();
-        if let Some(loaded) = current.as_ref().filter(|loaded| loaded.is_fresh(now)) {
-            return Ok(Arc::clone(loaded));
+        if let Some(fresh) = self.fresh(now) {
+            return Ok(fresh);
         }
-        let tolerable =
-            current.filter(|loaded| loaded.is_tolerable(now, self.0.lifetimes.outage_tolerance));
-        let (flight, has_failed) = {
+        let (flight, tolerable, has_failed) = {
             let mut schedule = self.0.schedule();
+            // A flight may have landed before the lock was ours; none can while it is.
+            if let Some(fresh) = self.fresh(now) {
+                return Ok(fresh);
+            }
+            let tolerance = self.0.lifetimes.outage_tolerance;
+            let current = self.0.current.load_full();
+            let tolerable = current.filter(|loaded| loaded.is_tolerable(now, tolerance));
             let failure = schedule.failure.clone();
             let flight = match (schedule.in_the_air(), &failure) {
                 (Some(flight), _) => flight,
@@ -164,7 +178,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
                 }
                 (None, _) => self.start(&mut schedule),
             };
-            (flight, failure.is_some())
+            (flight, tolerable, failure.is_some())
         };
         match tolerable {
             None => self.landing(flight).await,
@@ -176,6 +190,10 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
                 }
             }
         }
+    }
+
+    fn fresh(&self, now: Instant) -> Option<Arc<Loaded<T>>> {
+        self.0.current.load_full().filter(|loaded| loaded.is_fresh(now))
     }
 
     fn start(&self, schedule: &mut Schedule<T>) -> watch::Receiver<Option<Landing<T>>> {
