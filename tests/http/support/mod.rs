@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod log;
+mod scripted;
 mod tenant;
 mod upstream;
 
@@ -13,6 +14,7 @@ pub(crate) use self::{
     },
     call::{Api, Call, call, get, head, post},
     log::Log,
-    tenant::{frozen_tenant, protect, served, token_of_length},
+    scripted::{Act, Scripted, ok_with},
+    tenant::{frozen_tenant, introspecting, protect, served, token_of_length},
     upstream::{Document, Upstream},
 };

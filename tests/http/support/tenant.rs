@@ -1,7 +1,7 @@
 //! Shorthands for a tenant and the API it protects.
 
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
-use monocloud_testkit::{Clock, MockTenant};
+use monocloud_testkit::{ClientAuth, Clock, MockTenant};
 
 use super::Api;
 use crate::hosts::Host;
@@ -14,6 +14,11 @@ pub(crate) async fn frozen_tenant() -> MockTenant {
 /// The configuration of an API that a tenant protects, on the tenant's time.
 pub(crate) fn protect(tenant: &MockTenant) -> ProtectApiBuilder {
     ProtectApi::builder().vars(tenant.vars()).clock(tenant.clock().reading())
+}
+
+/// The configuration of an API that also asks its tenant about tokens.
+pub(crate) fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
+    protect(tenant).vars(tenant.vars_for(ClientAuth::SecretPost))
 }
 
 /// The API with nothing configured but its tenant.

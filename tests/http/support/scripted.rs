@@ -1,0 +1,106 @@
+//! A server that does exactly what no HTTP library would let it do.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// What one connection gets to see.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// A body of blanks without an end.
+    Endless,
+    /// These bytes, and a reset: the request is never read.
+    Resets(String),
+    /// These bytes, and a decent end.
+    Says(String),
+}
+
+/// Plays its acts one after the other, each on a connection of its own.
+pub(crate) struct Scripted {
+    address: SocketAddr,
+    played: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) async fn start(acts: Vec<Act>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let played = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&played);
+        tokio::spawn(async move {
+            for act in acts {
+                let (stream, _) = listener.accept().await.unwrap();
+                counter.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(play(act, stream));
+            }
+        });
+        Self { address, played }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/introspect", self.address)
+    }
+
+    pub(crate) fn played(&self) -> usize {
+        self.played.load(Ordering::SeqCst)
+    }
+}
+
+/// An answer with status 200 and this body.
+pub(crate) fn ok_with(body: &str) -> Act {
+    let length = body.len();
+    Act::Says(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"))
+}
+
+async fn play(act: Act, mut stream: TcpStream) {
+    match act {
+        Act::Endless => {
+            read_request(&mut stream).await;
+            let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+            let mut is_open = stream.write_all(head).await.is_ok();
+            while is_open {
+                is_open = stream.write_all(&[b' '; 4096]).await.is_ok();
+            }
+        }
+        Act::Resets(bytes) => {
+            // Closing a socket with something unread in it is a reset.
+            stream.readable().await.unwrap();
+            let _ = stream.write_all(bytes.as_bytes()).await;
+        }
+        Act::Says(bytes) => {
+            read_request(&mut stream).await;
+            // Whoever has read enough hangs up.
+            let _ = stream.write_all(bytes.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    }
+}
+
+/// Reads a request up to the end of its body.
+async fn read_request(stream: &mut TcpStream) {
+    let mut seen = Vec::new();
+    let mut chunk = [0; 4096];
+    while !is_whole(&seen) {
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
+            Ok(length) => seen.extend_from_slice(&chunk[..length]),
+        }
+    }
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let head = head.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.is_none_or(|length| body.len() >= length.trim().parse().unwrap())
+}
