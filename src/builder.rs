@@ -10,7 +10,11 @@ use std::{
 };
 
 use http::HeaderMap;
+#[cfg(feature = "redis")]
+use secrecy::ExposeSecret;
 
+#[cfg(feature = "redis")]
+use crate::tenant::cache::RedisCache;
 use crate::{
     CertificateBinding,
     claims::Expectations,
@@ -305,7 +309,7 @@ impl ProtectApiBuilder {
             None => None,
             Some(client) => {
                 let client = ClientAuthentication::new(client)?;
-                let cache = verdict_cache(&config, self.introspection_cache, &self.clock);
+                let cache = verdict_cache(&config, self.introspection_cache, &self.clock)?;
                 Some(tenant.introspector(client, expectations.clone(), cache, &config))
             }
         };
@@ -348,11 +352,16 @@ fn verdict_cache(
     config: &Config,
     shared: Option<Arc<dyn IntrospectionCache>>,
     clock: &Clock,
-) -> VerdictCache {
+) -> Result<VerdictCache, ConfigError> {
     let is_on = !config.introspection_cache_duration.is_zero();
-    match (shared, &config.introspection_cache) {
+    Ok(match (shared, &config.introspection_cache) {
         (Some(store), _) if is_on => VerdictCache::shared(store, clock.clone()),
         (None, IntrospectionCacheConfig::Memory) if is_on => VerdictCache::in_memory(clock.clone()),
+        #[cfg(feature = "redis")]
+        (None, IntrospectionCacheConfig::Redis(url)) if is_on => {
+            let store = RedisCache::new(url.expose_secret())?;
+            VerdictCache::shared(Arc::new(store), clock.clone())
+        }
         _ => {
             tracing::info!(
                 "every request with an opaque token costs a call to the tenant; \
@@ -361,7 +370,7 @@ fn verdict_cache(
             );
             VerdictCache::refusals_only(clock.clone())
         }
-    }
+    })
 }
 
 /// OpenAPI 3.0 §4.7.7.

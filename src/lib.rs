@@ -50,6 +50,8 @@ pub mod poem_openapi;
 pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
 pub use crate::openapi::{ApiDocument, DocumentEndpoint, DocumentError};
+#[cfg(feature = "redis")]
+pub use crate::tenant::cache::RedisCache;
 pub use crate::{
     algorithm::SigningAlgorithm,
     builder::ProtectApiBuilder,

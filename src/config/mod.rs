@@ -100,6 +100,7 @@ impl Config {
             && settings.is_flawless()
         {
             not_yet::refuse(config, &mut settings);
+            refuse_what_was_left_out(config, &mut settings);
         }
         match config {
             Some(config) if settings.is_flawless() => Ok(config),
@@ -158,6 +159,15 @@ impl Config {
     }
 }
 
+/// Refuses, in a configuration that is right otherwise, what this build was made without.
+fn refuse_what_was_left_out(config: &Config, settings: &mut Settings) {
+    let is_redis = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
+    if is_redis && !cfg!(feature = "redis") {
+        let message = "a cache in Redis needs the feature `redis` of monocloud-backend";
+        settings.refuse(Key::IntrospectionCache, message);
+    }
+}
+
 /// A header can carry it as a quoted string.
 fn realm(settings: &mut Settings) -> Option<String> {
     settings.parsed(Key::Realm, |text| {
@@ -177,6 +187,11 @@ fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
     }
     if !Url::parse(text).is_ok_and(is_redis) {
         let rule = "must be `memory`, or a URL that starts with redis:// or rediss://";
+        settings.refuse(Key::IntrospectionCache, rule);
+        return IntrospectionCacheConfig::None;
+    }
+    #[cfg(feature = "redis")]
+    if let Err(rule) = crate::tenant::cache::RedisCache::check(text) {
         settings.refuse(Key::IntrospectionCache, rule);
     }
     IntrospectionCacheConfig::Redis(SecretString::from(text))

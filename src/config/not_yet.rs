@@ -2,15 +2,13 @@
 
 use crate::certificate::CertificateBinding;
 
-use super::{Config, IntrospectionCacheConfig, Key, settings::Settings};
+use super::{Config, Key, settings::Settings};
 
 /// Refuses, in a configuration that is right otherwise, what this version would have to ignore.
 pub(super) fn refuse(config: &Config, settings: &mut Settings) {
-    let is_shared = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
     let required = config.certificate_binding == CertificateBinding::Required;
     #[rustfmt::skip]
     let asked = [
-        (is_shared, Key::IntrospectionCache, "a cache in Redis"),
         (required, Key::ValidateCertificateBinding, "required certificate binding"),
         (config.client_certificate_header.is_some(), Key::ClientCertificateHeader, "certificates from a header"),
         (settings.is_set(Key::Resource), Key::Resource, "resource metadata"),

@@ -173,7 +173,8 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn trusted_roots(
+/// The system's roots, or Mozilla's where the system has none, and the given certificates.
+pub(crate) fn trusted_roots(
     ca_certificates: &[CertificateDer<'static>],
 ) -> Result<RootCertStore, rustls::Error> {
     let mut roots = RootCertStore::empty();

@@ -90,6 +90,38 @@ fn an_introspection_cache_is_memory_or_redis() {
 }
 
 #[test]
+fn a_cache_in_redis_needs_its_feature() {
+    let vars =
+        [("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET), ("INTROSPECTION_CACHE", "redis://c")];
+    let needed =
+        "INTROSPECTION_CACHE: a cache in Redis needs the feature `redis` of monocloud-backend";
+    let mistakes = mistakes(&vars);
+    match cfg!(feature = "redis") {
+        true => assert!(mistakes.is_empty(), "{mistakes:?}"),
+        false => assert_eq!(mistakes, [needed]),
+    }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_url_of_a_cache_in_redis_is_right_in_all_its_parts_and_shows_in_no_mistake() {
+    for (url, rule) in [
+        ("rediss://:pa55word@cache#insecure", "has no query and no fragment"),
+        ("redis://:pa55word@cache?protocol=9", "has no query and no fragment"),
+        ("redis://:pa55word@cache/pa55word", "is a number at most"),
+        ("redis://:pa55word@cache/-1", "is a number at most"),
+        ("redis://:pa55word%FF@cache", "must be valid"),
+        ("redis://:pa55word@0.0.0.0", "must be valid"),
+        ("rediss://:pa55word@ca%20che", "must name a host"),
+    ] {
+        let vars = [("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET), ("INTROSPECTION_CACHE", url)];
+        let mistakes = mistakes(&vars);
+        assert!(mistakes.len() == 1 && mistakes[0].contains(rule), "{url}: {mistakes:?}");
+        assert!(!mistakes[0].contains("pa55word"), "{mistakes:?}");
+    }
+}
+
+#[test]
 fn debug_of_a_configuration_shows_no_secret() {
     for (method, secret) in [("client_secret_basic", SECRET), ("private_key_jwt", ED25519)] {
         let (mut settings, _) = sources(&[

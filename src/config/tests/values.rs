@@ -121,15 +121,11 @@ fn a_realm_can_be_quoted_in_a_header() {
 #[test]
 fn what_is_not_built_yet_is_refused_only_when_all_else_is_right() {
     let asked = [
-        ("CLIENT_ID", "me"),
-        ("CLIENT_SECRET", SECRET),
-        ("INTROSPECTION_CACHE", "redis://cache"),
         ("VALIDATE_CERTIFICATE_BINDING", "required"),
         ("CLIENT_CERTIFICATE_HEADER", "X-Client-Cert"),
         ("RESOURCE", "http://localhost:3000/api"),
     ];
     insta::assert_snapshot!(mistakes(&asked).join("\n"), @r#"
-    INTROSPECTION_CACHE: this version does not support a cache in Redis yet; remove it
     VALIDATE_CERTIFICATE_BINDING: this version does not support required certificate binding yet; remove it
     CLIENT_CERTIFICATE_HEADER: this version does not support certificates from a header yet; remove it
     RESOURCE: this version does not support resource metadata yet; remove it

@@ -3,17 +3,22 @@
 //! - `memory`: accepted tokens and refused ones, apart, so that no flood of bad tokens evicts a good
 //!   one
 //! - `sealed`: a store that others can read and write, and learn and forge nothing
+//! - `redis`: such a store, for a fleet
 //!
 //! What is kept is what the tenant said. Expiry, scopes, groups and binding are judged anew on each
 //! hit.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod sealed;
 
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisCache;
 use self::{memory::Memory, sealed::SealedStore};
 use crate::{claims::Claims, clock::Clock, error::InvalidToken, token::AccessToken};
 
