@@ -97,7 +97,7 @@ impl IntrospectionCache for Store {
 async fn a_token_costs_one_call_while_its_verdict_is_kept() {
     for host in HOSTS {
         let tenant = frozen_tenant().await;
-        let minutes = |count| Duration::from_secs(60 * count);
+        let minutes = |count: u64| Duration::from_secs(60 * count);
         let kept = |duration| introspecting(&tenant).introspection_cache_duration(duration);
         for (case, builder, expected) in [
             ("no cache", introspecting(&tenant), 5),
