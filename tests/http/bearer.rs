@@ -220,6 +220,7 @@ async fn a_resolver_finds_the_token_elsewhere_and_the_header_is_second() {
             ("the cookie before the header", cookie(&alice).bearer(&bob), says("alice")),
             ("the header alone", get("/optional").bearer(&bob), says("bob")),
             ("neither", get("/optional"), says("anonymous")),
+            ("an empty cookie", cookie(""), says("anonymous")),
             (
                 "a bad cookie beside a good header",
                 cookie("x").bearer(&bob),
