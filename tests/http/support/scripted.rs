@@ -58,7 +58,9 @@ impl Scripted {
 /// An answer with status 200 and this body.
 pub(crate) fn ok_with(body: &str) -> Act {
     let length = body.len();
-    Act::Says(format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"))
+    Act::Says(format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
 }
 
 async fn play(act: Act, mut stream: TcpStream) {
