@@ -90,9 +90,15 @@ async fn only_true_is_active() {
         let tenant = frozen_tenant().await;
         let api = host.serve(&introspecting(&tenant).build().unwrap());
         let claims = json!({"iss": tenant.issuer(), "aud": tenant.audience()});
-        for active in
-            [json!("true"), json!("false"), json!(1), json!(0), json!(null), json!([true]), json!({})]
-        {
+        for active in [
+            json!("true"),
+            json!("false"),
+            json!(1),
+            json!(0),
+            json!(null),
+            json!([true]),
+            json!({}),
+        ] {
             let mut answer = claims.clone();
             answer["active"] = active;
             tenant.introspection_answer(answer.clone());
@@ -110,7 +116,13 @@ async fn only_true_is_active() {
 #[tokio::test]
 async fn what_is_no_answer_is_503_and_what_refuses_us_500() {
     let garbage = [
-        "", "null", "[]", "true", r#"{"active":true"#, "<html>active</html>", "\u{feff}{}",
+        "",
+        "null",
+        "[]",
+        "true",
+        r#"{"active":true"#,
+        "<html>active</html>",
+        "\u{feff}{}",
         r#"{"active":false,"active":true}"#,
     ];
     for host in HOSTS {

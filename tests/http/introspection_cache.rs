@@ -97,14 +97,13 @@ impl IntrospectionCache for Store {
 async fn a_token_costs_one_call_while_its_verdict_is_kept() {
     for host in HOSTS {
         let tenant = frozen_tenant().await;
-        let minutes = |count: u64| Duration::from_secs(60 * count);
-        let kept = |duration| introspecting(&tenant).introspection_cache_duration(duration);
+        let off = || introspecting(&tenant).introspection_cache_duration(Duration::ZERO);
         for (case, builder, expected) in [
             ("no cache", introspecting(&tenant), 5),
             ("memory", introspecting(&tenant).introspection_cache_in_memory(), 1),
             ("a store", introspecting(&tenant).introspection_cache(Store::default()), 1),
-            ("memory, turned off", kept(minutes(0)).introspection_cache_in_memory(), 5),
-            ("a store, turned off", kept(minutes(0)).introspection_cache(Store::default()), 5),
+            ("memory, turned off", off().introspection_cache_in_memory(), 5),
+            ("a store, turned off", off().introspection_cache(Store::default()), 5),
         ] {
             let api = host.serve(&builder.build().unwrap());
             let (token, before) = (tenant.opaque_token().mint(), calls(&tenant));
@@ -231,8 +230,7 @@ async fn a_failure_is_never_kept() {
 async fn what_is_forgotten_is_asked_again_by_all_who_share_a_store() {
     for host in HOSTS {
         let (tenant, store) = (frozen_tenant().await, Store::default());
-        let build =
-            || introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
+        let build = || introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
         let (one, two) = (build(), build());
         let apis = [host.serve(&one), host.serve(&two)];
         let token = tenant.opaque_token().mint();
@@ -312,7 +310,8 @@ async fn a_store_that_fails_or_hangs_is_left_alone_for_five_seconds_and_fails_no
     for host in HOSTS {
         for mood in [Mood::Fails, Mood::Hangs] {
             let (tenant, store) = (frozen_tenant().await, Store::default());
-            let protect = introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
+            let protect =
+                introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
             let api = host.serve(&protect);
             let token = tenant.opaque_token().mint();
             store.set_mood(mood);
