@@ -138,7 +138,8 @@ pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request).into())
 }
 
-fn unprotected(request: &Request) -> Refusal {
+/// Says why nobody passes, in the log alone.
+pub(crate) fn unprotected(request: &Request) -> Refusal {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),
