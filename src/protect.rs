@@ -93,7 +93,6 @@ impl ProtectApi {
     }
 
     /// Configures step by step; for what no variable can say, and for a file.
-    #[must_use]
     pub fn builder() -> ProtectApiBuilder {
         ProtectApiBuilder::new()
     }
