@@ -28,6 +28,7 @@ use super::{
 use crate::{
     error::{Error, Internal},
     openapi::security::{self, OperationKey},
+    poem::refused,
     policy::Access,
     protect::ProtectApi,
 };
@@ -227,7 +228,7 @@ fn undescribed<'a>(access: &'a Access, protect: &ProtectApi) -> BTreeSet<&'a Str
 fn refuse_all(protect: ProtectApi) -> BoxEndpoint<'static> {
     let endpoint = make(move |_: Request| {
         let refusal = protect.refuse(Error::Internal(Internal::Unprotected));
-        async move { Err::<(), _>(::poem::Error::from(refusal)) }
+        async move { Err::<(), _>(refused(refusal)) }
     });
     endpoint.map_to_response().boxed()
 }
