@@ -147,7 +147,8 @@ pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }
 
-fn unprotected(request: &Request) -> ::poem::Error {
+/// Says in the log why nobody passes; the answer does not.
+pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),

@@ -144,6 +144,11 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    /// Any valid token, or none at all.
+    pub(crate) fn any_token_or_none() -> Self {
+        Self { is_anonymous_allowed: true, ..Policy::ANY_TOKEN.into() }
+    }
+
     /// Whether no token of ours is asked for.
     pub(crate) fn is_public(&self) -> bool {
         self.alternatives.is_empty()

@@ -144,7 +144,7 @@ impl ProtectApi {
     /// A guard that lets requests pass whose token is valid, and those without a token.
     #[must_use]
     pub fn optional(&self) -> Guard {
-        self.guard(Access { is_anonymous_allowed: true, ..Policy::ANY_TOKEN.into() })
+        self.guard(Access::any_token_or_none())
     }
 
     pub(crate) fn guard(&self, access: Access) -> Guard {

@@ -21,6 +21,11 @@ const METHODS: [(&str, Method); 8] = [
     ("trace", Method::TRACE),
 ];
 
+/// Whether a document can show operations of a method.
+pub(crate) fn is_method(method: &Method) -> bool {
+    METHODS.iter().any(|(_, known)| known == method)
+}
+
 /// An OpenAPI document.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Document(Map<String, Value>);
@@ -100,11 +105,10 @@ impl<'de> Deserialize<'de> for Paths {
             fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Paths, A::Error> {
                 let mut paths = Map::new();
                 while let Some((path, item)) = items.next_entry::<String, Map<String, Value>>()? {
-                    let merged = paths.entry(path).or_insert_with(|| Value::Object(Map::new()));
-                    merged
-                        .as_object_mut()
-                        .into_iter()
-                        .for_each(|merged| merged.extend(item.clone()));
+                    match paths.entry(path).or_insert_with(|| Value::Object(Map::new())) {
+                        Value::Object(merged) => merged.extend(item),
+                        other => *other = Value::Object(item),
+                    }
                 }
                 Ok(Paths(paths))
             }

@@ -8,11 +8,11 @@ use poem_openapi::{
     registry::{MetaOAuthFlows, MetaSecurityScheme, Registry},
 };
 
-use super::{policy_name::policy_name, secured::Hidden};
+use super::{judge::judged, policy_name::policy_name};
 use crate::{
     claims::Claims,
-    poem::{caller, refused},
-    policy::{AnyToken, Require},
+    poem::refused,
+    policy::{Access, AnyToken, Require},
     protect::{Authenticated, Caller},
 };
 
@@ -95,12 +95,8 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = match request.data::<Hidden>() {
-            Some(hidden) => hidden.check(request, P::POLICY).await?,
-            None => caller(request)?.clone(),
-        };
-        let caller = caller.require().cloned().map_err(refused)?;
-        Ok(Self { caller, policy: PhantomData })
+        let caller = judged(request, P::POLICY.into()).await?;
+        Ok(Self { caller: caller.require().cloned().map_err(refused)?, policy: PhantomData })
     }
 }
 
@@ -147,11 +143,7 @@ impl<'a> ApiExtractor<'a> for MaybeBearer {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = match request.data::<Hidden>() {
-            Some(hidden) => hidden.check_optional(request).await?,
-            None => caller(request)?.clone(),
-        };
-        Ok(Self(caller))
+        judged(request, Access::any_token_or_none()).await.map(Self)
     }
 }
 

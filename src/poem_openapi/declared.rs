@@ -4,19 +4,18 @@
 //! scheme with scopes, and groups in an extension; operations without a requirement get the default
 //! one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, marker::PhantomData};
 
 use poem_openapi::{
     OpenApi, OpenApiService,
-    registry::{MetaApi, Registry},
+    registry::{MetaApi, MetaOperation, MetaPath, Registry},
 };
 use serde_json::{Map, Value, json};
-use std::marker::PhantomData;
 
-use super::policy_name;
+use super::{operations::RouteTable, policy_name, routes};
 use crate::{
     openapi::{
-        document::Document,
+        document::{self, Document},
         security::{self, OperationKey},
     },
     policy::{Policy, Requirement},
@@ -33,12 +32,26 @@ pub(super) struct Declared {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     pub(super) default: Option<Policy>,
-    pub(super) public: Vec<OperationKey>,
+    pub(super) public: Vec<Public>,
+}
+
+/// An operation that is listed as public, in the words of whoever listed it.
+#[derive(Clone, Debug)]
+pub(super) struct Public {
+    /// In capitals.
+    pub(super) method: String,
+    pub(super) path: String,
 }
 
 impl Plan {
     pub(super) fn is_public(&self, key: &OperationKey) -> bool {
-        self.public.contains(key)
+        self.public.iter().any(|public| public.names(key))
+    }
+}
+
+impl Public {
+    pub(super) fn names(&self, key: &OperationKey) -> bool {
+        key.method == *self.method && routes::lists(&self.path, &key.path)
     }
 }
 
@@ -46,7 +59,9 @@ impl Declared {
     /// Reads what a type declares, without a value of it.
     pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Self {
         let service = OpenApiService::new(Metadata::<T>(PhantomData), "", "");
-        Self::read(&service.spec(), plan, "", scheme)
+        let mut declared = Self::read(&service.spec(), plan, "", scheme);
+        declared.contradictions.extend(not_in_the_document::<T>());
+        declared
     }
 
     /// Reads a raw document whose paths begin with `prefix`.
@@ -71,6 +86,34 @@ impl Declared {
     }
 }
 
+/// Operations that a document has no place for: it shows one of each method and path, and knows
+/// fewer methods than there are.
+fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
+    let mut seen = Vec::new();
+    let mut lost = Vec::new();
+    for (key, _) in keys::<T>() {
+        if !document::is_method(&key.method) {
+            lost.push((key, "OpenAPI has no such method; hide the operation"));
+        } else if seen.contains(&key) {
+            lost.push((key, "two operations are documented there, and one would be lost"));
+        } else {
+            seen.push(key);
+        }
+    }
+    lost
+}
+
+/// Every operation that an API wants documented.
+pub(super) fn keys<T: OpenApi>() -> impl Iterator<Item = (OperationKey, MetaOperation)> {
+    let paths = T::meta().into_iter().flat_map(|api| api.paths);
+    paths.flat_map(|MetaPath { path, operations }| {
+        operations.into_iter().map(move |operation| {
+            let key = OperationKey { path: path.clone(), method: operation.method.clone() };
+            (key, operation)
+        })
+    })
+}
+
 /// An API of which only the metadata is asked.
 struct Metadata<T>(PhantomData<fn() -> T>);
 
@@ -83,7 +126,7 @@ impl<T: OpenApi> OpenApi for Metadata<T> {
         T::register(registry);
     }
 
-    fn add_routes(self, _: &mut super::secured::RouteTable) {}
+    fn add_routes(self, _: &mut RouteTable) {}
 }
 
 fn forget_policy_schemes(document: &mut Document) {

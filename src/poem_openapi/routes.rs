@@ -10,28 +10,46 @@ use crate::openapi::document::Document;
 
 /// Whether a path of the document may be the path of a route.
 pub(super) fn matches(documented: &str, routed: &str) -> bool {
+    is_route(documented, routed, is_in_braces)
+}
+
+/// Whether a path that a person wrote, as the document does or as a route is declared, may be the
+/// path of a route.
+pub(super) fn lists_route(written: &str, routed: &str) -> bool {
+    is_route(written, routed, |segment| is_in_braces(segment) || segment.starts_with(':'))
+}
+
+/// Whether a path that a person wrote, as the document does or as a route is declared, is a path
+/// of the document.
+pub(super) fn lists(written: &str, documented: &str) -> bool {
+    let is_same = |written: &str, documented: &str| {
+        let declared = documented.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        written == documented
+            || declared.is_some_and(|name| written.strip_prefix(':') == Some(name))
+    };
+    let segments = written.split('/').zip(documented.split('/'));
+    written.split('/').count() == documented.split('/').count()
+        && segments.into_iter().all(|(written, documented)| is_same(written, documented))
+}
+
+fn is_in_braces(segment: &str) -> bool {
+    segment.starts_with('{') && segment.ends_with('}')
+}
+
+/// Parameters are counted by poem-openapi; everything else stands in a route as it was written.
+fn is_route(path: &str, routed: &str, may_be_parameter: impl Fn(&str) -> bool) -> bool {
     let mut parameters = 0;
     let mut routed = routed.split('/');
-    let fits = documented.split('/').all(|segment| {
+    let fits = path.split('/').all(|segment| {
         let Some(route) = routed.next() else {
             return false;
         };
-        let is_parameter = segment.starts_with('{')
-            && segment.ends_with('}')
+        let is_parameter = may_be_parameter(segment)
             && route.strip_prefix(":param").is_some_and(|number| number == parameters.to_string());
         parameters += usize::from(is_parameter);
         is_parameter || segment == route
     });
     fits && routed.next().is_none()
-}
-
-/// A path as the document writes it, be it written so or as a route is declared.
-pub(super) fn documented(path: &str) -> String {
-    let segments = path.split('/').map(|segment| match segment.strip_prefix(':') {
-        Some(name) => format!("{{{name}}}"),
-        None => segment.to_owned(),
-    });
-    segments.collect::<Vec<_>>().join("/")
 }
 
 /// What a service puts before every path of its document.
@@ -47,7 +65,7 @@ pub(super) fn prefix<T: OpenApi>(raw: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{lists, lists_route, matches};
 
     #[test]
     fn parameters_match_by_position_and_everything_else_literally() {
@@ -66,5 +84,18 @@ mod tests {
         ] {
             assert!(!matches(documented, routed), "{documented} {routed}");
         }
+    }
+
+    #[test]
+    fn people_write_a_path_either_way() {
+        for written in ["/posts/:id/tags/{tag}", "/posts/{id}/tags/:tag"] {
+            assert!(lists(written, "/posts/{id}/tags/{tag}"), "{written}");
+            assert!(lists_route(written, "/posts/:param0/tags/:param1"), "{written}");
+        }
+        assert!(lists("/:tenant/posts/:id", "/:tenant/posts/{id}"));
+        assert!(lists_route("/:tenant/posts/:id", "/:tenant/posts/:param0"));
+        assert!(!lists("/posts/:id", "/posts/{other}"));
+        assert!(!lists("/posts", "/posts/{id}"));
+        assert!(!lists_route("/posts/id", "/posts/:param0"));
     }
 }
