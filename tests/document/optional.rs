@@ -1,0 +1,88 @@
+//! Optional authentication is a type of its own.
+
+use monocloud_backend::{
+    Authenticated, Caller, Policy,
+    poem_openapi::{Bearer, MaybeBearer},
+};
+use poem_openapi::{OpenApi, payload::PlainText};
+use serde_json::json;
+
+use crate::world::{Scope, World, serve};
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/maybe", method = "get")]
+    async fn maybe(&self, caller: MaybeBearer) -> PlainText<String> {
+        let subject = caller.claims().and_then(|claims| claims.subject());
+        PlainText(subject.unwrap_or("nobody").to_owned())
+    }
+
+    #[oai(path = "/scoped", method = "get")]
+    async fn scoped(&self, #[oai(scope = "Scope::Read")] _caller: MaybeBearer) {}
+
+    #[oai(path = "/undeclared", method = "get")]
+    async fn undeclared(&self, _caller: Authenticated) {}
+
+    #[oai(path = "/undeclared", method = "post")]
+    async fn undeclared_caller(&self, _caller: Caller) {}
+
+    #[oai(path = "/declared", method = "get")]
+    async fn declared(&self, _bearer: Bearer, _caller: Authenticated) {}
+}
+
+#[tokio::test]
+async fn nobody_passes_and_an_invalid_token_does_not() {
+    let world = World::new().await;
+    let (client, document) = serve(world.protect.secure(Api));
+    let token = world.tenant.token().subject("alice").mint();
+    client.send("GET /maybe", "").await.assert_text("nobody").await;
+    client.send("GET /maybe", &token).await.assert_text("alice").await;
+    for invalid in [world.expired().as_str(), "garbage", "a.b.c"] {
+        let challenges = client.challenges("GET /maybe", invalid).await;
+        assert!(challenges[0].contains(r#"error="invalid_token""#), "{challenges:?}");
+        assert_eq!(client.status("GET /maybe", invalid).await, 401);
+    }
+    assert_eq!(client.status("GET /maybe", "two tokens").await, 400);
+
+    let document = document.render_with(&world.tenant.metadata()).unwrap();
+    let operation = &document["paths"]["/maybe"]["get"];
+    assert_eq!(operation["security"], json!([{ "MonoCloud": [] }, {}]));
+    assert!(operation["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+}
+
+#[tokio::test]
+async fn the_default_does_not_make_it_mandatory() {
+    let world = World::new().await;
+    let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
+    assert_eq!(client.status("GET /maybe", "").await, 200);
+}
+
+#[tokio::test]
+async fn its_scopes_hold_for_a_token_that_is_there() {
+    let world = World::new().await;
+    let (client, document) = serve(world.protect.secure(Api));
+    assert_eq!(client.status("GET /scoped", "").await, 200);
+    assert_eq!(client.status("GET /scoped", &world.token("posts:write")).await, 403);
+    assert_eq!(client.status("GET /scoped", &world.token("posts:read")).await, 200);
+    let document = document.render_with(&world.tenant.metadata()).unwrap();
+    let security = &document["paths"]["/scoped"]["get"]["security"];
+    assert_eq!(security, &json!([{ "MonoCloud": ["posts:read"] }, {}]));
+}
+
+#[tokio::test]
+async fn poems_extractors_work_only_where_a_token_is_declared() {
+    let world = World::new().await;
+    let (client, _) = serve(world.protect.secure(Api));
+    let token = world.token("");
+    for request in ["GET /undeclared", "POST /undeclared"] {
+        assert_eq!(client.status(request, &token).await, 500, "{request}");
+    }
+    assert_eq!(client.status("GET /declared", "").await, 401);
+    assert_eq!(client.status("GET /declared", &token).await, 200);
+
+    let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
+    assert_eq!(client.status("GET /undeclared", "").await, 401);
+    assert_eq!(client.status("GET /undeclared", &token).await, 200);
+}

@@ -1,0 +1,206 @@
+//! The document that is served.
+
+use monocloud_backend::{ProtectApi, TenantError, poem_openapi::Bearer};
+use monocloud_testkit::MockTenant;
+use poem::Route;
+use poem_openapi::{ApiResponse, OpenApi, OpenApiService, payload::PlainText};
+use serde_json::{Value, json};
+
+use crate::world::{Client, Scope, World, offline, serve};
+
+#[derive(ApiResponse)]
+enum Answer {
+    /// Fine
+    #[oai(status = 200)]
+    #[allow(dead_code)]
+    Fine,
+    /// Our own words
+    #[oai(status = 401)]
+    #[allow(dead_code)]
+    Unauthorized(PlainText<String>),
+}
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/posts", method = "get", operation_id = "list_posts")]
+    async fn list(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) {}
+
+    #[oai(path = "/own", method = "get")]
+    async fn own(&self, _caller: Bearer) -> Answer {
+        Answer::Fine
+    }
+
+    #[oai(path = "/health", method = "get")]
+    async fn health(&self) {}
+}
+
+fn scheme(document: &Value) -> &Value {
+    &document["components"]["securitySchemes"]["MonoCloud"]
+}
+
+#[tokio::test]
+async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
+    let world = World::new().await;
+    let (_, document) = serve(world.protect.secure(Api));
+    let document = document.render().await;
+    let issuer = world.tenant.issuer();
+    assert_eq!(
+        *scheme(&document),
+        json!({
+            "type": "oauth2",
+            "description": "An access token of the MonoCloud tenant",
+            "flows": { "authorizationCode": {
+                "authorizationUrl": format!("{issuer}/connect/authorize"),
+                "tokenUrl": format!("{issuer}/connect/token"),
+                "scopes": { "posts:read": "Read posts", "posts:write": "Write posts" },
+            }},
+        }),
+    );
+}
+
+#[tokio::test]
+async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
+    let world = World::new().await;
+    let (_, document) = serve(world.protect.secure(Api));
+    let document = document.render().await;
+    let body = json!({
+        "type": "object",
+        "required": ["message"],
+        "properties": { "message": { "type": "string" } },
+    });
+    let responses = &document["paths"]["/posts"]["get"]["responses"];
+    for status in ["401", "403"] {
+        let response = &responses[status];
+        assert_eq!(response["content"]["application/json"]["schema"], body, "{status}");
+        assert_eq!(response["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
+    }
+    assert_eq!(
+        responses["403"]["description"],
+        "The access token does not carry every scope of: posts:read",
+    );
+    assert!(responses["200"].is_object());
+
+    let health = &document["paths"]["/health"]["get"];
+    assert_eq!(health["security"], Value::Null);
+    assert_eq!(health["responses"].as_object().unwrap().keys().collect::<Vec<_>>(), ["200"]);
+}
+
+#[tokio::test]
+async fn a_401_of_the_applications_own_keeps_its_words_and_gains_the_challenge() {
+    let world = World::new().await;
+    let (_, document) = serve(world.protect.secure(Api));
+    let document = document.render().await;
+    let response = &document["paths"]["/own"]["get"]["responses"]["401"];
+    assert_eq!(response["description"], "Our own words");
+    assert_eq!(response["content"].as_object().unwrap().len(), 1);
+    assert!(response["content"]["text/plain; charset=utf-8"].is_object());
+    assert!(response["headers"]["WWW-Authenticate"].is_object());
+}
+
+#[tokio::test]
+async fn json_and_yaml_are_one_document() {
+    let world = World::new().await;
+    let (_, document) = serve(world.protect.secure(Api));
+    let app =
+        Route::new().at("/openapi.json", document.json()).at("/openapi.yaml", document.yaml());
+    let client = Client::new(app);
+
+    let json = client.send("GET /openapi.json", "").await;
+    json.assert_content_type("application/json");
+    json.assert_header("cache-control", "no-cache");
+    let json: Value =
+        serde_json::from_slice(&json.0.into_body().into_vec().await.unwrap()).unwrap();
+
+    let yaml = client.send("GET /openapi.yaml", "").await;
+    yaml.assert_content_type("application/yaml");
+    let yaml = yaml.0.into_body().into_string().await.unwrap();
+    let yaml: Value = serde_saphyr::from_str(&yaml).unwrap();
+
+    assert_eq!(json, document.render().await);
+    assert_eq!(yaml, json);
+    assert_eq!(yaml["info"]["version"], "1.0");
+}
+
+#[test]
+fn it_can_be_rendered_without_a_network() {
+    let (_, document) = serve(offline().secure(Api));
+    let issuer = "https://acme.us.monocloud.com";
+    let metadata = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/keys"),
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+    });
+    let rendered = document.render_with(&metadata).unwrap();
+    let flow = &scheme(&rendered)["flows"]["authorizationCode"];
+    assert_eq!(flow["authorizationUrl"], format!("{issuer}/authorize"));
+
+    for foreign in ["https://other.us.monocloud.com", "https://acme.us.monocloud.com/"] {
+        let mut metadata = metadata.clone();
+        metadata["issuer"] = foreign.into();
+        let refused = document.render_with(&metadata).unwrap_err();
+        assert!(matches!(refused, TenantError::Issuer { .. }), "{refused}");
+    }
+    assert!(document.render_with(&json!([])).is_err());
+}
+
+#[tokio::test]
+async fn the_scheme_has_the_name_that_was_configured() {
+    let world = World::new().await;
+    let protect = ProtectApi::builder().vars(world.tenant.vars()).scheme_name("Acme-2").build();
+    let (client, document) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
+    let document = document.render().await;
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["Acme-2"]);
+    let security = &document["paths"]["/posts"]["get"]["security"];
+    assert_eq!(*security, json!([{ "Acme-2": ["posts:read"] }]));
+    assert_eq!(client.status("GET /posts", &world.token("posts:write")).await, 403);
+    assert_eq!(client.status("GET /posts", &world.token("posts:read")).await, 200);
+}
+
+#[tokio::test]
+async fn two_tenants_in_one_process_have_two_right_documents() {
+    let (one, two) = (World::new().await, World::new().await);
+    let builder = ProtectApi::builder().vars(two.tenant.vars()).scheme_name("Two").build();
+    let protect_two = builder.unwrap().scope("posts:read", "Look");
+    let (client_one, document_one) = serve(one.protect.secure(Api));
+    let (client_two, document_two) = serve(protect_two.secure(Api));
+
+    for (tenant, document, name, description) in [
+        (&one.tenant, document_one, "MonoCloud", "Read posts"),
+        (&two.tenant, document_two, "Two", "Look"),
+    ] {
+        let document = document.render().await;
+        let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+        assert_eq!(schemes.len(), 1);
+        let flow = &schemes[name]["flows"]["authorizationCode"];
+        assert_eq!(flow["tokenUrl"], format!("{}/connect/token", tenant.issuer()));
+        assert_eq!(flow["scopes"]["posts:read"], description);
+    }
+    for (client, own, other) in [(&client_one, &one, &two), (&client_two, &two, &one)] {
+        assert_eq!(client.status("GET /posts", &own.token("posts:read")).await, 200);
+        assert_eq!(client.status("GET /posts", &other.token("posts:read")).await, 401);
+    }
+}
+
+#[tokio::test]
+async fn the_frameworks_own_document_stays_valid() {
+    let tenant = MockTenant::start().await;
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let (service, _) =
+        (protect.secure(Api)).into_service(|api| OpenApiService::new(api, "Posts", "1.0")).unwrap();
+    let raw: Value = serde_json::from_str(&service.spec()).unwrap();
+    let schemes = raw["components"]["securitySchemes"].as_object().unwrap();
+    assert_eq!(schemes["MonoCloud"]["type"], "oauth2");
+    assert_eq!(schemes["MonoCloud"]["flows"], json!({}));
+    // Each requirement names a scheme that is there, and the operations of both documents agree.
+    for (path, item) in raw["paths"].as_object().unwrap() {
+        for requirement in item["get"]["security"].as_array().into_iter().flatten() {
+            let names = requirement.as_object().unwrap().keys();
+            assert!(names.into_iter().all(|name| schemes.contains_key(name)), "{path}");
+        }
+    }
+    assert_eq!(raw["paths"].as_object().unwrap().len(), 3);
+}

@@ -1,0 +1,187 @@
+//! What speaks against starting, each in one line that names the operation.
+
+use monocloud_backend::{Policy, Require, poem_openapi::Bearer};
+use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
+
+use crate::world::{Scope, World, offline, refusal_to_start, serve, serve_unchecked};
+
+struct Undescribed;
+
+impl Require for Undescribed {
+    const POLICY: Policy = Policy::ANY_TOKEN.scopes(&["posts:purge"]);
+}
+
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header")]
+struct Key(#[allow(dead_code)] ApiKey);
+
+struct Wrong;
+
+#[OpenApi]
+impl Wrong {
+    #[oai(path = "/undescribed", method = "get", method = "post")]
+    async fn undescribed(&self, _caller: Bearer<Undescribed>) {}
+
+    #[oai(path = "/two-tokens", method = "get")]
+    async fn two_tokens(&self, _one: Bearer, #[oai(scope = "Scope::Read")] _two: Bearer) {}
+
+    #[oai(path = "/two-arguments", method = "get")]
+    async fn two_arguments(&self, #[oai(scope = "Scope::Read")] _one: Bearer, _two: Key) {}
+
+    #[oai(path = "/secured/:id", method = "put")]
+    async fn secured(&self, _caller: Bearer, _id: Path<u64>) {}
+
+    #[oai(path = "/double", method = "get")]
+    async fn double(&self, _caller: Bearer) {}
+
+    #[oai(path = "/either/:x", method = "get")]
+    async fn parameter(&self, _caller: Bearer) {}
+
+    #[oai(path = "/either/{x}", method = "delete")]
+    async fn literal(&self) {}
+
+    #[oai(path = "/named/:one", method = "get")]
+    async fn named_one(&self, _caller: Bearer) {}
+
+    #[oai(path = "/named/:two", method = "get")]
+    async fn named_two(&self) {}
+
+    #[oai(path = "/tunnel", method = "connect")]
+    async fn tunnel(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) {}
+}
+
+struct WrongToo;
+
+#[OpenApi]
+impl WrongToo {
+    #[oai(path = "/double", method = "get")]
+    async fn double(&self) {}
+
+    #[oai(path = "/either/{x}", method = "get", hidden)]
+    async fn literal(&self) {}
+
+    #[oai(path = "/hidden/:x", method = "get", hidden)]
+    async fn hidden(&self) {}
+
+    #[oai(path = "/hidden/{x}", method = "get", hidden)]
+    async fn hidden_literal(&self) {}
+}
+
+#[test]
+fn every_kind_of_problem_is_told_at_once() {
+    let api = (offline().secure((Wrong, WrongToo)))
+        .by_default(Policy::ANY_TOKEN)
+        .public("GET", "/helth")
+        .public("put", "/secured/:id")
+        .public("POST", "/secured/:id")
+        .public("G E T", "/secured/:id")
+        .public("GET", "/hidden/{x}");
+    insta::assert_snapshot!(refusal_to_start(api), @r#"
+    the API and its document do not agree:
+    GET /double: two operations are documented there, and one would be lost
+    GET /either/{x}: it could be any of the routes /either/:param0 and /either/{x}
+    GET /helth: it is listed as public, and there is no such operation
+    GET /hidden/{x}: it is listed as public, and could be any of /hidden/:param0 and /hidden/{x}
+    GET /named/{one}: its route is that of /named/{two} too
+    GET /named/{two}: its route is that of /named/{one} too
+    G E T /secured/:id: it is listed as public, and there is no such operation
+    POST /secured/:id: it is listed as public, and there is no such operation
+    PUT /secured/{id}: it is listed as public, and declares that it needs a token
+    CONNECT /tunnel: OpenAPI has no such method; hide the operation
+    GET /two-arguments: a bearer token and another scheme are two arguments; make them one enum
+    GET /two-tokens: two of its arguments are bearer tokens
+    GET /undescribed: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    POST /undescribed: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    "#);
+}
+
+#[test]
+fn a_scope_is_described_by_its_enum_or_by_hand() {
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/", method = "get")]
+        async fn both(&self, #[oai(scope = "Scope::Read")] _caller: Bearer<Undescribed>) {}
+    }
+
+    let problems = refusal_to_start(offline().secure(Api));
+    assert!(problems.contains(r#"GET /: it needs the scope "posts:purge""#), "{problems}");
+    assert!(!problems.contains("posts:read"), "{problems}");
+    serve(offline().scope("posts:purge", "Delete every post").secure(Api));
+}
+
+#[tokio::test]
+async fn what_is_unclear_answers_500_where_the_check_was_left_out() {
+    let world = World::new().await;
+    let client =
+        serve_unchecked(world.protect.secure((Wrong, WrongToo)).by_default(Policy::ANY_TOKEN));
+    let token = world.token("posts:read posts:write posts:purge");
+    for request in [
+        "GET /two-tokens",
+        "GET /two-arguments",
+        "GET /double",
+        "GET /either/1",
+        "GET /either/%7Bx%7D",
+        "GET /named/1",
+        "CONNECT /tunnel",
+    ] {
+        for token in ["", &token] {
+            assert_eq!(client.status(request, token).await, 500, "{request}");
+        }
+    }
+    // What is merely undescribed is clear, and enforced.
+    assert_eq!(client.status("GET /undescribed", "").await, 401);
+    assert_eq!(client.status("GET /undescribed", &world.token("posts:read")).await, 403);
+    assert_eq!(client.status("GET /undescribed", &token).await, 200);
+}
+
+#[tokio::test]
+async fn a_documented_operation_without_a_route_is_a_problem() {
+    use std::collections::HashMap;
+
+    use poem::{endpoint::BoxEndpoint, http::Method};
+    use poem_openapi::registry::{MetaApi, Registry};
+
+    struct NotRouted;
+
+    impl OpenApi for NotRouted {
+        fn meta() -> Vec<MetaApi> {
+            Wrong::meta()
+        }
+
+        fn register(registry: &mut Registry) {
+            Wrong::register(registry);
+        }
+
+        fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+    }
+
+    let problems = refusal_to_start(offline().secure(NotRouted));
+    let expected = "PUT /secured/{id}: it is documented, and nothing is routed there";
+    assert!(problems.lines().any(|line| line == expected), "{problems}");
+}
+
+#[tokio::test]
+async fn an_api_that_was_never_secured_answers_500_and_no_guard_before_it_helps() {
+    use poem::{EndpointExt, Route};
+    use poem_openapi::OpenApiService;
+
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/", method = "get")]
+        async fn read(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) {}
+    }
+
+    let world = World::new().await;
+    let client = serve_unchecked(Api);
+    assert_eq!(client.status("GET /", &world.token("posts:read")).await, 500);
+
+    // That guard does not know which scopes the operation needs.
+    let service = OpenApiService::new(Api, "Posts", "1.0");
+    let app = Route::new().nest("/", service.with(world.protect.require(Policy::ANY_TOKEN)));
+    let client = crate::world::Client::new(app);
+    assert_eq!(client.status("GET /", &world.token("")).await, 500);
+}

@@ -1,0 +1,79 @@
+//! The document while the tenant cannot be read.
+
+use std::time::Duration;
+
+use monocloud_backend::{ProtectApi, poem_openapi::Bearer};
+use monocloud_testkit::{Clock, Endpoint, MockTenant};
+use poem_openapi::OpenApi;
+use serde_json::{Value, json};
+
+use crate::world::{Scope, serve};
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/posts", method = "get")]
+    async fn list(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) {}
+}
+
+fn scheme(document: &Value) -> &Value {
+    &document["components"]["securitySchemes"]["MonoCloud"]
+}
+
+#[tokio::test]
+async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers() {
+    let clock = Clock::frozen();
+    let tenant = MockTenant::builder().clock(clock.clone()).start().await;
+    let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
+    let (client, document) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
+
+    tenant.fail(Endpoint::Discovery, 503);
+    let incomplete = document.render().await;
+    assert_eq!(scheme(&incomplete)["type"], "http");
+    assert_eq!(scheme(&incomplete)["scheme"], "bearer");
+    assert_eq!(scheme(&incomplete)["x-monocloud-incomplete"], true);
+    assert_eq!(scheme(&incomplete)["flows"], Value::Null);
+    // An http scheme has no scopes; the refusals are described all the same.
+    let operation = &incomplete["paths"]["/posts"]["get"];
+    assert_eq!(operation["security"], json!([{ "MonoCloud": [] }]));
+    assert!(operation["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+    // Whatever the document cannot say, the door knows.
+    assert_eq!(client.status("GET /posts", "").await, 401);
+
+    tenant.recover(Endpoint::Discovery);
+    assert_eq!(scheme(&document.render().await)["type"], "http", "the pause is not over yet");
+    clock.advance(Duration::from_secs(2));
+    let complete = document.render().await;
+    assert_eq!(scheme(&complete)["type"], "oauth2");
+    assert_eq!(scheme(&complete)["x-monocloud-incomplete"], Value::Null);
+    assert_eq!(
+        complete["paths"]["/posts"]["get"]["security"],
+        json!([{ "MonoCloud": ["posts:read"] }]),
+    );
+}
+
+#[tokio::test]
+async fn metadata_of_another_issuer_is_as_good_as_none() {
+    let tenant = MockTenant::start().await;
+    let mut metadata = tenant.metadata();
+    metadata["issuer"] = "https://evil.example.com".into();
+    metadata["authorization_endpoint"] = "https://evil.example.com/authorize".into();
+    tenant.serve_metadata(metadata);
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let (_, document) = serve(protect.secure(Api));
+    let document = document.render().await;
+    assert_eq!(scheme(&document)["type"], "http");
+    assert!(!document.to_string().contains("evil"));
+}
+
+#[tokio::test]
+async fn metadata_without_a_login_leaves_the_document_incomplete() {
+    let tenant = MockTenant::start().await;
+    let mut metadata = tenant.metadata();
+    metadata.as_object_mut().unwrap().remove("authorization_endpoint");
+    tenant.serve_metadata(metadata);
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let (_, document) = serve(protect.secure(Api));
+    assert_eq!(scheme(&document.render().await)["x-monocloud-incomplete"], true);
+}

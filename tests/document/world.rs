@@ -1,0 +1,141 @@
+//! What the tests share: a tenant, an API behind it, and requests in one line.
+
+use std::sync::Arc;
+
+use monocloud_backend::{ApiDocument, ProtectApi, poem_openapi::Secured};
+use monocloud_testkit::MockTenant;
+use poem::{
+    Route, Server,
+    http::{
+        Method,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
+    listener::TcpAcceptor,
+    test::{TestClient, TestResponse},
+};
+use poem_openapi::{OAuthScopes, OpenApi, OpenApiService};
+
+/// The scopes of every API in these tests.
+#[derive(OAuthScopes)]
+pub(crate) enum Scope {
+    /// Read posts
+    #[oai(rename = "posts:read")]
+    Read,
+    /// Write posts
+    #[oai(rename = "posts:write")]
+    Write,
+}
+
+/// A tenant, and what it protects.
+pub(crate) struct World {
+    pub(crate) tenant: MockTenant,
+    pub(crate) protect: ProtectApi,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let tenant = MockTenant::start().await;
+        let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+        Self { tenant, protect }
+    }
+
+    /// A token with scopes, separated by blanks.
+    pub(crate) fn token(&self, scopes: &str) -> String {
+        self.tenant.token().scope(scopes).mint()
+    }
+
+    /// A token in groups.
+    pub(crate) fn member<const N: usize>(&self, groups: [&str; N]) -> String {
+        self.tenant.token().groups(groups).mint()
+    }
+
+    pub(crate) fn expired(&self) -> String {
+        self.tenant.token().scope("posts:read").expires_in(-3600).mint()
+    }
+}
+
+/// An API for which no tenant answers: enough where no token is judged.
+pub(crate) fn offline() -> ProtectApi {
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    ProtectApi::from_vars(vars).unwrap().scopes::<Scope>()
+}
+
+/// Serves an API at the root.
+pub(crate) fn serve<T: OpenApi + 'static>(api: Secured<T>) -> (Client, ApiDocument) {
+    let (service, document) =
+        api.into_service(|api| OpenApiService::new(api, "Posts", "1.0")).unwrap();
+    (Client::new(Route::new().nest("/", service)), document)
+}
+
+/// Serves an API without asking whether it may start.
+pub(crate) fn serve_unchecked<T: OpenApi + 'static>(api: T) -> Client {
+    Client::new(Route::new().nest("/", OpenApiService::new(api, "Posts", "1.0")))
+}
+
+/// Why an API does not start.
+pub(crate) fn refusal_to_start<T: OpenApi>(api: Secured<T>) -> String {
+    let started = api.into_service(|api| OpenApiService::new(api, "Posts", "1.0"));
+    started.err().expect("the API must not start").to_string()
+}
+
+/// Sends requests to an application.
+pub(crate) struct Client(TestClient<Route>);
+
+impl Client {
+    pub(crate) fn new(app: Route) -> Self {
+        Self(TestClient::new(app))
+    }
+
+    pub(crate) fn http(&self) -> &TestClient<Route> {
+        &self.0
+    }
+
+    /// Sends a request, `GET /posts`, with a token if it is not blank.
+    pub(crate) async fn send(&self, request: &str, token: &str) -> TestResponse {
+        let (method, path) = request.split_once(' ').unwrap();
+        let request = self.0.request(Method::from_bytes(method.as_bytes()).unwrap(), path);
+        match token {
+            "" => request.send().await,
+            token => request.header(AUTHORIZATION, format!("Bearer {token}")).send().await,
+        }
+    }
+
+    /// The status of the answer.
+    pub(crate) async fn status(&self, request: &str, token: &str) -> u16 {
+        self.send(request, token).await.0.status().as_u16()
+    }
+
+    /// The challenges of the answer.
+    pub(crate) async fn challenges(&self, request: &str, token: &str) -> Vec<String> {
+        challenges(&self.send(request, token).await)
+    }
+}
+
+pub(crate) fn challenges(response: &TestResponse) -> Vec<String> {
+    let values = response.0.headers().get_all(WWW_AUTHENTICATE).into_iter();
+    values.map(|value| value.to_str().unwrap().to_owned()).collect()
+}
+
+/// Serves an application on loopback, until the test's runtime ends.
+pub(crate) fn listen(app: Route) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap());
+    tokio::spawn(server.run(app));
+    format!("http://{address}")
+}
+
+/// A client for `http` alone; what it could do over TLS is nobody's business.
+pub(crate) fn http_client() -> reqwest::Client {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+}
