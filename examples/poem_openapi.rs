@@ -5,7 +5,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use monocloud_backend::{DocumentError, Policy, ProtectApi, Require, poem_openapi::Bearer};
+use monocloud_backend::{
+    ApiDocument, DocumentError, Policy, ProtectApi, Require, poem_openapi::Bearer,
+};
 use poem::{Route, Server, listener::TcpAcceptor};
 use poem_openapi::{
     ApiResponse, OAuthScopes, Object, OpenApi, OpenApiService,
@@ -100,23 +102,26 @@ impl PostsApi {
     }
 }
 
-fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
+/// The application, and its document for whoever wants it without a server.
+pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentError> {
     let (service, document) = protect
         .scopes::<Scope>()
         .secure(PostsApi::default())
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
-    Ok(Route::new()
+    let app = Route::new()
         .nest("/", service)
         .at("/openapi.json", document.json())
-        .nest("/docs", document.swagger_ui("/openapi.json")))
+        .nest("/docs", document.swagger_ui("/openapi.json"));
+    Ok((app, document))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let start = quickstart::start().await;
+    let (app, _) = app(start.protect)?;
     let acceptor = TcpAcceptor::from_std(start.listener)?;
-    Server::new_with_acceptor(acceptor).run(app(start.protect)?).await?;
+    Server::new_with_acceptor(acceptor).run(app).await?;
     Ok(())
 }

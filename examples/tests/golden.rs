@@ -1,0 +1,44 @@
+//! The example's document, kept in the repository so that a change of it is seen.
+//!
+//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --test golden` writes it anew.
+
+#[path = "../poem_openapi.rs"]
+#[allow(dead_code, reason = "the example's own `main` is not called")]
+mod example;
+
+use std::{env, fs, path::Path};
+
+use monocloud_backend::ProtectApi;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://acme.us.monocloud.com";
+
+#[test]
+fn the_document_of_the_poem_openapi_example_is_the_golden_one() {
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", ISSUER),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    let protect = ProtectApi::from_vars(vars).unwrap();
+    let (_, document) = example::app(protect).unwrap();
+    let metadata = json!({
+        "issuer": ISSUER,
+        "jwks_uri": format!("{ISSUER}/.well-known/openid-configuration/jwks"),
+        "authorization_endpoint": format!("{ISSUER}/connect/authorize"),
+        "token_endpoint": format!("{ISSUER}/connect/token"),
+    });
+    compare(&document.render_with(&metadata).unwrap(), "poem_openapi.json");
+}
+
+fn compare(document: &Value, name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(name);
+    if env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&path, format!("{document:#}\n")).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    let golden: Value = serde_json::from_str(&golden).unwrap_or_default();
+    assert_eq!(
+        *document, golden,
+        "openapi/{name} is out of date; if the change is meant, set UPDATE_OPENAPI=1 and run this again"
+    );
+}
