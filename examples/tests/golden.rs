@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --test golden` writes it anew.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
+
 #[path = "../poem_openapi.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
 mod example;

@@ -1,5 +1,13 @@
 //! The document is the policy, on poem-openapi.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper panics where the test would"
+)]
+
 mod alternatives;
 mod declared;
 mod default;
