@@ -147,7 +147,7 @@ pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }
 
-/// Says why nobody passes, in the log alone.
+/// Says in the log why nobody passes; the answer does not.
 pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(

@@ -96,8 +96,7 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let caller = judged(request, P::POLICY.into()).await?;
-        let caller = caller.require().cloned().map_err(refused)?;
-        Ok(Self { caller, policy: PhantomData })
+        Ok(Self { caller: caller.require().cloned().map_err(refused)?, policy: PhantomData })
     }
 }
 
