@@ -198,7 +198,10 @@ impl Inner {
         let is_busy = matches!(error, TenantError::Status { status: 429 | 503, .. });
         if let Some(retry_after) = error.retry_after().filter(|_| is_busy) {
             let pause = retry_after.clamp(MIN_PAUSE, MAX_PAUSE);
-            *self.calls.paused_until() = Some(self.clock.monotonic() + pause);
+            let until = Some(self.clock.monotonic() + pause);
+            // A call that was under way before may ask for less.
+            let mut paused_until = self.calls.paused_until();
+            *paused_until = until.max(*paused_until);
         }
         tracing::warn!(error = %crate::error::Chain(&error), "an introspection failed");
         at_fault(error)
