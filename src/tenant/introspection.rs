@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -59,6 +62,8 @@ pub(crate) struct Calls {
     permits: Semaphore,
     flights: Mutex<HashMap<CacheKey, Flight<Result<Verdict, Error>>>>,
     paused_until: Mutex<Option<Instant>>,
+    /// How often a token was forgotten: a verdict that was under way then may be older.
+    forgotten: AtomicU64,
 }
 
 impl Default for Calls {
@@ -67,6 +72,7 @@ impl Default for Calls {
             permits: Semaphore::new(MAX_CALLS),
             flights: Mutex::default(),
             paused_until: Mutex::default(),
+            forgotten: AtomicU64::new(0),
         }
     }
 }
@@ -98,7 +104,10 @@ impl Introspector {
 
     /// Makes the next request with this token ask the tenant again.
     pub(crate) async fn forget(&self, token: &AccessToken) {
-        self.0.cache.forget(self.0.key(token)).await;
+        let key = self.0.key(token);
+        self.0.calls.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.0.calls.flights().remove(&key);
+        self.0.cache.forget(key).await;
     }
 
     async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
@@ -123,8 +132,12 @@ impl Introspector {
 
     fn start(&self, key: CacheKey, token: AccessToken) -> Flight<Result<Verdict, Error>> {
         let inner = Arc::clone(&self.0);
+        let forgotten = inner.calls.forgotten.load(Ordering::SeqCst);
         Flight::start(async move {
             let verdict = inner.call(key, &token).await;
+            if inner.calls.forgotten.load(Ordering::SeqCst) != forgotten {
+                inner.cache.forget(key).await;
+            }
             inner.calls.flights().remove(&key);
             verdict
         })
@@ -202,7 +215,10 @@ impl Inner {
         let is_busy = matches!(error, TenantError::Status { status: 429 | 503, .. });
         if let Some(retry_after) = error.retry_after().filter(|_| is_busy) {
             let pause = retry_after.clamp(MIN_PAUSE, MAX_PAUSE);
-            *self.calls.paused_until() = Some(self.clock.monotonic() + pause);
+            let until = Some(self.clock.monotonic() + pause);
+            // A call that was under way before may ask for less.
+            let mut paused_until = self.calls.paused_until();
+            *paused_until = until.max(*paused_until);
         }
         tracing::warn!(error = %crate::error::Chain(&error), "an introspection failed");
         at_fault(error)

@@ -5,8 +5,6 @@
 //! nor make one up, nor move one from another token. What does not open is not there.
 
 use std::{
-    error::Error as StdError,
-    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, UNIX_EPOCH},
 };
@@ -17,7 +15,7 @@ use aws_lc_rs::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CacheKey, IntrospectionCache};
+use super::{CacheFuture, CacheKey, IntrospectionCache};
 use crate::{claims::Claims, clock::Clock, json, token::AccessToken};
 
 /// How long an operation of the store may take.
@@ -41,7 +39,7 @@ impl SealedStore {
     }
 
     pub(super) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Claims> {
-        let sealed = self.attempt("read", self.store.get(key)).await??;
+        let sealed = self.attempt("read", || self.store.get(key)).await??;
         let (until, claims) = open(key, token, sealed)?;
         (self.seconds() < until).then_some(claims)
     }
@@ -55,24 +53,24 @@ impl SealedStore {
     ) {
         let until = self.seconds().saturating_add(lifetime.as_secs());
         if let Some(sealed) = seal(key, token, until, claims) {
-            self.attempt("write", self.store.set(key, sealed, lifetime)).await;
+            self.attempt("write", || self.store.set(key, sealed, lifetime)).await;
         }
     }
 
     pub(super) async fn delete(&self, key: CacheKey) {
-        self.attempt("delete", self.store.delete(key)).await;
+        self.attempt("delete", || self.store.delete(key)).await;
     }
 
     /// Runs an operation, unless the store failed a moment ago.
-    async fn attempt<T>(
-        &self,
+    async fn attempt<'s, T>(
+        &'s self,
         operation: &'static str,
-        work: impl Future<Output = Result<T, Box<dyn StdError + Send + Sync>>>,
+        work: impl FnOnce() -> CacheFuture<'s, T>,
     ) -> Option<T> {
         if self.is_resting() {
             return None;
         }
-        let failure = match tokio::time::timeout(TIMEOUT, work).await {
+        let failure = match tokio::time::timeout(TIMEOUT, work()).await {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {TIMEOUT:?}"),
