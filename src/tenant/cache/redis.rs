@@ -115,20 +115,23 @@ impl RedisCache {
 
     /// The connection that there is, or a new one.
     async fn connection(&self) -> Result<(u64, Connection), Failure> {
-        // One that was closed while nobody used it is no failure.
+        let mut failure = Failure::Closed;
         for _ in 0..2 {
             let (number, flight) = self.link().join(|| Flight::start(connect(self.server.clone())));
-            let outcome = flight.landing().await.unwrap_or(Err(Failure::Interrupted));
-            match outcome {
+            let is_old = !flight.is_in_the_air();
+            match flight.landing().await.unwrap_or(Err(Failure::Interrupted)) {
                 Ok(connection) if connection.is_open() => return Ok((number, connection)),
-                Ok(_) => self.link().discard(number),
-                Err(failure) => {
-                    self.link().discard(number);
-                    return Err(failure);
-                }
+                Ok(_) => failure = Failure::Closed,
+                Err(reason) => failure = reason,
+            }
+            self.link().discard(number);
+            // One that was closed while nobody used it, or failed when nobody waited for it any
+            // more, says nothing about Redis as it is now.
+            if !is_old {
+                break;
             }
         }
-        Err(Failure::Closed)
+        Err(failure)
     }
 
     /// Never poisoned for long: nothing that can panic runs under the lock.

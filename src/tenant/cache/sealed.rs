@@ -5,7 +5,9 @@
 //! nor make one up, nor move one from another token. What does not open is not there.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    error::Error as StdError,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
@@ -30,16 +32,23 @@ const PURPOSE: &[u8] = b"monocloud-backend introspection cache, version 1";
 pub(super) struct SealedStore {
     store: Arc<dyn IntrospectionCache>,
     clock: Clock,
-    resting_until: Mutex<Option<Instant>>,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Health {
+    resting_until: Option<Instant>,
+    /// Since the start.
+    failures: u64,
 }
 
 impl SealedStore {
     pub(super) fn new(store: Arc<dyn IntrospectionCache>, clock: Clock) -> Self {
-        Self { store, clock, resting_until: Mutex::default() }
+        Self { store, clock, health: Mutex::default() }
     }
 
     pub(super) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Claims> {
-        let sealed = self.attempt("read", || self.store.get(key)).await??;
+        let sealed = self.unless_resting("read", self.store.get(key)).await??;
         let (until, claims) = open(key, token, sealed)?;
         (self.seconds() < until).then_some(claims)
     }
@@ -53,41 +62,59 @@ impl SealedStore {
     ) {
         let until = self.seconds().saturating_add(lifetime.as_secs());
         if let Some(sealed) = seal(key, token, until, claims) {
-            self.attempt("write", || self.store.set(key, sealed, lifetime)).await;
+            self.unless_resting("write", self.store.set(key, sealed, lifetime)).await;
         }
     }
 
+    /// Tried even while the store rests: it may have come back, with a verdict that must go.
     pub(super) async fn delete(&self, key: CacheKey) {
         self.attempt("delete", || self.store.delete(key)).await;
     }
 
     /// Runs an operation, unless the store failed a moment ago.
-    async fn attempt<'s, T>(
-        &'s self,
+    async fn unless_resting<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Box<dyn StdError + Send + Sync>>>,
+    ) -> Option<T> {
+        let until = self.health().resting_until;
+        if until.is_some_and(|until| self.clock.monotonic() < until) {
+            return None;
+        }
+        self.attempt(operation, work).await
+    }
+
+    async fn attempt<T>(
+        &self,
         operation: &'static str,
         work: impl FnOnce() -> CacheFuture<'s, T>,
     ) -> Option<T> {
-        if self.is_resting() {
-            return None;
-        }
-        let failure = match tokio::time::timeout(TIMEOUT, work()).await {
+        let failure = match tokio::time::timeout(TIMEOUT, work).await {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {TIMEOUT:?}"),
         };
-        tracing::warn!(
-            operation,
-            failure,
-            "the introspection cache failed; the tenant is asked instead"
-        );
-        *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(self.clock.monotonic() + REST);
+        let now = self.clock.monotonic();
+        let mut health = self.health();
+        health.failures += 1;
+        // Those who were under way when the first one failed have nothing to add.
+        let is_news = health.resting_until.is_none_or(|until| until <= now);
+        if is_news || operation == "delete" {
+            let failures = health.failures;
+            tracing::warn!(
+                operation,
+                failure,
+                failures,
+                "the introspection cache failed; the tenant is asked instead"
+            );
+        }
+        health.resting_until = Some(now + REST);
         None
     }
 
-    fn is_resting(&self) -> bool {
-        let until = *self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_some_and(|until| self.clock.monotonic() < until)
+    /// Never poisoned for long: nothing that can panic runs under the lock.
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wall time, because it is all that processes share.
