@@ -32,7 +32,7 @@ pub(crate) struct AssertionSigner {
 enum SigningKey {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
 }
 
@@ -48,7 +48,7 @@ impl AssertionSigner {
         match key {
             HmacKey::Text(secret) => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-                Ok(Self { header: header("HS256", None), key: SigningKey::Hmac(key) })
+                Ok(Self { header: header("HS256", None), key: SigningKey::Hmac(Box::new(key)) })
             }
             HmacKey::Jwk(jwk) => {
                 let algorithm = match jwk.alg() {
@@ -57,7 +57,7 @@ impl AssertionSigner {
                     _ => hmac::HMAC_SHA256,
                 };
                 let secret = octets(jwk.members(), "k").ok_or("is a JWK without a key")?;
-                let key = SigningKey::Hmac(hmac::Key::new(algorithm, &secret));
+                let key = SigningKey::Hmac(Box::new(hmac::Key::new(algorithm, &secret)));
                 Ok(Self { header: header(jwk.alg(), jwk.members().get("kid")), key })
             }
         }

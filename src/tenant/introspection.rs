@@ -60,19 +60,21 @@ pub(crate) struct Inner {
 /// What is under way.
 pub(crate) struct Calls {
     permits: Semaphore,
-    flights: Mutex<HashMap<CacheKey, Flight<Result<Verdict, Error>>>>,
+    /// Each with its number: a token that is forgotten meanwhile may have a new one.
+    flights: Mutex<HashMap<CacheKey, (u64, VerdictFlight)>>,
+    started: AtomicU64,
     paused_until: Mutex<Option<Instant>>,
-    /// How often a token was forgotten: a verdict that was under way then may be older.
-    forgotten: AtomicU64,
 }
+
+type VerdictFlight = Flight<Result<Verdict, Error>>;
 
 impl Default for Calls {
     fn default() -> Self {
         Self {
             permits: Semaphore::new(MAX_CALLS),
             flights: Mutex::default(),
+            started: AtomicU64::new(0),
             paused_until: Mutex::default(),
-            forgotten: AtomicU64::new(0),
         }
     }
 }
@@ -102,10 +104,10 @@ impl Introspector {
         }
     }
 
-    /// Makes the next request with this token ask the tenant again.
+    /// Makes the next request with this token ask the tenant again, and a call that is under way
+    /// leave nothing behind.
     pub(crate) async fn forget(&self, token: &AccessToken) {
         let key = self.0.key(token);
-        self.0.calls.forgotten.fetch_add(1, Ordering::SeqCst);
         self.0.calls.flights().remove(&key);
         self.0.cache.forget(key).await;
     }
@@ -117,11 +119,12 @@ impl Introspector {
             if let Some(verdict) = self.0.cache.get_in_process(key) {
                 return Ok(verdict);
             }
-            match flights.get(&key).filter(|flight| flight.is_in_the_air()) {
-                Some(flight) => flight.clone(),
+            match flights.get(&key).filter(|(_, flight)| flight.is_in_the_air()) {
+                Some((_, flight)) => flight.clone(),
                 None => {
-                    let flight = self.start(key, token.clone());
-                    flights.insert(key, flight.clone());
+                    let number = self.0.calls.started.fetch_add(1, Ordering::Relaxed);
+                    let flight = self.start(key, token.clone(), number);
+                    flights.insert(key, (number, flight.clone()));
                     flight
                 }
             }
@@ -130,15 +133,13 @@ impl Introspector {
         flight.landing().await.unwrap_or_else(|| Err(interrupted()))
     }
 
-    fn start(&self, key: CacheKey, token: AccessToken) -> Flight<Result<Verdict, Error>> {
+    fn start(&self, key: CacheKey, token: AccessToken, number: u64) -> VerdictFlight {
         let inner = Arc::clone(&self.0);
-        let forgotten = inner.calls.forgotten.load(Ordering::SeqCst);
         Flight::start(async move {
             let verdict = inner.call(key, &token).await;
-            if inner.calls.forgotten.load(Ordering::SeqCst) != forgotten {
+            if !inner.calls.land(key, number) {
                 inner.cache.forget(key).await;
             }
-            inner.calls.flights().remove(&key);
             verdict
         })
     }
@@ -235,8 +236,18 @@ impl Inner {
 }
 
 impl Calls {
+    /// Ends a flight; false if the token was forgotten since it started.
+    fn land(&self, key: CacheKey, number: u64) -> bool {
+        let mut flights = self.flights();
+        let is_wanted = flights.get(&key).is_some_and(|(current, _)| *current == number);
+        if is_wanted {
+            flights.remove(&key);
+        }
+        is_wanted
+    }
+
     /// Never poisoned for long: nothing that can panic runs under the lock.
-    fn flights(&self) -> MutexGuard<'_, HashMap<CacheKey, Flight<Result<Verdict, Error>>>> {
+    fn flights(&self) -> MutexGuard<'_, HashMap<CacheKey, (u64, VerdictFlight)>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,8 +5,6 @@
 //! nor make one up, nor move one from another token. What does not open is not there.
 
 use std::{
-    error::Error as StdError,
-    future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, UNIX_EPOCH},
 };
@@ -48,7 +46,7 @@ impl SealedStore {
     }
 
     pub(super) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Claims> {
-        let sealed = self.unless_resting("read", self.store.get(key)).await??;
+        let sealed = self.unless_resting("read", || self.store.get(key)).await??;
         let (until, claims) = open(key, token, sealed)?;
         (self.seconds() < until).then_some(claims)
     }
@@ -62,33 +60,29 @@ impl SealedStore {
     ) {
         let until = self.seconds().saturating_add(lifetime.as_secs());
         if let Some(sealed) = seal(key, token, until, claims) {
-            self.unless_resting("write", self.store.set(key, sealed, lifetime)).await;
+            self.unless_resting("write", || self.store.set(key, sealed, lifetime)).await;
         }
     }
 
     /// Tried even while the store rests: it may have come back, with a verdict that must go.
     pub(super) async fn delete(&self, key: CacheKey) {
-        self.attempt("delete", || self.store.delete(key)).await;
+        self.attempt("delete", self.store.delete(key)).await;
     }
 
     /// Runs an operation, unless the store failed a moment ago.
-    async fn unless_resting<T>(
-        &self,
+    async fn unless_resting<'s, T>(
+        &'s self,
         operation: &'static str,
-        work: impl Future<Output = Result<T, Box<dyn StdError + Send + Sync>>>,
+        work: impl FnOnce() -> CacheFuture<'s, T>,
     ) -> Option<T> {
         let until = self.health().resting_until;
         if until.is_some_and(|until| self.clock.monotonic() < until) {
             return None;
         }
-        self.attempt(operation, work).await
+        self.attempt(operation, work()).await
     }
 
-    async fn attempt<T>(
-        &self,
-        operation: &'static str,
-        work: impl FnOnce() -> CacheFuture<'s, T>,
-    ) -> Option<T> {
+    async fn attempt<T>(&self, operation: &'static str, work: CacheFuture<'_, T>) -> Option<T> {
         let failure = match tokio::time::timeout(TIMEOUT, work).await {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => error.to_string(),
