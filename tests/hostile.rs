@@ -3,11 +3,10 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test's mistake is best told by a panic, and handlers take their extractors by value"
+    reason = "a test's mistake is best told by a panic"
 )]
 #![allow(dead_code, unused_imports, reason = "shared with the `http` tests, which use all of it")]
 

@@ -1,13 +1,12 @@
-//! Verdicts shared through a real Redis (contract §6), which each test starts for itself.
+//! Verdicts shared through a real Redis, which each test starts for itself.
 
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test's mistake is best told by a panic, and handlers take their extractors by value"
+    reason = "a test's mistake is best told by a panic"
 )]
 #![allow(dead_code, unused_imports, reason = "shared with the `http` tests, which use all of it")]
 

@@ -1,4 +1,4 @@
-//! What a refused request is answered with (contract §8), spelled out once.
+//! What a refused request is answered with, spelled out once.
 
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};

@@ -1,4 +1,4 @@
-//! Where a token is looked for, and what counts as one (contract §2, RFC 6750 §2).
+//! Where a token is looked for, and what counts as one (RFC 6750 §2).
 
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};

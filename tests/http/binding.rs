@@ -1,4 +1,4 @@
-//! Tokens bound to a certificate or a key (contract §5), as far as a certificate can be presented.
+//! Tokens bound to a certificate or a key, as far as a certificate can be presented.
 
 use monocloud_backend::{CertificateBinding, InvalidToken, ProtectApi};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What a `kid` that no loaded key has may cost (contract §3).
+//! What a `kid` that no loaded key has may cost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What every token must say (contract §4), with time standing still at the borders.
+//! What every token must say, with time standing still at the borders.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,4 +1,4 @@
-//! The configuration as an application meets it (contract §1); its rules one by one are tested
+//! The configuration as an application meets it; its rules one by one are tested
 //! beside them.
 
 use std::fs;

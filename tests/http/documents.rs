@@ -1,4 +1,4 @@
-//! What the tenant may publish, and how a request fares when it does not (contract §7, §8).
+//! What the tenant may publish, and how a request fares when it does not.
 
 use monocloud_backend::InvalidToken;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What the tenant said of a token is kept, and how (contract §6).
+//! What the tenant said of a token is kept, and how.
 
 use std::{
     collections::HashMap,
@@ -92,6 +92,9 @@ impl IntrospectionCache for Store {
         self.operate(move |values| drop(values.remove(&key)))
     }
 }
+
+/// What was done to a value, and how.
+type Tampering<'a> = (&'static str, &'a dyn Fn(&mut Vec<u8>));
 
 #[tokio::test]
 async fn a_token_costs_one_call_while_its_verdict_is_kept() {
@@ -286,7 +289,7 @@ async fn a_store_learns_nothing_and_forges_nothing() {
         api.check("another", get("/any").bearer(&other), &ok()).await;
         let of_other = store.values().into_iter().find(|it| *it != value).unwrap();
         let plain = json!({"until": 9_999_999_999_u64, "claims": {"sub": "admin"}}).to_string();
-        let tampering: [(&str, &dyn Fn(&mut Vec<u8>)); 6] = [
+        let tampering: [Tampering<'_>; 6] = [
             ("moved", &|it| it.clone_from(&of_other)),
             ("made up", &|it| *it = plain.clone().into_bytes()),
             ("one bit", &|it| it[20] ^= 1),

@@ -1,4 +1,4 @@
-//! Many callers, and a tenant that has enough to do (contract §6).
+//! Many callers, and a tenant that has enough to do.
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,4 @@
-//! What a JWT's header may say, and which algorithms it may use (contract §3).
+//! What a JWT's header may say, and which algorithms it may use.
 
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, TokenBuilder};

@@ -1,4 +1,4 @@
-//! Which key of a set verifies a token (contract §3).
+//! Which key of a set verifies a token.
 
 use monocloud_backend::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
 use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};

@@ -1,4 +1,4 @@
-//! When the tenant is asked for its documents, and how often (contract §7).
+//! When the tenant is asked for its documents, and how often.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! What is logged of a request, and what never is (contract §2, §4, §9).
+//! What is logged of a request, and what never is.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the contract promises, case by case, on every host and over real HTTP.
+//! What the manual promises, case by case, on every host and over real HTTP.
 //!
 //! - `hosts`: one adapter a host; a further host is one file and one line
 //! - `support`: calls and their expected answers, and a tenant that misbehaves
@@ -7,11 +7,10 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test's mistake is best told by a panic, and handlers take their extractors by value"
+    reason = "a test's mistake is best told by a panic"
 )]
 
 mod answers;

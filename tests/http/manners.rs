@@ -1,4 +1,4 @@
-//! How authentication sits among the rest of HTTP: bodies, methods, paths, CORS (contract §8).
+//! How authentication sits among the rest of HTTP: bodies, methods, paths, CORS.
 
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::Endpoint;

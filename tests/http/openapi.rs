@@ -1,4 +1,4 @@
-//! What only poem-openapi has: a document that states the policy (contract §9).
+//! What only poem-openapi has: a document that states the policy.
 
 use crate::{
     hosts::POEM_OPENAPI,

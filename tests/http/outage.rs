@@ -1,4 +1,4 @@
-//! What serves while the tenant fails, and when it is asked again (contract §7, §8).
+//! What serves while the tenant fails, and when it is asked again.
 
 use std::time::Duration;
 

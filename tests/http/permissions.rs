@@ -1,4 +1,4 @@
-//! Scopes and groups: what a valid token permits (contract §4).
+//! Scopes and groups: what a valid token permits.
 
 use serde_json::{Value, json};
 

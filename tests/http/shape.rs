@@ -1,4 +1,4 @@
-//! Segments, base64url and JSON: what breaks a rule is not worth a request (contract §3).
+//! Segments, base64url and JSON: what breaks a rule is not worth a request.
 
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::MockTenant;

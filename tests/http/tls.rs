@@ -1,4 +1,4 @@
-//! TLS to the tenant: whom it trusts, and whom not (contract §1, §7).
+//! TLS to the tenant: whom it trusts, and whom not.
 
 use std::{
     fs,
