@@ -25,7 +25,7 @@ use crate::{
     tenant::{
         Tenant, TenantConfig,
         cache::{IntrospectionCache, VerdictCache},
-        client_auth::ClientAuthentication,
+        client_auth::{ClientAuthentication, SvidProvider},
         http::{Http, HttpClient, ReqwestClient},
     },
 };
@@ -60,6 +60,7 @@ pub struct ProtectApiBuilder {
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
+    svid_provider: Option<SvidProvider>,
     introspection_cache: Option<Arc<dyn IntrospectionCache>>,
     http_client: Option<Arc<dyn HttpClient>>,
     clock: Clock,
@@ -73,6 +74,7 @@ impl ProtectApiBuilder {
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
+            svid_provider: None,
             introspection_cache: None,
             http_client: None,
             clock: Clock::System,
@@ -135,6 +137,16 @@ impl ProtectApiBuilder {
     /// `client_secret_post` unless set.
     pub fn client_auth_method(self, method: impl Into<String>) -> Self {
         self.set(Key::ClientAuthMethod, method.into())
+    }
+
+    /// Hands over the JWT-SVID of `spiffe_jwt`, asked for with every call, instead of a file.
+    pub fn svid_provider<F, R>(mut self, provider: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<String, Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        self.svid_provider = Some(Arc::new(move || Box::pin(provider())));
+        self.set(Key::ClientAssertionProvider, true)
     }
 
     /// Whether JWTs are introspected too: a revoked one is refused at once, and each one costs a
@@ -308,7 +320,7 @@ impl ProtectApiBuilder {
         let introspector = match &config.client {
             None => None,
             Some(client) => {
-                let client = ClientAuthentication::new(client)?;
+                let client = ClientAuthentication::new(client, self.svid_provider)?;
                 let cache = verdict_cache(&config, self.introspection_cache, &self.clock)?;
                 Some(tenant.introspector(client, expectations.clone(), cache, &config))
             }

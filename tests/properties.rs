@@ -172,7 +172,7 @@ proptest! {
 
     #[test]
     fn an_arbitrary_header_and_payload_are_no_token_even_if_the_tenant_signs_them(
-        header in json(&["alg", "kid", "typ", "crit", "b64", "EdDSA", "at+jwt"]),
+        header in json(&["alg", "kid", "typ", "crit", "b64", "RS256", "at+jwt"]),
         payload in json(&["iss", "aud", "exp", "sub"]),
         bytes in vec(any::<u8>(), 0..200),
     ) {

@@ -80,8 +80,8 @@ fn load_dotenv() -> Result<(), String> {
 }
 
 fn port() -> Result<u16, String> {
-    match env::var("PORT") {
-        Err(_) => Ok(3000),
+    match env::var("PORT").as_deref().map(str::trim) {
+        Err(_) | Ok("") => Ok(3000),
         Ok(port) => port
             .parse()
             .map_err(|_| format!("PORT: must be a number from 0 to 65535, not {port:?}")),

@@ -30,7 +30,10 @@ pub(crate) enum ClientAuth {
     PrivateKeyJwt(SecretJwk),
     Tls(ClientCertificate),
     SelfSignedTls(ClientCertificate),
-    SpiffeJwt { assertion_file: PathBuf },
+    /// Without a file the application hands the assertion over.
+    SpiffeJwt {
+        assertion_file: Option<PathBuf>,
+    },
     SpiffeX509(ClientCertificate),
 }
 
@@ -106,8 +109,9 @@ impl ClientAuth {
             Method::Tls => pem::client_certificate(settings).map(Self::Tls),
             Method::SelfSignedTls => pem::client_certificate(settings).map(Self::SelfSignedTls),
             Method::SpiffeJwt => {
-                let (assertion_file, _) = settings.file(Key::ClientAssertionFile)?;
-                Some(Self::SpiffeJwt { assertion_file })
+                let file = settings.file(Key::ClientAssertionFile).map(|(path, _)| path);
+                let is_provided = settings.flag(Key::ClientAssertionProvider);
+                (file.is_some() || is_provided).then_some(Self::SpiffeJwt { assertion_file: file })
             }
             Method::SpiffeX509 => pem::client_certificate(settings).map(Self::SpiffeX509),
         }
@@ -157,12 +161,15 @@ fn needs_a_client() -> String {
 
 fn check_credentials(method: Method, settings: &mut Settings) {
     let name = method.name();
+    let is_provided = settings.flag(Key::ClientAssertionProvider);
     for credential in CREDENTIALS {
-        match settings.is_set(credential) {
+        let is_there =
+            settings.is_set(credential) || (is_provided && credential == Key::ClientAssertionFile);
+        match is_there {
             false if method.needs(credential) => {
                 settings.missing(credential, &format!("{name} needs it"));
             }
-            true if !method.takes(credential) => {
+            true if !method.takes(credential) && settings.is_set(credential) => {
                 settings.refuse(credential, format!("is set, but {name} does not use it"));
             }
             _ => {}

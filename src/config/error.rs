@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// `Display` is made for a terminal: a heading, then one line a mistake that begins with its
 /// source. No secret is in it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
@@ -35,6 +35,13 @@ impl fmt::Display for ConfigError {
             count => write!(f, "the configuration has {count} mistakes:")?,
         }
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+/// As `Display`: this is what a `main` prints that returns the error.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

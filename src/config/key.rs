@@ -63,6 +63,8 @@ settings! {
     ClientKeyFile = "client_key_file", Plain;
     /// The JWT-SVID of `spiffe_jwt`.
     ClientAssertionFile = "client_assertion_file", Plain;
+    /// Whether the application hands the JWT-SVID over itself.
+    ClientAssertionProvider = "client_assertion_provider", Code;
     /// PEM: authorities trusted for the tenant beside the system's.
     CaCertificateFile = "ca_certificate_file", Plain;
     /// Which of `mtls_additional_endpoint_aliases` to call.

@@ -25,7 +25,7 @@ pub use self::swagger_ui::SwaggerUi;
 ///
 /// `Display` is made for a terminal: a heading, then one line a reason that begins with the method
 /// and the path of the operation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DocumentError {
     problems: Vec<String>,
 }
@@ -46,6 +46,13 @@ impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the API and its document do not agree:")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+/// As `Display`: this is what a `main` prints that returns the error.
+impl fmt::Debug for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -164,3 +164,31 @@ fn ecdsa_key_pair(
 fn octets(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symmetric_key_signs_with_its_own_algorithm() {
+        for (name, algorithm, length) in [
+            ("HS256", hmac::HMAC_SHA256, 32),
+            ("HS384", hmac::HMAC_SHA384, 48),
+            ("HS512", hmac::HMAC_SHA512, 64),
+        ] {
+            let secret = vec![7; length];
+            let k = BASE64_URL_SAFE_NO_PAD.encode(&secret);
+            let jwk = json!({"kty": "oct", "alg": name, "kid": "one", "k": k}).to_string();
+            let key = HmacKey::Jwk(SecretJwk::symmetric(&jwk).unwrap());
+            let signer = AssertionSigner::symmetric(&key).unwrap();
+            let assertion = signer.sign("client", "https://acme.test", UNIX_EPOCH).unwrap();
+            let (input, signature) = assertion.rsplit_once('.').unwrap();
+            let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+            let key = hmac::Key::new(algorithm, &secret);
+            assert!(hmac::verify(&key, input.as_bytes(), &signature).is_ok(), "{name}");
+            let header = BASE64_URL_SAFE_NO_PAD.decode(input.split('.').next().unwrap()).unwrap();
+            let header: Value = serde_json::from_slice(&header).unwrap();
+            assert_eq!(header, json!({"alg": name, "kid": "one"}));
+        }
+    }
+}

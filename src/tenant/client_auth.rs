@@ -1,6 +1,9 @@
 //! How this API proves to the tenant which client it is (RFC 6749 §2.3, RFC 7523, SPIFFE).
 
-use std::{fs, path::PathBuf, time::SystemTime};
+use std::{
+    error::Error as StdError, fs, future::Future, path::PathBuf, pin::Pin, sync::Arc,
+    time::SystemTime,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::HeaderValue;
@@ -26,9 +29,21 @@ enum Method {
     Assertion(AssertionSigner),
     Basic(HeaderValue),
     Post(SecretString),
-    /// The file of a JWT-SVID. It lives for minutes and is replaced by then, so it is read anew.
-    Spiffe(PathBuf),
+    Spiffe(Svid),
 }
+
+/// Where the JWT-SVID of `spiffe_jwt` comes from. It lives for minutes, so it is asked for anew with
+/// every request.
+enum Svid {
+    File(PathBuf),
+    Provider(SvidProvider),
+}
+
+/// Hands over the JWT-SVID of the moment.
+pub(crate) type SvidProvider = Arc<dyn Fn() -> SvidFuture + Send + Sync>;
+
+type SvidFuture =
+    Pin<Box<dyn Future<Output = Result<String, Box<dyn StdError + Send + Sync>>> + Send>>;
 
 /// What authenticates one request.
 pub(crate) struct Credentials {
@@ -37,7 +52,10 @@ pub(crate) struct Credentials {
 }
 
 impl ClientAuthentication {
-    pub(crate) fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        config: &ClientConfig,
+        svid_provider: Option<SvidProvider>,
+    ) -> Result<Self, ConfigError> {
         let unusable = |reason| ConfigError::of(&Key::ClientSecret.variable(), reason);
         let method = match &config.auth {
             ClientAuth::SecretBasic(secret) => Method::Basic(basic(&config.id, secret)),
@@ -48,7 +66,13 @@ impl ClientAuthentication {
             ClientAuth::PrivateKeyJwt(jwk) => {
                 Method::Assertion(AssertionSigner::private(jwk).map_err(unusable)?)
             }
-            ClientAuth::SpiffeJwt { assertion_file } => Method::Spiffe(assertion_file.clone()),
+            ClientAuth::SpiffeJwt { assertion_file } => {
+                let file = assertion_file.clone().map(Svid::File);
+                let svid = svid_provider.map(Svid::Provider).or(file);
+                let missing =
+                    || ConfigError::of(&Key::ClientAssertionFile.variable(), "is not set");
+                Method::Spiffe(svid.ok_or_else(missing)?)
+            }
             ClientAuth::Tls(_) | ClientAuth::SelfSignedTls(_) | ClientAuth::SpiffeX509(_) => {
                 let reason = "this version does not support mutual TLS yet";
                 return Err(ConfigError::of(&Key::ClientAuthMethod.variable(), reason));
@@ -58,7 +82,7 @@ impl ClientAuthentication {
     }
 
     /// Fresh credentials for one request to the tenant whose issuer is `audience`.
-    pub(crate) fn credentials(
+    pub(crate) async fn credentials(
         &self,
         audience: &str,
         now: SystemTime,
@@ -86,8 +110,12 @@ impl ClientAuthentication {
                 let signed = signed.ok_or_else(|| failed(Cause::new("signing failed")))?;
                 assertion(JWT_BEARER, signed)
             }
-            Method::Spiffe(file) => {
-                let svid = fs::read_to_string(file).map_err(|error| failed(Cause::new(error)))?;
+            Method::Spiffe(svid) => {
+                let svid = match svid {
+                    Svid::File(path) => fs::read_to_string(path).map_err(Cause::new),
+                    Svid::Provider(provide) => provide().await.map_err(Cause::new),
+                };
+                let svid = svid.map_err(failed)?;
                 assertion(JWT_SPIFFE, svid.trim().to_owned())
             }
         })

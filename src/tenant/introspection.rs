@@ -166,7 +166,8 @@ impl Inner {
             .as_ref()
             .map_err(|error| at_fault(error.clone()))?;
         let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
-        let (authorization, form) = credentials.map_err(at_fault)?.into_form(token.expose());
+        let credentials = credentials.await.map_err(at_fault)?;
+        let (authorization, form) = credentials.into_form(token.expose());
         let answer = self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await;
         let answer = answer.map_err(|error| self.failed(error))?;
         self.read(key, token, answer.body()).await

@@ -132,6 +132,11 @@ impl Client {
         *svid = Some(new);
     }
 
+    /// Removes the file with the SVID.
+    pub(crate) fn withdraw_svid(&self) {
+        locked(&self.svid).take();
+    }
+
     fn svid_file(&self, issuer: &str) -> PathBuf {
         if locked(&self.svid).is_none() {
             self.renew_svid(issuer);

@@ -22,6 +22,14 @@ pub struct MockTenant {
     _server: Server,
 }
 
+impl Drop for MockTenant {
+    /// The server's last connections may hold on to what it serves a little longer; no file stays
+    /// behind for them.
+    fn drop(&mut self) {
+        self.client().withdraw_svid();
+    }
+}
+
 /// Options for a [`MockTenant`]; each has a default.
 #[derive(Clone, Debug)]
 #[must_use = "a tenant answers from `start` on"]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use monocloud_backend::{InvalidToken, ProtectApiBuilder};
-use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, MockTenant};
+use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,55 +16,6 @@ use crate::{
 
 fn inactive() -> Expected {
     invalid_token(InvalidToken::Inactive)
-}
-
-#[tokio::test]
-async fn the_tenant_is_asked_by_a_form_and_by_every_method_of_authentication() {
-    let signed = Algorithm::ALL.map(ClientAuth::PrivateKeyJwt);
-    let secret = [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        for method in [secret.as_slice(), &signed, &[ClientAuth::SpiffeJwt]].concat() {
-            let api = host.serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
-            // Twice: an assertion that is used again is refused.
-            for _ in 0..2 {
-                let token = tenant.opaque_token().mint();
-                api.check(method.as_str(), get("/any").bearer(&token), &ok()).await;
-                let seen = tenant.introspections().pop().unwrap();
-                assert_eq!((seen.client_auth, seen.refusal), (Some(method), None), "{seen:?}");
-                assert_eq!(seen.token, token, "{seen:?}");
-                assert_eq!(seen.accept.as_deref(), Some("application/json"), "{seen:?}");
-                let form = "application/x-www-form-urlencoded";
-                assert_eq!(seen.content_type.as_deref(), Some(form), "{seen:?}");
-            }
-        }
-        assert_eq!(tenant.requests(Endpoint::Jwks), 0, "{}", host.name);
-    }
-}
-
-#[tokio::test]
-async fn an_svid_that_was_renewed_is_read_anew() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
-        let api = host.serve(&protect(&tenant).vars(vars).build().unwrap());
-        for _ in 0..3 {
-            api.check("an SVID", get("/any").bearer(&tenant.opaque_token().mint()), &ok()).await;
-            tenant.renew_svid();
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_the_tenant_refuses_is_our_fault() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let wrong = introspecting(&tenant).client(tenant.client().id(), "wrong");
-        let api = host.serve(&wrong.build().unwrap());
-        api.check("wrong", get("/any").bearer(&tenant.opaque_token().mint()), &internal()).await;
-        let seen = tenant.introspections().pop().unwrap();
-        assert_eq!(seen.refusal, Some("the client_secret is wrong"), "{}", host.name);
-    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod bearer;
 mod binding;
 mod budget;
 mod claims;
+mod client_auth;
 mod config;
 mod documents;
 mod hosts;
