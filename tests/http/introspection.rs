@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use monocloud_backend::{InvalidToken, ProtectApiBuilder};
-use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, MockTenant};
 use serde_json::{Value, json};
 
 use crate::{
     hosts::HOSTS,
     support::{
         Act, Expected, Scripted, frozen_tenant, get, internal, introspecting, invalid_token,
-        missing_group, missing_scope, ok, ok_with, protect, served, unavailable,
+        missing_group, missing_scope, ok, ok_with, served, unavailable,
     },
 };
 
