@@ -59,6 +59,10 @@ type Token = (String, Option<Vec<&'static str>>);
 async fn check(case: &Case, protect: &ProtectApi, tokens: &[Token]) -> Result<(), TestCaseError> {
     let start = secured(case, protect).into_service(|api| OpenApiService::new(api, "", ""));
     let problems = start.err().map(|error| error.problems().to_vec()).unwrap_or_default();
+    // A listing that is refused opens what it clearly means and nothing else; `default` tests that.
+    if problems.iter().any(|problem| problem.contains("it is listed as public")) {
+        return Ok(());
+    }
     // poem's router panics on some tables that hold regular expressions, depending on their order.
     let Ok(client) = catch_unwind(AssertUnwindSafe(|| serve_unchecked(secured(case, protect))))
     else {
