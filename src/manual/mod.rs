@@ -1,11 +1,11 @@
 //! The manual: how to do things, and what to expect.
 //!
 //! How to: [declare](declaring) what operations need, take callers who may be
-//! [anonymous](optional), require [groups](groups), offer [several schemes](several_schemes), take
-//! [opaque](opaque) tokens, [test](testing) an API, and get out of [trouble](troubleshooting).
+//! [anonymous](optional), require [groups], offer [several schemes](several_schemes), take
+//! [opaque] tokens, [test](testing) an API, and get out of [trouble](troubleshooting).
 //!
-//! What to expect: which [tokens](tokens) are accepted, what a refused request is
-//! [answered](answers) with, and how the tenant's [keys](keys) are kept.
+//! What to expect: which [tokens] are accepted, what a refused request is
+//! [answered](answers) with, and how the tenant's [keys] are kept.
 
 #[doc = include_str!("answers.md")]
 pub mod answers {}
