@@ -211,12 +211,7 @@ impl ProtectApiBuilder {
 
     /// Which tokens must prove possession of a client certificate.
     pub fn certificate_binding(self, binding: CertificateBinding) -> Self {
-        let word = match binding {
-            CertificateBinding::DangerouslyIgnore => "dangerously_ignore",
-            CertificateBinding::Required => "required",
-            CertificateBinding::WhenPresent => "when_present",
-        };
-        self.set(Key::ValidateCertificateBinding, word.to_owned())
+        self.set(Key::ValidateCertificateBinding, binding.word().to_owned())
     }
 
     /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can

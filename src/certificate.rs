@@ -19,6 +19,15 @@ pub enum CertificateBinding {
 }
 
 impl CertificateBinding {
+    /// The word for it in the configuration and in documents.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::DangerouslyIgnore => "dangerously_ignore",
+            Self::Required => "required",
+            Self::WhenPresent => "when_present",
+        }
+    }
+
     /// Judges the `cnf` claim (RFC 7800 §3.1) of a token that came without a certificate.
     ///
     /// A token bound to a DPoP key (`jkt`, RFC 9449 §6.1) is never a bearer token, in any mode.

@@ -159,6 +159,10 @@ impl ProtectApi {
         &self.scopes
     }
 
+    pub(crate) fn binding(&self) -> CertificateBinding {
+        self.inner.binding
+    }
+
     pub(crate) fn scheme_name(&self) -> &str {
         &self.inner.scheme_name
     }

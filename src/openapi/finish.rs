@@ -4,15 +4,22 @@
 use serde_json::{Map, Value, json};
 
 use super::{document::Document, security};
-use crate::{policy::Access, protect::ScopeDescriptions, tenant::metadata::Metadata};
+use crate::{
+    certificate::CertificateBinding, policy::Access, protect::ScopeDescriptions,
+    tenant::metadata::Metadata,
+};
 
 /// The extension that marks a document which the tenant's endpoints are missing from.
 const INCOMPLETE: &str = "x-monocloud-incomplete";
+
+/// The extension that says which tokens must prove possession of a certificate (RFC 8705).
+const BINDING: &str = "x-monocloud-certificate-binding";
 
 /// What is known of our scheme beside the document.
 pub(crate) struct Scheme<'s> {
     pub(crate) name: &'s str,
     pub(crate) scopes: &'s ScopeDescriptions,
+    pub(crate) binding: CertificateBinding,
     /// The tenant's, if it could be read.
     pub(crate) metadata: Option<&'s Metadata>,
 }
@@ -54,6 +61,7 @@ impl Scheme<'_> {
             Some((authorization, token)) => json!({
                 "type": "oauth2",
                 "description": "An access token of the MonoCloud tenant",
+                BINDING: self.binding.word(),
                 "flows": { "authorizationCode": {
                     "authorizationUrl": authorization.as_str(),
                     "tokenUrl": token.as_str(),
@@ -65,6 +73,7 @@ impl Scheme<'_> {
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "An access token of the MonoCloud tenant, whose endpoints could not be read yet",
+                BINDING: self.binding.word(),
                 INCOMPLETE: true,
             }),
         }

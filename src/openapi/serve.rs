@@ -69,6 +69,7 @@ impl ApiDocument {
         let scheme = Scheme {
             name: self.protect.scheme_name(),
             scopes: self.protect.scope_descriptions(),
+            binding: self.protect.binding(),
             metadata,
         };
         finish(Document::clone(&self.document), &scheme)

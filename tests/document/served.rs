@@ -50,6 +50,7 @@ async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
         *scheme(&document),
         json!({
             "type": "oauth2",
+            "x-monocloud-certificate-binding": "when_present",
             "description": "An access token of the MonoCloud tenant",
             "flows": { "authorizationCode": {
                 "authorizationUrl": format!("{issuer}/connect/authorize"),
