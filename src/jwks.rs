@@ -203,7 +203,8 @@ fn okp_verifiers(jwk: &Map<String, Value>) -> Option<Vec<Verifier>> {
     Some(vec![Verifier { algorithm: SigningAlgorithm::EdDsa, key }])
 }
 
-fn octets(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
+/// A member in strict base64url (RFC 7515 §2).
+pub(crate) fn octets(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()
 }
 

@@ -36,7 +36,7 @@ pub(crate) use jwk::SecretJwk;
 pub(crate) use key::Key;
 pub(crate) use pem::ClientCertificate;
 pub(crate) use sources::Sources;
-pub(crate) use tenant_domain::TenantDomain;
+pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 
 const HOUR: u64 = 3_600;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
@@ -229,7 +229,7 @@ fn resource(settings: &mut Settings, audience: Option<&str>) -> Option<Url> {
 fn is_resource(url: &Url) -> bool {
     let is_secure = match url.scheme() {
         "https" => true,
-        "http" => tenant_domain::is_loopback(url),
+        "http" => is_loopback(url),
         _ => false,
     };
     let has_user = !url.username().is_empty() || url.password().is_some();

@@ -102,7 +102,7 @@ impl TenantDomain {
 }
 
 /// Whether a URL's host is this machine: 127.0.0.0/8, `::1` or `localhost`.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

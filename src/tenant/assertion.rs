@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     SigningAlgorithm,
     config::{HmacKey, SecretJwk},
+    jwks::octets,
 };
 
 /// How long an assertion is good for, in seconds.
@@ -159,10 +160,6 @@ fn ecdsa_key_pair(
     let (x, y, d) = (octets(jwk, "x")?, octets(jwk, "y")?, octets(jwk, "d")?);
     let uncompressed_point = [&[4], x.as_slice(), &y].concat();
     EcdsaKeyPair::from_private_key_and_public_key(algorithm, &d, &uncompressed_point).ok()
-}
-
-fn octets(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
-    BASE64_URL_SAFE_NO_PAD.decode(jwk.get(member)?.as_str()?).ok()
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ use http::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
 use url::Url;
 
-use crate::error::{Cause, TenantError};
+use crate::{
+    config::is_loopback,
+    error::{Cause, TenantError},
+};
 
 /// A tenant's own Retry-After is honoured up to this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -127,12 +130,8 @@ impl ReqwestClient {
         } else {
             RootCertStore::empty()
         };
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls_config(roots)?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(response_timeout)
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
@@ -163,16 +162,6 @@ impl HttpClient for ReqwestClient {
     }
 }
 
-/// Whether a URL's host is this machine: 127.0.0.0/8, `::1` or `localhost`.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 /// The system's roots, or Mozilla's where the system has none, and the given certificates.
 pub(crate) fn trusted_roots(
     ca_certificates: &[CertificateDer<'static>],
@@ -186,4 +175,13 @@ pub(crate) fn trusted_roots(
         roots.add(certificate.clone())?;
     }
     Ok(roots)
+}
+
+/// TLS on aws-lc-rs, whatever provider the process has or has not.
+pub(super) fn tls_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
-    error::{Error, InvalidToken, TenantError},
+    error::{Chain, Error, InvalidToken, TenantError},
     json,
     token::AccessToken,
 };
@@ -222,7 +222,7 @@ impl Inner {
             let mut paused_until = self.calls.paused_until();
             *paused_until = until.max(*paused_until);
         }
-        tracing::warn!(error = %crate::error::Chain(&error), "an introspection failed");
+        tracing::warn!(error = %Chain(&error), "an introspection failed");
         at_fault(error)
     }
 

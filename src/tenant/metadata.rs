@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::http::is_loopback;
-use crate::{error::TenantError, json};
+use crate::{config::is_loopback, error::TenantError, json};
 
 /// What this API needs of the document. Endpoints that may not be used are not there.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use ::redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
     IntoConnectionInfo, RedisConnectionInfo, RedisError, aio::MultiplexedConnection,
 };
-use rustls::{CertificateError, ClientConfig, crypto::aws_lc_rs, pki_types::ServerName};
+use rustls::{CertificateError, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -31,7 +31,10 @@ use url::Url;
 use super::{CacheFuture, CacheKey, IntrospectionCache};
 use crate::{
     config::ConfigError,
-    tenant::{flight::Flight, http::trusted_roots},
+    tenant::{
+        flight::Flight,
+        http::{tls_config, trusted_roots},
+    },
 };
 
 /// What names a value, before its key in hexadecimal digits.
@@ -234,11 +237,7 @@ struct Server {
 }
 
 fn tls_connector() -> Result<TlsConnector, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(trusted_roots(&[])?)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(TlsConnector::from(Arc::new(tls_config(trusted_roots(&[])?)?)))
 }
 
 /// The connection, or the one that is being made. Each has a number, so that one that failed
