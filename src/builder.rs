@@ -214,6 +214,14 @@ impl ProtectApiBuilder {
         self.set(Key::ValidateCertificateBinding, binding.word().to_owned())
     }
 
+    /// The header in which a trusted proxy says what certificate its caller has presented.
+    ///
+    /// Everybody who reaches this API past the proxy can be anybody, and so can everybody if the
+    /// proxy lets the header of its callers through.
+    pub fn client_certificate_header(self, name: impl Into<String>) -> Self {
+        self.set(Key::ClientCertificateHeader, name.into())
+    }
+
     /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can
     /// then publish keys of their own and sign whatever they like.
     pub fn dangerously_allow_http(self) -> Self {
@@ -330,6 +338,7 @@ impl ProtectApiBuilder {
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,
+            certificate_header: config.client_certificate_header,
             expectations,
             max_token_length: self.max_token_length,
             token_resolver: self.token_resolver,

@@ -64,6 +64,9 @@ pub enum InvalidToken {
     /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
     #[error("the token is bound to a certificate that was not presented")]
     Binding,
+    /// The certificate that was presented with a bound token cannot be read, or there are several.
+    #[error("the client certificate that was presented is unusable")]
+    Certificate,
     /// A claim is missing, or has a type or a range it must not have.
     #[error("a claim of the token is missing or malformed")]
     Claim(&'static str),
@@ -97,6 +100,9 @@ pub enum InvalidToken {
     /// `typ` says that this is no access token.
     #[error("the token is not an access token")]
     Type,
+    /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
+    #[error("the token is not bound to a certificate")]
+    Unbound,
     /// None of the tenant's keys fits the token.
     #[error("the key that signed the token is unknown")]
     UnknownKey,

@@ -21,6 +21,7 @@
 mod algorithm;
 mod builder;
 mod certificate;
+mod certificate_header;
 mod claims;
 mod clock;
 #[allow(dead_code, unused_imports, reason = "what mutual TLS and RFC 9728 will need is judged")]
@@ -29,6 +30,7 @@ mod error;
 mod json;
 mod jwks;
 mod jwt;
+mod key_pair;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod policy;
@@ -36,6 +38,8 @@ mod protect;
 mod refusal;
 #[cfg(test)]
 mod rfc_vectors;
+#[cfg(feature = "tls")]
+mod server_tls;
 mod tenant;
 mod token;
 
@@ -50,12 +54,14 @@ pub mod poem_openapi;
 pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
 pub use crate::openapi::{ApiDocument, DocumentEndpoint, DocumentError};
+#[cfg(feature = "tls")]
+pub use crate::server_tls::ServerTls;
 #[cfg(feature = "redis")]
 pub use crate::tenant::cache::RedisCache;
 pub use crate::{
     algorithm::SigningAlgorithm,
     builder::ProtectApiBuilder,
-    certificate::CertificateBinding,
+    certificate::{CertificateBinding, NotACertificate, PeerCertificate},
     claims::Claims,
     config::{ConfigError, ConfigProblem},
     error::{Cause, Denial, Error, Internal, InvalidRequest, InvalidToken, TenantError},

@@ -14,11 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::{
     builder::ProtectApiBuilder,
-    certificate::CertificateBinding,
+    certificate::{CertificateBinding, PeerCertificate},
+    certificate_header::certificate_in,
     claims::{Claims, Expectations},
     clock::Clock,
     config::ConfigError,
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
+    /// Where a trusted proxy says what certificate it saw.
+    pub(crate) certificate_header: Option<HeaderName>,
     pub(crate) group_rules: GroupRules,
     pub(crate) realm: Realm,
     pub(crate) scheme_name: String,
@@ -175,7 +178,11 @@ impl ProtectApi {
         Refusal::new(error, &self.inner.realm)
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
         let kind = match token.kind().map_err(Error::InvalidToken)? {
             TokenKind::Jwt if self.inner.introspect_jwt_tokens => TokenKind::Opaque,
@@ -185,7 +192,12 @@ impl ProtectApi {
             TokenKind::Jwt => Arc::new(self.validate_jwt(&token).await?),
             TokenKind::Opaque => self.introspect(&token).await?,
         };
-        self.inner.binding.judge(&claims).map_err(Error::InvalidToken)?;
+        // Where a proxy is configured, the peer is the proxy.
+        let presented = || match &self.inner.certificate_header {
+            Some(name) => certificate_in(headers, name),
+            None => Ok(peer.cloned()),
+        };
+        self.inner.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
         Ok(Authenticated { claims, kind })
     }
 
@@ -256,20 +268,32 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Authenticates a request by its headers and authorizes it by the policy.
+    /// Authenticates a request and authorizes it by the policy.
+    ///
+    /// `peer` is the client certificate of the TLS connection that the request came by, if it has
+    /// one. It does not count where a header is configured for certificates: there the connection
+    /// is the proxy's.
     ///
     /// # Errors
     ///
     /// A [`Refusal`], ready to be sent.
-    pub async fn check(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        self.judge(headers).await.map_err(|error| {
+    pub async fn check(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, Refusal> {
+        self.judge(headers, peer).await.map_err(|error| {
             tracing::debug!(error = %Chain(&error), "a request was refused");
             self.protect.refuse(error)
         })
     }
 
-    async fn judge(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        let authenticated = match self.protect.authenticate(headers).await {
+    async fn judge(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, Error> {
+        let authenticated = match self.protect.authenticate(headers, peer).await {
             Err(Error::MissingToken) if self.access.is_optional() => {
                 return Ok(Caller(Err(self.protect.refuse(Error::MissingToken))));
             }

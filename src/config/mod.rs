@@ -99,7 +99,7 @@ impl Config {
         if let Some(config) = &config
             && settings.is_flawless()
         {
-            not_yet::refuse(config, &mut settings);
+            not_yet::refuse(&mut settings);
             refuse_what_was_left_out(config, &mut settings);
         }
         match config {
