@@ -1,6 +1,8 @@
 //! OpenAPI documents, whatever framework they come from: what they require, and how they end.
 //!
 //! - `document`: a document as JSON, and the operations in it
+//! - `operations`: which documented operation a route is
+//! - `plan`: what holds for operations without a requirement of their own
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
 //! - `serve`: the document as an answer
@@ -10,6 +12,8 @@
 
 pub(crate) mod document;
 mod finish;
+pub(crate) mod operations;
+pub(crate) mod plan;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]

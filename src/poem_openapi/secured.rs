@@ -9,12 +9,15 @@ use poem_openapi::{
 };
 
 use super::{
-    declared::{Declared, Plan, Public},
-    operations::{Operations, RouteTable},
+    declared::Declared,
+    guards::{RouteTable, guard},
     routes,
 };
 use crate::{
-    openapi::{ApiDocument, DocumentError},
+    openapi::{
+        ApiDocument, DocumentError,
+        plan::{Plan, Public},
+    },
     policy::Policy,
     protect::ProtectApi,
 };
@@ -122,9 +125,7 @@ impl<T: OpenApi> Secured<T> {
             Api::Unguarded(api) => {
                 let mut routes = RouteTable::new();
                 api.add_routes(&mut routes);
-                let operations = Operations::of::<T>(&routes, &self.plan, &self.protect);
-                let problems = operations.problems();
-                (operations.guard(routes), problems)
+                guard::<T>(routes, &self.plan, &self.protect)
             }
         };
         self.api = Api::Guarded(routes);
