@@ -7,9 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     Key,
     jwk::{self, SecretJwk},
-    pem::{self, ClientCertificate},
+    pem,
     settings::Settings,
 };
+use crate::key_pair::KeyPairFiles;
 
 /// RFC 7518 §3.2: HS256 needs a key at least as long as its hash.
 const HS256_KEY_BYTES: usize = 32;
@@ -28,13 +29,13 @@ pub(crate) enum ClientAuth {
     SecretPost(SecretString),
     SecretJwt(HmacKey),
     PrivateKeyJwt(SecretJwk),
-    Tls(ClientCertificate),
-    SelfSignedTls(ClientCertificate),
+    Tls(KeyPairFiles),
+    SelfSignedTls(KeyPairFiles),
     /// Without a file the application hands the assertion over.
     SpiffeJwt {
         assertion_file: Option<PathBuf>,
     },
-    SpiffeX509(ClientCertificate),
+    SpiffeX509(KeyPairFiles),
 }
 
 /// What `client_secret_jwt` signs with.

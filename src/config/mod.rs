@@ -34,7 +34,6 @@ pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use jwk::SecretJwk;
 pub(crate) use key::Key;
-pub(crate) use pem::ClientCertificate;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 

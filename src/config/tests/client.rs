@@ -132,8 +132,13 @@ fn a_certificate_needs_its_own_key() {
     let text = files.write("text", "no PEM");
     let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let junk = files.write("junk.pem", junk);
+    let none = files.0.path().join("none").display().to_string();
+    let blank = String::new();
+    let missing = "CLIENT_KEY_FILE: is set but blank; tls_client_auth needs it";
     for (certificate, key, expected) in [
         (&cert, &other, &["CLIENT_KEY_FILE: "][..]),
+        (&none, &none, &["CLIENT_CERTIFICATE_FILE: ", "CLIENT_KEY_FILE: "]),
+        (&none, &blank, &["CLIENT_CERTIFICATE_FILE: ", missing]),
         (&cert, &text, &["CLIENT_KEY_FILE: "]),
         (&cert, &cert, &["CLIENT_KEY_FILE: "]),
         (&text, &key, &["CLIENT_CERTIFICATE_FILE: "]),
