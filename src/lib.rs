@@ -53,7 +53,7 @@ pub mod poem_openapi;
 #[cfg(feature = "swagger-ui")]
 pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
-pub use crate::openapi::{ApiDocument, DocumentEndpoint, DocumentError};
+pub use crate::openapi::{ApiDocument, DeclaredApi, DocumentEndpoint, DocumentError, Routes};
 #[cfg(feature = "tls")]
 pub use crate::server_tls::ServerTls;
 #[cfg(feature = "redis")]

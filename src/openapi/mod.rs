@@ -1,5 +1,6 @@
 //! OpenAPI documents, whatever framework they come from: what they require, and how they end.
 //!
+//! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
 //! - `operations`: which documented operation a route is
 //! - `plan`: what holds for operations without a requirement of their own
@@ -10,6 +11,7 @@
 //!
 //! What a document says an operation needs is all there is: the same text is enforced and shown.
 
+mod declared;
 pub(crate) mod document;
 mod finish;
 pub(crate) mod operations;
@@ -21,9 +23,13 @@ mod swagger_ui;
 
 use std::fmt;
 
-pub use self::serve::{ApiDocument, DocumentEndpoint};
+pub(crate) use self::declared::Declaration;
 #[cfg(feature = "swagger-ui")]
 pub use self::swagger_ui::SwaggerUi;
+pub use self::{
+    declared::{DeclaredApi, Routes},
+    serve::{ApiDocument, DocumentEndpoint},
+};
 
 /// Why an API and its document cannot be served together; every reason at once.
 ///

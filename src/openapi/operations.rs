@@ -93,6 +93,19 @@ impl<'a> Operations<'a> {
         lines.collect()
     }
 
+    /// What speaks against starting where every route is to be documented, or listed as public.
+    pub(crate) fn undocumented(&self) -> Vec<String> {
+        let hidden = self.routes.iter().filter(|(route, method)| {
+            Method::from_bytes(method.as_bytes()).is_ok_and(|method| {
+                matches!(self.at(route, &method), Place::Hidden) && !self.is_listed(route, &method)
+            })
+        });
+        let lines = hidden.map(|(route, method)| {
+            format!("{method} {route}: it is routed, and the document does not know it")
+        });
+        lines.collect()
+    }
+
     fn problems_of(
         &self,
         key: &OperationKey,

@@ -1,6 +1,8 @@
 //! What holds for operations that declare no requirement of their own.
 
-use super::security::OperationKey;
+use serde_json::{Map, Value};
+
+use super::security::{self, OperationKey};
 use crate::policy::Policy;
 
 /// The policy of operations that declare none, and those it does not hold for.
@@ -19,6 +21,23 @@ pub(crate) struct Public {
 }
 
 impl Plan {
+    /// Lists an operation as public.
+    pub(crate) fn public(&mut self, method: &str, path: &str) {
+        self.public.push(Public { method: method.to_ascii_uppercase(), path: path.to_owned() });
+    }
+
+    /// Gives an operation that declares no requirement the default one.
+    pub(crate) fn complete(
+        &self,
+        key: &OperationKey,
+        operation: &mut Map<String, Value>,
+        scheme: &str,
+    ) {
+        if let Some(policy) = self.default.filter(|_| !self.is_public(key)) {
+            security::write(operation, &policy.into(), scheme);
+        }
+    }
+
     pub(crate) fn is_public(&self, key: &OperationKey) -> bool {
         self.public.iter().any(|public| public.names(key))
     }

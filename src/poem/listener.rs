@@ -65,19 +65,33 @@ where
     ///
     /// A file of the [`ServerTls`] that is of no use, by name, or what the other listener says.
     async fn into_acceptor(self) -> io::Result<Self::Acceptor> {
-        let tls = tokio_rustls::TlsAcceptor::from(Arc::new(self.tls.config()?));
-        let inner = self.inner.into_acceptor().await?;
-        let handshakes = Handshakes::default();
-        Ok(TlsAcceptor { inner, tls, handshake_timeout: self.handshake_timeout, handshakes })
+        let acceptor = TlsAcceptor::new(self.inner.into_acceptor().await?, self.tls)?;
+        Ok(TlsAcceptor { handshake_timeout: self.handshake_timeout, ..acceptor })
     }
 }
 
-/// The acceptor of a [`TlsListener`].
+/// The acceptor of a [`TlsListener`], or one on top of an acceptor that is there already.
 pub struct TlsAcceptor<A: Acceptor> {
     inner: A,
     tls: tokio_rustls::TlsAcceptor,
     handshake_timeout: Duration,
     handshakes: Handshakes<TlsStream<A::Io>>,
+}
+
+impl<A: Acceptor> TlsAcceptor<A> {
+    /// Serves TLS on the connections of another acceptor.
+    ///
+    /// # Errors
+    ///
+    /// A file of the [`ServerTls`] that is of no use, by name.
+    pub fn new(inner: A, tls: ServerTls) -> io::Result<Self> {
+        Ok(Self {
+            inner,
+            tls: tokio_rustls::TlsAcceptor::from(Arc::new(tls.config()?)),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            handshakes: Handshakes::default(),
+        })
+    }
 }
 
 /// What poem wants to know of a connection.

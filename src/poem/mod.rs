@@ -35,6 +35,8 @@
 
 #[cfg(feature = "tls")]
 mod address;
+#[cfg(feature = "openapi")]
+mod handlers;
 #[cfg(feature = "tls")]
 mod listener;
 
@@ -52,6 +54,8 @@ use crate::{
     refusal::{Realm, Refusal},
 };
 
+#[cfg(feature = "openapi")]
+pub use handlers::Handlers;
 #[cfg(feature = "tls")]
 pub use listener::{TlsAcceptor, TlsListener};
 

@@ -52,8 +52,8 @@ impl Declared {
                 if let Err(reason) = unite_schemes(operation, scheme) {
                     contradictions.push((key, reason));
                 }
-            } else if let Some(policy) = plan.default.filter(|_| !plan.is_public(&key)) {
-                security::write(operation, &policy.into(), scheme);
+            } else {
+                plan.complete(&key, operation, scheme);
             }
         });
         Self { document, contradictions }

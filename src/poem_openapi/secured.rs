@@ -14,10 +14,7 @@ use super::{
     routes,
 };
 use crate::{
-    openapi::{
-        ApiDocument, DocumentError,
-        plan::{Plan, Public},
-    },
+    openapi::{ApiDocument, DocumentError, plan::Plan},
     policy::Policy,
     protect::ProtectApi,
 };
@@ -88,9 +85,7 @@ impl<T: OpenApi> Secured<T> {
     /// without the service's `url_prefix`.
     #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
-        self.plan
-            .public
-            .push(Public { method: method.to_ascii_uppercase(), path: path.to_owned() });
+        self.plan.public(method, path);
         self
     }
 

@@ -95,16 +95,3 @@ async fn no_header_is_believed_unless_one_is_configured() {
         }
     }
 }
-
-/// To be replaced by cases when certificates can be presented.
-#[tokio::test]
-async fn what_is_not_built_yet_is_refused_at_the_start_and_not_ignored() {
-    for (name, value) in
-        [("VALIDATE_CERTIFICATE_BINDING", "required"), ("CLIENT_CERTIFICATE_HEADER", "client-cert")]
-    {
-        let tenant = frozen_tenant().await;
-        let setting = (format!("MONOCLOUD_BACKEND_{name}"), value.to_owned());
-        let error = ProtectApi::from_vars(tenant.vars().into_iter().chain([setting])).unwrap_err();
-        assert!(error.to_string().contains(name), "{error}");
-    }
-}

@@ -16,9 +16,9 @@
 //!
 //! CORS is in front of everything.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
-use monocloud_backend::{Policy, ProtectApi};
+use monocloud_backend::{Policy, ProtectApi, ServerTls};
 
 use crate::support::Api;
 
@@ -42,19 +42,28 @@ pub(crate) const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_o
 #[derive(Clone, Copy)]
 pub(crate) struct Host {
     pub(crate) name: &'static str,
-    /// Serves on a listener, in a task of its own, until the runtime ends.
-    serve: fn(&ProtectApi, TcpListener),
+    /// Serves on a listener, over TLS or not, in a task of its own, until the runtime ends.
+    serve: fn(&ProtectApi, TcpListener, Option<ServerTls>),
 }
 
 impl Host {
     /// Serves the API on a port of its own.
     pub(crate) fn serve(self, protect: &ProtectApi) -> Api {
+        Api::new(self.name, self.listen(protect, None))
+    }
+
+    /// Serves the API over TLS.
+    pub(crate) fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> SocketAddr {
+        self.listen(protect, Some(tls))
+    }
+
+    fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
         // Seen only when the test fails, and then the first thing one wants to know.
         println!("on {}", self.name);
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        (self.serve)(protect, listener);
-        Api::new(self.name, address)
+        (self.serve)(protect, listener, tls);
+        address
     }
 }

@@ -2,7 +2,9 @@
 
 use std::net::TcpListener;
 
-use monocloud_backend::{Authenticated, Caller, Claims, Error, Policy, ProtectApi};
+use monocloud_backend::{
+    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ServerTls, poem::TlsAcceptor,
+};
 use poem::{
     Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
     listener::TcpAcceptor, middleware::Cors, post, web::Json,
@@ -11,14 +13,22 @@ use serde_json::Value;
 
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
-pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
-    run(app.with(Cors::new()), listener);
+    run(app.with(Cors::new()), listener, tls);
 }
 
-pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener) {
+pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener, tls: Option<ServerTls>) {
     let acceptor = TcpAcceptor::from_std(listener).unwrap();
-    tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+    tokio::spawn(async move {
+        match tls {
+            None => Server::new_with_acceptor(acceptor).run(app).await,
+            Some(tls) => {
+                let acceptor = TlsAcceptor::new(acceptor, tls)?;
+                Server::new_with_acceptor(acceptor).run(app).await
+            }
+        }
+    });
 }
 
 /// Replaces the bodies of refusals, by the error that rides in the response's extensions.
