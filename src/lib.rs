@@ -23,13 +23,12 @@ mod builder;
 mod certificate;
 mod claims;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what mutual TLS and RFC 9728 will need is judged")]
+#[allow(dead_code, unused_imports, reason = "what RFC 9728 will need is judged")]
 mod config;
 mod error;
 mod json;
 mod jwks;
 mod jwt;
-#[allow(dead_code, reason = "nobody presents a certificate yet")]
 mod key_pair;
 #[cfg(feature = "openapi")]
 mod openapi;
