@@ -24,7 +24,7 @@ mod certificate;
 mod certificate_header;
 mod claims;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what mutual TLS and RFC 9728 will need is judged")]
+#[allow(dead_code, unused_imports, reason = "what RFC 9728 will need is judged")]
 mod config;
 mod error;
 mod json;

@@ -27,6 +27,7 @@ use settings::Settings;
 
 use crate::{
     certificate::CertificateBinding,
+    key_pair::KeyPairFiles,
     policy::{GroupMatch, GroupRules},
 };
 
@@ -72,8 +73,6 @@ pub(crate) struct Config {
     /// The API's public URL (RFC 9728); the audience, if that is an https URL.
     pub(crate) resource: Option<Url>,
     pub(crate) swagger_client_id: Option<String>,
-    /// Picks `mtls_additional_endpoint_aliases[id]`.
-    pub(crate) trust_store_id: Option<String>,
 }
 
 /// Where introspection verdicts are kept.
@@ -90,6 +89,14 @@ impl Config {
     pub(crate) fn group_rules(&self) -> GroupRules {
         let default_match = if self.groups_match_all { GroupMatch::All } else { GroupMatch::Any };
         GroupRules { claim: self.groups_claim.clone(), default_match }
+    }
+
+    /// The files of the certificate that introspection presents, if it presents one.
+    pub(crate) fn client_key_pair(&self) -> Option<&KeyPairFiles> {
+        match &self.client.as_ref()?.auth {
+            ClientAuth::MutualTls { key_pair, .. } => key_pair.as_ref(),
+            _ => None,
+        }
     }
 
     /// Puts every setting under its rule. No mistake hides another.
@@ -122,7 +129,6 @@ impl Config {
             realm: realm(settings),
             client: ClientConfig::judge(settings),
             ca_certificates: pem::ca_certificates(settings),
-            trust_store_id: settings.text(Key::TrustStoreId),
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
             clock_tolerance: settings.seconds(Key::ClockTolerance, 60, 0..=HOUR),
             introspect_jwt_tokens: settings.flag(Key::IntrospectJwtTokens),
