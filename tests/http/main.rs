@@ -16,6 +16,8 @@
 mod answers;
 mod bearer;
 mod binding;
+mod binding_header;
+mod binding_tls;
 mod budget;
 mod claims;
 mod client_auth;

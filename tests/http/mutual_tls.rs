@@ -1,8 +1,6 @@
 //! Authenticating to the tenant by a certificate (RFC 8705 §2, SPIFFE): where it is shown, what the
 //! tenant makes of it, and what happens when it is renewed.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use monocloud_backend::{HttpClient, HttpFuture, ProtectApiBuilder};
 use monocloud_testkit::{
@@ -10,16 +8,12 @@ use monocloud_testkit::{
     ServerCertificate,
 };
 use reqwest::Client;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
 use serde_json::json;
 use tracing::Level;
 
 use crate::{
     hosts::HOSTS,
-    support::{Api, Expected, Log, get, internal, ok, protect, unavailable},
+    support::{Api, Expected, Log, client, get, internal, ok, protect, unavailable},
 };
 
 const METHODS: [ClientAuth; 3] =
@@ -208,20 +202,7 @@ struct Presenting(Client);
 
 impl Presenting {
     fn new(tenant: &MockTenant, certificate: &Certificate) -> Self {
-        let certificates = |pem: &str| -> Vec<_> {
-            CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect()
-        };
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates(&tenant.authority().certificate_pem()));
-        let key = PrivateKeyDer::from_pem_slice(certificate.key_pem().as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(certificates(&certificate.chain_pem()), key)
-            .unwrap();
-        Self(Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap())
+        Self(client(Some(tenant.authority()), Some(certificate)))
     }
 }
 

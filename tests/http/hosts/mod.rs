@@ -19,6 +19,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use monocloud_backend::{Policy, ProtectApi, ServerTls};
+use monocloud_testkit::{Authority, Certificate};
 
 use crate::support::Api;
 
@@ -53,8 +54,8 @@ impl Host {
     }
 
     /// Serves the API over TLS.
-    pub(crate) fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> SocketAddr {
-        self.listen(protect, Some(tls))
+    pub(crate) fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> Secure {
+        Secure { host: self.name, address: self.listen(protect, Some(tls)) }
     }
 
     fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
@@ -65,5 +66,19 @@ impl Host {
         let address = listener.local_addr().unwrap();
         (self.serve)(protect, listener, tls);
         address
+    }
+}
+
+/// An API that a host serves over TLS.
+#[derive(Clone, Copy)]
+pub(crate) struct Secure {
+    host: &'static str,
+    pub(crate) address: SocketAddr,
+}
+
+impl Secure {
+    /// The API as a caller sees it who trusts `authority`, with a certificate or without.
+    pub(crate) fn to(self, authority: &Authority, own: Option<&Certificate>) -> Api {
+        Api::over_tls(self.host, self.address, authority, own)
     }
 }
