@@ -1,0 +1,113 @@
+//! What speaks against starting, each in one line that names the operation.
+
+use axum::{
+    Router,
+    routing::{any, delete, get, head, post},
+};
+use monocloud_backend::Policy;
+use serde_json::{Value, json};
+
+use crate::world::{declared, guarded, needs, offline, public};
+
+async fn fine() {}
+
+fn refusal_to_start(paths: &Value, router: Router) -> String {
+    let started = declared(&offline(), paths).routes(router);
+    started.err().expect("the API must not start").to_string()
+}
+
+#[test]
+fn every_kind_of_problem_is_told_at_once() {
+    let paths = json!({
+        "/posts": { "get": needs(["posts:read"]), "put": needs([]) },
+        "/posts/{id}": { "get": needs(["posts:purge"]) },
+        "/none": { "get": needs([]) },
+        "/a b": { "get": needs([]) },
+        "/either/{x}": { "get": needs([]) },
+        "/files/{id}": { "get": needs([]) },
+        "/services/{name}": { "get": needs([]) },
+        "/anything": { "get": needs([]) },
+        "/secured": { "get": needs([]) },
+    });
+    let router = Router::new()
+        .route("/posts", get(fine).post(fine))
+        .route("/posts/{post}", get(fine))
+        .route("/either/{one}", post(fine))
+        .route("/files/{id}", get(fine))
+        .route("/files/{*rest}", get(fine))
+        .route("/anything", any(fine))
+        .route("/all", any(fine))
+        .route("/own", axum::routing::MethodRouter::new().fallback(fine))
+        .route("/secured", get(fine))
+        .route("/secret", get(fine).delete(fine))
+        .route("/listed", get(fine).post(fine))
+        .nest("/nested/{tenant}", Router::new().route("/secret/{id}", delete(fine)))
+        .nest_service("/services", Router::new().route("/{name}", get(fine)));
+    let api = declared(&offline(), &paths)
+        .by_default(Policy::ANY_TOKEN)
+        .public("get", "/listed")
+        .public("GET", "/secured")
+        .public("GET", "/helth");
+    let problems = api.routes(router).err().expect("the API must not start");
+    insta::assert_snapshot!(problems, @"");
+}
+
+#[test]
+fn a_router_without_routes_serves_no_documented_operation() {
+    let paths = json!({ "/posts": { "get": needs([]) } });
+    let problems = refusal_to_start(&paths, Router::new());
+    assert!(problems.contains("GET /posts: it is documented, and nothing is routed there"));
+    guarded(&offline(), &json!({}), Router::new());
+}
+
+#[test]
+fn no_handler_is_run_to_find_out_where_it_is() {
+    let run = || async { panic!("a handler was run") };
+    let paths = json!({ "/posts/{id}": { "get": needs([]) }, "/none": { "get": needs([]) } });
+    let router = Router::new()
+        .route("/posts/{id}", get(run).fallback(run))
+        .route("/all", any(run))
+        .nest("/nested", Router::new().route("/", get(run)).fallback(run))
+        .fallback(run)
+        .method_not_allowed_fallback(run);
+    let problems = refusal_to_start(&paths, router);
+    assert!(problems.contains("GET /none: it is documented"), "{problems}");
+    assert!(problems.contains("GET /nested: it is routed"), "{problems}");
+}
+
+#[test]
+fn a_handler_that_no_request_can_reach_is_a_problem_as_nobody_can_tell_whose_it_is() {
+    let router = Router::new().route("/{x}", get(fine)).route("/{{x}}", get(fine));
+    let paths = json!({ "/{x}": { "get": needs([]) } });
+    let listed = declared(&offline(), &paths).public("GET", "/{{x}}").routes(router);
+    let problems = listed.err().expect("the API must not start").to_string();
+    assert!(problems.contains("GET /{x}"), "{problems}");
+
+    let router = Router::new().route("/a b", get(fine));
+    let problems = refusal_to_start(&json!({}), router);
+    let expected = "a handler is routed where no request for its path arrives";
+    assert!(problems.lines().any(|line| line == expected), "{problems}");
+}
+
+#[test]
+fn routes_and_documents_agree_however_their_parameters_are_named() {
+    let router = Router::new()
+        .route("/posts/{post}", get(fine).delete(fine))
+        .route("/files/{*path}", get(fine))
+        .route("/literal/{{braces}}", get(fine))
+        .route("/options", get(fine).options(fine))
+        .route("/head", head(fine).get(fine))
+        .merge(Router::new().route("/merged", get(fine)))
+        .nest("/v1/{tenant}", Router::new().route("/", get(fine)).route("/x/{id}", get(fine)));
+    let paths = json!({
+        "/posts/{id}": { "get": needs([]), "delete": needs(["posts:write"]) },
+        "/files/{rest}": { "get": needs([]) },
+        "/options": { "get": needs([]), "options": public() },
+        "/head": { "get": needs([]), "head": needs([]) },
+        "/merged": { "get": public() },
+        "/v1/{tenant}": { "get": needs([]) },
+        "/v1/{t}/x/{i}": { "get": needs([]) },
+    });
+    let api = declared(&offline(), &paths).public("GET", "/literal/{{braces}}");
+    api.routes(router).unwrap();
+}
