@@ -116,7 +116,7 @@ fn explore(
         let Some(Reached { gate, route: Some(route), methods }) = reached else { continue };
         if methods.is_empty() {
             problems.insert(format!(
-                "ANY {route}: it takes every method, and a document names each; route it by method, or outside"
+                "ANY {route}: it takes every method, which no document says; route each by name, or add it to the router that is returned"
             ));
             continue;
         }

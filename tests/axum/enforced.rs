@@ -34,10 +34,10 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         .route("/listed", get(|| async { "listed" }))
         .nest("/v1", Router::new().route("/posts/{id}", get(say_id)));
     let paths = json!({
-        "/posts": { "get": needs(["posts:read"]), "post": needs(["posts:read", "posts:write"]) },
-        "/posts/{id}": { "get": needs(["posts:read"]) },
-        "/files/{rest}": { "get": needs(["posts:read"]) },
-        "/v1/posts/{id}": { "get": needs(["posts:write"]) },
+        "/posts": { "get": needs(&["posts:read"]), "post": needs(&["posts:read", "posts:write"]) },
+        "/posts/{id}": { "get": needs(&["posts:read"]) },
+        "/files/{rest}": { "get": needs(&["posts:read"]) },
+        "/v1/posts/{id}": { "get": needs(&["posts:write"]) },
         "/default": { "get": {} },
         "/health": { "get": public() },
     });
@@ -80,7 +80,7 @@ async fn every_operation_needs_exactly_what_its_document_says() {
 async fn a_handler_of_head_is_judged_as_its_own_operation() {
     let world = World::new().await;
     let router = Router::new().route("/", head(|| async {}).get(|| async {}));
-    let paths = json!({ "/": { "get": needs(["posts:read"]), "head": needs(["posts:write"]) } });
+    let paths = json!({ "/": { "get": needs(&["posts:read"]), "head": needs(&["posts:write"]) } });
     let client = world.serve(&paths, router).await;
     assert_eq!(client.status("HEAD /", &world.token("posts:read")).await, 403);
     assert_eq!(client.status("HEAD /", &world.token("posts:write")).await, 200);
@@ -93,7 +93,7 @@ async fn a_router_may_have_state_and_may_be_nested_after_it_was_guarded() {
     let router = Router::new()
         .route("/posts/{id}", get(|State(name): State<String>| async { name }))
         .with_state("state".to_owned());
-    let paths = json!({ "/posts/{id}": { "get": needs(["posts:read"]) } });
+    let paths = json!({ "/posts/{id}": { "get": needs(&["posts:read"]) } });
     let (api, _) = guarded(&world.protect, &paths, router);
     let app = Router::<u8>::new()
         .nest("/api", api.clone().with_state(()))
@@ -121,8 +121,8 @@ async fn a_preflight_is_for_the_application_and_reaches_no_secured_handler() {
         .route("/own", get(|| async {}).options(|| async { "own" }))
         .layer(cors);
     let paths = json!({
-        "/posts": { "post": needs([]) },
-        "/own": { "get": needs([]), "options": needs(["posts:read"]) },
+        "/posts": { "post": needs(&[]) },
+        "/own": { "get": needs(&[]), "options": needs(&["posts:read"]) },
     });
     let client = world.serve(&paths, router).await;
     let preflight = client.request("OPTIONS /posts", "");
@@ -139,7 +139,7 @@ async fn a_fallback_of_a_route_is_no_way_around_the_document() {
     let world = World::new().await;
     let secret = || async { "a secret" };
     let router = Router::new().route("/posts", get(secret).fallback(secret));
-    let paths = json!({ "/posts": { "get": needs([]) } });
+    let paths = json!({ "/posts": { "get": needs(&[]) } });
     let client = world.serve(&paths, router).await;
     for method in ["POST", "DELETE", "BREW"] {
         for token in ["", &world.token("")] {
@@ -154,7 +154,7 @@ async fn a_fallback_of_a_route_is_no_way_around_the_document() {
 async fn what_is_added_afterwards_is_the_applications_own_affair() {
     let world = World::new().await;
     let router = Router::new().route("/posts", get(|| async {})).fallback(|| async { "nothing" });
-    let paths = json!({ "/posts": { "get": needs([]) } });
+    let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) = guarded(&world.protect, &paths, router);
     let app = api
         .route("/openapi.json", get(document.json()))

@@ -68,7 +68,7 @@ pub(crate) fn guarded(
 }
 
 /// An operation that needs these scopes.
-pub(crate) fn needs<const N: usize>(scopes: [&str; N]) -> Value {
+pub(crate) fn needs(scopes: &[&str]) -> Value {
     json!({ "security": [{ "MonoCloud": scopes }], "responses": { "200": { "description": "" } } })
 }
 
