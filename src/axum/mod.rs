@@ -79,6 +79,7 @@
 //!
 //! [`Router`]: ::axum::Router
 
+mod gates;
 mod routes;
 #[cfg(feature = "axum-server")]
 mod tls;

@@ -5,21 +5,19 @@ use std::net::TcpListener;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{FromRequest, Request},
+    extract::Request,
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode,
-        header::{
-            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
-        },
+        HeaderValue, Method, StatusCode,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
     },
     middleware::{Next, from_fn, map_response},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use monocloud_backend::{
     Authenticated, Caller, Claims, Error, Policy, ProtectApi, ServerTls, axum::TlsAcceptor,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
