@@ -3,44 +3,53 @@
 //!
 //! # By document
 //!
-//! The document states what each operation needs, in utoipa's words for instance:
+//! The document states what each operation needs, in the words of utoipa for instance:
 //!
 //! ```
+//! use std::error::Error;
+//!
 //! use axum::{Router, routing::get};
-//! use monocloud_backend::{Authenticated, DocumentError, Policy, ProtectApi};
+//! use monocloud_backend::{Authenticated, ProtectApi};
 //! use utoipa::OpenApi;
 //!
 //! #[derive(OpenApi)]
 //! #[openapi(paths(list))]
 //! struct Posts;
 //!
-//! #[utoipa::path(get, path = "/posts", security(("MonoCloud" = ["posts:read"])), responses((status = 200)))]
+//! #[utoipa::path(
+//!     get,
+//!     path = "/posts",
+//!     security(("MonoCloud" = ["posts:read"])),
+//!     responses((status = 200, description = "All posts", body = str))
+//! )]
 //! async fn list(caller: Authenticated) -> String {
 //!     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
 //! }
 //!
-//! fn app(protect: ProtectApi) -> Result<Router, DocumentError> {
-//!     let api = protect.scope("posts:read", "Read posts").from_document(&Posts::openapi().to_json().unwrap())?;
-//!     let (router, document) =
-//!         api.by_default(Policy::ANY_TOKEN).routes(Router::new().route("/posts", get(list)))?;
-//!     Ok(router.route("/openapi.json", get(document.json())))
+//! fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
+//!     let (api, document) = protect
+//!         .scope("posts:read", "Read posts")
+//!         .from_document(&Posts::openapi().to_json()?)?
+//!         .routes(Router::new().route("/posts", get(list)))?;
+//!     Ok(api.route("/openapi.json", get(document.json())))
 //! }
 //! # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
 //! # app(ProtectApi::from_vars(vars).unwrap()).unwrap();
 //! ```
 //!
-//! The router has its state already (`with_state`), and its documented paths are routed by method:
-//! `any`, `route_service` and `nest_service` take every method, and belong outside, where a guard can
-//! be put on them. Outside is also what is added to the router that is returned, and its
-//! `fallback`. A route's own `fallback` is asked about `OPTIONS` alone.
+//! With the feature `swagger-ui` its page is a service:
+//! `api.nest_service("/docs", document.swagger_ui("/openapi.json"))`.
 //!
-//! With the feature `swagger-ui` the page is a service:
-//! `router.nest_service("/docs", document.swagger_ui("/openapi.json"))`.
+//! The router is to have its state (`with_state`) and to route by method: `any`, `route_service` and
+//! `nest_service` take every method, which no document says, and the API does not start. They are
+//! added to the router that is returned, and there a guard goes before them. What is added to it is
+//! not judged, nor are the fallbacks of the router for unknown paths; the fallback that a route has
+//! of its own is asked nothing but `OPTIONS`.
 //!
 //! # By guard
 //!
-//! A guard goes on the methods of a route. There, unknown paths stay 404, other methods 405, and a
-//! CORS preflight passes; on a whole router it would answer all of these.
+//! A guard goes on the methods of a route. There other methods stay 405 and a CORS preflight passes;
+//! on a whole router it would answer these, and unknown paths too.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -57,7 +66,7 @@
 //! }
 //! ```
 //!
-//! It fits every tower service alike.
+//! It fits any tower service: `guard.layer(service)`.
 //!
 //! # A refusal in your own words
 //!

@@ -21,13 +21,15 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Serves TLS, and hands the client certificate of a connection to the guards.
 ///
 /// ```no_run
+/// use std::net::SocketAddr;
+///
 /// use axum::Router;
 /// use monocloud_backend::{ServerTls, axum::TlsAcceptor};
 ///
 /// # async fn run(app: Router) -> std::io::Result<()> {
 /// let tls = TlsAcceptor::new(ServerTls::new("api.pem", "api-key.pem"))?;
-/// let server = axum_server::bind("0.0.0.0:8443".parse().unwrap()).acceptor(tls);
-/// server.serve(app.into_make_service()).await
+/// let address = SocketAddr::from(([0, 0, 0, 0], 8443));
+/// axum_server::bind(address).acceptor(tls).serve(app.into_make_service()).await
 /// # }
 /// ```
 #[derive(Clone)]
