@@ -16,7 +16,7 @@ use ::axum::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Answer, guarded};
+use super::{Answer, full_path, guarded};
 use crate::{
     error::{Error, Internal},
     protect::Guard,
@@ -124,7 +124,7 @@ fn shut(request: &Request) -> Response {
     let error = Error::Internal(Internal::Unprotected);
     tracing::error!(
         method = %request.method(),
-        path = request.uri().path(),
+        path = full_path(request.extensions(), request.uri()),
         "the document does not know this route: {error}, see the crate documentation"
     );
     Refusal::new(error, &Realm::new("")).into_response()

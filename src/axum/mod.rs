@@ -103,7 +103,7 @@ use ::axum::{
     body::Body,
     extract::{FromRequestParts, OriginalUri, Request},
     handler::Handler,
-    http::{StatusCode, header::WWW_AUTHENTICATE, request::Parts},
+    http::{Extensions, StatusCode, Uri, header::WWW_AUTHENTICATE, request::Parts},
     response::{IntoResponse, Response},
 };
 use tower_layer::Layer;
@@ -228,9 +228,8 @@ impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
     }
 
     fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
-        let uri = request.uri();
-        let full_path = original_path(request.extensions()).unwrap_or(uri.path());
-        std::future::ready(Ok(self.respond(uri.path(), full_path).map(Body::from)))
+        let full_path = full_path(request.extensions(), request.uri());
+        std::future::ready(Ok(self.respond(request.uri().path(), full_path).map(Body::from)))
     }
 }
 
@@ -240,14 +239,14 @@ fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
         let error = Error::Internal(Internal::Unprotected);
         tracing::error!(
             method = %parts.method,
-            path = original_path(&parts.extensions).unwrap_or(parts.uri.path()),
+            path = full_path(&parts.extensions, &parts.uri),
             "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
         );
         Refusal::new(error, &Realm::new(""))
     })
 }
 
-/// The path as the client wrote it, where nested routers and services see the rest of it.
-fn original_path(extensions: &::http::Extensions) -> Option<&str> {
-    extensions.get::<OriginalUri>().map(|OriginalUri(uri)| uri.path())
+/// The path as the client wrote it; what is nested sees the rest of it in the URI.
+fn full_path<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r str {
+    extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole).path()
 }

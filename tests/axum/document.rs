@@ -15,7 +15,7 @@ use crate::world::{Client, World, described, guarded, needs};
 struct Posts;
 
 /// All posts
-#[utoipa::path(get, path = "/posts", security(("MonoCloud" = ["posts:read"])), responses((status = 200)))]
+#[utoipa::path(get, path = "/posts", security(("MonoCloud" = ["posts:read"])), responses((status = 200, description = "")))]
 async fn list() {}
 
 #[utoipa::path(
@@ -24,7 +24,7 @@ async fn list() {}
     params(("id" = u64, Path)),
     extensions(("x-monocloud-groups" = json!({ "any": ["admin"] })), ("x-own" = json!([1]))),
     security(("MonoCloud" = [])),
-    responses((status = 204))
+    responses((status = 204, description = ""))
 )]
 async fn remove() {}
 

@@ -12,10 +12,10 @@ use axum::{
     },
     middleware::{Next, from_fn, map_response},
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ServerTls, axum::TlsAcceptor,
+    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, ServerTls, axum::TlsAcceptor,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -23,21 +23,7 @@ use utoipa::OpenApi;
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
-    let api = Router::new()
-        .route("/health", get(health))
-        .route("/any", get(any).route_layer(protect.require(Policy::ANY_TOKEN)))
-        .route("/read", get(read).route_layer(protect.require(READ)))
-        .route("/write", post(write).route_layer(protect.require(WRITE)))
-        .route("/admin", get(admin).route_layer(protect.require(ADMIN)))
-        .route("/both", get(both).route_layer(protect.require(BOTH)))
-        .route("/groups", get(groups).route_layer(protect.require(GROUPS)))
-        .route(
-            "/scope-and-group",
-            get(scope_and_group).route_layer(protect.require(SCOPE_AND_GROUP)),
-        )
-        .route("/optional", get(optional).route_layer(protect.optional()))
-        .route("/unguarded", get(unguarded));
-    run(api, listener, tls);
+    run(router(protect, |methods, guard| methods.route_layer(guard)), listener, tls);
 }
 
 pub(super) fn serve_documented(
@@ -45,21 +31,26 @@ pub(super) fn serve_documented(
     listener: TcpListener,
     tls: Option<ServerTls>,
 ) {
-    let router = Router::new()
-        .route("/health", get(health))
-        .route("/any", get(any))
-        .route("/read", get(read))
-        .route("/write", post(write))
-        .route("/admin", get(admin))
-        .route("/both", get(both))
-        .route("/groups", get(groups))
-        .route("/scope-and-group", get(scope_and_group))
-        .route("/optional", get(optional))
-        .route("/unguarded", get(unguarded));
+    let router = router(protect, |methods, _| methods);
     let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
     let api = protect.from_document(&Api::openapi().to_json().unwrap()).unwrap();
     let (router, _) = api.routes(router).unwrap();
     run(router, listener, tls);
+}
+
+fn router(protect: &ProtectApi, guarded: fn(MethodRouter, Guard) -> MethodRouter) -> Router {
+    let requiring = |policy, methods| guarded(methods, protect.require(policy));
+    Router::new()
+        .route("/health", get(health))
+        .route("/any", requiring(Policy::ANY_TOKEN, get(any)))
+        .route("/read", requiring(READ, get(read)))
+        .route("/write", requiring(WRITE, post(write)))
+        .route("/admin", requiring(ADMIN, get(admin)))
+        .route("/both", requiring(BOTH, get(both)))
+        .route("/groups", requiring(GROUPS, get(groups)))
+        .route("/scope-and-group", requiring(SCOPE_AND_GROUP, get(scope_and_group)))
+        .route("/optional", guarded(get(optional), protect.optional()))
+        .route("/unguarded", get(unguarded))
 }
 
 fn run(api: Router, listener: TcpListener, tls: Option<ServerTls>) {
@@ -116,17 +107,17 @@ async fn cors(request: Request, next: Next) -> Response {
 ))]
 struct Api;
 
-#[utoipa::path(get, path = "/health", responses((status = 200)))]
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "")))]
 async fn health() -> &'static str {
     "up"
 }
 
-#[utoipa::path(get, path = "/any", security(("MonoCloud" = [])), responses((status = 200)))]
+#[utoipa::path(get, path = "/any", security(("MonoCloud" = [])), responses((status = 200, description = "")))]
 async fn any(caller: Authenticated) -> Json<Claims> {
     Json(caller.claims().clone())
 }
 
-#[utoipa::path(get, path = "/read", security(("MonoCloud" = ["posts:read"])), responses((status = 200)))]
+#[utoipa::path(get, path = "/read", security(("MonoCloud" = ["posts:read"])), responses((status = 200, description = "")))]
 async fn read() -> &'static str {
     "read"
 }
@@ -135,7 +126,7 @@ async fn read() -> &'static str {
     post,
     path = "/write",
     security(("MonoCloud" = ["posts:read", "posts:write"])),
-    responses((status = 200))
+    responses((status = 200, description = ""))
 )]
 async fn write(Json(post): Json<Value>) -> Result<String, StatusCode> {
     post["title"].as_str().map(str::to_owned).ok_or(StatusCode::BAD_REQUEST)
@@ -146,7 +137,7 @@ async fn write(Json(post): Json<Value>) -> Result<String, StatusCode> {
     path = "/admin",
     security(("MonoCloud" = [])),
     extensions(("x-monocloud-groups" = json!({ "any": ["admin"] }))),
-    responses((status = 200))
+    responses((status = 200, description = ""))
 )]
 async fn admin() -> &'static str {
     "admin"
@@ -157,7 +148,7 @@ async fn admin() -> &'static str {
     path = "/both",
     security(("MonoCloud" = [])),
     extensions(("x-monocloud-groups" = json!({ "all": ["a", "b"] }))),
-    responses((status = 200))
+    responses((status = 200, description = ""))
 )]
 async fn both() -> &'static str {
     "both"
@@ -168,7 +159,7 @@ async fn both() -> &'static str {
     path = "/groups",
     security(("MonoCloud" = [])),
     extensions(("x-monocloud-groups" = json!(["a", "b"]))),
-    responses((status = 200))
+    responses((status = 200, description = ""))
 )]
 async fn groups() -> &'static str {
     "groups"
@@ -179,18 +170,18 @@ async fn groups() -> &'static str {
     path = "/scope-and-group",
     security(("MonoCloud" = ["posts:read"])),
     extensions(("x-monocloud-groups" = json!({ "any": ["admin"] }))),
-    responses((status = 200))
+    responses((status = 200, description = ""))
 )]
 async fn scope_and_group() -> &'static str {
     "scope and group"
 }
 
-#[utoipa::path(get, path = "/optional", security((), ("MonoCloud" = [])), responses((status = 200)))]
+#[utoipa::path(get, path = "/optional", security((), ("MonoCloud" = [])), responses((status = 200, description = "")))]
 async fn optional(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
 }
 
-#[utoipa::path(get, path = "/unguarded", responses((status = 200)))]
+#[utoipa::path(get, path = "/unguarded", responses((status = 200, description = "")))]
 async fn unguarded(caller: Authenticated) -> Json<Claims> {
     Json(caller.claims().clone())
 }
