@@ -43,6 +43,8 @@ mod server_tls;
 mod tenant;
 mod token;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "poem-openapi")]
 pub mod manual;
 #[cfg(feature = "poem")]

@@ -44,12 +44,11 @@ fn xfcc(certificate: &Certificate) -> String {
     format!(r#"By=spiffe://mesh/api;Hash=00;Cert="{certificate}";Subject="CN=a,O=\"b;c\"";URI="#)
 }
 
+/// What is said of it, the headers beside the token, and the answer.
+type Case<'c> = (&'c str, &'c [(HeaderName, String)], Expected);
+
 /// Makes calls with a JWT and with an opaque token, both bound to `own`.
-async fn assert_calls(
-    header: &str,
-    own: &Certificate,
-    cases: &[(&str, &[(HeaderName, String)], Expected)],
-) {
+async fn assert_calls(header: &str, own: &Certificate, cases: &[Case<'_>]) {
     for host in HOSTS {
         let tenant = frozen_tenant().await;
         let api = host.serve(&behind_proxy(&tenant, header).build().unwrap());

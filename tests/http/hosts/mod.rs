@@ -23,6 +23,7 @@ use monocloud_testkit::{Authority, Certificate};
 
 use crate::support::Api;
 
+mod axum;
 mod poem;
 mod poem_openapi;
 
@@ -34,8 +35,11 @@ pub(crate) const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
 pub(crate) const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
 
 /// Every host.
-pub(crate) const HOSTS: &[Host] = &[POEM, POEM_OPENAPI];
+pub(crate) const HOSTS: &[Host] = &[AXUM, AXUM_DOCUMENT, POEM, POEM_OPENAPI];
 
+pub(crate) const AXUM: Host = Host { name: "axum", serve: axum::serve };
+pub(crate) const AXUM_DOCUMENT: Host =
+    Host { name: "axum by document", serve: axum::serve_documented };
 pub(crate) const POEM: Host = Host { name: "poem", serve: poem::serve };
 pub(crate) const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_openapi::serve };
 
