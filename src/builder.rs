@@ -5,7 +5,7 @@ use std::{
     error::Error as StdError,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -266,6 +266,12 @@ impl ProtectApiBuilder {
         self.set(Key::SwaggerClientId, id.into())
     }
 
+    /// The public URL of this API, for its [metadata](ProtectApi::resource_metadata); the audience,
+    /// if that is an https URL, unless set.
+    pub fn resource(self, url: impl Into<String>) -> Self {
+        self.set(Key::Resource, url.into())
+    }
+
     /// Takes only tokens that say they are access tokens and carry every claim that RFC 9068 §2.2
     /// requires.
     pub fn require_rfc9068(mut self) -> Self {
@@ -361,6 +367,8 @@ impl ProtectApiBuilder {
             introspect_jwt_tokens: config.introspect_jwt_tokens,
             clock: self.clock,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
+            resource: config.resource.clone(),
+            is_metadata_served: AtomicBool::new(false),
             group_rules: config.group_rules(),
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,

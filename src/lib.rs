@@ -36,6 +36,7 @@ mod openapi;
 mod policy;
 mod protect;
 mod refusal;
+mod resource;
 #[cfg(test)]
 mod rfc_vectors;
 #[cfg(feature = "tls")]
@@ -70,6 +71,7 @@ pub use crate::{
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
     refusal::Refusal,
+    resource::ResourceMetadata,
     tenant::{
         cache::{CacheFuture, CacheKey, IntrospectionCache},
         http::{HttpClient, HttpFuture},

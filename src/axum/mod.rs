@@ -115,6 +115,7 @@ use crate::{
     openapi::DocumentEndpoint,
     protect::{Authenticated, Caller, Guard},
     refusal::{Realm, Refusal},
+    resource::ResourceMetadata,
 };
 
 #[cfg(feature = "axum-server")]
@@ -206,6 +207,14 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.response().map(Body::from)
+    }
+}
+
+impl<S> Handler<(), S> for ResourceMetadata {
+    type Future = std::future::Ready<Response>;
+
+    fn call(self, _request: Request, _state: S) -> Self::Future {
+        std::future::ready(self.respond().map(Body::from))
     }
 }
 

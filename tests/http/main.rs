@@ -37,6 +37,7 @@ mod openapi;
 mod outage;
 mod permissions;
 mod renewal;
+mod resource;
 mod shape;
 mod support;
 mod tls;

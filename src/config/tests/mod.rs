@@ -70,7 +70,7 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     let config = config(&[]);
     assert_eq!(config.tenant.issuer(), "https://acme.us.monocloud.com");
     assert_eq!(config.audience, "https://api.example.com");
-    assert_eq!(config.resource.unwrap().as_str(), "https://api.example.com/");
+    assert_eq!(config.resource.unwrap().identifier, "https://api.example.com");
     assert_eq!(config.realm, None);
     assert_eq!((config.groups_claim.as_str(), config.groups_match_all), ("groups", false));
     assert!(config.client.is_none() && !config.introspect_jwt_tokens);

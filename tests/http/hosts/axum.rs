@@ -15,7 +15,8 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, ServerTls, axum::TlsAcceptor,
+    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, ResourceMetadata, ServerTls,
+    axum::TlsAcceptor,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -36,6 +37,10 @@ pub(super) fn serve_documented(
     let api = protect.from_document(&Api::openapi().to_json().unwrap()).unwrap();
     let (router, _) = api.routes(router).unwrap();
     run(router, listener, tls);
+}
+
+pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
+    run(Router::new().route(metadata.path(), get(metadata.clone())), listener, None);
 }
 
 fn router(protect: &ProtectApi, guarded: fn(MethodRouter, Guard) -> MethodRouter) -> Router {
