@@ -1,6 +1,7 @@
 //! An API that asks the tenant about tokens: reqwest to ask, aws-lc to sign, and
 //! nothing but its settings to go by.
 
+use crate::reader::client_trusting;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
@@ -9,7 +10,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
+use reqwest::{Client, Identity, Method};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -200,13 +201,6 @@ impl Assertion {
         let signature = sign(&self.key, input.as_bytes());
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
-}
-
-/// A client that trusts the authorities in this PEM and nobody else. It keeps no
-/// connection, so that each request meets the tenant as it is.
-pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
-    let authorities = Certificate::from_pem_bundle(pem.as_bytes()).unwrap();
-    Client::builder().tls_certs_only(authorities).no_proxy().pool_max_idle_per_host(0)
 }
 
 pub(crate) fn encoded(text: &str) -> String {
