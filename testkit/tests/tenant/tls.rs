@@ -189,7 +189,7 @@ async fn an_authority_makes_certificates_for_servers() {
         (authority.expired_server("localhost"), "expired"),
         (authority.server("127.0.0.1"), "not valid for name"),
         (Authority::new().server("localhost"), "UnknownIssuer"),
-        (authority.client("localhost"), "NotValidForName"),
+        (authority.client("localhost"), "extended key usage"),
     ] {
         let failure = visit(&serve(certificate).await, &authority).await.unwrap_err();
         assert!(failure.contains(reason), "{reason}: {failure}");
