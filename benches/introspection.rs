@@ -88,7 +88,7 @@ impl Contender {
     async fn run(&self) -> Duration {
         let start = Instant::now();
         for _ in 0..self.turns {
-            self.guard.check(&self.headers).await.unwrap();
+            self.guard.check(&self.headers, None).await.unwrap();
         }
         start.elapsed() / self.turns
     }

@@ -145,7 +145,7 @@ impl Scene {
     }
 
     fn check(&self) {
-        let check = pin!(self.guard.check(black_box(&self.headers)));
+        let check = pin!(self.guard.check(black_box(&self.headers), None));
         match check.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(caller) => drop(black_box(caller.unwrap())),
             Poll::Pending => panic!("a warm check waits for nothing"),

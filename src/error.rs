@@ -64,6 +64,9 @@ pub enum InvalidToken {
     /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
     #[error("the token is bound to a certificate that was not presented")]
     Binding,
+    /// The certificate that was presented with a bound token cannot be read, or there are several.
+    #[error("the client certificate that was presented is unusable")]
+    Certificate,
     /// A claim is missing, or has a type or a range it must not have.
     #[error("a claim of the token is missing or malformed")]
     Claim(&'static str),
@@ -97,6 +100,9 @@ pub enum InvalidToken {
     /// `typ` says that this is no access token.
     #[error("the token is not an access token")]
     Type,
+    /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
+    #[error("the token is not bound to a certificate")]
+    Unbound,
     /// None of the tenant's keys fits the token.
     #[error("the key that signed the token is unknown")]
     UnknownKey,
@@ -139,6 +145,15 @@ pub enum Internal {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TenantError {
+    /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
+    #[error("the tenant refuses this API's certificate at {url}")]
+    Certificate {
+        /// What was asked for.
+        url: Arc<str>,
+        /// What went wrong.
+        #[source]
+        source: Cause,
+    },
     /// This API's own credentials cannot be had.
     #[error("the credentials for the tenant cannot be had")]
     Credentials {
@@ -158,7 +173,7 @@ pub enum TenantError {
     #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
     Endpoint {
         /// The endpoint's member in the metadata.
-        endpoint: &'static str,
+        endpoint: Arc<str>,
         /// Why none is usable.
         reason: Arc<str>,
     },
@@ -210,7 +225,10 @@ impl TenantError {
     /// pass.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::Credentials { .. } | Self::Endpoint { .. } | Self::Issuer { .. } => true,
+            Self::Certificate { .. }
+            | Self::Credentials { .. }
+            | Self::Endpoint { .. }
+            | Self::Issuer { .. } => true,
             Self::Status { status, .. } => (300..500).contains(status) && *status != 429,
             Self::Document { .. }
             | Self::Interrupted

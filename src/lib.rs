@@ -21,24 +21,31 @@
 mod algorithm;
 mod builder;
 mod certificate;
+mod certificate_header;
 mod claims;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what mutual TLS and RFC 9728 will need is judged")]
+#[allow(dead_code, unused_imports, reason = "what RFC 9728 will need is judged")]
 mod config;
 mod error;
 mod json;
 mod jwks;
 mod jwt;
+mod key_pair;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod policy;
 mod protect;
 mod refusal;
+mod resource;
 #[cfg(test)]
 mod rfc_vectors;
+#[cfg(feature = "tls")]
+mod server_tls;
 mod tenant;
 mod token;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "poem-openapi")]
 pub mod manual;
 #[cfg(feature = "poem")]
@@ -49,19 +56,22 @@ pub mod poem_openapi;
 #[cfg(feature = "swagger-ui")]
 pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
-pub use crate::openapi::{ApiDocument, DocumentEndpoint, DocumentError};
+pub use crate::openapi::{ApiDocument, DeclaredApi, DocumentEndpoint, DocumentError, Routes};
+#[cfg(feature = "tls")]
+pub use crate::server_tls::ServerTls;
 #[cfg(feature = "redis")]
 pub use crate::tenant::cache::RedisCache;
 pub use crate::{
     algorithm::SigningAlgorithm,
     builder::ProtectApiBuilder,
-    certificate::CertificateBinding,
+    certificate::{CertificateBinding, NotACertificate, PeerCertificate},
     claims::Claims,
     config::{ConfigError, ConfigProblem},
     error::{Cause, Denial, Error, Internal, InvalidRequest, InvalidToken, TenantError},
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
     refusal::Refusal,
+    resource::ResourceMetadata,
     tenant::{
         cache::{CacheFuture, CacheKey, IntrospectionCache},
         http::{HttpClient, HttpFuture},

@@ -10,18 +10,22 @@ use std::{
     collections::BTreeMap,
     error::Error as StdError,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::{
     builder::ProtectApiBuilder,
-    certificate::CertificateBinding,
+    certificate::{CertificateBinding, PeerCertificate},
+    certificate_header::certificate_in,
     claims::{Claims, Expectations},
     clock::Clock,
-    config::ConfigError,
+    config::{ConfigError, Resource},
     error::{Cause, Chain, Error, Internal, InvalidToken},
     jwt::UnverifiedJwt,
     policy::{Access, GroupRules, Policy},
@@ -53,8 +57,13 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
+    /// Where a trusted proxy says what certificate it saw.
+    pub(crate) certificate_header: Option<HeaderName>,
     pub(crate) group_rules: GroupRules,
     pub(crate) realm: Realm,
+    pub(crate) resource: Option<Resource>,
+    /// Whether the application serves the resource's metadata, so that challenges can name it.
+    pub(crate) is_metadata_served: AtomicBool,
     pub(crate) scheme_name: String,
     pub(crate) swagger_client_id: Option<String>,
     pub(crate) max_token_length: usize,
@@ -163,6 +172,12 @@ impl ProtectApi {
         self.inner.binding
     }
 
+    /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
+    pub(crate) fn announce_resource(&self) -> Option<&Resource> {
+        self.inner.is_metadata_served.store(true, Ordering::Relaxed);
+        self.inner.resource.as_ref()
+    }
+
     pub(crate) fn scheme_name(&self) -> &str {
         &self.inner.scheme_name
     }
@@ -172,10 +187,17 @@ impl ProtectApi {
     }
 
     pub(crate) fn refuse(&self, error: Error) -> Refusal {
+        let served = self.inner.is_metadata_served.load(Ordering::Relaxed);
+        let metadata = self.inner.resource.as_ref().filter(|_| served);
         Refusal::new(error, &self.inner.realm)
+            .with_metadata_at(metadata.map(Resource::metadata_url))
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated, Error> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
         let kind = match token.kind().map_err(Error::InvalidToken)? {
             TokenKind::Jwt if self.inner.introspect_jwt_tokens => TokenKind::Opaque,
@@ -185,7 +207,12 @@ impl ProtectApi {
             TokenKind::Jwt => Arc::new(self.validate_jwt(&token).await?),
             TokenKind::Opaque => self.introspect(&token).await?,
         };
-        self.inner.binding.judge(&claims).map_err(Error::InvalidToken)?;
+        // Where a proxy is configured, the peer is the proxy.
+        let presented = || match &self.inner.certificate_header {
+            Some(name) => certificate_in(headers, name),
+            None => Ok(peer.cloned()),
+        };
+        self.inner.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
         Ok(Authenticated { claims, kind })
     }
 
@@ -256,20 +283,32 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Authenticates a request by its headers and authorizes it by the policy.
+    /// Authenticates a request and authorizes it by the policy.
+    ///
+    /// `peer` is the client certificate of the TLS connection that the request came by, if it has
+    /// one. It does not count where a header is configured for certificates: there the connection
+    /// is the proxy's.
     ///
     /// # Errors
     ///
     /// A [`Refusal`], ready to be sent.
-    pub async fn check(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        self.judge(headers).await.map_err(|error| {
+    pub async fn check(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, Refusal> {
+        self.judge(headers, peer).await.map_err(|error| {
             tracing::debug!(error = %Chain(&error), "a request was refused");
             self.protect.refuse(error)
         })
     }
 
-    async fn judge(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        let authenticated = match self.protect.authenticate(headers).await {
+    async fn judge(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Caller, Error> {
+        let authenticated = match self.protect.authenticate(headers, peer).await {
             Err(Error::MissingToken) if self.access.is_optional() => {
                 return Ok(Caller(Err(self.protect.refuse(Error::MissingToken))));
             }

@@ -40,7 +40,7 @@ async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
     let mut least = usize::MAX;
     for _ in 0..5 {
         let region = Region::new(ALLOCATOR);
-        let refusal = guard.check(&headers).await.unwrap_err();
+        let refusal = guard.check(&headers, None).await.unwrap_err();
         least = least.min(region.change().bytes_allocated);
         assert!(
             matches!(refusal.error(), Error::InvalidToken(found) if *found == reason),

@@ -56,7 +56,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 fn check_header(guard: &Guard, value: &[u8]) -> Option<Result<Caller, Refusal>> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(value).ok()?);
-    Some(wait(guard.check(&headers)))
+    Some(wait(guard.check(&headers, None)))
 }
 
 fn check(policy: Policy, token: &str) -> Result<Caller, Refusal> {

@@ -38,7 +38,24 @@ pub(crate) struct OperationRef<'d> {
 }
 
 impl Document {
-    /// Reads a document. A path that stands in it twice, as poem-openapi writes it where two APIs
+    /// Reads a document that somebody wrote, as JSON or YAML.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let is_json = text.trim_start().starts_with('{');
+        let document = if is_json {
+            Self::parse(text).map_err(|error| format!("the document is no JSON: {error}"))?
+        } else {
+            let members = serde_saphyr::from_str(text)
+                .map_err(|error| format!("the document is no YAML: {error}"))?;
+            Self(members)
+        };
+        let version = document.0.get("openapi").and_then(Value::as_str).unwrap_or_default();
+        match version.strip_prefix("3.") {
+            Some(_) => Ok(document),
+            None => Err("the document has no `openapi: 3.…`".to_owned()),
+        }
+    }
+
+    /// Reads a document as JSON. A path that stands in it twice, as poem-openapi writes it where two APIs
     /// share one, is one path with the operations of both.
     pub(crate) fn parse(json: &str) -> Result<Self, serde_json::Error> {
         let Parsed { paths: Paths(paths), rest: mut members } = serde_json::from_str(json)?;

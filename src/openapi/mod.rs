@@ -1,6 +1,9 @@
 //! OpenAPI documents, whatever framework they come from: what they require, and how they end.
 //!
+//! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
+//! - `operations`: which documented operation a route is
+//! - `plan`: what holds for operations without a requirement of their own
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
 //! - `serve`: the document as an answer
@@ -8,8 +11,11 @@
 //!
 //! What a document says an operation needs is all there is: the same text is enforced and shown.
 
+mod declared;
 pub(crate) mod document;
 mod finish;
+pub(crate) mod operations;
+pub(crate) mod plan;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]
@@ -17,9 +23,13 @@ mod swagger_ui;
 
 use std::fmt;
 
-pub use self::serve::{ApiDocument, DocumentEndpoint};
+pub(crate) use self::declared::Declaration;
 #[cfg(feature = "swagger-ui")]
 pub use self::swagger_ui::SwaggerUi;
+pub use self::{
+    declared::{DeclaredApi, Routes},
+    serve::{ApiDocument, DocumentEndpoint},
+};
 
 /// Why an API and its document cannot be served together; every reason at once.
 ///

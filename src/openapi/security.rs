@@ -21,9 +21,13 @@ pub(crate) fn compile(
     scheme: &str,
 ) -> Vec<(OperationKey, Result<Access, &'static str>)> {
     let root = document.members().get("security");
+    let components = document.members().get("components");
+    let described = components.and_then(|components| components.get("securitySchemes"));
+    let is_described =
+        |name: &str| name == scheme || described.is_some_and(|schemes| schemes.get(name).is_some());
     let access = |operation: OperationRef<'_>| {
         let security = operation.operation.get("security").or(root);
-        let access = access(security, operation.operation.get(GROUPS), scheme);
+        let access = access(security, operation.operation.get(GROUPS), scheme, &is_described);
         (OperationKey { path: operation.path.to_owned(), method: operation.method }, access)
     };
     document.operations().map(access).collect()
@@ -40,6 +44,7 @@ fn access(
     security: Option<&Value>,
     groups: Option<&Value>,
     scheme: &str,
+    is_described: &dyn Fn(&str) -> bool,
 ) -> Result<Access, &'static str> {
     let mut access = Access::default();
     let alternatives = match security {
@@ -50,6 +55,10 @@ fn access(
     let (groups, group_match) = read_groups(groups)?;
     for alternative in alternatives {
         let schemes = alternative.as_object().ok_or("its security does not hold requirements")?;
+        // A misspelt name of ours would leave the operation to an application that knows nothing.
+        if !schemes.keys().all(|name| is_described(name)) {
+            return Err("it names a security scheme that the document does not describe");
+        }
         match schemes.get(scheme) {
             Some(scopes) => access.alternatives.push(Requirement {
                 scopes: strings(scopes).ok_or("its scopes are not a list of names")?,

@@ -12,13 +12,14 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{operations::RouteTable, policy_name, routes};
+use super::{guards::RouteTable, policy_name};
 use crate::{
     openapi::{
         document::{self, Document},
+        plan::Plan,
         security::{self, OperationKey},
     },
-    policy::{Policy, Requirement},
+    policy::Requirement,
 };
 
 /// What an API declares of its operations.
@@ -26,33 +27,6 @@ pub(super) struct Declared {
     pub(super) document: Document,
     /// Operations whose declaration does not say clearly who may call them.
     pub(super) contradictions: Vec<(OperationKey, &'static str)>,
-}
-
-/// The policy of operations that declare none, and those it does not hold for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Plan {
-    pub(super) default: Option<Policy>,
-    pub(super) public: Vec<Public>,
-}
-
-/// An operation that is listed as public, in the words of whoever listed it.
-#[derive(Clone, Debug)]
-pub(super) struct Public {
-    /// In capitals.
-    pub(super) method: String,
-    pub(super) path: String,
-}
-
-impl Plan {
-    pub(super) fn is_public(&self, key: &OperationKey) -> bool {
-        self.public.iter().any(|public| public.names(key))
-    }
-}
-
-impl Public {
-    pub(super) fn names(&self, key: &OperationKey) -> bool {
-        key.method == *self.method && routes::lists(&self.path, &key.path)
-    }
 }
 
 impl Declared {
@@ -78,8 +52,8 @@ impl Declared {
                 if let Err(reason) = unite_schemes(operation, scheme) {
                     contradictions.push((key, reason));
                 }
-            } else if let Some(policy) = plan.default.filter(|_| !plan.is_public(&key)) {
-                security::write(operation, &policy.into(), scheme);
+            } else {
+                plan.complete(&key, operation, scheme);
             }
         });
         Self { document, contradictions }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::{
     error::Error,
-    poem::{caller, refused, unprotected},
+    poem::{caller, checked, refused, unprotected},
     policy::Access,
     protect::{Caller, ProtectApi},
     refusal::Refusal,
@@ -56,7 +56,7 @@ pub(super) async fn judged(request: &Request, access: Access) -> Result<Caller> 
         None => Err(unprotected(request)),
         Some(Judge::Guard) => caller(request).cloned(),
         Some(Judge::Argument { protect, refuse }) => {
-            match protect.guard(access).check(request.headers()).await {
+            match checked(&protect.guard(access), request).await {
                 Err(refusal) if !matches!(refusal.error(), Error::MissingToken) => {
                     // Whoever asked might take an error for an anonymous caller (`#[oai(fallback)]`)
                     // or try another scheme. A refusal of a token is final.

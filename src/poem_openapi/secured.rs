@@ -9,12 +9,12 @@ use poem_openapi::{
 };
 
 use super::{
-    declared::{Declared, Plan, Public},
-    operations::{Operations, RouteTable},
+    declared::Declared,
+    guards::{RouteTable, guard},
     routes,
 };
 use crate::{
-    openapi::{ApiDocument, DocumentError},
+    openapi::{ApiDocument, DocumentError, plan::Plan},
     policy::Policy,
     protect::ProtectApi,
 };
@@ -85,9 +85,7 @@ impl<T: OpenApi> Secured<T> {
     /// without the service's `url_prefix`.
     #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
-        self.plan
-            .public
-            .push(Public { method: method.to_ascii_uppercase(), path: path.to_owned() });
+        self.plan.public(method, path);
         self
     }
 
@@ -122,9 +120,7 @@ impl<T: OpenApi> Secured<T> {
             Api::Unguarded(api) => {
                 let mut routes = RouteTable::new();
                 api.add_routes(&mut routes);
-                let operations = Operations::of::<T>(&routes, &self.plan, &self.protect);
-                let problems = operations.problems();
-                (operations.guard(routes), problems)
+                guard::<T>(routes, &self.plan, &self.protect)
             }
         };
         self.api = Api::Guarded(routes);

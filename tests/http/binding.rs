@@ -1,6 +1,6 @@
-//! Tokens bound to a certificate or a key, as far as a certificate can be presented.
+//! Tokens bound to a certificate or a key that is not presented.
 
-use monocloud_backend::{CertificateBinding, InvalidToken, ProtectApi};
+use monocloud_backend::{CertificateBinding, InvalidToken};
 use serde_json::{Value, json};
 
 use crate::{
@@ -42,6 +42,20 @@ async fn a_bound_token_without_its_certificate_is_refused() {
         cases.push((cnf, bound()));
     }
     assert_mode(CertificateBinding::WhenPresent, &cases).await;
+}
+
+#[tokio::test]
+async fn every_token_must_be_bound_where_that_is_required() {
+    assert_mode(
+        CertificateBinding::Required,
+        &[
+            (json!(null), invalid_token(InvalidToken::Unbound)),
+            (json!({}), invalid_token(InvalidToken::Binding)),
+            (json!({"x5t#S256": "x"}), invalid_token(InvalidToken::Binding)),
+            (json!({"jkt": "x"}), invalid_token(InvalidToken::Binding)),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -93,18 +107,5 @@ async fn no_header_is_believed_unless_one_is_configured() {
             let call = get("/any").bearer(&token).header(header, ":AAAA:");
             api.check(header, call, &invalid_token(InvalidToken::Binding)).await;
         }
-    }
-}
-
-/// To be replaced by cases when certificates can be presented.
-#[tokio::test]
-async fn what_is_not_built_yet_is_refused_at_the_start_and_not_ignored() {
-    for (name, value) in
-        [("VALIDATE_CERTIFICATE_BINDING", "required"), ("CLIENT_CERTIFICATE_HEADER", "client-cert")]
-    {
-        let tenant = frozen_tenant().await;
-        let setting = (format!("MONOCLOUD_BACKEND_{name}"), value.to_owned());
-        let error = ProtectApi::from_vars(tenant.vars().into_iter().chain([setting])).unwrap_err();
-        assert!(error.to_string().contains(name), "{error}");
     }
 }

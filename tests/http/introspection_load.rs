@@ -140,7 +140,7 @@ impl HttpClient for Tenant {
 async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    guard.check(&headers).await
+    guard.check(&headers, None).await
 }
 
 /// So many callers at once, each with a token of its own.

@@ -98,7 +98,7 @@ async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
     let token = format!("Bearer {}", upstream.token().mint());
     headers.insert(AUTHORIZATION, token.parse().unwrap());
     for _ in 0..10 {
-        let mut left = std::pin::pin!(guard.check(&headers));
+        let mut left = std::pin::pin!(guard.check(&headers, None));
         assert!(
             std::future::poll_fn(|context| {
                 std::task::Poll::Ready(left.as_mut().poll(context).is_pending())
@@ -106,7 +106,7 @@ async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
             .await
         );
     }
-    let (open, patient) = (Arc::new(upstream.opener()), guard.check(&headers));
+    let (open, patient) = (Arc::new(upstream.opener()), guard.check(&headers, None));
     let (answer, ()) = tokio::join!(patient, async { open() });
     assert!(answer.is_ok(), "{answer:?}");
     let counts = [Document::Metadata, Document::Keys].map(|document| upstream.requests(document));

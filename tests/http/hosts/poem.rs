@@ -2,7 +2,10 @@
 
 use std::net::TcpListener;
 
-use monocloud_backend::{Authenticated, Caller, Claims, Error, Policy, ProtectApi};
+use monocloud_backend::{
+    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ResourceMetadata, ServerTls,
+    poem::{Handlers, TlsAcceptor},
+};
 use poem::{
     Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
     listener::TcpAcceptor, middleware::Cors, post, web::Json,
@@ -11,14 +14,70 @@ use serde_json::Value;
 
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
-pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
-    run(app.with(Cors::new()), listener);
+    run(app.with(Cors::new()), listener, tls);
 }
 
-pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener) {
+/// The same API by a document, which says what each guard says.
+pub(super) fn serve_documented(
+    protect: &ProtectApi,
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+) {
+    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
+    let api = || {
+        let handlers = Handlers::new()
+            .get("/health", say("up"))
+            .get("/any", claims)
+            .get("/read", say("read"))
+            .post("/write", write)
+            .get("/admin", say("admin"))
+            .get("/both", say("both"))
+            .get("/groups", say("groups"))
+            .get("/scope-and-group", say("scope and group"))
+            .get("/optional", whoever)
+            .get("/unguarded", claims);
+        let (route, _) = protect.from_document(DOCUMENT).unwrap().routes(handlers).unwrap();
+        route
+    };
+    let app = Route::new().nest("/", api()).nest("/branded", branded(api()));
+    run(app.with(Cors::new()), listener, tls);
+}
+
+const DOCUMENT: &str = r#"
+openapi: 3.1.0
+info: { title: Posts, version: "1.0" }
+security: [MonoCloud: []]
+paths:
+  /health: { get: { security: [] } }
+  /any: { get: {} }
+  /read: { get: { security: [MonoCloud: [posts:read]] } }
+  /write: { post: { security: [MonoCloud: [posts:read, posts:write]] } }
+  /admin: { get: { x-monocloud-groups: { any: [admin] } } }
+  /both: { get: { x-monocloud-groups: { all: [a, b] } } }
+  /groups: { get: { x-monocloud-groups: [a, b] } }
+  /scope-and-group:
+    get: { security: [MonoCloud: [posts:read]], x-monocloud-groups: { any: [admin] } }
+  /optional: { get: { security: [MonoCloud: [], {}] } }
+  /unguarded: { get: { security: [] } }
+"#;
+
+pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
+    run(Route::new().at(metadata.path(), get(metadata.clone())), listener, None);
+}
+
+pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener, tls: Option<ServerTls>) {
     let acceptor = TcpAcceptor::from_std(listener).unwrap();
-    tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
+    tokio::spawn(async move {
+        match tls {
+            None => Server::new_with_acceptor(acceptor).run(app).await,
+            Some(tls) => {
+                let acceptor = TlsAcceptor::new(acceptor, tls)?;
+                Server::new_with_acceptor(acceptor).run(app).await
+            }
+        }
+    });
 }
 
 /// Replaces the bodies of refusals, by the error that rides in the response's extensions.

@@ -10,7 +10,7 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Claims, Policy, ProtectApi, Require,
+    Authenticated, Claims, Policy, ProtectApi, Require, ServerTls,
     poem_openapi::{Bearer, MaybeBearer},
 };
 use poem::{EndpointExt, Route, middleware::Cors};
@@ -21,14 +21,14 @@ use poem_openapi::{
 
 use super::poem::{branded, run};
 
-pub(super) fn serve(protect: &ProtectApi, listener: TcpListener) {
+pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let api = || OpenApiService::new(protect.secure(Api), "Posts", "1.0");
     let unguarded = OpenApiService::new(Unguarded, "Nobody stands before it", "1.0");
     let app = Route::new()
         .nest("/", api())
         .nest("/branded", branded(Route::new().nest("/", api())))
         .nest("/unguarded", unguarded);
-    run(app.with(Cors::new()), listener);
+    run(app.with(Cors::new()), listener, tls);
 }
 
 #[derive(OAuthScopes)]

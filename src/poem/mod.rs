@@ -33,6 +33,13 @@
 //! # }
 //! ```
 
+#[cfg(feature = "tls")]
+mod address;
+#[cfg(feature = "openapi")]
+mod handlers;
+#[cfg(feature = "tls")]
+mod listener;
+
 use ::poem::{
     Body, Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response,
     ResponseParts, Result,
@@ -41,10 +48,17 @@ use ::poem::{
 };
 
 use crate::{
+    certificate::PeerCertificate,
     error::{Error, Internal},
     protect::{Authenticated, Caller, Guard},
     refusal::{Realm, Refusal},
+    resource::ResourceMetadata,
 };
+
+#[cfg(feature = "openapi")]
+pub use handlers::Handlers;
+#[cfg(feature = "tls")]
+pub use listener::{TlsAcceptor, TlsListener};
 
 /// An endpoint behind a [`Guard`].
 #[derive(Clone, Debug)]
@@ -65,7 +79,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let caller = self.guard.check(request.headers()).await.map_err(refused)?;
+        let caller = checked(&self.guard, &request).await.map_err(refused)?;
         let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
         request.set_data(caller);
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
@@ -115,6 +129,14 @@ impl ResponseError for Refusal {
     }
 }
 
+impl Endpoint for ResourceMetadata {
+    type Output = Response;
+
+    async fn call(&self, _request: Request) -> Result<Response> {
+        Ok(response(self.respond()))
+    }
+}
+
 #[cfg(feature = "openapi")]
 impl Endpoint for crate::DocumentEndpoint {
     type Output = Response;
@@ -131,6 +153,21 @@ impl Endpoint for crate::SwaggerUi {
     async fn call(&self, request: Request) -> Result<Response> {
         Ok(response(self.respond(request.uri().path(), request.original_uri().path())))
     }
+}
+
+/// The certificate that the caller of a request has proved to have: from the request's extensions,
+/// or from its connection if that is one of a `TlsListener`.
+#[must_use]
+pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
+    let given = request.data::<PeerCertificate>().cloned();
+    #[cfg(feature = "tls")]
+    let given = given.or_else(|| address::certificate_in(request));
+    given
+}
+
+/// Asks a guard about a request.
+pub(crate) async fn checked(guard: &Guard, request: &Request) -> Result<Caller, Refusal> {
+    guard.check(request.headers(), peer_certificate(request).as_ref()).await
 }
 
 /// A refusal on its way out. poem gives the response the extensions of its own error and no other,

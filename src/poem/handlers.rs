@@ -1,0 +1,143 @@
+//! Handlers by method and path: routes that can be compared with a document, as poem's own cannot.
+
+use std::{collections::BTreeMap, fmt};
+
+use ::poem::{EndpointExt, IntoEndpoint, Route, RouteMethod, endpoint::BoxEndpoint, http::Method};
+
+use crate::openapi::{
+    Declaration, Routes,
+    operations::{Dialect, Place},
+};
+
+/// The handlers of an API, each for a method and a path as poem writes it, such as `/posts/:id`.
+///
+/// ```
+/// use monocloud_backend::{Authenticated, DocumentError, ProtectApi, poem::Handlers};
+/// use poem::{Route, handler};
+///
+/// #[handler]
+/// fn list(caller: Authenticated) -> String {
+///     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
+/// }
+///
+/// fn app(protect: &ProtectApi, document: &str) -> Result<Route, DocumentError> {
+///     let handlers = Handlers::new().get("/posts", list);
+///     let (api, document) = protect.from_document(document)?.routes(handlers)?;
+///     Ok(Route::new().nest("/", api).at("/openapi.json", document.json()))
+/// }
+/// ```
+#[derive(Default)]
+#[must_use = "a document protects it"]
+pub struct Handlers(BTreeMap<(String, String), BoxEndpoint<'static>>);
+
+impl Handlers {
+    /// No handlers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handles DELETE.
+    pub fn delete<E>(self, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        self.at(Method::DELETE, path, handler)
+    }
+
+    /// Handles GET, and HEAD.
+    pub fn get<E>(self, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        self.at(Method::GET, path, handler)
+    }
+
+    /// Handles PATCH.
+    pub fn patch<E>(self, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        self.at(Method::PATCH, path, handler)
+    }
+
+    /// Handles POST.
+    pub fn post<E>(self, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        self.at(Method::POST, path, handler)
+    }
+
+    /// Handles PUT.
+    pub fn put<E>(self, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        self.at(Method::PUT, path, handler)
+    }
+
+    /// Handles a method. Of two handlers for the same method and path, the later one counts.
+    pub fn at<E>(mut self, method: Method, path: &str, handler: E) -> Self
+    where
+        E: IntoEndpoint,
+        E::Endpoint: 'static,
+    {
+        let handler = handler.map_to_response().boxed();
+        self.0.insert((path.to_owned(), method.to_string()), handler);
+        self
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Routes for Handlers {
+    type Guarded = Route;
+
+    fn guard(self, declaration: &Declaration<'_>) -> (Route, Vec<String>) {
+        let operations = declaration.operations(self.0.keys().cloned(), DIALECT);
+        let mut problems = operations.problems();
+        problems.extend(operations.undocumented());
+        let mut methods: BTreeMap<String, RouteMethod> = BTreeMap::new();
+        for ((path, method), handler) in self.0 {
+            let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
+            let handler = match operations.at(&path, &method) {
+                Place::Operation(_, access) if !access.is_public() => {
+                    handler.with(declaration.protect.guard(access.clone())).boxed()
+                }
+                // Unless it is public the problems say so, and nothing is served.
+                _ => handler,
+            };
+            let route = methods.remove(&path).unwrap_or_default();
+            methods.insert(path, route.method(method, handler));
+        }
+        let route = methods
+            .into_iter()
+            .fold(Route::new(), |route, (path, methods)| route.at(path, methods));
+        (route, problems)
+    }
+}
+
+const DIALECT: Dialect = Dialect { is_route, lists_route };
+
+/// poem writes `:id`, `:id<\d+>`, `<\d+>` and `*rest` where a document writes `{id}`.
+fn is_route(documented: &str, routed: &str) -> bool {
+    let is_same = |documented: &str, routed: &str| {
+        let is_parameter = documented.starts_with('{') && documented.ends_with('}');
+        documented == routed || (is_parameter && routed.starts_with([':', '<', '*']))
+    };
+    documented.split('/').count() == routed.split('/').count()
+        && documented.split('/').zip(routed.split('/')).all(|(one, other)| is_same(one, other))
+}
+
+fn lists_route(written: &str, routed: &str) -> bool {
+    written == routed || is_route(written, routed)
+}

@@ -1,0 +1,181 @@
+//! A TLS listener whose requests know the certificate of their connection.
+
+use std::{collections::VecDeque, fmt, io, sync::Arc, time::Duration};
+
+use ::poem::{
+    http::uri::Scheme,
+    listener::{Acceptor, Listener},
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::{AbortHandle, JoinSet},
+};
+use tokio_rustls::server::TlsStream;
+
+use super::address;
+use crate::{certificate::PeerCertificate, server_tls::ServerTls};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many handshakes may be under way. One more, and the oldest of them gives way.
+const MAX_HANDSHAKES: usize = 1024;
+
+/// Listens with TLS, and hands the client certificate of a connection to the guards.
+///
+/// poem's own TLS listener does not let a request see the certificate.
+///
+/// ```no_run
+/// use monocloud_backend::{ServerTls, poem::TlsListener};
+/// use poem::{Route, Server, listener::TcpListener};
+///
+/// # async fn run(app: Route) -> std::io::Result<()> {
+/// let tls = ServerTls::new("api.pem", "api-key.pem");
+/// Server::new(TlsListener::new(TcpListener::bind("0.0.0.0:8443"), tls)).run(app).await
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a server listens with it"]
+pub struct TlsListener<L> {
+    inner: L,
+    tls: ServerTls,
+    handshake_timeout: Duration,
+}
+
+impl<L> TlsListener<L> {
+    /// Serves TLS on the connections of another listener.
+    pub const fn new(inner: L, tls: ServerTls) -> Self {
+        Self { inner, tls, handshake_timeout: HANDSHAKE_TIMEOUT }
+    }
+
+    /// How long a handshake may take; ten seconds unless set.
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+}
+
+impl<L: Listener> Listener for TlsListener<L>
+where
+    <L::Acceptor as Acceptor>::Io: 'static,
+{
+    type Acceptor = TlsAcceptor<L::Acceptor>;
+
+    /// # Errors
+    ///
+    /// A file of the [`ServerTls`] that is of no use, by name, or what the other listener says.
+    async fn into_acceptor(self) -> io::Result<Self::Acceptor> {
+        let acceptor = TlsAcceptor::new(self.inner.into_acceptor().await?, self.tls)?;
+        Ok(TlsAcceptor { handshake_timeout: self.handshake_timeout, ..acceptor })
+    }
+}
+
+/// The acceptor of a [`TlsListener`], or one on top of an acceptor that is there already.
+pub struct TlsAcceptor<A: Acceptor> {
+    inner: A,
+    tls: tokio_rustls::TlsAcceptor,
+    handshake_timeout: Duration,
+    handshakes: Handshakes<TlsStream<A::Io>>,
+}
+
+impl<A: Acceptor> TlsAcceptor<A> {
+    /// Serves TLS on the connections of another acceptor.
+    ///
+    /// # Errors
+    ///
+    /// A file of the [`ServerTls`] that is of no use, by name.
+    pub fn new(inner: A, tls: ServerTls) -> io::Result<Self> {
+        Ok(Self {
+            inner,
+            tls: tokio_rustls::TlsAcceptor::from(Arc::new(tls.config()?)),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            handshakes: Handshakes::default(),
+        })
+    }
+}
+
+/// What poem wants to know of a connection.
+type Accepted<Io> = (Io, LocalAddr, RemoteAddr, Scheme);
+
+impl<A: Acceptor> Acceptor for TlsAcceptor<A>
+where
+    A::Io: 'static,
+{
+    type Io = TlsStream<A::Io>;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.inner.local_addr()
+    }
+
+    /// Handshakes run beside each other, so that a slow one keeps nobody waiting.
+    async fn accept(&mut self) -> io::Result<Accepted<Self::Io>> {
+        loop {
+            tokio::select! {
+                accepted = self.inner.accept() => {
+                    let handshake = handshake(self.tls.clone(), accepted?);
+                    let handshake = tokio::time::timeout(self.handshake_timeout, handshake);
+                    self.handshakes.start(async move { handshake.await? });
+                }
+                Some(ended) = self.handshakes.tasks.join_next() => match ended {
+                    Ok(Ok(connection)) => return Ok(connection),
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake gave way to newer ones"),
+                },
+            }
+        }
+    }
+}
+
+impl<A: Acceptor> fmt::Debug for TlsAcceptor<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsAcceptor").finish_non_exhaustive()
+    }
+}
+
+/// Handshakes under way.
+struct Handshakes<Io> {
+    tasks: JoinSet<io::Result<Accepted<Io>>>,
+    /// The oldest first, among them some that have ended.
+    queue: VecDeque<AbortHandle>,
+}
+
+impl<Io> Default for Handshakes<Io> {
+    fn default() -> Self {
+        Self { tasks: JoinSet::new(), queue: VecDeque::new() }
+    }
+}
+
+impl<Io: Send + 'static> Handshakes<Io> {
+    fn start(
+        &mut self,
+        handshake: impl Future<Output = io::Result<Accepted<Io>>> + Send + 'static,
+    ) {
+        if self.queue.len() == MAX_HANDSHAKES {
+            self.queue.retain(|task| !task.is_finished());
+        }
+        if self.queue.len() == MAX_HANDSHAKES
+            && let Some(oldest) = self.queue.pop_front()
+        {
+            oldest.abort();
+        }
+        self.queue.push_back(self.tasks.spawn(handshake));
+    }
+}
+
+async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
+    tls: tokio_rustls::TlsAcceptor,
+    (io, local, remote, _): Accepted<Io>,
+) -> io::Result<Accepted<TlsStream<Io>>> {
+    let stream = tls.accept(io).await?;
+    let (_, connection) = stream.get_ref();
+    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    let local = match certificate {
+        None => local,
+        Some(certificate) => {
+            let certificate =
+                PeerCertificate::from_der(certificate.to_vec()).map_err(io::Error::other)?;
+            address::with_certificate(&local, &certificate)
+        }
+    };
+    Ok((stream, local, remote, Scheme::HTTPS))
+}
