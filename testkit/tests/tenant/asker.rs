@@ -10,7 +10,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
-use reqwest::{Client, Identity, Method};
+use reqwest::{Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -32,6 +32,8 @@ pub(crate) struct Ask {
     pub(crate) identity: Option<String>,
     /// PEM of whom to trust; blank without TLS.
     trusted: String,
+    /// Who sends it, if not a client of its own.
+    sender: Option<Client>,
     pub(crate) method: Method,
     pub(crate) authorization: Vec<String>,
     pub(crate) content_type: &'static str,
@@ -72,6 +74,7 @@ impl<'a> Asker<'a> {
             url: self.tenant.url_at(&entrance, Endpoint::Introspection),
             identity: has_certificate.then(identity),
             trusted: if has_tls { file("CA_CERTIFICATE_FILE") } else { String::new() },
+            sender: None,
             method: Method::POST,
             authorization: Vec::new(),
             content_type: "application/x-www-form-urlencoded",
@@ -150,14 +153,23 @@ impl Ask {
         self
     }
 
+    /// Has it sent by this client.
+    pub(crate) fn over(mut self, client: &Client) -> Self {
+        self.sender = Some(client.clone());
+        self
+    }
+
     pub(crate) fn client(&self) -> Client {
+        let own = || self.client_builder().build().unwrap();
+        self.sender.clone().unwrap_or_else(own)
+    }
+
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
         let client = client_trusting(&self.trusted);
         match &self.identity {
             Some(pem) => client.identity(Identity::from_pem(pem.as_bytes()).unwrap()),
             None => client,
         }
-        .build()
-        .unwrap()
     }
 
     /// In place of the `Authorization`, if there is one.

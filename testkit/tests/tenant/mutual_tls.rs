@@ -12,9 +12,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use serde_json::json;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
 const BY_CERTIFICATE: [ClientAuth; 3] =
     [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509];
@@ -219,11 +219,13 @@ async fn certificates_stand_in_files_and_can_be_renewed() {
     let tenant = mutual_tenant().await;
     let askers = BY_CERTIFICATE.map(|method| Asker::new(&tenant, method));
     let old: Vec<_> = askers.iter().map(|asker| asker.ask("t")).collect();
-    // The old certificate's connection stays open.
-    let kept = old[0].client();
-    kept.get(&old[0].url).send().await.unwrap();
+    let file = askers[0].setting("CLIENT_CERTIFICATE_FILE");
+    let text = fs::read_to_string(file).unwrap();
+    let mut half_read = fs::File::open(file).unwrap();
 
     tenant.renew_client_certificate();
+    assert_ne!(fs::read_to_string(file).unwrap(), text);
+    assert_eq!(io::read_to_string(&mut half_read).unwrap(), text);
     for (method, (asker, old)) in BY_CERTIFICATE.iter().zip(askers.iter().zip(old)) {
         assert_refused(old.send().await, "replaced");
         assert_eq!(asker.ask("t").send().await.0, 200, "{method:?}");
@@ -242,9 +244,35 @@ async fn certificates_stand_in_files_and_can_be_renewed() {
 }
 
 #[tokio::test]
+async fn the_certificate_of_a_connection_is_judged_with_every_request() {
+    let tenant = mutual_tenant().await;
+    let asker = Asker::new(&tenant, ClientAuth::SelfSignedTls);
+    let client = asker.ask("t").client_builder().pool_max_idle_per_host(1).build().unwrap();
+    assert_eq!(asker.ask("t").over(&client).send().await.0, 200);
+
+    tenant.renew_client_certificate();
+    // No second connection could be made, so it is the first one that asks again.
+    tenant.refuse_in_handshake(true);
+    assert_refused(asker.ask("t").over(&client).send().await, "replaced");
+}
+
+#[tokio::test]
 #[should_panic(expected = "the tenant was built with mutual TLS")]
 async fn a_tenant_without_mutual_tls_has_no_settings_for_it() {
     let _ = MockTenant::builder().tls().start().await.vars_for(ClientAuth::Tls);
+}
+
+#[tokio::test]
+#[should_panic(expected = "the tenant was built without mutual TLS")]
+async fn a_tenant_without_mutual_tls_has_nobody_to_refuse() {
+    MockTenant::builder().tls().start().await.refuse_in_handshake(true);
+}
+
+#[tokio::test]
+#[should_panic(expected = "the tenant was built without TrustStore(\"partners\")")]
+async fn a_tenant_has_no_url_at_an_entrance_that_it_was_built_without() {
+    let tenant = MockTenant::builder().mutual_tls().start().await;
+    let _ = tenant.url_at(&Entrance::TrustStore("partners".into()), Endpoint::Jwks);
 }
 
 #[tokio::test]

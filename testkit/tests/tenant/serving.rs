@@ -135,9 +135,17 @@ async fn many_tenants_live_side_by_side() {
 #[ignore = "a measurement: run it alone, with --nocapture"]
 async fn what_a_tenant_costs() {
     let clock = Clock::system();
-    for attempt in ["first", "second", "third"] {
+    let builders = [
+        ("first", MockTenant::builder()),
+        ("second", MockTenant::builder()),
+        ("TLS", MockTenant::builder().tls()),
+        ("TLS again", MockTenant::builder().tls()),
+        ("mutual TLS", MockTenant::builder().mutual_tls()),
+        ("two trust stores", MockTenant::builder().trust_store("a").trust_store("b")),
+    ];
+    for (name, builder) in builders {
         let start = clock.monotonic();
-        let tenant = MockTenant::start().await;
+        let tenant = builder.start().await;
         let started = clock.monotonic();
         let token = tenant.token().mint();
         let minted = clock.monotonic();
@@ -146,7 +154,7 @@ async fn what_a_tenant_costs() {
         drop((tenant, token));
         let dropped = clock.monotonic();
         println!(
-            "{attempt}: start {:?}, mint {:?}, {hostile} hostile tokens {:?}, drop {:?}",
+            "{name}: start {:?}, mint {:?}, {hostile} hostile tokens {:?}, drop {:?}",
             started - start,
             minted - started,
             collected - minted,

@@ -1,6 +1,8 @@
 use crate::asker::frozen_tenant;
 use crate::reader::client_trusting;
-use monocloud_testkit::{Authority, Certificate, Endpoint, MockTenant, ServerCertificate};
+use monocloud_testkit::{
+    Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
@@ -60,20 +62,31 @@ async fn a_tenant_without_tls_names_no_authority() {
 
 #[tokio::test]
 async fn the_certificate_can_be_spoilt_and_repaired() {
-    let tenant = MockTenant::builder().tls().start().await;
-    let url = tenant.url(Endpoint::Jwks);
+    let tenant = MockTenant::builder().mutual_tls().start().await;
+    let urls = [Entrance::Issuer, Entrance::MutualTls]
+        .map(|entrance| tenant.url_at(&entrance, Endpoint::Jwks));
     for (certificate, reason) in [
         (ServerCertificate::Expired, "expired"),
         (ServerCertificate::OtherHost, "not valid for name"),
         (ServerCertificate::OtherAuthority, "UnknownIssuer"),
     ] {
         tenant.serve_certificate(certificate);
-        let failure = visit(&url, tenant.authority()).await.unwrap_err();
-        assert!(failure.contains(reason), "{certificate:?}: {failure}");
+        for url in &urls {
+            let failure = visit(url, tenant.authority()).await.unwrap_err();
+            assert!(failure.contains(reason), "{certificate:?}: {failure}");
+        }
     }
     assert_eq!(tenant.requests(Endpoint::Jwks), 0);
     tenant.serve_certificate(ServerCertificate::Valid);
-    assert_eq!(visit(&url, tenant.authority()).await, Ok(200));
+    for url in &urls {
+        assert_eq!(visit(url, tenant.authority()).await, Ok(200));
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "the tenant was built with TLS")]
+async fn a_tenant_without_tls_has_no_certificate_to_spoil() {
+    frozen_tenant().await.serve_certificate(ServerCertificate::Expired);
 }
 
 #[tokio::test]
