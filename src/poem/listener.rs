@@ -179,3 +179,25 @@ async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
     };
     Ok((stream, local, remote, Scheme::HTTPS))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_too_many_handshakes_the_oldest_gives_way_and_none_that_has_ended() {
+        let mut handshakes = Handshakes::<()>::default();
+        let failed = || ready(Err(io::Error::other("failed")));
+        handshakes.start(failed());
+        assert!(handshakes.tasks.join_next().await.unwrap().unwrap().is_err());
+        for _ in 0..MAX_HANDSHAKES {
+            handshakes.start(pending());
+        }
+        assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);
+        handshakes.start(pending());
+        assert!(handshakes.tasks.join_next().await.unwrap().unwrap_err().is_cancelled());
+        assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);
+    }
+}
