@@ -165,7 +165,6 @@ impl Tls {
         let mut config = config.with_cert_resolver(Arc::clone(&self.shown) as _);
         // A resumed session shows no certificate, on neither side.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
         Door::new(entrance, Arc::new(config))
     }
 

@@ -3,6 +3,7 @@ use crate::reader::client_trusting;
 use monocloud_testkit::{
     Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate,
 };
+use reqwest::Client;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
@@ -22,6 +23,10 @@ fn setting(vars: &[(String, String)], name: &str) -> Option<String> {
 /// The status for somebody who trusts this authority, or what goes wrong.
 async fn visit(url: &str, authority: &Authority) -> Result<u16, String> {
     let client = client_trusting(&authority.certificate_pem()).build().unwrap();
+    visit_by(&client, url).await
+}
+
+async fn visit_by(client: &Client, url: &str) -> Result<u16, String> {
     match client.get(url).send().await {
         Ok(response) => Ok(response.status().as_u16()),
         Err(error) => {
@@ -65,6 +70,11 @@ async fn the_certificate_can_be_spoilt_and_repaired() {
     let tenant = MockTenant::builder().mutual_tls().start().await;
     let urls = [Entrance::Issuer, Entrance::MutualTls]
         .map(|entrance| tenant.url_at(&entrance, Endpoint::Jwks));
+    // One that has been there before, and would resume its session if it could.
+    let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
+    for url in &urls {
+        assert_eq!(visit_by(&client, url).await, Ok(200));
+    }
     for (certificate, reason) in [
         (ServerCertificate::Expired, "expired"),
         (ServerCertificate::OtherHost, "not valid for name"),
@@ -72,14 +82,14 @@ async fn the_certificate_can_be_spoilt_and_repaired() {
     ] {
         tenant.serve_certificate(certificate);
         for url in &urls {
-            let failure = visit(url, tenant.authority()).await.unwrap_err();
+            let failure = visit_by(&client, url).await.unwrap_err();
             assert!(failure.contains(reason), "{certificate:?}: {failure}");
         }
     }
-    assert_eq!(tenant.requests(Endpoint::Jwks), 0);
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
     tenant.serve_certificate(ServerCertificate::Valid);
     for url in &urls {
-        assert_eq!(visit(url, tenant.authority()).await, Ok(200));
+        assert_eq!(visit_by(&client, url).await, Ok(200));
     }
 }
 
