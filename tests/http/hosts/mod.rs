@@ -24,6 +24,7 @@ use crate::support::Api;
 
 mod poem;
 mod poem_openapi;
+mod salvo;
 
 pub(crate) const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 pub(crate) const WRITE: Policy = Policy::ANY_TOKEN.scopes(&["posts:read", "posts:write"]);
@@ -33,10 +34,11 @@ pub(crate) const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
 pub(crate) const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
 
 /// Every host.
-pub(crate) const HOSTS: &[Host] = &[POEM, POEM_OPENAPI];
+pub(crate) const HOSTS: &[Host] = &[POEM, POEM_OPENAPI, SALVO];
 
 pub(crate) const POEM: Host = Host { name: "poem", serve: poem::serve };
 pub(crate) const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_openapi::serve };
+pub(crate) const SALVO: Host = Host { name: "salvo", serve: salvo::serve };
 
 /// A framework that serves the API.
 #[derive(Clone, Copy)]
