@@ -5,7 +5,7 @@ use std::{
     error::Error as StdError,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -20,13 +20,15 @@ use crate::{
     claims::Expectations,
     clock::Clock,
     config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
+    key_pair::ReloadingKeyPair,
     protect::{Inner, ProtectApi, TokenResolver},
     refusal::Realm,
     tenant::{
         Tenant, TenantConfig,
         cache::{IntrospectionCache, VerdictCache},
         client_auth::{ClientAuthentication, SvidProvider},
-        http::{Http, HttpClient, ReqwestClient},
+        connector::{Connector, MutualTlsClient},
+        http::{Http, HttpClient},
     },
 };
 
@@ -131,6 +133,29 @@ impl ProtectApiBuilder {
     /// The client this API is when it introspects, and its secret: plain text, or a JWK as JSON text.
     pub fn client(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.set(Key::ClientId, id.into()).set(Key::ClientSecret, secret.into())
+    }
+
+    /// The client this API is when it introspects, where something else than a secret proves it.
+    pub fn client_id(self, id: impl Into<String>) -> Self {
+        self.set(Key::ClientId, id.into())
+    }
+
+    /// PEM files with the client's certificate chain and its key, for the methods by mutual TLS
+    /// (RFC 8705 §2, SPIFFE). They are read again when they change.
+    pub fn client_certificate(
+        self,
+        certificate_file: impl Into<PathBuf>,
+        key_file: impl Into<PathBuf>,
+    ) -> Self {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        self.set(Key::ClientCertificateFile, text(certificate_file.into()))
+            .set(Key::ClientKeyFile, text(key_file.into()))
+    }
+
+    /// The trust store of the tenant that vouches for the client's certificate: introspection goes
+    /// to its own endpoint.
+    pub fn trust_store_id(self, id: impl Into<String>) -> Self {
+        self.set(Key::TrustStoreId, id.into())
     }
 
     /// How the client authenticates, in the words of the variable `CLIENT_AUTH_METHOD`;
@@ -241,6 +266,12 @@ impl ProtectApiBuilder {
         self.set(Key::SwaggerClientId, id.into())
     }
 
+    /// The public URL of this API, for its [metadata](ProtectApi::resource_metadata); the audience,
+    /// if that is an https URL, unless set.
+    pub fn resource(self, url: impl Into<String>) -> Self {
+        self.set(Key::Resource, url.into())
+    }
+
     /// Takes only tokens that say they are access tokens and carry every claim that RFC 9068 §2.2
     /// requires.
     pub fn require_rfc9068(mut self) -> Self {
@@ -279,9 +310,14 @@ impl ProtectApiBuilder {
     }
 
     /// Reaches the tenant through an HTTP client of the application's.
+    ///
+    /// It does what the configuration would have the built-in one do: it knows the authorities to
+    /// trust and, where a client authenticates by mutual TLS, presents the certificate (RFC 8705
+    /// §2). `CLIENT_CERTIFICATE_FILE` and `CLIENT_KEY_FILE` are a mistake then; that endpoint's URL
+    /// tells an introspection from a document.
     pub fn http_client(mut self, client: impl HttpClient) -> Self {
         self.http_client = Some(Arc::new(client));
-        self
+        self.set(Key::HttpClient, true)
     }
 
     /// Takes wall time and monotonic time from a function, so that a test can move both.
@@ -307,11 +343,7 @@ impl ProtectApiBuilder {
             let rule = "must have letters, digits, `.`, `_` and `-` only";
             return Err(ConfigError::of("builder: scheme_name", rule));
         }
-        let client = match self.http_client {
-            Some(client) => client,
-            None => Arc::new(built_in_client(&config)?),
-        };
-        let http = Http::new(client, config.response_timeout);
+        let (http, introspection_http) = doors(self.http_client, &config)?;
         let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone());
         let expectations = Expectations {
             issuer: config.tenant.issuer().to_owned(),
@@ -325,7 +357,8 @@ impl ProtectApiBuilder {
             Some(client) => {
                 let client = ClientAuthentication::new(client, self.svid_provider)?;
                 let cache = verdict_cache(&config, self.introspection_cache, &self.clock)?;
-                Some(tenant.introspector(client, expectations.clone(), cache, &config))
+                let expectations = expectations.clone();
+                Some(tenant.introspector(introspection_http, client, expectations, cache, &config))
             }
         };
         Ok(ProtectApi::new(Inner {
@@ -334,6 +367,8 @@ impl ProtectApiBuilder {
             introspect_jwt_tokens: config.introspect_jwt_tokens,
             clock: self.clock,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
+            resource: config.resource.clone(),
+            is_metadata_served: AtomicBool::new(false),
             group_rules: config.group_rules(),
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,
@@ -358,10 +393,28 @@ impl fmt::Debug for ProtectApiBuilder {
     }
 }
 
-fn built_in_client(config: &Config) -> Result<ReqwestClient, ConfigError> {
-    let tenant = config.tenant.discovery_url();
-    ReqwestClient::new(&tenant, &config.ca_certificates, config.response_timeout)
-        .map_err(|error| ConfigError::of(&Key::CaCertificateFile.variable(), error))
+/// The way to the tenant's documents, and the way to introspection, which alone presents a
+/// certificate.
+fn doors(
+    own_client: Option<Arc<dyn HttpClient>>,
+    config: &Config,
+) -> Result<(Http, Http), ConfigError> {
+    let http = |client| Http::new(client, config.response_timeout);
+    if let Some(client) = own_client {
+        return Ok((http(Arc::clone(&client)), http(client)));
+    }
+    let untrusting = |error| ConfigError::of(&Key::CaCertificateFile.variable(), error);
+    let connector = Connector::new(config).map_err(|error| untrusting(error.into()))?;
+    let documents = http(Arc::new(connector.client().map_err(untrusting)?));
+    let introspection = match config.client_key_pair() {
+        None => documents.clone(),
+        Some(files) => {
+            let key_pair = ReloadingKeyPair::open(files.clone())
+                .map_err(|error| ConfigError::of(&Key::ClientCertificateFile.variable(), error))?;
+            http(Arc::new(MutualTlsClient::new(connector, key_pair).map_err(untrusting)?))
+        }
+    };
+    Ok((documents, introspection))
 }
 
 fn verdict_cache(

@@ -145,6 +145,15 @@ pub enum Internal {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TenantError {
+    /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
+    #[error("the tenant refuses this API's certificate at {url}")]
+    Certificate {
+        /// What was asked for.
+        url: Arc<str>,
+        /// What went wrong.
+        #[source]
+        source: Cause,
+    },
     /// This API's own credentials cannot be had.
     #[error("the credentials for the tenant cannot be had")]
     Credentials {
@@ -164,7 +173,7 @@ pub enum TenantError {
     #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
     Endpoint {
         /// The endpoint's member in the metadata.
-        endpoint: &'static str,
+        endpoint: Arc<str>,
         /// Why none is usable.
         reason: Arc<str>,
     },
@@ -216,7 +225,10 @@ impl TenantError {
     /// pass.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::Credentials { .. } | Self::Endpoint { .. } | Self::Issuer { .. } => true,
+            Self::Certificate { .. }
+            | Self::Credentials { .. }
+            | Self::Endpoint { .. }
+            | Self::Issuer { .. } => true,
             Self::Status { status, .. } => (300..500).contains(status) && *status != 429,
             Self::Document { .. }
             | Self::Interrupted

@@ -78,7 +78,8 @@ pub(crate) struct ReloadingKeyPair {
 
 struct State {
     pair: Arc<CertifiedKey>,
-    /// Of the files that `pair` is from; none after a failure, so that they are tried again.
+    /// Of the files that `pair` is from. While the files have others they are tried each time, so
+    /// what could not be used once is used as soon as it can be.
     stamps: Option<[Stamp; 2]>,
     /// What was wrong last time, which has been told.
     failure: Option<KeyPairError>,
@@ -127,7 +128,6 @@ impl State {
         if self.failure.as_ref() != Some(&error) {
             tracing::warn!(%error, "a renewed key pair is of no use; the last good one serves");
         }
-        self.stamps = None;
         self.failure = Some(error);
     }
 }

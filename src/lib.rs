@@ -24,7 +24,7 @@ mod certificate;
 mod certificate_header;
 mod claims;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what mutual TLS and RFC 9728 will need is judged")]
+#[allow(dead_code, unused_imports, reason = "what RFC 9728 will need is judged")]
 mod config;
 mod error;
 mod json;
@@ -36,6 +36,7 @@ mod openapi;
 mod policy;
 mod protect;
 mod refusal;
+mod resource;
 #[cfg(test)]
 mod rfc_vectors;
 #[cfg(feature = "tls")]
@@ -43,6 +44,8 @@ mod server_tls;
 mod tenant;
 mod token;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "poem-openapi")]
 pub mod manual;
 #[cfg(feature = "poem")]
@@ -70,6 +73,7 @@ pub use crate::{
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
     refusal::Refusal,
+    resource::ResourceMetadata,
     tenant::{
         cache::{CacheFuture, CacheKey, IntrospectionCache},
         http::{HttpClient, HttpFuture},

@@ -10,7 +10,10 @@ use std::{
     collections::BTreeMap,
     error::Error as StdError,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,7 +25,7 @@ use crate::{
     certificate_header::certificate_in,
     claims::{Claims, Expectations},
     clock::Clock,
-    config::ConfigError,
+    config::{ConfigError, Resource},
     error::{Cause, Chain, Error, Internal, InvalidToken},
     jwt::UnverifiedJwt,
     policy::{Access, GroupRules, Policy},
@@ -58,6 +61,9 @@ pub(crate) struct Inner {
     pub(crate) certificate_header: Option<HeaderName>,
     pub(crate) group_rules: GroupRules,
     pub(crate) realm: Realm,
+    pub(crate) resource: Option<Resource>,
+    /// Whether the application serves the resource's metadata, so that challenges can name it.
+    pub(crate) is_metadata_served: AtomicBool,
     pub(crate) scheme_name: String,
     pub(crate) swagger_client_id: Option<String>,
     pub(crate) max_token_length: usize,
@@ -166,6 +172,12 @@ impl ProtectApi {
         self.inner.binding
     }
 
+    /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
+    pub(crate) fn announce_resource(&self) -> Option<&Resource> {
+        self.inner.is_metadata_served.store(true, Ordering::Relaxed);
+        self.inner.resource.as_ref()
+    }
+
     pub(crate) fn scheme_name(&self) -> &str {
         &self.inner.scheme_name
     }
@@ -175,7 +187,10 @@ impl ProtectApi {
     }
 
     pub(crate) fn refuse(&self, error: Error) -> Refusal {
+        let served = self.inner.is_metadata_served.load(Ordering::Relaxed);
+        let metadata = self.inner.resource.as_ref().filter(|_| served);
         Refusal::new(error, &self.inner.realm)
+            .with_metadata_at(metadata.map(Resource::metadata_url))
     }
 
     async fn authenticate(

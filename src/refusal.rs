@@ -26,11 +26,18 @@ use crate::error::{Denial, Error, InvalidToken};
 pub struct Refusal {
     error: Error,
     realm: Realm,
+    /// Where the metadata of this API is (RFC 9728 §5.1).
+    metadata: Option<Arc<str>>,
 }
 
 impl Refusal {
     pub(crate) fn new(error: Error, realm: &Realm) -> Self {
-        Self { error, realm: realm.clone() }
+        Self { error, realm: realm.clone(), metadata: None }
+    }
+
+    pub(crate) fn with_metadata_at(mut self, url: Option<&str>) -> Self {
+        self.metadata = url.map(Arc::from);
+        self
     }
 
     /// Why the request was refused.
@@ -69,6 +76,9 @@ impl Refusal {
                 }
             }
             Error::Internal(_) | Error::Unavailable { .. } => return None,
+        }
+        if let Some(url) = &self.metadata {
+            challenge.parameter("resource_metadata", url);
         }
         challenge.into_header()
     }

@@ -39,7 +39,7 @@ async fn check(tenant: &MockTenant, token: &str) -> Result<Value, Error> {
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    match protect.require(Policy::ANY_TOKEN).check(&headers).await {
+    match protect.require(Policy::ANY_TOKEN).check(&headers, None).await {
         Ok(caller) => Ok(serde_json::to_value(caller.claims().unwrap()).unwrap()),
         Err(refusal) => Err(refusal.error().clone()),
     }

@@ -1,38 +1,51 @@
-//! The example's document, kept in the repository so that a change of it is seen.
+//! The documents of the examples, kept in the repository so that a change of one is seen.
 //!
-//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --test golden` writes it anew.
+//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --test golden` writes them anew.
 
 #![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
 
+#[path = "../axum.rs"]
+#[allow(dead_code, reason = "the example's own `main` is not called")]
+mod axum_example;
 #[path = "../poem_openapi.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
-mod example;
+mod poem_openapi_example;
 
 use std::{env, fs, path::Path};
 
-use monocloud_backend::ProtectApi;
+use monocloud_backend::{ApiDocument, ProtectApi};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://acme.us.monocloud.com";
 
 #[test]
+fn the_document_of_the_axum_example_is_the_golden_one() {
+    let (_, document) = axum_example::app(protect()).unwrap();
+    compare(&document, "axum.json");
+}
+
+#[test]
 fn the_document_of_the_poem_openapi_example_is_the_golden_one() {
+    let (_, document) = poem_openapi_example::app(protect()).unwrap();
+    compare(&document, "poem_openapi.json");
+}
+
+fn protect() -> ProtectApi {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", ISSUER),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
     ];
-    let protect = ProtectApi::from_vars(vars).unwrap();
-    let (_, document) = example::app(protect).unwrap();
+    ProtectApi::from_vars(vars).unwrap()
+}
+
+fn compare(document: &ApiDocument, name: &str) {
     let metadata = json!({
         "issuer": ISSUER,
         "jwks_uri": format!("{ISSUER}/.well-known/openid-configuration/jwks"),
         "authorization_endpoint": format!("{ISSUER}/connect/authorize"),
         "token_endpoint": format!("{ISSUER}/connect/token"),
     });
-    compare(&document.render_with(&metadata).unwrap(), "poem_openapi.json");
-}
-
-fn compare(document: &Value, name: &str) {
+    let document = document.render_with(&metadata).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(name);
     if env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(&path, format!("{document:#}\n")).unwrap();
@@ -40,7 +53,7 @@ fn compare(document: &Value, name: &str) {
     let golden = fs::read_to_string(&path).unwrap_or_default();
     let golden: Value = serde_json::from_str(&golden).unwrap_or_default();
     assert_eq!(
-        *document, golden,
+        document, golden,
         "openapi/{name} is out of date; if the change is meant, set UPDATE_OPENAPI=1 and run this again"
     );
 }

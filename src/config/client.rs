@@ -22,20 +22,25 @@ pub(crate) struct ClientConfig {
     pub(crate) auth: ClientAuth,
 }
 
-/// Client authentication (RFC 6749 §2.3, RFC 7523, RFC 8705, SPIFFE): one variant a method.
+/// Client authentication (RFC 6749 §2.3, RFC 7523, RFC 8705, SPIFFE).
 #[derive(Clone, Debug)]
 pub(crate) enum ClientAuth {
     SecretBasic(SecretString),
     SecretPost(SecretString),
     SecretJwt(HmacKey),
     PrivateKeyJwt(SecretJwk),
-    Tls(KeyPairFiles),
-    SelfSignedTls(KeyPairFiles),
+    /// `tls_client_auth`, `self_signed_tls_client_auth` and `spiffe_x509`: the tenant judges the
+    /// certificate in three ways, and is shown it in one.
+    MutualTls {
+        /// Without files the application's own HTTP client presents the certificate.
+        key_pair: Option<KeyPairFiles>,
+        /// Picks `mtls_additional_endpoint_aliases[id]`.
+        trust_store_id: Option<String>,
+    },
     /// Without a file the application hands the assertion over.
     SpiffeJwt {
         assertion_file: Option<PathBuf>,
     },
-    SpiffeX509(KeyPairFiles),
 }
 
 /// What `client_secret_jwt` signs with.
@@ -107,14 +112,19 @@ impl ClientAuth {
                 let jwk = secret(settings, SecretJwk::private);
                 jwk.map(Self::PrivateKeyJwt)
             }
-            Method::Tls => pem::client_certificate(settings).map(Self::Tls),
-            Method::SelfSignedTls => pem::client_certificate(settings).map(Self::SelfSignedTls),
             Method::SpiffeJwt => {
                 let file = settings.file(Key::ClientAssertionFile).map(|(path, _)| path);
                 let is_provided = settings.flag(Key::ClientAssertionProvider);
                 (file.is_some() || is_provided).then_some(Self::SpiffeJwt { assertion_file: file })
             }
-            Method::SpiffeX509 => pem::client_certificate(settings).map(Self::SpiffeX509),
+            Method::Tls | Method::SelfSignedTls | Method::SpiffeX509 => {
+                let trust_store_id = settings.text(Key::TrustStoreId);
+                let key_pair = match settings.flag(Key::HttpClient) {
+                    true => None,
+                    false => Some(pem::client_certificate(settings)?),
+                };
+                Some(Self::MutualTls { key_pair, trust_store_id })
+            }
         }
     }
 }
@@ -162,19 +172,33 @@ fn needs_a_client() -> String {
 
 fn check_credentials(method: Method, settings: &mut Settings) {
     let name = method.name();
-    let is_provided = settings.flag(Key::ClientAssertionProvider);
     for credential in CREDENTIALS {
-        let is_there =
-            settings.is_set(credential) || (is_provided && credential == Key::ClientAssertionFile);
-        match is_there {
-            false if method.needs(credential) => {
+        let substitute = substitute(credential).filter(|&(key, _)| settings.flag(key));
+        match (settings.is_set(credential), substitute) {
+            (false, None) if method.needs(credential) => {
                 settings.missing(credential, &format!("{name} needs it"));
             }
-            true if !method.takes(credential) && settings.is_set(credential) => {
+            (true, _) if !method.takes(credential) => {
                 settings.refuse(credential, format!("is set, but {name} does not use it"));
+            }
+            (true, Some((_, who))) => {
+                settings.refuse(credential, format!("is set, but {who}; keep one of them"));
             }
             _ => {}
         }
+    }
+}
+
+/// What the application can do in code instead.
+fn substitute(credential: Key) -> Option<(Key, &'static str)> {
+    match credential {
+        Key::ClientAssertionFile => {
+            Some((Key::ClientAssertionProvider, "`svid_provider` hands over the SVID"))
+        }
+        Key::ClientCertificateFile | Key::ClientKeyFile => {
+            Some((Key::HttpClient, "the application's `http_client` presents the certificate"))
+        }
+        _ => None,
     }
 }
 

@@ -65,6 +65,8 @@ settings! {
     ClientAssertionFile = "client_assertion_file", Plain;
     /// Whether the application hands the JWT-SVID over itself.
     ClientAssertionProvider = "client_assertion_provider", Code;
+    /// Whether the application sends requests to the tenant itself, and so presents the certificate.
+    HttpClient = "http_client", Code;
     /// PEM: authorities trusted for the tenant beside the system's.
     CaCertificateFile = "ca_certificate_file", Plain;
     /// Which of `mtls_additional_endpoint_aliases` to call.

@@ -8,8 +8,8 @@ mod client;
 mod error;
 mod jwk;
 mod key;
-mod not_yet;
 mod pem;
+mod resource;
 mod settings;
 mod sources;
 mod tenant_domain;
@@ -27,6 +27,7 @@ use settings::Settings;
 
 use crate::{
     certificate::CertificateBinding,
+    key_pair::KeyPairFiles,
     policy::{GroupMatch, GroupRules},
 };
 
@@ -34,6 +35,7 @@ pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use jwk::SecretJwk;
 pub(crate) use key::Key;
+pub(crate) use resource::Resource;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 
@@ -70,10 +72,8 @@ pub(crate) struct Config {
     /// Trusted for the tenant beside the system's roots.
     pub(crate) ca_certificates: Vec<CertificateDer<'static>>,
     /// The API's public URL (RFC 9728); the audience, if that is an https URL.
-    pub(crate) resource: Option<Url>,
+    pub(crate) resource: Option<Resource>,
     pub(crate) swagger_client_id: Option<String>,
-    /// Picks `mtls_additional_endpoint_aliases[id]`.
-    pub(crate) trust_store_id: Option<String>,
 }
 
 /// Where introspection verdicts are kept.
@@ -92,13 +92,20 @@ impl Config {
         GroupRules { claim: self.groups_claim.clone(), default_match }
     }
 
+    /// The files of the certificate that introspection presents, if it presents one.
+    pub(crate) fn client_key_pair(&self) -> Option<&KeyPairFiles> {
+        match &self.client.as_ref()?.auth {
+            ClientAuth::MutualTls { key_pair, .. } => key_pair.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Puts every setting under its rule. No mistake hides another.
     fn judge(mut settings: Settings) -> Result<Self, ConfigError> {
         let config = Self::read(&mut settings);
         if let Some(config) = &config
             && settings.is_flawless()
         {
-            not_yet::refuse(&mut settings);
             refuse_what_was_left_out(config, &mut settings);
         }
         match config {
@@ -122,7 +129,6 @@ impl Config {
             realm: realm(settings),
             client: ClientConfig::judge(settings),
             ca_certificates: pem::ca_certificates(settings),
-            trust_store_id: settings.text(Key::TrustStoreId),
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
             clock_tolerance: settings.seconds(Key::ClockTolerance, 60, 0..=HOUR),
             introspect_jwt_tokens: settings.flag(Key::IntrospectJwtTokens),
@@ -148,7 +154,7 @@ impl Config {
             certificate_binding: certificate_binding(settings),
             client_certificate_header: client_certificate_header(settings),
             response_timeout: settings.milliseconds(Key::ResponseTimeout, 10_000, 1_000..=60_000),
-            resource: resource(settings, audience.as_deref()),
+            resource: Resource::judge(settings, audience.as_deref()),
             swagger_client_id: swagger_client_id(settings),
             // Last, so that their absence keeps no other setting from being read.
             tenant: tenant?,
@@ -211,28 +217,6 @@ fn client_certificate_header(settings: &mut Settings) -> Option<HeaderName> {
     settings.parsed(Key::ClientCertificateHeader, |text| {
         HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is no header name")
     })
-}
-
-/// RFC 9728 §1.2: an https URL without a fragment.
-fn resource(settings: &mut Settings, audience: Option<&str>) -> Option<Url> {
-    if !settings.is_set(Key::Resource) {
-        let url = Url::parse(audience?).ok()?;
-        return (url.scheme() == "https" && is_resource(&url)).then_some(url);
-    }
-    settings.parsed(Key::Resource, |text| {
-        let url = Url::parse(text).ok().filter(is_resource);
-        url.ok_or("must be an absolute https:// URL without user information and fragment")
-    })
-}
-
-fn is_resource(url: &Url) -> bool {
-    let is_secure = match url.scheme() {
-        "https" => true,
-        "http" => is_loopback(url),
-        _ => false,
-    };
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    is_secure && !has_user && url.fragment().is_none()
 }
 
 /// The browser's client is public; this API's own has a secret to keep.

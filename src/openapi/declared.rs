@@ -117,6 +117,12 @@ pub struct Declaration<'d> {
 }
 
 impl Declaration<'_> {
+    /// Every path that is documented or listed as public, as it is written there.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        let documented = self.document.operations().map(|operation| operation.path);
+        documented.chain(self.plan.public.iter().map(|public| &*public.path))
+    }
+
     /// The document beside a host's routes, each a path and a method.
     pub(crate) fn operations(
         &self,

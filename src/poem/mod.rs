@@ -52,6 +52,7 @@ use crate::{
     error::{Error, Internal},
     protect::{Authenticated, Caller, Guard},
     refusal::{Realm, Refusal},
+    resource::ResourceMetadata,
 };
 
 #[cfg(feature = "openapi")]
@@ -125,6 +126,14 @@ impl ResponseError for Refusal {
 
     fn as_response(&self) -> Response {
         response(self.response())
+    }
+}
+
+impl Endpoint for ResourceMetadata {
+    type Output = Response;
+
+    async fn call(&self, _request: Request) -> Result<Response> {
+        Ok(response(self.respond()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What salvo's OpenAPI support is told of our types, and the document as a handler.
+//! What salvo's OpenAPI support is told of our types, and what is served of them as handlers.
 
 use ::salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 use salvo_oapi::{Components, EndpointArgRegister, EndpointOutRegister, Operation};
@@ -8,6 +8,7 @@ use crate::{
     openapi::DocumentEndpoint,
     protect::{Authenticated, Caller},
     refusal::Refusal,
+    resource::ResourceMetadata,
 };
 
 /// Registers nothing: it takes whom the guard has let in, by whatever the operation declares.
@@ -23,6 +24,20 @@ impl EndpointArgRegister for Caller {
 /// Registers nothing: the document that is served describes refusals where there can be one.
 impl EndpointOutRegister for Refusal {
     fn register(_components: &mut Components, _operation: &mut Operation) {}
+}
+
+/// To be mounted at its [path](Self::path).
+#[async_trait]
+impl Handler for ResourceMetadata {
+    async fn handle(
+        &self,
+        _request: &mut Request,
+        _depot: &mut Depot,
+        response: &mut Response,
+        _ctrl: &mut FlowCtrl,
+    ) {
+        write(self.respond(), response);
+    }
 }
 
 #[async_trait]

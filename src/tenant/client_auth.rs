@@ -1,4 +1,5 @@
-//! How this API proves to the tenant which client it is (RFC 6749 §2.3, RFC 7523, SPIFFE).
+//! How this API proves to the tenant which client it is (RFC 6749 §2.3, RFC 7523, RFC 8705 §2,
+//! SPIFFE).
 
 use std::{
     error::Error as StdError, fs, future::Future, path::PathBuf, pin::Pin, sync::Arc,
@@ -28,6 +29,8 @@ pub(crate) struct ClientAuthentication {
 enum Method {
     Assertion(AssertionSigner),
     Basic(HeaderValue),
+    /// The connection proves it.
+    Certificate,
     Post(SecretString),
     Spiffe(Svid),
 }
@@ -73,10 +76,7 @@ impl ClientAuthentication {
                     || ConfigError::of(&Key::ClientAssertionFile.variable(), "is not set");
                 Method::Spiffe(svid.ok_or_else(missing)?)
             }
-            ClientAuth::Tls(_) | ClientAuth::SelfSignedTls(_) | ClientAuth::SpiffeX509(_) => {
-                let reason = "this version does not support mutual TLS yet";
-                return Err(ConfigError::of(&Key::ClientAuthMethod.variable(), reason));
-            }
+            ClientAuth::MutualTls { .. } => Method::Certificate,
         };
         Ok(Self { client_id: config.id.clone(), method })
     }
@@ -101,6 +101,7 @@ impl ClientAuthentication {
             Method::Basic(header) => {
                 Credentials { authorization: Some(header.clone()), form: Vec::new() }
             }
+            Method::Certificate => Credentials { authorization: None, form: vec![client_id] },
             Method::Post(secret) => Credentials {
                 authorization: None,
                 form: vec![client_id, ("client_secret", secret.expose_secret().to_owned())],

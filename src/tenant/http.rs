@@ -1,19 +1,18 @@
 //! The one door to the network.
 
-use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError, fmt, future::Future, io, iter, pin::Pin, sync::Arc, time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
+use rustls::{AlertDescription, Error as TlsError};
 use url::Url;
 
-use crate::{
-    config::is_loopback,
-    error::{Cause, TenantError},
-};
+use crate::error::{Cause, TenantError};
 
 /// A tenant's own Retry-After is honoured up to this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -88,7 +87,13 @@ impl Http {
         let response = tokio::time::timeout(self.response_timeout, exchange)
             .await
             .map_err(|_| TenantError::Timeout { url: Arc::clone(&target) })?
-            .map_err(|error| unreachable(Cause::new(error)))?;
+            .map_err(|error| match is_certificate_refused(&*error) {
+                true => {
+                    let (url, source) = (Arc::clone(&target), Cause::new(error));
+                    TenantError::Certificate { url, source }
+                }
+                false => unreachable(Cause::new(error)),
+            })?;
         if response.status() != StatusCode::OK {
             return Err(TenantError::Status {
                 url: target,
@@ -114,74 +119,34 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// The built-in client: reqwest over rustls with aws-lc-rs, and nothing process-wide.
-pub(crate) struct ReqwestClient(reqwest::Client);
-
-impl ReqwestClient {
-    /// Trusts the given certificates beside the system's roots, or beside Mozilla's where the
-    /// system has none. A tenant on loopback is reached directly, never through a proxy.
-    pub(crate) fn new(
-        tenant: &Url,
-        ca_certificates: &[CertificateDer<'static>],
-        response_timeout: Duration,
-    ) -> Result<Self, Box<dyn StdError + Send + Sync>> {
-        let roots = if tenant.scheme() == "https" {
-            trusted_roots(ca_certificates)?
-        } else {
-            RootCertStore::empty()
-        };
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls_config(roots)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(response_timeout)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(tenant) {
-            builder = builder.no_proxy();
-        }
-        Ok(Self(builder.build()?))
-    }
-}
-
-impl HttpClient for ReqwestClient {
-    fn send(&self, request: Request<Bytes>, max_body: usize) -> HttpFuture<'_> {
-        Box::pin(async move {
-            let request = reqwest::Request::try_from(request)?;
-            let mut received = self.0.execute(request).await?;
-            let mut body = BytesMut::new();
-            while let Some(chunk) = received.chunk().await? {
-                if body.len() + chunk.len() > max_body {
-                    return Err(format!("the body has more than {max_body} bytes").into());
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let mut response = Response::new(body.freeze());
-            *response.status_mut() = received.status();
-            *response.headers_mut() = std::mem::take(received.headers_mut());
-            Ok(response)
-        })
-    }
-}
-
-/// The system's roots, or Mozilla's where the system has none, and the given certificates.
-pub(crate) fn trusted_roots(
-    ca_certificates: &[CertificateDer<'static>],
-) -> Result<RootCertStore, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    for certificate in ca_certificates {
-        roots.add(certificate.clone())?;
-    }
-    Ok(roots)
-}
-
-/// TLS on aws-lc-rs, whatever provider the process has or has not.
-pub(super) fn tls_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+/// Whether the tenant ended the handshake over our certificate, or for want of one (RFC 8446 §6.2).
+/// What is wrong with its own certificate is an error of ours, and no alert from there.
+fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
+    use AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, UnknownCA, UnsupportedCertificate,
+    };
+    let mut chain =
+        iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+            // Its `source` leaves out the error that it wraps.
+            Some(error) => error.get_ref().map(|wrapped| wrapped as _),
+            None => error.source(),
+        });
+    let alert = chain.find_map(|error| match error.downcast_ref() {
+        Some(TlsError::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    });
+    matches!(
+        alert,
+        Some(
+            AccessDenied
+                | BadCertificate
+                | CertificateExpired
+                | CertificateRequired
+                | CertificateRevoked
+                | CertificateUnknown
+                | UnknownCA
+                | UnsupportedCertificate
+        )
+    )
 }

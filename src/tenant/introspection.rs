@@ -164,9 +164,9 @@ impl Inner {
             .value
             .introspection_endpoint
             .as_ref()
-            .map_err(|error| at_fault(error.clone()))?;
+            .map_err(|error| self.failed(error.clone()))?;
         let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
-        let credentials = credentials.await.map_err(at_fault)?;
+        let credentials = credentials.await.map_err(|error| self.failed(error))?;
         let (authorization, form) = credentials.into_form(token.expose());
         let answer = self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await;
         let answer = answer.map_err(|error| self.failed(error))?;
@@ -182,7 +182,7 @@ impl Inner {
     ) -> Result<Verdict, Error> {
         let mut members = json::parse_object(body).map_err(|error| {
             let reason = error.to_string().into();
-            at_fault(TenantError::Document { document: "introspection answer", reason })
+            self.failed(TenantError::Document { document: "introspection answer", reason })
         })?;
         let is_active = members.remove("active") == Some(Value::Bool(true));
         let claims = Claims::new(members);

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{config::is_loopback, error::TenantError, json};
+use crate::{
+    config::{ClientAuth, ClientConfig, is_loopback},
+    error::TenantError,
+    json,
+};
 
 /// What this API needs of the document. Endpoints that may not be used are not there.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ impl Metadata {
         document: &[u8],
         issuer: &str,
         rule: EndpointRule,
+        introspection: &IntrospectionEndpoint,
     ) -> Result<Self, TenantError> {
         let members = json::parse_object(document).map_err(|error| TenantError::Document {
             document: "metadata",
@@ -30,12 +35,54 @@ impl Metadata {
         if found != issuer {
             return Err(TenantError::Issuer { expected: issuer.into(), found: found.into() });
         }
+        let endpoint = |member| rule.endpoint(member, members.get(member));
         Ok(Self {
-            jwks_uri: rule.endpoint(&members, "jwks_uri")?,
-            authorization_endpoint: rule.endpoint(&members, "authorization_endpoint").ok(),
-            token_endpoint: rule.endpoint(&members, "token_endpoint").ok(),
-            introspection_endpoint: rule.endpoint(&members, "introspection_endpoint"),
+            jwks_uri: endpoint("jwks_uri")?,
+            authorization_endpoint: endpoint("authorization_endpoint").ok(),
+            token_endpoint: endpoint("token_endpoint").ok(),
+            introspection_endpoint: introspection.find(&members, rule),
         })
+    }
+}
+
+/// Which introspection endpoint is meant for this API. None stands in for another: where no
+/// certificate is asked for, none is seen (RFC 8705 §5).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum IntrospectionEndpoint {
+    Plain,
+    MutualTls,
+    /// For certificates that this trust store of the tenant vouches for.
+    TrustStore(String),
+}
+
+impl IntrospectionEndpoint {
+    /// The one for a client that authenticates so.
+    pub(crate) fn of(client: Option<&ClientConfig>) -> Self {
+        match client.map(|client| &client.auth) {
+            Some(ClientAuth::MutualTls { trust_store_id: Some(id), .. }) => {
+                Self::TrustStore(id.clone())
+            }
+            Some(ClientAuth::MutualTls { trust_store_id: None, .. }) => Self::MutualTls,
+            _ => Self::Plain,
+        }
+    }
+
+    fn find(&self, metadata: &Map<String, Value>, rule: EndpointRule) -> Result<Url, TenantError> {
+        const MEMBER: &str = "introspection_endpoint";
+        const ALIASES: &str = "mtls_endpoint_aliases";
+        const ADDITIONAL_ALIASES: &str = "mtls_additional_endpoint_aliases";
+        match self {
+            Self::Plain => rule.endpoint(MEMBER, metadata.get(MEMBER)),
+            Self::MutualTls => {
+                let alias = metadata.get(ALIASES).and_then(|aliases| aliases.get(MEMBER));
+                rule.endpoint(&format!("{ALIASES}.{MEMBER}"), alias)
+            }
+            Self::TrustStore(id) => {
+                let aliases = metadata.get(ADDITIONAL_ALIASES).and_then(|stores| stores.get(id));
+                let alias = aliases.and_then(|aliases| aliases.get(MEMBER));
+                rule.endpoint(&format!("{ADDITIONAL_ALIASES}[{id:?}].{MEMBER}"), alias)
+            }
+        }
     }
 }
 
@@ -51,16 +98,11 @@ pub(crate) enum EndpointRule {
 }
 
 impl EndpointRule {
-    fn endpoint(
-        self,
-        metadata: &Map<String, Value>,
-        endpoint: &'static str,
-    ) -> Result<Url, TenantError> {
-        let unusable = |reason: &str| TenantError::Endpoint { endpoint, reason: reason.into() };
-        let text = metadata
-            .get(endpoint)
-            .and_then(Value::as_str)
-            .ok_or_else(|| unusable("there is none"))?;
+    /// Reads what the metadata has under `name`.
+    fn endpoint(self, name: &str, value: Option<&Value>) -> Result<Url, TenantError> {
+        let unusable =
+            |reason: &str| TenantError::Endpoint { endpoint: name.into(), reason: reason.into() };
+        let text = value.and_then(Value::as_str).ok_or_else(|| unusable("there is none"))?;
         let url = Url::parse(text).map_err(|error| unusable(&error.to_string()))?;
         let is_scheme_allowed = match (url.scheme(), self) {
             ("https", _) | ("http", Self::Http) => true,
@@ -87,7 +129,11 @@ mod tests {
 
     fn jwks_uri(jwks_uri: &str, rule: EndpointRule) -> Result<Metadata, TenantError> {
         let document = json!({"issuer": ISSUER, "jwks_uri": jwks_uri}).to_string();
-        Metadata::parse(document.as_bytes(), ISSUER, rule)
+        parse(&document, rule)
+    }
+
+    fn parse(document: &str, rule: EndpointRule) -> Result<Metadata, TenantError> {
+        Metadata::parse(document.as_bytes(), ISSUER, rule, &IntrospectionEndpoint::Plain)
     }
 
     #[test]
@@ -100,7 +146,7 @@ mod tests {
         ] {
             let document =
                 json!({"issuer": issuer, "jwks_uri": "https://acme.test/jwks"}).to_string();
-            let refused = Metadata::parse(document.as_bytes(), ISSUER, EndpointRule::Https);
+            let refused = parse(&document, EndpointRule::Https);
             assert!(matches!(refused, Err(TenantError::Issuer { .. })), "{document}");
         }
     }
@@ -134,9 +180,52 @@ mod tests {
     }
 
     #[test]
+    fn a_client_with_a_certificate_has_endpoints_of_its_own_and_no_other() {
+        use IntrospectionEndpoint::{MutualTls, Plain, TrustStore};
+        let endpoint = |host: &str| json!({"introspection_endpoint": format!("https://{host}/")});
+        let mut document = endpoint("plain.test");
+        document["issuer"] = json!(ISSUER);
+        document["jwks_uri"] = json!("https://acme.test/jwks");
+        document["mtls_endpoint_aliases"] = endpoint("mtls.test");
+        document["mtls_additional_endpoint_aliases"] = json!({"eu": endpoint("eu.test")});
+        let eu = TrustStore("eu".to_owned());
+        for (wanted, host, name) in [
+            (&Plain, "plain.test", "introspection_endpoint"),
+            (&MutualTls, "mtls.test", "mtls_endpoint_aliases.introspection_endpoint"),
+            (&eu, "eu.test", r#"mtls_additional_endpoint_aliases["eu"].introspection_endpoint"#),
+        ] {
+            let find = |document: &Value| {
+                let document = document.to_string();
+                let rule = EndpointRule::Https;
+                let metadata = Metadata::parse(document.as_bytes(), ISSUER, rule, wanted);
+                metadata.unwrap().introspection_endpoint
+            };
+            assert_eq!(find(&document).unwrap().host_str(), Some(host));
+            // As a JSON pointer (RFC 6901).
+            let member = name.replace(['.', '['], "/").replace(['"', ']'], "");
+            for (value, reason) in [
+                (json!(null), "there is none"),
+                (json!(["https://acme.test/"]), "there is none"),
+                (json!("http://acme.test/"), "it is not an https URL"),
+            ] {
+                let mut document = document.clone();
+                *document.pointer_mut(&format!("/{member}")).unwrap() = value;
+                let error = find(&document).unwrap_err().to_string();
+                let expected = format!("the tenant's metadata has no usable {name}: {reason}");
+                assert_eq!(error, expected);
+            }
+        }
+        let unknown = TrustStore("us".to_owned());
+        let document = document.to_string();
+        let metadata =
+            Metadata::parse(document.as_bytes(), ISSUER, EndpointRule::Https, &unknown).unwrap();
+        assert!(metadata.introspection_endpoint.is_err());
+    }
+
+    #[test]
     fn a_document_that_is_not_one_json_object_is_refused() {
         for document in ["", "null", "[]", "<html>", "{", r#"{"issuer":"a","issuer":"a"}"#] {
-            let refused = Metadata::parse(document.as_bytes(), ISSUER, EndpointRule::Https);
+            let refused = parse(document, EndpointRule::Https);
             assert!(matches!(refused, Err(TenantError::Document { .. })), "{document}");
         }
     }

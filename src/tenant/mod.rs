@@ -1,6 +1,7 @@
 //! The tenant: its metadata and its keys, the only state that is not ours.
 //!
 //! - `http`: the door to the network, and what the tenant's answers mean
+//! - `connector`: the clients that are built in, with and without a certificate
 //! - `refresh`: a value that is fetched, kept, and fetched again
 //! - `flight`: work that many wait for and nobody can cancel
 //! - `metadata`: the discovery document
@@ -12,6 +13,7 @@
 mod assertion;
 pub(crate) mod cache;
 pub(crate) mod client_auth;
+pub(crate) mod connector;
 mod flight;
 pub(crate) mod http;
 pub(crate) mod introspection;
@@ -35,7 +37,7 @@ use self::{
     client_auth::ClientAuthentication,
     http::Http,
     introspection::Introspector,
-    metadata::{EndpointRule, Metadata},
+    metadata::{EndpointRule, IntrospectionEndpoint, Metadata},
     refresh::{Fetched, Lifetimes, Loaded, Refreshing, Unavailable},
     unknown_kid::{AbsentKids, FetchBudget},
 };
@@ -63,8 +65,16 @@ pub(crate) struct TenantConfig {
     pub(crate) issuer: String,
     pub(crate) discovery_url: Url,
     pub(crate) endpoint_rule: EndpointRule,
+    pub(crate) introspection_endpoint: IntrospectionEndpoint,
     pub(crate) metadata: Lifetimes,
     pub(crate) keys: Lifetimes,
+}
+
+impl TenantConfig {
+    fn read_metadata(&self, document: &[u8]) -> Result<Metadata, TenantError> {
+        let Self { issuer, endpoint_rule, introspection_endpoint, .. } = self;
+        Metadata::parse(document, issuer, *endpoint_rule, introspection_endpoint)
+    }
 }
 
 impl From<&Config> for TenantConfig {
@@ -79,6 +89,7 @@ impl From<&Config> for TenantConfig {
                 (true, true) => EndpointRule::HttpOnLoopback,
                 (true, false) => EndpointRule::Http,
             },
+            introspection_endpoint: IntrospectionEndpoint::of(config.client.as_ref()),
             metadata: Lifetimes { fresh: config.metadata_cache_duration, outage_tolerance },
             keys: Lifetimes { fresh: config.jwks_cache_duration, outage_tolerance },
         }
@@ -88,7 +99,6 @@ impl From<&Config> for TenantConfig {
 /// A tenant's remote state.
 pub(crate) struct Tenant {
     config: Arc<TenantConfig>,
-    http: Http,
     clock: Clock,
     metadata: Refreshing<Metadata>,
     keys: Refreshing<KeySet>,
@@ -112,13 +122,12 @@ impl Tenant {
         };
         let keys = {
             let metadata = metadata.clone();
-            let http = http.clone();
             let has_usable_keys = Arc::new(AtomicBool::new(false));
             Refreshing::new(config.keys, clock.clone(), move || {
                 Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
             })
         };
-        Self { config, http, clock, metadata, keys, unknown_kids: Mutex::default() }
+        Self { config, clock, metadata, keys, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.
@@ -126,9 +135,10 @@ impl Tenant {
         self.keys.get().await.map(drop).map_err(Error::from)
     }
 
-    /// Asks this tenant about tokens, as `client`.
+    /// Asks this tenant about tokens, as `client` and through `http`.
     pub(crate) fn introspector(
         &self,
+        http: Http,
         client: ClientAuthentication,
         expectations: Expectations,
         cache: VerdictCache,
@@ -136,7 +146,7 @@ impl Tenant {
     ) -> Introspector {
         Introspector::new(introspection::Inner {
             metadata: self.metadata.clone(),
-            http: self.http.clone(),
+            http,
             client,
             expectations,
             cache,
@@ -154,7 +164,7 @@ impl Tenant {
 
     /// Reads metadata that came another way, under the same rules.
     pub(crate) fn read_metadata(&self, document: &[u8]) -> Result<Metadata, TenantError> {
-        Metadata::parse(document, &self.config.issuer, self.config.endpoint_rule)
+        self.config.read_metadata(document)
     }
 
     /// Verifies a JWT with the tenant's keys.
@@ -225,7 +235,7 @@ async fn fetch_metadata(
     http: Http,
 ) -> Result<Fetched<Metadata>, TenantError> {
     let response = http.get(&config.discovery_url, MAX_METADATA).await?;
-    let metadata = Metadata::parse(response.body(), &config.issuer, config.endpoint_rule)?;
+    let metadata = config.read_metadata(response.body())?;
     Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
 }
 

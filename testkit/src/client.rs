@@ -1,14 +1,13 @@
+use crate::folder::Folder;
 use crate::key_ring::KeyRing;
+use crate::registration::Registration;
 use crate::signing_key::{SigningKey, random_id};
 use crate::site::locked;
 use crate::token::Unsigned;
-use crate::{Algorithm, Signer};
+use crate::{Algorithm, Authority, Signer};
 use serde_json::json;
 use std::collections::HashSet;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Mutex;
-use tempfile::TempDir;
 
 /// How a client proves who it is (RFC 7591 §2, OpenID Connect Core §9).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -25,8 +24,16 @@ pub enum ClientAuth {
     /// `private_key_jwt`: an assertion, signed with a key of the client's
     /// (RFC 7523 §2.2).
     PrivateKeyJwt(Algorithm),
+    /// `tls_client_auth`: a certificate by the tenant's client authority for the
+    /// client's subject (RFC 8705 §2.1).
+    Tls,
+    /// `self_signed_tls_client_auth`: the one certificate that is registered for
+    /// the client (RFC 8705 §2.2).
+    SelfSignedTls,
     /// `spiffe_jwt`: the client's SPIFFE JWT-SVID.
     SpiffeJwt,
+    /// `spiffe_x509`: the client's SPIFFE X.509-SVID.
+    SpiffeX509,
 }
 
 impl ClientAuth {
@@ -38,7 +45,10 @@ impl ClientAuth {
             Self::SecretPost => "client_secret_post",
             Self::SecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::Tls => "tls_client_auth",
+            Self::SelfSignedTls => "self_signed_tls_client_auth",
             Self::SpiffeJwt => "spiffe_jwt",
+            Self::SpiffeX509 => "spiffe_x509",
         }
     }
 }
@@ -53,25 +63,26 @@ pub struct Client {
     secret: String,
     /// A key is registered when it is first asked for.
     keys: Mutex<KeyRing>,
-    svid: Mutex<Option<Svid>>,
+    svid: Mutex<Option<String>>,
+    /// Nothing without mutual TLS.
+    pub(crate) registration: Option<Registration>,
+    /// What the client reads from files.
+    folder: Mutex<Option<Folder>>,
     /// The `jti` of every assertion that was accepted.
     pub(crate) used_assertions: Mutex<HashSet<String>>,
 }
 
-/// A SPIFFE JWT-SVID, and the directory whose file holds it.
-#[derive(Debug)]
-struct Svid {
-    text: String,
-    directory: TempDir,
-}
-
 impl Client {
-    pub(crate) fn new() -> Self {
+    /// The client of a tenant; with mutual TLS, this authority is the root for its
+    /// certificates.
+    pub(crate) fn new(authority: Option<&Authority>) -> Self {
         Self {
             id: "the API: 50%25+é".into(),
             secret: format!("let us in: 50%25+é {}", random_id()),
             keys: Mutex::default(),
             svid: Mutex::default(),
+            registration: authority.map(Registration::new),
+            folder: Mutex::default(),
             used_assertions: Mutex::default(),
         }
     }
@@ -90,19 +101,27 @@ impl Client {
 
     /// What the API needs to know to authenticate by `method`, as names without
     /// their prefix, and values.
+    #[track_caller]
     pub(crate) fn settings(&self, method: ClientAuth, issuer: &str) -> Vec<(&str, String)> {
-        let secret = match method {
+        let mut settings = vec![("CLIENT_ID", self.id.clone())];
+        match method {
             ClientAuth::PrivateKeyJwt(algorithm) => {
                 let key = locked(&self.keys).key(Signer::Active, algorithm);
-                ("CLIENT_SECRET", key.private_jwk().to_string())
+                settings.push(("CLIENT_SECRET", key.private_jwk().to_string()));
             }
             ClientAuth::SpiffeJwt => {
-                let file = self.svid_file(issuer).into_os_string();
-                ("CLIENT_ASSERTION_FILE", file.into_string().expect("a path of UTF-8"))
+                let svid = self.svid(issuer);
+                settings.push(("CLIENT_ASSERTION_FILE", self.file("svid.jwt", &svid)));
             }
-            _ => ("CLIENT_SECRET", self.secret.clone()),
-        };
-        vec![("CLIENT_ID", self.id.clone()), secret, ("CLIENT_AUTH_METHOD", method.as_str().into())]
+            ClientAuth::Tls | ClientAuth::SelfSignedTls | ClientAuth::SpiffeX509 => {
+                let [certificate, key] = self.certificate_files(method);
+                settings.push(("CLIENT_CERTIFICATE_FILE", certificate));
+                settings.push(("CLIENT_KEY_FILE", key));
+            }
+            _ => settings.push(("CLIENT_SECRET", self.secret.clone())),
+        }
+        settings.push(("CLIENT_AUTH_METHOD", method.as_str().into()));
+        settings
     }
 
     /// The registered key of this name.
@@ -112,36 +131,52 @@ impl Client {
 
     /// Whether this is the SVID of the moment.
     pub(crate) fn has_svid(&self, text: &str) -> bool {
-        locked(&self.svid).as_ref().is_some_and(|svid| svid.text == text)
+        locked(&self.svid).as_ref().is_some_and(|svid| svid == text)
     }
 
     /// Puts a new SVID in the place of the old one, in the file too.
     pub(crate) fn renew_svid(&self, issuer: &str) {
-        let mut svid = locked(&self.svid);
-        let directory = match svid.take() {
-            Some(svid) => svid.directory,
-            None => TempDir::new().expect("a temporary directory can be made"),
-        };
-        let new = Svid { text: Self::new_svid(issuer), directory };
-        // Renamed over the old one, as a SPIFFE agent's helper does, so that no
-        // reader sees half of it.
-        let draft = new.directory.path().join("svid.new");
-        fs::write(&draft, &new.text)
-            .and_then(|()| fs::rename(draft, new.file()))
-            .expect("a file can be written to a temporary directory");
-        *svid = Some(new);
+        let svid = Self::new_svid(issuer);
+        self.file("svid.jwt", &svid);
+        *locked(&self.svid) = Some(svid);
     }
 
-    /// Removes the file with the SVID.
-    pub(crate) fn withdraw_svid(&self) {
-        locked(&self.svid).take();
-    }
-
-    fn svid_file(&self, issuer: &str) -> PathBuf {
-        if locked(&self.svid).is_none() {
-            self.renew_svid(issuer);
+    /// Puts new certificates and keys in the place of the old ones, in the files too.
+    #[track_caller]
+    pub(crate) fn renew_certificates(&self) {
+        self.registration().renew();
+        for method in [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509] {
+            self.certificate_files(method);
         }
-        locked(&self.svid).as_ref().expect("it was just made").file()
+    }
+
+    /// Removes all files.
+    pub(crate) fn withdraw_files(&self) {
+        locked(&self.folder).take();
+    }
+
+    fn svid(&self, issuer: &str) -> String {
+        locked(&self.svid).get_or_insert_with(|| Self::new_svid(issuer)).clone()
+    }
+
+    #[track_caller]
+    fn registration(&self) -> &Registration {
+        self.registration.as_ref().expect("the tenant was built with mutual TLS")
+    }
+
+    /// Files with the client's certificate for this method and with its key.
+    #[track_caller]
+    fn certificate_files(&self, method: ClientAuth) -> [String; 2] {
+        let certificate = self.registration().certificate(method);
+        let file =
+            |what, text: String| self.file(&format!("{}.{what}.pem", method.as_str()), &text);
+        [file("certificate", certificate.chain_pem()), file("key", certificate.key_pem())]
+    }
+
+    /// The path of a file with this text.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = locked(&self.folder).get_or_insert_with(Folder::new).put(name, text);
+        path.into_os_string().into_string().expect("a path of UTF-8")
     }
 
     /// A JWT by its form (JWT-SVID §2 and §3); nobody here reads it.
@@ -156,11 +191,5 @@ impl Client {
         });
         let [header, payload] = [header, payload].map(|part| part.to_string().into_bytes());
         Unsigned { header, payload, key }.sign()
-    }
-}
-
-impl Svid {
-    fn file(&self) -> PathBuf {
-        self.directory.path().join("svid.jwt")
     }
 }

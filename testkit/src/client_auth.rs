@@ -1,9 +1,10 @@
 //! How the tenant tells that a request comes from its client: whatever the
 //! request brings is checked in full, and it must bring exactly one thing.
 
+use crate::entrance::Arrival;
 use crate::signing_key::SigningKey;
 use crate::site::locked;
-use crate::{Client, ClientAuth, form};
+use crate::{Client, ClientAuth, Entrance, form};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -19,6 +20,7 @@ pub(crate) struct Credentials<'a> {
     pub(crate) authorization: &'a [&'a str],
     pub(crate) form: &'a BTreeMap<String, String>,
     pub(crate) issuer: &'a str,
+    pub(crate) arrival: &'a Arrival,
     /// Seconds since the epoch.
     pub(crate) now: i64,
 }
@@ -37,11 +39,20 @@ impl Client {
         let basic = !request.authorization.is_empty();
         let post = request.form.contains_key("client_secret");
         let assertion = assertion.iter().any(|name| request.form.contains_key(*name));
-        match (basic, post, assertion) {
-            (true, false, false) => self.check_basic(request),
-            (false, true, false) => self.check_post(request),
-            (false, false, true) => self.check_assertion(request),
-            (false, false, false) => Err("the client did not authenticate"),
+        // A certificate means nothing where none is needed.
+        let is_mutual = request.arrival.entrance != Entrance::Issuer;
+        let has_certificate = !request.arrival.certificates.is_empty();
+        let certificate = is_mutual && has_certificate;
+        match (basic, post, assertion, certificate) {
+            (true, false, false, false) => self.check_basic(request),
+            (false, true, false, false) => self.check_post(request),
+            (false, false, true, false) => self.check_assertion(request),
+            (false, false, false, true) => self.check_certificate(request),
+            (false, false, false, false) if is_mutual => Err("the client showed no certificate"),
+            (false, false, false, false) if has_certificate => {
+                Err("the client's certificate is good at a mutual-TLS endpoint alone")
+            }
+            (false, false, false, false) => Err("the client did not authenticate"),
             _ => Err("the client authenticated by more than one method"),
         }
     }
@@ -88,6 +99,13 @@ impl Client {
             Some(_) => Err("the client_assertion_type is unknown"),
             None => Err("there is no client_assertion_type"),
         }
+    }
+
+    /// RFC 8705 §2.
+    fn check_certificate(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        self.check_client_id(request)?;
+        let registration = self.registration.as_ref().ok_or("there is no mutual TLS")?;
+        registration.recognize(&request.arrival.certificates, request.now)
     }
 
     fn check_client_id(&self, request: Credentials<'_>) -> Result<(), Refusal> {
@@ -153,7 +171,7 @@ impl Client {
     }
 }
 
-fn ensure(condition: bool, otherwise: Refusal) -> Result<(), Refusal> {
+pub(crate) fn ensure(condition: bool, otherwise: Refusal) -> Result<(), Refusal> {
     if condition { Ok(()) } else { Err(otherwise) }
 }
 

@@ -1,7 +1,9 @@
+use crate::certificate::thumbprint;
 use crate::client_auth::{Credentials, Refusal};
 use crate::clock::unix_seconds;
+use crate::entrance::Arrival;
 use crate::site::{Canned, locked};
-use crate::{Client, ClientAuth, Clock, Endpoint, MockTenant, TokenBuilder, form};
+use crate::{Client, ClientAuth, Clock, Endpoint, Entrance, MockTenant, TokenBuilder, form};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
@@ -13,6 +15,11 @@ use wiremock::{Request, ResponseTemplate};
 pub struct Introspection {
     /// The token that was asked about; blank if there was none.
     pub token: String,
+    /// Where it came in.
+    pub entrance: Entrance,
+    /// The [thumbprint](crate::Certificate::thumbprint) of the client certificate that
+    /// its connection was made with; nothing if there was none.
+    pub certificate: Option<String>,
     /// How the client authenticated; nothing if it failed to.
     pub client_auth: Option<ClientAuth>,
     /// Why the tenant refused the request with 400 or 401, if it did, or would
@@ -107,8 +114,8 @@ enum Refused {
 }
 
 impl Introspector {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, client: Client::new(), issued: Mutex::default(), received: Mutex::default() }
+    pub(crate) fn new(clock: Clock, client: Client) -> Self {
+        Self { clock, client, issued: Mutex::default(), received: Mutex::default() }
     }
 
     /// Remembers a token that the tenant stands by.
@@ -117,17 +124,24 @@ impl Introspector {
     }
 
     /// Answers one request, and keeps what it was.
-    pub(crate) fn respond(&self, request: &Request, issuer: &str) -> ResponseTemplate {
+    pub(crate) fn respond(
+        &self,
+        request: &Request,
+        issuer: &str,
+        arrival: &Arrival,
+    ) -> ResponseTemplate {
         let form = form::fields(&request.body);
         let token = form.as_ref().and_then(|form| form.get("token")).cloned();
         let mut seen = Introspection {
             token: token.unwrap_or_default(),
+            entrance: arrival.entrance.clone(),
+            certificate: arrival.certificates.first().map(|certificate| thumbprint(certificate)),
             client_auth: None,
             refusal: None,
             accept: header(request, "accept"),
             content_type: header(request, "content-type"),
         };
-        let response = match self.check(request, form, issuer, &mut seen) {
+        let response = match self.check(request, form, issuer, arrival, &mut seen) {
             Ok(()) => ResponseTemplate::new(200).set_body_json(self.answer(&seen.token)),
             Err(refused) => {
                 seen.refusal = Some(refused.reason());
@@ -144,6 +158,7 @@ impl Introspector {
         request: &Request,
         form: Option<BTreeMap<String, String>>,
         issuer: &str,
+        arrival: &Arrival,
         seen: &mut Introspection,
     ) -> Result<(), Refused> {
         let content_type = seen.content_type.as_deref().unwrap_or_default();
@@ -160,7 +175,8 @@ impl Introspector {
         let authorization: Vec<_> =
             authorization.map(|value| value.to_str().unwrap_or_default()).collect();
         let now = unix_seconds(self.clock.now());
-        let credentials = Credentials { authorization: &authorization, form: &form, issuer, now };
+        let credentials =
+            Credentials { authorization: &authorization, form: &form, issuer, arrival, now };
         seen.client_auth = Some(self.client.authenticate(credentials).map_err(Refused::Client)?);
 
         if seen.token.is_empty() {

@@ -42,31 +42,42 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod algorithm;
+mod authority;
+mod certificate;
 mod client;
 mod client_auth;
 mod clock;
 mod control;
 mod endpoint;
+mod entrance;
+mod folder;
 mod form;
+mod front;
 mod hostile;
 mod introspection;
 mod key_ring;
 mod metadata;
+mod registration;
 mod rsa_pool;
 mod server;
 mod signing_key;
 mod site;
 mod table;
 mod tenant;
+mod tls;
 mod token;
 
 pub use crate::algorithm::Algorithm;
+pub use crate::authority::Authority;
+pub use crate::certificate::{Certificate, ClientCertificate};
 pub use crate::client::{Client, ClientAuth};
 pub use crate::clock::Clock;
 pub use crate::control::Control;
 pub use crate::endpoint::Endpoint;
+pub use crate::entrance::Entrance;
 pub use crate::hostile::{Class, Hostile};
 pub use crate::introspection::Introspection;
 pub use crate::key_ring::Signer;
 pub use crate::tenant::{MockTenant, MockTenantBuilder};
+pub use crate::tls::ServerCertificate;
 pub use crate::token::TokenBuilder;

@@ -1,8 +1,9 @@
+use crate::entrance::Arrival;
 use crate::introspection::Introspector;
 use crate::key_ring::KeyRing;
 use crate::metadata::discovery_document;
 use crate::signing_key::SigningKey;
-use crate::{Algorithm, Clock, Endpoint};
+use crate::{Algorithm, Client, Clock, Endpoint, Entrance};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -13,6 +14,9 @@ use wiremock::{Request, ResponseTemplate};
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) issuer: String,
+    /// The entrances beside the issuer's own, in their order, and what their URLs
+    /// begin with.
+    aliases: Vec<(Entrance, String)>,
     /// The issuer's path: blank, or like `/acme`.
     path: String,
     documents: Mutex<Documents>,
@@ -36,6 +40,7 @@ pub(crate) struct Documents {
 #[derive(Debug, Default)]
 struct Gate {
     requests: AtomicUsize,
+    requests_with_certificate: AtomicUsize,
     canned: Mutex<Option<Canned>>,
 }
 
@@ -50,12 +55,22 @@ pub(crate) struct Canned {
 }
 
 impl Site {
-    pub(crate) fn new(issuer: String, path: String, clock: Clock) -> Self {
+    /// A site whose paths begin with `path`, at this origin and those of further
+    /// entrances.
+    pub(crate) fn new(
+        origin: &str,
+        aliases: impl IntoIterator<Item = (Entrance, String)>,
+        path: String,
+        clock: Clock,
+        client: Client,
+    ) -> Self {
+        let aliases = aliases.into_iter();
         Self {
-            issuer,
+            issuer: format!("{origin}{path}"),
+            aliases: aliases.map(|(alias, origin)| (alias, origin + &path)).collect(),
             path,
             documents: Mutex::default(),
-            introspector: Introspector::new(clock),
+            introspector: Introspector::new(clock, client),
             discovery: Gate::default(),
             jwks: Gate::default(),
             introspection: Gate::default(),
@@ -71,19 +86,40 @@ impl Site {
         self.gate(endpoint).requests.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn requests_with_certificate(&self, endpoint: Endpoint) -> usize {
+        self.gate(endpoint).requests_with_certificate.load(Ordering::Relaxed)
+    }
+
+    /// What the URLs of this entrance begin with, if there is one.
+    pub(crate) fn base(&self, entrance: &Entrance) -> Option<&str> {
+        if *entrance == Entrance::Issuer {
+            return Some(&self.issuer);
+        }
+        let alias = self.aliases.iter().find(|(alias, _)| alias == entrance);
+        alias.map(|(_, base)| base.as_str())
+    }
+
+    /// The tenant's own discovery document.
+    pub(crate) fn discovery_document(&self) -> Value {
+        discovery_document(&self.issuer, &self.aliases)
+    }
+
     pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
         *locked(&self.gate(endpoint).canned) = answer;
     }
 
     /// Answers one request.
-    pub(crate) fn respond(&self, request: &Request) -> ResponseTemplate {
+    pub(crate) fn respond(&self, request: &Request, arrival: &Arrival) -> ResponseTemplate {
         let Some(endpoint) = self.endpoint_at(request.url.path()) else {
             return ResponseTemplate::new(404);
         };
         let gate = self.gate(endpoint);
         gate.requests.fetch_add(1, Ordering::Relaxed);
+        if !arrival.certificates.is_empty() {
+            gate.requests_with_certificate.fetch_add(1, Ordering::Relaxed);
+        }
         let canned = locked(&gate.canned).as_ref().map(Canned::response);
-        let own = self.own_answer(endpoint, request);
+        let own = self.own_answer(endpoint, request, arrival);
         let response = canned.unwrap_or(own);
         match endpoint {
             Endpoint::Introspection => response,
@@ -107,12 +143,19 @@ impl Site {
         endpoints.find(|endpoint| endpoint.path() == path)
     }
 
-    fn own_answer(&self, endpoint: Endpoint, request: &Request) -> ResponseTemplate {
+    fn own_answer(
+        &self,
+        endpoint: Endpoint,
+        request: &Request,
+        arrival: &Arrival,
+    ) -> ResponseTemplate {
         let document = match endpoint {
-            Endpoint::Introspection => return self.introspector.respond(request, &self.issuer),
+            Endpoint::Introspection => {
+                return self.introspector.respond(request, &self.issuer, arrival);
+            }
             Endpoint::Discovery => {
                 let by_hand = self.documents().metadata.clone();
-                by_hand.unwrap_or_else(|| discovery_document(&self.issuer))
+                by_hand.unwrap_or_else(|| self.discovery_document())
             }
             Endpoint::Jwks => {
                 let documents = self.documents();

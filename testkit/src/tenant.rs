@@ -1,15 +1,18 @@
 use crate::introspection::Introspector;
-use crate::server::Server;
+use crate::server::{Server, address, loopback_listener};
 use crate::signing_key::SigningKey;
 use crate::site::{Canned, Site};
-use crate::{Algorithm, ClientAuth, Clock, Endpoint, Signer, TokenBuilder, metadata};
+use crate::tls::Tls;
+use crate::{
+    Algorithm, Authority, Client, ClientAuth, Clock, Endpoint, Entrance, Signer, TokenBuilder,
+};
 use serde_json::Value;
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A MonoCloud tenant that lives as long as this value does.
 ///
-/// It answers on `http://127.0.0.1` at a random port, which is also its issuer,
+/// It answers on `http://127.0.0.1` at a random port, or with
+/// [TLS](MockTenantBuilder::tls) on `https://localhost`, which is also its issuer,
 /// byte for byte. All calls but the start are synchronous and take effect with
 /// the next request.
 #[derive(Debug)]
@@ -18,7 +21,11 @@ pub struct MockTenant {
     audience: String,
     clock: Clock,
     scope: String,
-    site: Arc<Site>,
+    /// Made when first needed, as they cost as much as the rest of a start.
+    pub(crate) authority: LazyLock<Authority>,
+    pub(crate) client_authority: LazyLock<Authority>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) site: Arc<Site>,
     _server: Server,
 }
 
@@ -26,7 +33,7 @@ impl Drop for MockTenant {
     /// The server's last connections may hold on to what it serves a little longer; no file stays
     /// behind for them.
     fn drop(&mut self) {
-        self.client().withdraw_svid();
+        self.client().withdraw_files();
     }
 }
 
@@ -37,6 +44,8 @@ pub struct MockTenantBuilder {
     algorithm: Algorithm,
     audience: String,
     clock: Clock,
+    /// Nothing for plain HTTP.
+    entrances: Vec<Entrance>,
     path: String,
     scope: String,
 }
@@ -58,6 +67,7 @@ impl MockTenant {
             algorithm: Algorithm::Rs256,
             audience: "https://api.example.com".into(),
             clock: Clock::system(),
+            entrances: Vec::new(),
             path: String::new(),
             scope: String::new(),
         }
@@ -82,27 +92,44 @@ impl MockTenant {
     }
 
     /// The settings of an API that this tenant protects, as environment
-    /// variables: `MONOCLOUD_BACKEND_TENANT_DOMAIN` and `MONOCLOUD_BACKEND_AUDIENCE`.
-    #[must_use]
-    pub fn vars(&self) -> Vec<(String, String)> {
-        let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.into());
-        vec![var("TENANT_DOMAIN", self.issuer()), var("AUDIENCE", self.audience())]
-    }
-
-    /// The settings of an API that also asks this tenant about opaque tokens, and
-    /// authenticates by `method`: [`vars`](Self::vars), and
-    /// `MONOCLOUD_BACKEND_CLIENT_ID`, `…_CLIENT_AUTH_METHOD` and one of
-    ///
-    /// - `…_CLIENT_SECRET`, which is a JWK for
-    ///   [`PrivateKeyJwt`](ClientAuth::PrivateKeyJwt): its key is registered with
-    ///   the tenant from then on;
-    /// - `…_CLIENT_ASSERTION_FILE` for [`SpiffeJwt`](ClientAuth::SpiffeJwt): a
-    ///   file that is there as long as the tenant.
+    /// variables: `MONOCLOUD_BACKEND_TENANT_DOMAIN`, `MONOCLOUD_BACKEND_AUDIENCE`,
+    /// and with TLS `MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE`, a file that is there as
+    /// long as the tenant.
     ///
     /// # Panics
     ///
     /// If there is no temporary directory for that file.
     #[must_use]
+    pub fn vars(&self) -> Vec<(String, String)> {
+        let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.into());
+        let mut vars = vec![var("TENANT_DOMAIN", self.issuer()), var("AUDIENCE", self.audience())];
+        if self.tls.is_some() {
+            let file = self.authority.certificate_file();
+            vars.push(var("CA_CERTIFICATE_FILE", file.to_str().expect("a path of UTF-8")));
+        }
+        vars
+    }
+
+    /// The settings of an API that also asks this tenant about opaque tokens, and
+    /// authenticates by `method`: [`vars`](Self::vars), and
+    /// `MONOCLOUD_BACKEND_CLIENT_ID`, `…_CLIENT_AUTH_METHOD` and
+    ///
+    /// - `…_CLIENT_SECRET`, which is a JWK for
+    ///   [`PrivateKeyJwt`](ClientAuth::PrivateKeyJwt): its key is registered with
+    ///   the tenant from then on;
+    /// - `…_CLIENT_ASSERTION_FILE` for [`SpiffeJwt`](ClientAuth::SpiffeJwt);
+    /// - `…_CLIENT_CERTIFICATE_FILE` and `…_CLIENT_KEY_FILE` for
+    ///   [`Tls`](ClientAuth::Tls), [`SelfSignedTls`](ClientAuth::SelfSignedTls) and
+    ///   [`SpiffeX509`](ClientAuth::SpiffeX509).
+    ///
+    /// The files are there as long as the tenant.
+    ///
+    /// # Panics
+    ///
+    /// If there is no temporary directory for them, or if the method is one with a
+    /// certificate and the tenant has no [mutual TLS](MockTenantBuilder::mutual_tls).
+    #[must_use]
+    #[track_caller]
     pub fn vars_for(&self, method: ClientAuth) -> Vec<(String, String)> {
         let client = self.client().settings(method, self.issuer()).into_iter();
         let client = client.map(|(name, value)| (format!("MONOCLOUD_BACKEND_{name}"), value));
@@ -159,7 +186,7 @@ impl MockTenant {
     /// [serve](Self::serve_metadata).
     #[must_use]
     pub fn metadata(&self) -> Value {
-        metadata::discovery_document(self.issuer())
+        self.site.discovery_document()
     }
 
     /// Serves exactly this discovery document from now on.
@@ -237,29 +264,72 @@ impl MockTenantBuilder {
         self
     }
 
+    /// Answers over TLS, on `https://localhost`, with a certificate by the tenant's own
+    /// [authority](MockTenant::authority).
+    pub fn tls(self) -> Self {
+        self.entrance(Entrance::Issuer)
+    }
+
+    /// Has a second port beside that of [TLS](Self::tls), for clients with
+    /// certificates, which the metadata names in `mtls_endpoint_aliases` (RFC 8705 §5).
+    pub fn mutual_tls(self) -> Self {
+        self.tls().entrance(Entrance::MutualTls)
+    }
+
+    /// Has a further port for clients with [certificates](Self::mutual_tls), which the
+    /// metadata names in `mtls_additional_endpoint_aliases` under this id. It trusts
+    /// the same [authority](MockTenant::client_authority), and is told apart by
+    /// [`Introspection::entrance`](crate::Introspection::entrance).
+    pub fn trust_store(self, id: impl Into<String>) -> Self {
+        self.mutual_tls().entrance(Entrance::TrustStore(id.into()))
+    }
+
     /// Starts the tenant.
     ///
     /// # Panics
     ///
     /// If no port of the loopback interface is free.
     pub async fn start(self) -> MockTenant {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
-        let address = listener.local_addr().expect("a bound listener has an address");
         let path = match self.path.trim_matches('/') {
             "" => String::new(),
             path => format!("/{path}"),
         };
+        let authority = LazyLock::new(Authority::new as fn() -> _);
+        let client_authority = LazyLock::new(Authority::new as fn() -> _);
+        let has_clients = self.entrances.contains(&Entrance::MutualTls);
+        let clients = has_clients.then(|| &*client_authority);
+        let tls = (!self.entrances.is_empty()).then(|| Tls::new(&authority, clients));
 
-        let site = Arc::new(Site::new(format!("http://{address}{path}"), path, self.clock.clone()));
+        let listener = loopback_listener();
+        let doors: Vec<_> = match &tls {
+            Some(tls) => self.entrances.into_iter().map(|entrance| tls.door(entrance)).collect(),
+            None => Vec::new(),
+        };
+        let mut origins = doors.iter().map(|door| (door.entrance.clone(), door.origin()));
+        let origin = match origins.next() {
+            Some((_, issuer)) => issuer,
+            None => format!("http://{}", address(&listener)),
+        };
+        let client = Client::new(clients);
+        let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
         site.documents().keys.key(Signer::Active, self.algorithm);
         MockTenant {
             algorithm: self.algorithm,
             audience: self.audience,
             clock: self.clock,
             scope: self.scope,
-            _server: Server::start(listener, Arc::clone(&site)).await,
+            authority,
+            client_authority,
+            tls,
+            _server: Server::start(listener, doors, Arc::clone(&site)).await,
             site,
         }
+    }
+
+    fn entrance(mut self, entrance: Entrance) -> Self {
+        if !self.entrances.contains(&entrance) {
+            self.entrances.push(entrance);
+        }
+        self
     }
 }

@@ -1,6 +1,6 @@
 use crate::clock::unix_seconds;
 use crate::signing_key::{SigningKey, base64url, random_id};
-use crate::{Algorithm, MockTenant, Signer};
+use crate::{Algorithm, Certificate, MockTenant, Signer};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -91,6 +91,12 @@ impl<'a> TokenBuilder<'a> {
             json!({ "id": id, "name": name })
         });
         self.claim("groups", groups.collect::<Vec<_>>())
+    }
+
+    /// Binds the token to a client's certificate: whoever presents the token must
+    /// prove to have the key to it (RFC 8705 §3.1).
+    pub fn bound_to(self, certificate: &Certificate) -> Self {
+        self.claim("cnf", json!({ "x5t#S256": certificate.thumbprint() }))
     }
 
     /// Sets a claim, one of the default ones too.

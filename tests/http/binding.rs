@@ -1,6 +1,6 @@
-//! Tokens bound to a certificate or a key, as far as a certificate can be presented.
+//! Tokens bound to a certificate or a key that is not presented.
 
-use monocloud_backend::{CertificateBinding, InvalidToken, ProtectApi};
+use monocloud_backend::{CertificateBinding, InvalidToken};
 use serde_json::{Value, json};
 
 use crate::{
@@ -42,6 +42,20 @@ async fn a_bound_token_without_its_certificate_is_refused() {
         cases.push((cnf, bound()));
     }
     assert_mode(CertificateBinding::WhenPresent, &cases).await;
+}
+
+#[tokio::test]
+async fn every_token_must_be_bound_where_that_is_required() {
+    assert_mode(
+        CertificateBinding::Required,
+        &[
+            (json!(null), invalid_token(InvalidToken::Unbound)),
+            (json!({}), invalid_token(InvalidToken::Binding)),
+            (json!({"x5t#S256": "x"}), invalid_token(InvalidToken::Binding)),
+            (json!({"jkt": "x"}), invalid_token(InvalidToken::Binding)),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! The client and its credentials, method by method.
 
+use std::path::Path;
+
 use super::*;
+
+const MUTUAL_TLS: [&str; 3] = ["tls_client_auth", "self_signed_tls_client_auth", "spiffe_x509"];
 
 #[test]
 fn each_method_gets_the_credentials_it_needs() {
@@ -25,11 +29,13 @@ fn each_method_gets_the_credentials_it_needs() {
     assert!(matches!(auth("client_secret_jwt", &secret), SecretJwt(HmacKey::Text(_))));
     assert!(matches!(auth("client_secret_jwt", &oct), SecretJwt(HmacKey::Jwk(_))));
     assert!(matches!(auth("private_key_jwt", &jwk), PrivateKeyJwt(_)));
-    assert!(matches!(auth("tls_client_auth", &tls), Tls(_)));
-    assert!(matches!(auth("self_signed_tls_client_auth", &tls), SelfSignedTls(_)));
-    assert!(matches!(auth("spiffe_x509", &tls), SpiffeX509(_)));
     let trust_store = [&tls[..], &[("TRUST_STORE_ID", "one")]].concat();
-    assert!(matches!(auth("tls_client_auth", &trust_store), Tls(_)));
+    for method in MUTUAL_TLS {
+        let MutualTls { key_pair, trust_store_id: None } = auth(method, &tls) else { panic!() };
+        assert_eq!(key_pair.unwrap().key_file, Path::new(&key));
+        let MutualTls { trust_store_id, .. } = auth(method, &trust_store) else { panic!() };
+        assert_eq!(trust_store_id.as_deref(), Some("one"));
+    }
     let svid = [("CLIENT_ASSERTION_FILE", &*svid)];
     assert!(matches!(auth("spiffe_jwt", &svid), SpiffeJwt { .. }));
 }
@@ -74,7 +80,7 @@ fn a_method_without_its_credentials_is_refused() {
     for method in ["", "client_secret_basic", "client_secret_jwt", "private_key_jwt"] {
         client_refuses(method, &[], &["CLIENT_SECRET: is not set; "]);
     }
-    for method in ["tls_client_auth", "self_signed_tls_client_auth", "spiffe_x509"] {
+    for method in MUTUAL_TLS {
         let missing = ["CLIENT_CERTIFICATE_FILE: is not set; ", "CLIENT_KEY_FILE: is not set; "];
         client_refuses(method, &[], &missing);
     }
@@ -99,6 +105,31 @@ fn a_credential_that_the_method_does_not_use_is_refused() {
             "CLIENT_ASSERTION_FILE: cannot read",
         ],
     );
+}
+
+#[test]
+fn what_the_application_does_in_code_is_not_named_in_files_too() {
+    let said = |method: &str, code: Key, vars: &[(&str, &str)]| {
+        let client = [("CLIENT_ID", "me"), ("CLIENT_AUTH_METHOD", method)];
+        let mut sources = sources(&[&client, vars].concat());
+        sources.set(code, true);
+        mistakes_of(sources)
+    };
+    let files = [("CLIENT_CERTIFICATE_FILE", "x"), ("CLIENT_KEY_FILE", "x")];
+    for method in MUTUAL_TLS {
+        assert_eq!(said(method, Key::HttpClient, &[("TRUST_STORE_ID", "one")]), [""; 0]);
+        assert_eq!(
+            said(method, Key::HttpClient, &files),
+            ["CLIENT_CERTIFICATE_FILE", "CLIENT_KEY_FILE"].map(|name| format!(
+                "{name}: is set, but the application's `http_client` presents the certificate; \
+                 keep one of them"
+            ))
+        );
+    }
+    let provider = Key::ClientAssertionProvider;
+    assert_eq!(said("spiffe_jwt", provider, &[]), [""; 0]);
+    let both = said("spiffe_jwt", provider, &[("CLIENT_ASSERTION_FILE", "/none")]);
+    assert!(both[0].starts_with("CLIENT_ASSERTION_FILE: is set, but `svid_provider`"), "{both:?}");
 }
 
 #[test]

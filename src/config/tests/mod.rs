@@ -43,12 +43,8 @@ fn mistakes(vars: &[(&str, &str)]) -> Vec<String> {
     mistakes_of(sources(vars))
 }
 
-/// The client, as it will be once this version allows one.
 fn client(vars: &[(&str, &str)]) -> ClientConfig {
-    let (mut settings, _) = sources(vars).settle();
-    let config = Config::read(&mut settings).unwrap();
-    assert_eq!(settings.into_problems(), []);
-    config.client.unwrap()
+    config(vars).client.unwrap()
 }
 
 struct Files(TempDir);
@@ -74,8 +70,8 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     let config = config(&[]);
     assert_eq!(config.tenant.issuer(), "https://acme.us.monocloud.com");
     assert_eq!(config.audience, "https://api.example.com");
-    assert_eq!(config.resource.unwrap().as_str(), "https://api.example.com/");
-    assert_eq!((config.realm, config.trust_store_id), (None, None));
+    assert_eq!(config.resource.unwrap().identifier, "https://api.example.com");
+    assert_eq!(config.realm, None);
     assert_eq!((config.groups_claim.as_str(), config.groups_match_all), ("groups", false));
     assert!(config.client.is_none() && !config.introspect_jwt_tokens);
     assert!(config.ca_certificates.is_empty() && config.swagger_client_id.is_none());

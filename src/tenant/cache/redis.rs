@@ -32,8 +32,8 @@ use super::{CacheFuture, CacheKey, IntrospectionCache};
 use crate::{
     config::ConfigError,
     tenant::{
+        connector::{tls_config, trusted_roots},
         flight::Flight,
-        http::{tls_config, trusted_roots},
     },
 };
 

@@ -8,8 +8,8 @@ use aws_lc_rs::signature::{RsaEncoding, RsaKeyPair};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use monocloud_testkit::{ClientAuth, Clock, Endpoint, MockTenant};
-use reqwest::Method;
+use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -26,7 +26,11 @@ pub(crate) struct Asker<'a> {
 
 /// A request for introspection, right until it is changed.
 pub(crate) struct Ask {
-    url: String,
+    pub(crate) url: String,
+    /// PEM of a certificate chain and its key.
+    pub(crate) identity: Option<String>,
+    /// PEM of whom to trust; blank without TLS.
+    trusted: String,
     pub(crate) method: Method,
     pub(crate) authorization: Vec<String>,
     pub(crate) content_type: &'static str,
@@ -58,8 +62,15 @@ impl<'a> Asker<'a> {
     /// The request as it should be.
     pub(crate) fn ask(&self, token: &str) -> Ask {
         let (id, secret) = (self.setting("CLIENT_ID"), self.settings.get("CLIENT_SECRET"));
+        let file = |name| fs::read_to_string(self.setting(name)).unwrap();
+        let has_tls = self.settings.contains_key("CA_CERTIFICATE_FILE");
+        let has_certificate = self.settings.contains_key("CLIENT_CERTIFICATE_FILE");
+        let identity = || file("CLIENT_CERTIFICATE_FILE") + &file("CLIENT_KEY_FILE");
+        let entrance = if has_certificate { Entrance::MutualTls } else { Entrance::Issuer };
         let ask = Ask {
-            url: self.tenant.url(Endpoint::Introspection),
+            url: self.tenant.url_at(&entrance, Endpoint::Introspection),
+            identity: has_certificate.then(identity),
+            trusted: if has_tls { file("CA_CERTIFICATE_FILE") } else { String::new() },
             method: Method::POST,
             authorization: Vec::new(),
             content_type: "application/x-www-form-urlencoded",
@@ -72,9 +83,9 @@ impl<'a> Asker<'a> {
                 ask.with("client_id", id).with("client_secret", secret.unwrap())
             }
             "spiffe_jwt" => {
-                let svid = fs::read_to_string(self.setting("CLIENT_ASSERTION_FILE")).unwrap();
-                ask.with("client_id", id).assertion(JWT_SPIFFE, &svid)
+                ask.with("client_id", id).assertion(JWT_SPIFFE, &file("CLIENT_ASSERTION_FILE"))
             }
+            _ if has_certificate => ask.with("client_id", id),
             _ => {
                 let assertion = self.assertion().sign();
                 ask.with("client_id", id).assertion(JWT_BEARER, &assertion)
@@ -126,6 +137,28 @@ impl Ask {
         self.with("client_assertion_type", kind).with("client_assertion", assertion)
     }
 
+    /// Shows this certificate.
+    pub(crate) fn by(mut self, certificate: &ClientCertificate) -> Self {
+        self.identity = Some(certificate.chain_pem() + &certificate.key_pem());
+        self
+    }
+
+    /// Asks the same there.
+    pub(crate) fn at(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let client = client_trusting(&self.trusted);
+        match &self.identity {
+            Some(pem) => client.identity(Identity::from_pem(pem.as_bytes()).unwrap()),
+            None => client,
+        }
+        .build()
+        .unwrap()
+    }
+
     /// In place of the `Authorization`, if there is one.
     pub(crate) fn basic(mut self, id: &str, secret: &str) -> Self {
         let credentials = STANDARD.encode(format!("{id}:{secret}"));
@@ -142,7 +175,8 @@ impl Ask {
     }
 
     pub(crate) async fn send_body(self, body: impl Into<reqwest::Body>) -> (u16, Value) {
-        let mut request = reqwest::Client::new()
+        let mut request = self
+            .client()
             .request(self.method, &self.url)
             .header("Accept", "application/json")
             .header("Content-Type", self.content_type)
@@ -166,6 +200,13 @@ impl Assertion {
         let signature = sign(&self.key, input.as_bytes());
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
+}
+
+/// A client that trusts the authorities in this PEM and nobody else. It keeps no
+/// connection, so that each request meets the tenant as it is.
+pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
+    let authorities = Certificate::from_pem_bundle(pem.as_bytes()).unwrap();
+    Client::builder().tls_certs_only(authorities).no_proxy().pool_max_idle_per_host(0)
 }
 
 pub(crate) fn encoded(text: &str) -> String {

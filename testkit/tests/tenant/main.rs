@@ -9,6 +9,8 @@ mod catalogue;
 mod client_auth;
 mod introspection;
 mod keys;
+mod mutual_tls;
 mod reader;
 mod serving;
+mod tls;
 mod tokens;

@@ -18,10 +18,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use monocloud_backend::{Policy, ProtectApi, ServerTls};
+use monocloud_backend::{Policy, ProtectApi, ResourceMetadata, ServerTls};
+use monocloud_testkit::{Authority, Certificate};
 
 use crate::support::Api;
 
+mod axum;
 mod poem;
 mod poem_openapi;
 mod salvo;
@@ -34,11 +36,23 @@ pub(crate) const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
 pub(crate) const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
 
 /// Every host.
-pub(crate) const HOSTS: &[Host] = &[POEM, POEM_OPENAPI, SALVO];
+pub(crate) const HOSTS: &[Host] =
+    &[AXUM, AXUM_DOCUMENT, POEM, POEM_DOCUMENT, POEM_OPENAPI, SALVO, SALVO_DOCUMENT];
 
-pub(crate) const POEM: Host = Host { name: "poem", serve: poem::serve };
-pub(crate) const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_openapi::serve };
-pub(crate) const SALVO: Host = Host { name: "salvo", serve: salvo::serve };
+pub(crate) const AXUM: Host =
+    Host { name: "axum", serve: axum::serve, serve_metadata: axum::serve_metadata };
+pub(crate) const AXUM_DOCUMENT: Host =
+    Host { name: "axum by document", serve: axum::serve_documented, ..AXUM };
+pub(crate) const POEM: Host =
+    Host { name: "poem", serve: poem::serve, serve_metadata: poem::serve_metadata };
+pub(crate) const POEM_DOCUMENT: Host =
+    Host { name: "poem by document", serve: poem::serve_documented, ..POEM };
+pub(crate) const POEM_OPENAPI: Host =
+    Host { name: "poem-openapi", serve: poem_openapi::serve, ..POEM };
+pub(crate) const SALVO: Host =
+    Host { name: "salvo", serve: salvo::serve, serve_metadata: salvo::serve_metadata };
+pub(crate) const SALVO_DOCUMENT: Host =
+    Host { name: "salvo by document", serve: salvo::serve_documented, ..SALVO };
 
 /// A framework that serves the API.
 #[derive(Clone, Copy)]
@@ -46,6 +60,8 @@ pub(crate) struct Host {
     pub(crate) name: &'static str,
     /// Serves on a listener, over TLS or not, in a task of its own, until the runtime ends.
     serve: fn(&ProtectApi, TcpListener, Option<ServerTls>),
+    /// Serves the metadata of an API, and nothing else.
+    serve_metadata: fn(ResourceMetadata, TcpListener),
 }
 
 impl Host {
@@ -55,17 +71,43 @@ impl Host {
     }
 
     /// Serves the API over TLS.
-    pub(crate) fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> SocketAddr {
-        self.listen(protect, Some(tls))
+    pub(crate) fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> Secure {
+        Secure { host: self.name, address: self.listen(protect, Some(tls)) }
+    }
+
+    /// Serves the metadata of the API on a port of its own.
+    pub(crate) fn serve_metadata(self, metadata: ResourceMetadata) -> Api {
+        let (listener, address) = bind();
+        (self.serve_metadata)(metadata, listener);
+        Api::new(self.name, address)
     }
 
     fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
         // Seen only when the test fails, and then the first thing one wants to know.
         println!("on {}", self.name);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
+        let (listener, address) = bind();
         (self.serve)(protect, listener, tls);
         address
+    }
+}
+
+fn bind() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// An API that a host serves over TLS.
+#[derive(Clone, Copy)]
+pub(crate) struct Secure {
+    host: &'static str,
+    pub(crate) address: SocketAddr,
+}
+
+impl Secure {
+    /// The API as a caller sees it who trusts `authority`, with a certificate or without.
+    pub(crate) fn to(self, authority: &Authority, own: Option<&Certificate>) -> Api {
+        Api::over_tls(self.host, self.address, authority, own)
     }
 }

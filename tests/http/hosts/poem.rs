@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ServerTls, poem::TlsAcceptor,
+    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ResourceMetadata, ServerTls,
+    poem::{Handlers, TlsAcceptor},
 };
 use poem::{
     Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
@@ -16,6 +17,54 @@ use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
     run(app.with(Cors::new()), listener, tls);
+}
+
+/// The same API by a document, which says what each guard says.
+pub(super) fn serve_documented(
+    protect: &ProtectApi,
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+) {
+    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
+    let api = || {
+        let handlers = Handlers::new()
+            .get("/health", say("up"))
+            .get("/any", claims)
+            .get("/read", say("read"))
+            .post("/write", write)
+            .get("/admin", say("admin"))
+            .get("/both", say("both"))
+            .get("/groups", say("groups"))
+            .get("/scope-and-group", say("scope and group"))
+            .get("/optional", whoever)
+            .get("/unguarded", claims);
+        let (route, _) = protect.from_document(DOCUMENT).unwrap().routes(handlers).unwrap();
+        route
+    };
+    let app = Route::new().nest("/", api()).nest("/branded", branded(api()));
+    run(app.with(Cors::new()), listener, tls);
+}
+
+const DOCUMENT: &str = r#"
+openapi: 3.1.0
+info: { title: Posts, version: "1.0" }
+security: [MonoCloud: []]
+paths:
+  /health: { get: { security: [] } }
+  /any: { get: {} }
+  /read: { get: { security: [MonoCloud: [posts:read]] } }
+  /write: { post: { security: [MonoCloud: [posts:read, posts:write]] } }
+  /admin: { get: { x-monocloud-groups: { any: [admin] } } }
+  /both: { get: { x-monocloud-groups: { all: [a, b] } } }
+  /groups: { get: { x-monocloud-groups: [a, b] } }
+  /scope-and-group:
+    get: { security: [MonoCloud: [posts:read]], x-monocloud-groups: { any: [admin] } }
+  /optional: { get: { security: [MonoCloud: [], {}] } }
+  /unguarded: { get: { security: [] } }
+"#;
+
+pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
+    run(Route::new().at(metadata.path(), get(metadata.clone())), listener, None);
 }
 
 pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener, tls: Option<ServerTls>) {

@@ -1,12 +1,15 @@
-//! salvo: a guard before each handler.
+//! salvo: a guard before each handler, or a document for the policy.
 
 use std::net;
 
-use monocloud_backend::{Authenticated, Caller, Claims, Error, Policy, ProtectApi, ServerTls};
+use monocloud_backend::{
+    Authenticated, Caller, Claims, Error, Policy, ProtectApi, Require, ResourceMetadata, ServerTls,
+    salvo::{Bearer, MaybeBearer},
+};
 use salvo::{
     conn::tcp::TcpAcceptor,
     cors::{self, Cors},
-    oapi::extract::JsonBody,
+    oapi::{OpenApi, endpoint, extract::JsonBody},
     prelude::*,
 };
 use serde_json::Value;
@@ -14,8 +17,31 @@ use serde_json::Value;
 use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: net::TcpListener, tls: Option<ServerTls>) {
-    let branded = Router::with_path("branded").hoop(branded).push(api(protect));
-    run(Router::new().push(branded).push(api(protect)), listener, tls);
+    let api = || guarded(protect);
+    run(app(api), listener, tls);
+}
+
+/// The same API by a document, which salvo writes of its endpoints.
+pub(super) fn serve_documented(
+    protect: &ProtectApi,
+    listener: net::TcpListener,
+    tls: Option<ServerTls>,
+) {
+    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
+    let api = || {
+        let api = documented::api();
+        let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
+        protect.from_document(&document).unwrap().routes(api).unwrap().0
+    };
+    run(app(api), listener, tls);
+}
+
+pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: net::TcpListener) {
+    run(Router::with_path(metadata.path()).get(metadata), listener, None);
+}
+
+fn app(api: impl Fn() -> Router) -> Router {
+    Router::new().push(Router::with_path("branded").hoop(branded).push(api())).push(api())
 }
 
 fn run(router: Router, listener: net::TcpListener, tls: Option<ServerTls>) {
@@ -72,17 +98,17 @@ async fn branded(
     }
 }
 
-fn api(protect: &ProtectApi) -> Router {
-    let any = Policy::ANY_TOKEN;
+fn guarded(protect: &ProtectApi) -> Router {
+    let requiring = |policy| protect.require(policy);
     Router::new()
         .push(get("health", Say("up")))
-        .push(get("any", claims).hoop(protect.require(any)))
-        .push(get("read", Say("read")).hoop(protect.require(READ)))
-        .push(Router::with_path("write").hoop(protect.require(WRITE)).post(write))
-        .push(get("admin", Say("admin")).hoop(protect.require(ADMIN)))
-        .push(get("both", Say("both")).hoop(protect.require(BOTH)))
-        .push(get("groups", Say("groups")).hoop(protect.require(GROUPS)))
-        .push(get("scope-and-group", Say("scope and group")).hoop(protect.require(SCOPE_AND_GROUP)))
+        .push(get("any", claims).hoop(requiring(Policy::ANY_TOKEN)))
+        .push(get("read", Say("read")).hoop(requiring(READ)))
+        .push(Router::with_path("write").hoop(requiring(WRITE)).post(write))
+        .push(get("admin", Say("admin")).hoop(requiring(ADMIN)))
+        .push(get("both", Say("both")).hoop(requiring(BOTH)))
+        .push(get("groups", Say("groups")).hoop(requiring(GROUPS)))
+        .push(get("scope-and-group", Say("scope and group")).hoop(requiring(SCOPE_AND_GROUP)))
         .push(get("optional", whoever).hoop(protect.optional()))
         .push(get("unguarded", claims))
 }
@@ -109,11 +135,100 @@ async fn claims(caller: Authenticated) -> Json<Claims> {
 
 #[handler]
 async fn write(post: JsonBody<Value>) -> Result<String, StatusError> {
-    let title = post["title"].as_str();
-    Ok(title.ok_or_else(StatusError::bad_request)?.to_owned())
+    title(&post)
 }
 
 #[handler]
 async fn whoever(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+}
+
+fn title(post: &Value) -> Result<String, StatusError> {
+    post["title"].as_str().map(str::to_owned).ok_or_else(StatusError::bad_request)
+}
+
+/// Endpoints that say what they need, in salvo's words or by the type of an argument.
+mod documented {
+    use super::*;
+
+    pub(super) fn api() -> Router {
+        Router::new()
+            .push(get("health", health))
+            .push(get("any", any))
+            .push(get("read", read))
+            .push(Router::with_path("write").post(write))
+            .push(get("admin", admin))
+            .push(get("both", both))
+            .push(get("groups", groups))
+            .push(get("scope-and-group", scope_and_group))
+            .push(get("optional", optional))
+            .push(get("unguarded", unguarded))
+    }
+
+    macro_rules! named_policies {
+        ($($name:ident = $policy:expr;)+) => {
+            $(struct $name;
+
+            impl Require for $name {
+                const POLICY: Policy = $policy;
+            })+
+        };
+    }
+
+    named_policies! {
+        Admins = ADMIN;
+        Both = BOTH;
+        Groups = GROUPS;
+        ReadingAdmins = SCOPE_AND_GROUP;
+    }
+
+    #[endpoint]
+    async fn health() -> &'static str {
+        "up"
+    }
+
+    #[endpoint]
+    async fn any(caller: Bearer) -> Json<Value> {
+        Json(serde_json::to_value(caller.claims()).unwrap())
+    }
+
+    #[endpoint(security(("MonoCloud" = ["posts:read"])))]
+    async fn read() -> &'static str {
+        "read"
+    }
+
+    #[endpoint(security(("MonoCloud" = ["posts:read", "posts:write"])))]
+    async fn write(post: JsonBody<Value>) -> Result<String, StatusError> {
+        title(&post)
+    }
+
+    #[endpoint]
+    async fn admin(_caller: Bearer<Admins>) -> &'static str {
+        "admin"
+    }
+
+    #[endpoint]
+    async fn both(_caller: Bearer<Both>) -> &'static str {
+        "both"
+    }
+
+    #[endpoint]
+    async fn groups(_caller: Bearer<Groups>) -> &'static str {
+        "groups"
+    }
+
+    #[endpoint]
+    async fn scope_and_group(_caller: Bearer<ReadingAdmins>) -> &'static str {
+        "scope and group"
+    }
+
+    #[endpoint]
+    async fn optional(caller: MaybeBearer) -> String {
+        caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+    }
+
+    #[endpoint]
+    async fn unguarded(caller: Authenticated) -> Json<Value> {
+        Json(serde_json::to_value(caller.claims()).unwrap())
+    }
 }

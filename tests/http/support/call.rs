@@ -2,9 +2,14 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use monocloud_testkit::{Authority, Certificate};
 use reqwest::{
     Client, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -72,23 +77,43 @@ impl Call {
 pub(crate) struct Api {
     host: &'static str,
     address: SocketAddr,
+    /// `http://…` or `https://…`, without a path.
+    origin: String,
     client: Client,
 }
 
 impl Api {
     pub(crate) fn new(host: &'static str, address: SocketAddr) -> Self {
-        Self { host, address, client: plain_client() }
+        let origin = format!("http://{address}");
+        let client = client(None, None);
+        Self { host, address, origin, client }
+    }
+
+    /// The API over TLS, as seen by a caller with a certificate or without.
+    pub(crate) fn over_tls(
+        host: &'static str,
+        address: SocketAddr,
+        authority: &Authority,
+        own: Option<&Certificate>,
+    ) -> Self {
+        let origin = format!("https://localhost:{}", address.port());
+        Self { host, address, origin, client: client(Some(authority), own) }
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
-        let url = format!("http://{}{}", self.address, call.path);
+        self.try_send(call).await.unwrap()
+    }
+
+    /// Fails where there is no answer: a connection that does not come about, say.
+    pub(crate) async fn try_send(&self, call: Call) -> reqwest::Result<Answer> {
+        let url = format!("{}{}", self.origin, call.path);
         let request = self.client.request(call.method, url).headers(call.headers).body(call.body);
-        let response = request.send().await.unwrap();
-        Answer {
+        let response = request.send().await?;
+        Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: response.text().await.unwrap(),
-        }
+            body: response.text().await?,
+        })
     }
 
     /// Makes one call and judges its answer.
@@ -107,13 +132,28 @@ impl Api {
     }
 }
 
-/// A client for plain HTTP. reqwest wants TLS all the same, and would take the process's.
-fn plain_client() -> Client {
+/// A client that trusts one authority or nobody, with a certificate or without. reqwest wants TLS
+/// for plain HTTP too, and would take the process's.
+pub(crate) fn client(authority: Option<&Authority>, own: Option<&Certificate>) -> Client {
+    let mut roots = RootCertStore::empty();
+    if let Some(authority) = authority {
+        roots.add_parsable_certificates(certificates(&authority.certificate_pem()));
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let tls = match own {
+        None => tls.with_no_client_auth(),
+        Some(own) => {
+            let key = PrivateKeyDer::from_pem_slice(own.key_pem().as_bytes()).unwrap();
+            tls.with_client_auth_cert(certificates(&own.chain_pem()), key).unwrap()
+        }
+    };
     Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
+}
+
+fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap()
 }

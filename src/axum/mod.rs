@@ -1,0 +1,261 @@
+//! axum: [`Guard`] is a layer, [`Authenticated`] and [`Caller`] are extractors, and a [`Router`]
+//! can take a document for its policy.
+//!
+//! # By document
+//!
+//! The document states what each operation needs, in the words of utoipa for instance:
+//!
+//! ```
+//! use std::error::Error;
+//!
+//! use axum::{Router, routing::get};
+//! use monocloud_backend::{Authenticated, ProtectApi};
+//! use utoipa::OpenApi;
+//!
+//! #[derive(OpenApi)]
+//! #[openapi(paths(list))]
+//! struct Posts;
+//!
+//! #[utoipa::path(
+//!     get,
+//!     path = "/posts",
+//!     security(("MonoCloud" = ["posts:read"])),
+//!     responses((status = 200, description = "All posts", body = str))
+//! )]
+//! async fn list(caller: Authenticated) -> String {
+//!     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
+//! }
+//!
+//! fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
+//!     let (api, document) = protect
+//!         .scope("posts:read", "Read posts")
+//!         .from_document(&Posts::openapi().to_json()?)?
+//!         .routes(Router::new().route("/posts", get(list)))?;
+//!     Ok(api.route("/openapi.json", get(document.json())))
+//! }
+//! # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
+//! # app(ProtectApi::from_vars(vars).unwrap()).unwrap();
+//! ```
+//!
+//! With the feature `swagger-ui` its page is a service:
+//! `api.nest_service("/docs", document.swagger_ui("/openapi.json"))`.
+//!
+//! The router is to have its state (`with_state`) and to route by method: `any`, `route_service` and
+//! `nest_service` take every method, which no document says, and the API does not start. They are
+//! added to the router that is returned, and there a guard goes before them. What is added to it is
+//! not judged, nor are the fallbacks of the router for unknown paths; the fallback that a route has
+//! of its own is asked nothing but `OPTIONS`.
+//!
+//! # By guard
+//!
+//! A guard goes on the methods of a route. There other methods stay 405 and a CORS preflight passes;
+//! on a whole router it would answer these, and unknown paths too.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use monocloud_backend::{Authenticated, Policy, ProtectApi};
+//!
+//! const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
+//!
+//! async fn list(caller: Authenticated) -> String {
+//!     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
+//! }
+//!
+//! fn app(protect: &ProtectApi) -> Router {
+//!     Router::new().route("/posts", get(list).route_layer(protect.require(READ)))
+//! }
+//! ```
+//!
+//! It fits any tower service: `guard.layer(service)`.
+//!
+//! # A refusal in your own words
+//!
+//! A refusal is a response with the [`Error`] in its extensions.
+//!
+//! ```
+//! use axum::{Router, body::Body, middleware::map_response, response::Response};
+//! use monocloud_backend::Error;
+//!
+//! # fn app(router: Router) -> Router {
+//! router.layer(map_response(|mut response: Response| async {
+//!     if response.extensions().get::<Error>().is_some() {
+//!         *response.body_mut() = Body::from("please log in");
+//!     }
+//!     response
+//! }))
+//! # }
+//! ```
+//!
+//! [`Router`]: ::axum::Router
+
+mod gates;
+mod routes;
+#[cfg(feature = "axum-server")]
+mod tls;
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use ::axum::{
+    body::Body,
+    extract::{FromRequestParts, OriginalUri, Request},
+    handler::Handler,
+    http::{Extensions, StatusCode, Uri, header::WWW_AUTHENTICATE, request::Parts},
+    response::{IntoResponse, Response},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    certificate::PeerCertificate,
+    error::{Error, Internal},
+    openapi::DocumentEndpoint,
+    protect::{Authenticated, Caller, Guard},
+    refusal::{Realm, Refusal},
+    resource::ResourceMetadata,
+};
+
+#[cfg(feature = "axum-server")]
+pub use tls::{TlsAcceptor, WithPeerCertificate};
+
+/// A service behind a [`Guard`].
+#[derive(Clone, Debug)]
+pub struct Guarded<S> {
+    guard: Guard,
+    service: S,
+}
+
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, service: S) -> Guarded<S> {
+        Guarded { guard: self.clone(), service }
+    }
+}
+
+impl<B, S> Service<::http::Request<B>> for Guarded<S>
+where
+    B: Send + 'static,
+    S: Service<::http::Request<B>, Response: IntoResponse, Future: Send> + Clone + Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
+        // The service that is ready goes, its clone stays.
+        let clone = self.service.clone();
+        let service = mem::replace(&mut self.service, clone);
+        let guard = self.guard.clone();
+        Box::pin(async move { guarded(&guard, service, request).await })
+    }
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+/// What a service answers to a request that a guard lets pass, or else the guard's refusal.
+async fn guarded<B, S>(
+    guard: &Guard,
+    mut service: S,
+    mut request: ::http::Request<B>,
+) -> Result<Response, S::Error>
+where
+    S: Service<::http::Request<B>, Response: IntoResponse>,
+{
+    let peer = request.extensions().get::<PeerCertificate>().cloned();
+    let caller = match guard.check(request.headers(), peer.as_ref()).await {
+        Ok(caller) => caller,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
+    request.extensions_mut().insert(caller);
+    let mut response = service.call(request).await?.into_response();
+    // A token would have been another way in, where the application refuses.
+    let is_ours = response.extensions().get::<Error>().is_some();
+    if let Some(challenge) = challenge
+        && response.status() == StatusCode::UNAUTHORIZED
+        && !is_ours
+    {
+        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    }
+    Ok(response)
+}
+
+impl<S: Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        caller(parts)?.require().cloned()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        caller(parts).cloned()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.response().map(Body::from)
+    }
+}
+
+impl<S> Handler<(), S> for ResourceMetadata {
+    type Future = std::future::Ready<Response>;
+
+    fn call(self, _request: Request, _state: S) -> Self::Future {
+        std::future::ready(self.respond().map(Body::from))
+    }
+}
+
+impl<S> Handler<(), S> for DocumentEndpoint {
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, _request: Request, _state: S) -> Self::Future {
+        Box::pin(async move { self.respond().await.map(Body::from) })
+    }
+}
+
+#[cfg(feature = "swagger-ui")]
+impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
+        let full_path = full_path(request.extensions(), request.uri());
+        std::future::ready(Ok(self.respond(request.uri().path(), full_path).map(Body::from)))
+    }
+}
+
+/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
+    parts.extensions.get::<Caller>().ok_or_else(|| {
+        let error = Error::Internal(Internal::Unprotected);
+        tracing::error!(
+            method = %parts.method,
+            path = full_path(&parts.extensions, &parts.uri),
+            "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
+        );
+        Refusal::new(error, &Realm::new(""))
+    })
+}
+
+/// The path as the client wrote it; what is nested sees the rest of it in the URI.
+fn full_path<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r str {
+    extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole).path()
+}

@@ -1,0 +1,122 @@
+//! A TLS acceptor for axum-server, whose requests know the certificate of their connection.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use ::http::Request;
+use axum_server::accept::Accept;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
+use tower_service::Service;
+
+use crate::{certificate::PeerCertificate, server_tls::ServerTls};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves TLS, and hands the client certificate of a connection to the guards.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+///
+/// use axum::Router;
+/// use monocloud_backend::{ServerTls, axum::TlsAcceptor};
+///
+/// # async fn run(app: Router) -> std::io::Result<()> {
+/// let tls = TlsAcceptor::new(ServerTls::new("api.pem", "api-key.pem"))?;
+/// let address = SocketAddr::from(([0, 0, 0, 0], 8443));
+/// axum_server::bind(address).acceptor(tls).serve(app.into_make_service()).await
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a server accepts with it"]
+pub struct TlsAcceptor {
+    tls: tokio_rustls::TlsAcceptor,
+    handshake_timeout: Duration,
+}
+
+impl TlsAcceptor {
+    /// Serves TLS on the connections of a server.
+    ///
+    /// # Errors
+    ///
+    /// A file of the [`ServerTls`] that is of no use, by name.
+    pub fn new(tls: ServerTls) -> io::Result<Self> {
+        let tls = tokio_rustls::TlsAcceptor::from(Arc::new(tls.config()?));
+        Ok(Self { tls, handshake_timeout: HANDSHAKE_TIMEOUT })
+    }
+
+    /// How long a handshake may take; ten seconds unless set.
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+}
+
+impl<Io, S> Accept<Io, S> for TlsAcceptor
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Send + 'static,
+{
+    type Stream = TlsStream<Io>;
+    type Service = WithPeerCertificate<S>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
+
+    fn accept(&self, io: Io, service: S) -> Self::Future {
+        let Self { tls, handshake_timeout } = self.clone();
+        Box::pin(async move {
+            let handshake = tokio::time::timeout(handshake_timeout, handshake(tls, io));
+            let (stream, certificate) = handshake.await?.inspect_err(|error| {
+                tracing::debug!(%error, "a TLS handshake failed");
+            })?;
+            Ok((stream, WithPeerCertificate { certificate, service }))
+        })
+    }
+}
+
+impl fmt::Debug for TlsAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsAcceptor").finish_non_exhaustive()
+    }
+}
+
+async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
+    tls: tokio_rustls::TlsAcceptor,
+    io: Io,
+) -> io::Result<(TlsStream<Io>, Option<PeerCertificate>)> {
+    let stream = tls.accept(io).await?;
+    let (_, connection) = stream.get_ref();
+    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    let certificate =
+        certificate.map(|certificate| PeerCertificate::from_der(certificate.to_vec()));
+    let certificate = certificate.transpose().map_err(io::Error::other)?;
+    Ok((stream, certificate))
+}
+
+/// A service whose requests come from a caller with this certificate: each has it in its extensions.
+#[derive(Clone, Debug)]
+pub struct WithPeerCertificate<S> {
+    certificate: Option<PeerCertificate>,
+    service: S,
+}
+
+impl<B, S: Service<Request<B>>> Service<Request<B>> for WithPeerCertificate<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
+        self.service.call(request)
+    }
+}

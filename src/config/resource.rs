@@ -1,0 +1,97 @@
+//! What this API is to its clients (RFC 9728).
+
+use url::Url;
+
+use super::{Key, settings::Settings, tenant_domain::is_loopback};
+
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// What this API is to its clients, and where they read about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    /// As it was written: clients compare it byte for byte (RFC 9728 §3.3).
+    pub(crate) identifier: String,
+    metadata_url: Url,
+}
+
+impl Resource {
+    /// RFC 9728 §1.2: an https URL without a fragment. The audience is one, if none is set.
+    pub(super) fn judge(settings: &mut Settings, audience: Option<&str>) -> Option<Self> {
+        let read = |text: &str| {
+            let url = Url::parse(text).ok().filter(is_resource)?;
+            Some(Self::new(text, url))
+        };
+        if !settings.is_set(Key::Resource) {
+            let is_https = |url: Url| url.scheme() == "https";
+            return audience.filter(|text| Url::parse(text).is_ok_and(is_https)).and_then(read);
+        }
+        settings.parsed(Key::Resource, |text| {
+            read(text)
+                .ok_or("must be an absolute https:// URL without user information and fragment")
+        })
+    }
+
+    /// Inserts the well-known path after the host (RFC 9728 §3.1).
+    fn new(identifier: &str, mut url: Url) -> Self {
+        let path = match url.path() {
+            "/" => WELL_KNOWN.to_owned(),
+            path => format!("{WELL_KNOWN}{path}"),
+        };
+        url.set_path(&path);
+        Self { identifier: identifier.to_owned(), metadata_url: url }
+    }
+
+    /// Where clients read about it.
+    pub(crate) fn metadata_url(&self) -> &str {
+        self.metadata_url.as_str()
+    }
+
+    pub(crate) fn metadata_path(&self) -> &str {
+        self.metadata_url.path()
+    }
+}
+
+fn is_resource(url: &Url) -> bool {
+    let is_secure = match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(url),
+        _ => false,
+    };
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    is_secure && !has_user && url.fragment().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_path_stands_between_the_host_and_the_path() {
+        for (identifier, metadata) in [
+            (
+                "https://api.example.com",
+                "https://api.example.com/.well-known/oauth-protected-resource",
+            ),
+            (
+                "https://api.example.com/",
+                "https://api.example.com/.well-known/oauth-protected-resource",
+            ),
+            (
+                "https://example.com:8443/posts/v1",
+                "https://example.com:8443/.well-known/oauth-protected-resource/posts/v1",
+            ),
+            (
+                "https://example.com/posts/",
+                "https://example.com/.well-known/oauth-protected-resource/posts/",
+            ),
+            (
+                "https://example.com/posts?v=1",
+                "https://example.com/.well-known/oauth-protected-resource/posts?v=1",
+            ),
+        ] {
+            let resource = Resource::new(identifier, Url::parse(identifier).unwrap());
+            assert_eq!(resource.metadata_url(), metadata);
+            assert_eq!(resource.identifier, identifier);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What clients find out about the API itself (RFC 9728): where its tokens come from, and what they
+//! may carry.
+
+use std::{ops::Not, sync::Arc};
+
+use http::{
+    HeaderValue, Response,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE},
+};
+use serde::Serialize;
+
+use crate::{
+    certificate::CertificateBinding,
+    config::{ConfigError, Key},
+    protect::ProtectApi,
+};
+
+impl ProtectApi {
+    /// The metadata of this API, to be served at its [path](ResourceMetadata::path). From then on
+    /// every challenge says where it is, so that a client that knows nothing but the API's URL, as
+    /// those of the Model Context Protocol do, finds the tenant (RFC 9728 §5.1).
+    ///
+    /// The API's URL is `RESOURCE`, or the audience if that is an https URL; never what a request
+    /// says it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no such URL.
+    pub fn resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
+        let Some(resource) = self.announce_resource() else {
+            let rule = "is needed, as the audience is no https URL: the public URL of this API";
+            return Err(ConfigError::of(&Key::Resource.variable(), rule));
+        };
+        let document = Document {
+            resource: &resource.identifier,
+            authorization_servers: [self.issuer()],
+            bearer_methods_supported: ["header"],
+            scopes_supported: self.scope_descriptions().keys().collect(),
+            tls_client_certificate_bound_access_tokens: self.binding()
+                == CertificateBinding::Required,
+        };
+        let document = serde_json::to_string(&document).unwrap_or_default();
+        Ok(ResourceMetadata { path: resource.metadata_path().into(), document: document.into() })
+    }
+}
+
+/// The parameters of RFC 9728 §2; lists must not be empty.
+#[derive(Serialize)]
+struct Document<'d> {
+    resource: &'d str,
+    authorization_servers: [&'d str; 1],
+    bearer_methods_supported: [&'d str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes_supported: Vec<&'d String>,
+    /// Said where a token must be bound, for where it may be there may be no way to prove it.
+    #[serde(skip_serializing_if = "Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
+}
+
+/// Answers requests with the metadata of the API (RFC 9728 §3.2).
+#[derive(Clone, Debug)]
+pub struct ResourceMetadata {
+    path: Arc<str>,
+    document: Arc<str>,
+}
+
+impl ResourceMetadata {
+    /// Where clients look for it: `/.well-known/oauth-protected-resource`, and after it the path of
+    /// the API's URL (RFC 9728 §3.1).
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The answer to any request. Clients in browsers may read it from anywhere.
+    #[must_use]
+    pub fn respond(&self) -> Response<String> {
+        let mut response = Response::new(self.document.as_ref().to_owned());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+    }
+}

@@ -1,0 +1,16 @@
+//! What only axum has: routes that are found by probes, layers, a TLS acceptor for its server.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper panics where the test would"
+)]
+
+mod document;
+mod enforced;
+mod guards;
+mod start_up;
+mod tls;
+mod world;
