@@ -55,6 +55,8 @@ pub mod manual;
 pub mod poem;
 #[cfg(feature = "poem-openapi")]
 pub mod poem_openapi;
+#[cfg(feature = "salvo")]
+pub mod salvo;
 
 #[cfg(feature = "swagger-ui")]
 pub use crate::openapi::SwaggerUi;

@@ -303,6 +303,13 @@ impl Guard {
         })
     }
 
+    /// Authorizes a caller that was let pass by a further policy.
+    pub(crate) fn authorize(&self, caller: &Authenticated, policy: Policy) -> Result<(), Refusal> {
+        Access::from(policy)
+            .authorize(&caller.claims, &self.protect.inner.group_rules)
+            .map_err(|denial| self.protect.refuse(Error::InsufficientScope(denial)))
+    }
+
     async fn judge(
         &self,
         headers: &HeaderMap,

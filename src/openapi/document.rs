@@ -41,13 +41,14 @@ impl Document {
     /// Reads a document that somebody wrote, as JSON or YAML.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let is_json = text.trim_start().starts_with('{');
-        let document = if is_json {
+        let mut document = if is_json {
             Self::parse(text).map_err(|error| format!("the document is no JSON: {error}"))?
         } else {
             let members = serde_saphyr::from_str(text)
                 .map_err(|error| format!("the document is no YAML: {error}"))?;
             Self(members)
         };
+        document.name_wildcards();
         let version = document.0.get("openapi").and_then(Value::as_str).unwrap_or_default();
         match version.strip_prefix("3.") {
             Some(_) => Ok(document),
@@ -91,6 +92,22 @@ impl Document {
                 Some(OperationRef { path, method, operation })
             })
         })
+    }
+
+    /// Frameworks write `{*rest}` or `{**rest}` for a parameter that takes the rest of a path, whose
+    /// name is `rest`. A path that is there already stays alone.
+    fn name_wildcards(&mut self) {
+        let Some(Value::Object(paths)) = self.0.get_mut("paths") else { return };
+        let wild: Vec<_> = paths.keys().filter(|path| path.contains("{*")).cloned().collect();
+        for path in wild {
+            let names = path.split("{*").map(|name| name.trim_start_matches(['*', '+', '?']));
+            let named = names.collect::<Vec<_>>().join("{");
+            if !paths.contains_key(&named)
+                && let Some(item) = paths.remove(&path)
+            {
+                paths.insert(named, item);
+            }
+        }
     }
 
     /// Rewrites every operation.

@@ -27,6 +27,7 @@ use crate::support::{Api, client, impostor};
 mod axum;
 mod poem;
 mod poem_openapi;
+mod salvo;
 
 pub(crate) const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 pub(crate) const WRITE: Policy = Policy::ANY_TOKEN.scopes(&["posts:read", "posts:write"]);
@@ -36,7 +37,8 @@ pub(crate) const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
 pub(crate) const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
 
 /// Every host.
-pub(crate) const HOSTS: &[Host] = &[AXUM, AXUM_DOCUMENT, POEM, POEM_DOCUMENT, POEM_OPENAPI];
+pub(crate) const HOSTS: &[Host] =
+    &[AXUM, AXUM_DOCUMENT, POEM, POEM_DOCUMENT, POEM_OPENAPI, SALVO, SALVO_DOCUMENT];
 
 pub(crate) const AXUM: Host =
     Host { name: "axum", serve: axum::serve, serve_metadata: axum::serve_metadata };
@@ -48,6 +50,10 @@ pub(crate) const POEM_DOCUMENT: Host =
     Host { name: "poem by document", serve: poem::serve_documented, ..POEM };
 pub(crate) const POEM_OPENAPI: Host =
     Host { name: "poem-openapi", serve: poem_openapi::serve, ..POEM };
+pub(crate) const SALVO: Host =
+    Host { name: "salvo", serve: salvo::serve, serve_metadata: salvo::serve_metadata };
+pub(crate) const SALVO_DOCUMENT: Host =
+    Host { name: "salvo by document", serve: salvo::serve_documented, ..SALVO };
 
 /// A framework that serves the API.
 #[derive(Clone, Copy)]

@@ -1,0 +1,201 @@
+//! salvo: [`Guard`] is a hoop, [`Authenticated`] and [`Caller`] are extractors.
+//!
+//! Put the guard where the handler is, and what everybody needs, such as CORS, above it: then
+//! unknown paths stay 404, other methods 405, and a CORS preflight passes.
+//!
+//! ```
+//! use monocloud_backend::{Authenticated, Policy, ProtectApi};
+//! use salvo::{Router, handler};
+//!
+//! const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
+//!
+//! #[handler]
+//! async fn list(caller: Authenticated) -> String {
+//!     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
+//! }
+//!
+//! fn app(protect: &ProtectApi) -> Router {
+//!     Router::new().push(Router::with_path("posts").hoop(protect.require(READ)).get(list))
+//! }
+//! ```
+//!
+//! # The document is the policy
+//!
+//! An endpoint says what it needs once, in the words of salvo's OpenAPI support or by the type of an
+//! argument, [`Bearer`]; the document shows it, and a guard before the endpoint enforces it.
+//!
+//! ```
+//! use monocloud_backend::{Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
+//! use salvo::{Router, oapi::{OpenApi, endpoint}};
+//!
+//! struct Admins;
+//!
+//! impl Require for Admins {
+//!     const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+//! }
+//!
+//! #[endpoint(security(("MonoCloud" = ["posts:read"])))]
+//! async fn list(caller: Authenticated) -> String {
+//!     format!("posts of {}", caller.claims().subject().unwrap_or("nobody"))
+//! }
+//!
+//! #[endpoint]
+//! async fn clear(_caller: Bearer<Admins>) {}
+//!
+//! fn app(protect: ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
+//!     let api = Router::with_path("posts").get(list).delete(clear);
+//!     let document = OpenApi::new("Posts", "1.0").merge_router(&api);
+//!     let protect = protect.scope("posts:read", "Read posts");
+//!     let (api, document) = protect.from_document(&document.to_json()?)?.routes(api)?;
+//!     Ok(Router::new()
+//!         .push(api)
+//!         .push(Router::with_path("openapi.json").get(document.json())))
+//! }
+//! # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
+//! # app(ProtectApi::from_vars(vars).unwrap()).unwrap();
+//! ```
+//!
+//! The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
+//! before it and see its refusals, as CORS and logs must; a hoop that asks for the caller belongs
+//! beside the endpoint, as `list.hoop(…)`.
+//!
+//! A refusal has its [`Error`](crate::Error) in the response's extensions: a hoop above can answer
+//! with a body of its own.
+//!
+//! ```
+//! # use monocloud_backend::Error;
+//! # use salvo::prelude::*;
+//! #[handler]
+//! async fn branded(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
+//!     ctrl.call_next(req, depot, res).await;
+//!     if res.extensions.get::<Error>().is_some() {
+//!         res.body("please log in");
+//!     }
+//! }
+//! ```
+
+mod bearer;
+mod endpoint;
+mod router;
+mod template;
+#[cfg(feature = "tls")]
+mod tls;
+
+use ::salvo_core::{
+    Depot, Extractible, FlowCtrl, Handler, Request, Response, Scribe, async_trait,
+    extract::Metadata,
+    http::{HeaderValue, ResBody, StatusCode, header::WWW_AUTHENTICATE},
+};
+
+use crate::{
+    certificate::PeerCertificate,
+    error::{Error, Internal},
+    protect::{Authenticated, Caller, Guard},
+    refusal::{Realm, Refusal},
+};
+
+pub use self::bearer::{Bearer, MaybeBearer};
+
+#[async_trait]
+impl Handler for Guard {
+    async fn handle(
+        &self,
+        request: &mut Request,
+        depot: &mut Depot,
+        response: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        let caller = match self.check(request.headers(), peer_certificate(request).as_ref()).await {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                response.render(refusal);
+                return ctrl.skip_rest();
+            }
+        };
+        let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
+        request.extensions_mut().insert(LetIn { guard: self.clone(), caller });
+        ctrl.call_next(request, depot, response).await;
+        if let Some(challenge) = challenge {
+            add_challenge(response, challenge);
+        }
+    }
+}
+
+/// Whom a guard let pass, in the request's extensions.
+#[derive(Clone)]
+struct LetIn {
+    guard: Guard,
+    caller: Caller,
+}
+
+/// Adds our challenge to a 401 of the application's: a token would have been another way in.
+fn add_challenge(response: &mut Response, challenge: HeaderValue) {
+    let is_refusal = response.extensions.get::<Error>().is_some();
+    if response.status_code == Some(StatusCode::UNAUTHORIZED) && !is_refusal {
+        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    }
+}
+
+impl<'r> Extractible<'r> for Authenticated {
+    fn metadata() -> &'static Metadata {
+        &NO_METADATA
+    }
+
+    #[allow(refining_impl_trait, reason = "whoever extracts by hand may know what an error is")]
+    async fn extract(request: &'r mut Request, _depot: &'r mut Depot) -> Result<Self, Refusal> {
+        let_in(request)?.caller.require().cloned()
+    }
+}
+
+impl<'r> Extractible<'r> for Caller {
+    fn metadata() -> &'static Metadata {
+        &NO_METADATA
+    }
+
+    #[allow(refining_impl_trait, reason = "whoever extracts by hand may know what an error is")]
+    async fn extract(request: &'r mut Request, _depot: &'r mut Depot) -> Result<Self, Refusal> {
+        let_in(request).map(|let_in| let_in.caller.clone())
+    }
+}
+
+/// A caller is made of no values that a request would have by name.
+static NO_METADATA: Metadata = Metadata::new("");
+
+impl Scribe for Refusal {
+    fn render(self, response: &mut Response) {
+        write(self.response(), response);
+    }
+}
+
+/// The certificate that the caller of a request has proved to have: from the request's extensions,
+/// or from its connection if salvo's own rustls listener has accepted it.
+#[must_use]
+pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
+    let given = request.extensions().get::<PeerCertificate>().cloned();
+    given.or_else(|| {
+        let end_entity = request.tls_info()?.peer_certificates().first()?;
+        PeerCertificate::from_der(end_entity.clone()).ok()
+    })
+}
+
+/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+fn let_in(request: &Request) -> Result<&LetIn, Refusal> {
+    request.extensions().get::<LetIn>().ok_or_else(|| {
+        let error = Error::Internal(Internal::Unprotected);
+        tracing::error!(
+            method = %request.method(),
+            path = request.uri().path(),
+            "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
+        );
+        Refusal::new(error, &Realm::new(""))
+    })
+}
+
+/// Writes an answer and leaves what others have said in headers, such as CORS.
+fn write(answer: ::http::Response<impl Into<ResBody>>, response: &mut Response) {
+    let (parts, body) = answer.into_parts();
+    response.status_code(parts.status);
+    response.headers_mut().extend(parts.headers);
+    response.extensions.extend(parts.extensions);
+    response.body(body);
+}
