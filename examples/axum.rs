@@ -107,9 +107,13 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(routes)?;
-    let app = api
+    let mut app = api
         .route("/openapi.json", get(document.json()))
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
+    // Only where the API has a URL of its own.
+    if let Ok(metadata) = document.resource_metadata() {
+        app = app.route(metadata.path(), get(metadata.clone()));
+    }
     Ok((app, document))
 }
 

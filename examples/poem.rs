@@ -1,22 +1,22 @@
-//! A posts API on plain poem: a policy is a constant, a guard stands before each handler.
+//! A posts API on plain poem: its document was written first, and is what is enforced.
 
 use std::{
-    io,
+    error::Error,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use monocloud_backend::{Authenticated, Claims, Policy, ProtectApi};
+use monocloud_backend::{
+    ApiDocument, Authenticated, Claims, DocumentError, ProtectApi, poem::Handlers,
+};
 use poem::{
-    Endpoint, EndpointExt, Route, Server, delete, get, handler,
+    Endpoint, EndpointExt, Route, Server, handler,
     http::StatusCode,
     listener::TcpAcceptor,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
 
-const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
-const WRITE: Policy = Policy::ANY_TOKEN.scopes(&["posts:read", "posts:write"]);
-const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+const DOCUMENT: &str = include_str!("../openapi/posts.yaml");
 
 #[derive(Clone, Serialize)]
 struct Post {
@@ -62,21 +62,33 @@ fn remove(posts: Data<&Arc<Posts>>, Path(id): Path<u64>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn app(protect: &ProtectApi) -> impl Endpoint + use<> {
-    Route::new()
-        .at("/health", get(health))
-        .at("/api/me", get(me.with(protect.require(Policy::ANY_TOKEN))))
-        .at(
-            "/api/posts",
-            get(list.with(protect.require(READ))).post(create.with(protect.require(WRITE))),
-        )
-        .at("/api/posts/:id", delete(remove.with(protect.require(ADMIN))))
-        .data(Arc::new(Posts::default()))
+/// The application, and its document for whoever wants it without a server.
+pub(crate) fn app(
+    protect: &ProtectApi,
+) -> Result<(impl Endpoint + use<>, ApiDocument), DocumentError> {
+    let handlers = Handlers::new()
+        .get("/health", health)
+        .get("/api/me", me)
+        .get("/api/posts", list)
+        .post("/api/posts", create)
+        .delete("/api/posts/:id", remove);
+    let (api, document) = protect.from_document(DOCUMENT)?.routes(handlers)?;
+    let mut app = Route::new()
+        .nest("/", api)
+        .at("/openapi.json", document.json())
+        .nest("/docs", document.swagger_ui("/openapi.json"));
+    // Only where the API has a URL of its own.
+    if let Ok(metadata) = document.resource_metadata() {
+        app = app.at(metadata.path(), metadata.clone());
+    }
+    Ok((app.data(Arc::new(Posts::default())), document))
 }
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let start = quickstart::start().await;
+    let (app, _) = app(&start.protect)?;
     let acceptor = TcpAcceptor::from_std(start.listener)?;
-    Server::new_with_acceptor(acceptor).run(app(&start.protect)).await
+    Server::new_with_acceptor(acceptor).run(app).await?;
+    Ok(())
 }

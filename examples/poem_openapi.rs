@@ -110,10 +110,14 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
-    let app = Route::new()
+    let mut app = Route::new()
         .nest("/", service)
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
+    // Only where the API has a URL of its own.
+    if let Ok(metadata) = document.resource_metadata() {
+        app = app.at(metadata.path(), metadata.clone());
+    }
     Ok((app, document))
 }
 

@@ -99,10 +99,14 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(routes)?;
-    let app = Router::new()
+    let mut app = Router::new()
         .push(api)
         .push(Router::with_path("openapi.json").get(document.json()))
         .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
+    // Only where the API has a URL of its own.
+    if let Ok(metadata) = document.resource_metadata() {
+        app = app.push(Router::with_path(metadata.path()).get(metadata));
+    }
     Ok((app, document))
 }
 

@@ -211,6 +211,8 @@ mod tests {
             &[&format!("{far_element} , {near_element}")],
             &[&far_element, &near_element],
             &[&format!("cert={}", near.encoded())],
+            &[&format!(r#"Cert="{}";Subject="CN=\"a,b\"""#, near.encoded())],
+            &[&format!(r#"Subject="CN=a\\";Cert="{}""#, near.encoded())],
         ] {
             assert_eq!(read(XFCC, values), certificate, "{values:?}");
         }
@@ -220,6 +222,7 @@ mod tests {
             &[format!(r#"By=",{near_element}"#)],
             &[format!(r#"By="\,{near_element}"#)],
             &[format!("{near_element};{far_element}")],
+            &[format!(r#"Cert={};Subject="CN=a"#, near.encoded())],
             &[near.encoded()],
             &[String::new()],
         ] {

@@ -11,7 +11,10 @@
 //! The first rule that is broken is the answer, a [`Refusal`]. Where it is not clear what an
 //! operation needs, nobody passes.
 //!
-#![cfg_attr(all(feature = "poem-openapi", feature = "swagger-ui"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    all(feature = "axum", feature = "poem-openapi", feature = "swagger-ui", feature = "tls"),
+    doc = include_str!("../README.md")
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "poem-openapi", feature = "swagger-ui")),

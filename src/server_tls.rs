@@ -4,6 +4,7 @@ use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{
@@ -17,8 +18,13 @@ use rustls::{
     },
     sign::CertifiedKey,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::key_pair::{KeyPairFiles, ReloadingKeyPair};
+use crate::{
+    certificate::PeerCertificate,
+    key_pair::{KeyPairFiles, ReloadingKeyPair},
+};
 
 /// How an API serves TLS (RFC 8446): with which certificate, and whose certificates it takes.
 ///
@@ -75,6 +81,37 @@ impl ServerTls {
             .with_cert_resolver(Arc::new(OwnCertificate(own)));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
+    }
+}
+
+/// How long a handshake may take, unless a host is told otherwise.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Performs handshakes, and tells whom with.
+#[derive(Clone)]
+pub(crate) struct Handshaker {
+    acceptor: TlsAcceptor,
+    pub(crate) timeout: Duration,
+}
+
+impl Handshaker {
+    pub(crate) fn new(tls: ServerTls) -> io::Result<Self> {
+        let acceptor = TlsAcceptor::from(Arc::new(tls.config()?));
+        Ok(Self { acceptor, timeout: HANDSHAKE_TIMEOUT })
+    }
+
+    /// Performs one, within the time-out.
+    pub(crate) async fn accept<Io: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: Io,
+    ) -> io::Result<(TlsStream<Io>, Option<PeerCertificate>)> {
+        let stream = tokio::time::timeout(self.timeout, self.acceptor.accept(io)).await??;
+        let certificates = stream.get_ref().1.peer_certificates();
+        let certificate = match certificates.and_then(<[_]>::first) {
+            None => None,
+            Some(der) => Some(PeerCertificate::from_der(der.to_vec()).map_err(io::Error::other)?),
+        };
+        Ok((stream, certificate))
     }
 }
 

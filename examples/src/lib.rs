@@ -6,20 +6,19 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is the interface")]
 
+mod tour;
+
 use std::{
     env,
-    fmt::Write as _,
     net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
     process,
 };
 
-use monocloud_backend::{ConfigError, ProtectApi};
-use monocloud_testkit::{ClientAuth, MockTenant};
+use monocloud_backend::{ConfigError, ProtectApi, ServerTls};
+use monocloud_testkit::{Authority, Certificate, ClientAuth, MockTenant};
 
 const TENANT_DOMAIN: &str = "MONOCLOUD_BACKEND_TENANT_DOMAIN";
-
-/// How long the printed tokens last, in seconds.
-const TOKEN_LIFETIME: i64 = 12 * 60 * 60;
 
 /// Everything an example needs to serve.
 #[derive(Debug)]
@@ -32,12 +31,44 @@ pub struct Start {
     pub mock_tenant: Option<MockTenant>,
 }
 
+/// Everything an example needs to serve over TLS.
+#[derive(Debug)]
+pub struct TlsStart {
+    /// Protects the example's API.
+    pub protect: ProtectApi,
+    /// Listens on loopback, on the port that `PORT` asks for; non-blocking, as tokio wants it.
+    pub listener: TcpListener,
+    /// With the files of `TLS_CERTIFICATE_FILE` and `TLS_KEY_FILE`, or made up.
+    pub tls: ServerTls,
+    /// Stops when it is dropped.
+    pub mock_tenant: Option<MockTenant>,
+    /// Its files are gone when it is dropped.
+    pub made_up: Option<MadeUp>,
+}
+
+/// Certificates for trying things out.
+#[derive(Debug)]
+pub struct MadeUp {
+    authority: Authority,
+    client: Certificate,
+    /// Kept for its files, from which the API serves.
+    _server: Certificate,
+}
+
 /// Configures an example and binds its port; a mistake is told on stderr and ends the process with
 /// code 2.
 pub async fn start() -> Start {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    match try_start().await {
-        Ok(start) => start,
+    or_exit(try_start().await)
+}
+
+/// As [`start`], for an API that serves TLS.
+pub async fn start_tls() -> TlsStart {
+    or_exit(try_start_tls().await)
+}
+
+fn or_exit<T>(started: Result<T, String>) -> T {
+    match started {
+        Ok(started) => started,
         Err(message) => {
             eprintln!("{message}");
             process::exit(2)
@@ -46,6 +77,41 @@ pub async fn start() -> Start {
 }
 
 async fn try_start() -> Result<Start, String> {
+    let start = configure().await?;
+    let address = start.listener.local_addr().map_err(|error| error.to_string())?;
+    if let Some(tenant) = &start.mock_tenant {
+        println!("{}", tour::of_posts(tenant, &format!("http://{address}")));
+    }
+    println!("listening on http://{address}");
+    Ok(start)
+}
+
+async fn try_start_tls() -> Result<TlsStart, String> {
+    let Start { protect, listener, mock_tenant } = configure().await?;
+    let file = |name| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let (tls, made_up) = match (file("TLS_CERTIFICATE_FILE"), file("TLS_KEY_FILE")) {
+        (Some(certificate), Some(key)) => (ServerTls::new(certificate, key), None),
+        (None, None) => {
+            let authority = Authority::new();
+            let (server, client) = (authority.server("localhost"), authority.client("alice"));
+            let tls = ServerTls::new(server.certificate_file(), server.key_file());
+            (tls, Some(MadeUp { authority, client, _server: server }))
+        }
+        _ => return Err("TLS_CERTIFICATE_FILE and TLS_KEY_FILE: one needs the other".to_owned()),
+    };
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    if let (Some(tenant), Some(made_up)) = (&mock_tenant, &made_up) {
+        println!(
+            "{}",
+            tour::of_bound_tokens(tenant, made_up, &format!("https://localhost:{port}"))
+        );
+    }
+    println!("listening on https://127.0.0.1:{port}");
+    Ok(TlsStart { protect, listener, tls, mock_tenant, made_up })
+}
+
+async fn configure() -> Result<Start, String> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     load_dotenv()?;
     let port = port()?;
     let is_tenant_configured = env::var_os(TENANT_DOMAIN).is_some();
@@ -58,12 +124,7 @@ async fn try_start() -> Result<Start, String> {
     let protect = protect.map_err(|error| error.to_string())?;
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = bound.map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    if let Some(tenant) = &mock_tenant {
-        println!("{}", tour(tenant, &format!("http://{address}")));
-    }
-    println!("listening on http://{address}");
     Ok(Start { protect, listener, mock_tenant })
 }
 
@@ -86,37 +147,4 @@ fn port() -> Result<u16, String> {
             .parse()
             .map_err(|_| format!("PORT: must be a number from 0 to 65535, not {port:?}")),
     }
-}
-
-/// Requests to paste, and what each is answered with.
-fn tour(tenant: &MockTenant, api: &str) -> String {
-    let token = || tenant.token().subject("alice").expires_in(TOKEN_LIFETIME);
-    let reader = token().scope("posts:read").mint();
-    let writer = token().scope("posts:read posts:write").mint();
-    let admin = token().groups(["admin"]).mint();
-    let opaque = tenant.opaque_token().scope("posts:read").expires_in(TOKEN_LIFETIME).mint();
-    let post = r#"-X POST -H 'Content-Type: application/json' -d '{"title":"Hello"}'"#;
-    let mut text = format!(
-        "NO TENANT IS CONFIGURED: THIS IS A MOCK TENANT, FOR TRYING THINGS OUT ONLY.\n\
-         Set {TENANT_DOMAIN} and MONOCLOUD_BACKEND_AUDIENCE to use your own.\n"
-    );
-    for (comment, arguments, path, token) in [
-        ("200: a reader reads", "", "/api/posts", Some(&reader)),
-        ("200: so does an opaque token", "", "/api/posts", Some(&opaque)),
-        ("401: without a token", "", "/api/posts", None),
-        ("403: a reader does not write", post, "/api/posts", Some(&reader)),
-        ("201: a writer writes", post, "/api/posts", Some(&writer)),
-        ("204: an admin deletes", "-X DELETE", "/api/posts/1", Some(&admin)),
-        ("200: who am I?", "", "/api/me", Some(&reader)),
-    ] {
-        let authorization = token.map(|token| format!("-H 'Authorization: Bearer {token}'"));
-        let arguments = [arguments, authorization.as_deref().unwrap_or_default()];
-        let arguments: String = arguments
-            .iter()
-            .filter(|argument| !argument.is_empty())
-            .map(|argument| format!(" {argument}"))
-            .collect();
-        let _ = write!(text, "\n# {comment}\ncurl -i{arguments} {api}{path}\n");
-    }
-    text
 }

@@ -7,6 +7,9 @@
 #[path = "../axum.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
 mod axum_example;
+#[path = "../poem.rs"]
+#[allow(dead_code, reason = "the example's own `main` is not called")]
+mod poem_example;
 #[path = "../poem_openapi.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
 mod poem_openapi_example;
@@ -25,6 +28,12 @@ const ISSUER: &str = "https://acme.us.monocloud.com";
 fn the_document_of_the_axum_example_is_the_golden_one() {
     let (_, document) = axum_example::app(protect()).unwrap();
     compare(&document, "axum.json");
+}
+
+#[test]
+fn the_document_of_the_poem_example_is_the_golden_one() {
+    let (_, document) = poem_example::app(&protect()).unwrap();
+    compare(&document, "poem.json");
 }
 
 #[test]

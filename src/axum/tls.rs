@@ -3,7 +3,6 @@
 use std::{
     fmt, io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,9 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
-use crate::{certificate::PeerCertificate, server_tls::ServerTls};
-
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{
+    certificate::PeerCertificate,
+    server_tls::{Handshaker, ServerTls},
+};
 
 /// Serves TLS, and hands the client certificate of a connection to the guards.
 ///
@@ -34,10 +34,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// ```
 #[derive(Clone)]
 #[must_use = "a server accepts with it"]
-pub struct TlsAcceptor {
-    tls: tokio_rustls::TlsAcceptor,
-    handshake_timeout: Duration,
-}
+pub struct TlsAcceptor(Handshaker);
 
 impl TlsAcceptor {
     /// Serves TLS on the connections of a server.
@@ -46,13 +43,12 @@ impl TlsAcceptor {
     ///
     /// A file of the [`ServerTls`] that is of no use, by name.
     pub fn new(tls: ServerTls) -> io::Result<Self> {
-        let tls = tokio_rustls::TlsAcceptor::from(Arc::new(tls.config()?));
-        Ok(Self { tls, handshake_timeout: HANDSHAKE_TIMEOUT })
+        Handshaker::new(tls).map(Self)
     }
 
     /// How long a handshake may take; ten seconds unless set.
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+        self.0.timeout = timeout;
         self
     }
 }
@@ -67,10 +63,9 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, io: Io, service: S) -> Self::Future {
-        let Self { tls, handshake_timeout } = self.clone();
+        let Self(handshaker) = self.clone();
         Box::pin(async move {
-            let handshake = tokio::time::timeout(handshake_timeout, handshake(tls, io));
-            let (stream, certificate) = handshake.await?.inspect_err(|error| {
+            let (stream, certificate) = handshaker.accept(io).await.inspect_err(|error| {
                 tracing::debug!(%error, "a TLS handshake failed");
             })?;
             Ok((stream, WithPeerCertificate { certificate, service }))
@@ -82,19 +77,6 @@ impl fmt::Debug for TlsAcceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsAcceptor").finish_non_exhaustive()
     }
-}
-
-async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
-    tls: tokio_rustls::TlsAcceptor,
-    io: Io,
-) -> io::Result<(TlsStream<Io>, Option<PeerCertificate>)> {
-    let stream = tls.accept(io).await?;
-    let (_, connection) = stream.get_ref();
-    let certificate = connection.peer_certificates().and_then(<[_]>::first);
-    let certificate =
-        certificate.map(|certificate| PeerCertificate::from_der(certificate.to_vec()));
-    let certificate = certificate.transpose().map_err(io::Error::other)?;
-    Ok((stream, certificate))
 }
 
 /// A service whose requests come from a caller with this certificate: each has it in its extensions.

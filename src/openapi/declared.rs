@@ -14,7 +14,8 @@ impl ProtectApi {
     ///
     /// An operation states what it needs as `security`, in our scheme's name, with root `security`
     /// for those that state nothing; groups stand in `x-monocloud-groups`. The scheme itself need
-    /// not be described: the document that is served has the tenant's endpoints in it.
+    /// not be described, since the document that is served has the tenant's endpoints in it; if it
+    /// is, its flows describe the scopes.
     ///
     /// ```
     /// # use monocloud_backend::ProtectApi;
@@ -42,7 +43,13 @@ impl ProtectApi {
     /// [`DocumentError`] if the text is no such document.
     pub fn from_document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
         let document = Document::read(text).map_err(|why| DocumentError::new(vec![why]))?;
-        Ok(DeclaredApi { protect: self.clone(), document, plan: Plan::default() })
+        let mut protect = self.clone();
+        for (scope, description) in document.scopes(self.scheme_name()) {
+            if !protect.scope_descriptions().contains_key(scope) {
+                protect = protect.scope(scope, description);
+            }
+        }
+        Ok(DeclaredApi { protect, document, plan: Plan::default() })
     }
 }
 

@@ -72,6 +72,17 @@ impl Document {
         &mut self.0
     }
 
+    /// The scopes that the flows of an oauth2 scheme describe (OpenAPI 3.0 §4.7.29).
+    pub(crate) fn scopes(&self, scheme: &str) -> impl Iterator<Item = (&str, &str)> {
+        let flows = self
+            .0
+            .get("components")
+            .and_then(|components| components.get("securitySchemes")?.get(scheme)?.get("flows"));
+        let flows = flows.and_then(Value::as_object).into_iter().flatten();
+        let scopes = flows.filter_map(|(_, flow)| flow.get("scopes")?.as_object()).flatten();
+        scopes.filter_map(|(scope, description)| Some((scope.as_str(), description.as_str()?)))
+    }
+
     /// Every operation, in the order of the document.
     pub(crate) fn operations(&self) -> impl Iterator<Item = OperationRef<'_>> {
         let paths = self.0.get("paths").and_then(Value::as_object).into_iter().flatten();

@@ -12,7 +12,10 @@ use super::{
     document::Document,
     finish::{Scheme, finish},
 };
-use crate::{error::TenantError, protect::ProtectApi, tenant::metadata::Metadata};
+use crate::{
+    config::ConfigError, error::TenantError, protect::ProtectApi, resource::ResourceMetadata,
+    tenant::metadata::Metadata,
+};
 
 /// The document of a protected API, which names the tenant's own endpoints.
 ///
@@ -55,6 +58,15 @@ impl ApiDocument {
     #[must_use]
     pub fn yaml(&self) -> DocumentEndpoint {
         DocumentEndpoint { document: self.clone(), format: Format::Yaml }
+    }
+
+    /// [`ProtectApi::resource_metadata`], with the scopes that this document describes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if this API has no URL.
+    pub fn resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
+        self.protect.resource_metadata()
     }
 
     /// Serves Swagger UI, which loads the document from `document_url`, such as `/openapi.json`,

@@ -1,6 +1,6 @@
 //! A TLS listener whose requests know the certificate of their connection.
 
-use std::{collections::VecDeque, fmt, io, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt, io, time::Duration};
 
 use ::poem::{
     http::uri::Scheme,
@@ -14,9 +14,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::address;
-use crate::{certificate::PeerCertificate, server_tls::ServerTls};
-
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::server_tls::{Handshaker, ServerTls};
 
 /// How many handshakes may be under way. One more, and the oldest of them gives way.
 const MAX_HANDSHAKES: usize = 1024;
@@ -39,18 +37,18 @@ const MAX_HANDSHAKES: usize = 1024;
 pub struct TlsListener<L> {
     inner: L,
     tls: ServerTls,
-    handshake_timeout: Duration,
+    handshake_timeout: Option<Duration>,
 }
 
 impl<L> TlsListener<L> {
     /// Serves TLS on the connections of another listener.
     pub const fn new(inner: L, tls: ServerTls) -> Self {
-        Self { inner, tls, handshake_timeout: HANDSHAKE_TIMEOUT }
+        Self { inner, tls, handshake_timeout: None }
     }
 
     /// How long a handshake may take; ten seconds unless set.
     pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = timeout;
+        self.handshake_timeout = Some(timeout);
         self
     }
 }
@@ -65,16 +63,18 @@ where
     ///
     /// A file of the [`ServerTls`] that is of no use, by name, or what the other listener says.
     async fn into_acceptor(self) -> io::Result<Self::Acceptor> {
-        let acceptor = TlsAcceptor::new(self.inner.into_acceptor().await?, self.tls)?;
-        Ok(TlsAcceptor { handshake_timeout: self.handshake_timeout, ..acceptor })
+        let mut acceptor = TlsAcceptor::new(self.inner.into_acceptor().await?, self.tls)?;
+        if let Some(timeout) = self.handshake_timeout {
+            acceptor.handshaker.timeout = timeout;
+        }
+        Ok(acceptor)
     }
 }
 
 /// The acceptor of a [`TlsListener`], or one on top of an acceptor that is there already.
 pub struct TlsAcceptor<A: Acceptor> {
     inner: A,
-    tls: tokio_rustls::TlsAcceptor,
-    handshake_timeout: Duration,
+    handshaker: Handshaker,
     handshakes: Handshakes<TlsStream<A::Io>>,
 }
 
@@ -85,12 +85,7 @@ impl<A: Acceptor> TlsAcceptor<A> {
     ///
     /// A file of the [`ServerTls`] that is of no use, by name.
     pub fn new(inner: A, tls: ServerTls) -> io::Result<Self> {
-        Ok(Self {
-            inner,
-            tls: tokio_rustls::TlsAcceptor::from(Arc::new(tls.config()?)),
-            handshake_timeout: HANDSHAKE_TIMEOUT,
-            handshakes: Handshakes::default(),
-        })
+        Ok(Self { inner, handshaker: Handshaker::new(tls)?, handshakes: Handshakes::default() })
     }
 }
 
@@ -112,9 +107,7 @@ where
         loop {
             tokio::select! {
                 accepted = self.inner.accept() => {
-                    let handshake = handshake(self.tls.clone(), accepted?);
-                    let handshake = tokio::time::timeout(self.handshake_timeout, handshake);
-                    self.handshakes.start(async move { handshake.await? });
+                    self.handshakes.start(handshake(self.handshaker.clone(), accepted?));
                 }
                 Some(ended) = self.handshakes.tasks.join_next() => match ended {
                     Ok(Ok(connection)) => return Ok(connection),
@@ -163,19 +156,35 @@ impl<Io: Send + 'static> Handshakes<Io> {
 }
 
 async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
-    tls: tokio_rustls::TlsAcceptor,
+    handshaker: Handshaker,
     (io, local, remote, _): Accepted<Io>,
 ) -> io::Result<Accepted<TlsStream<Io>>> {
-    let stream = tls.accept(io).await?;
-    let (_, connection) = stream.get_ref();
-    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    let (stream, certificate) = handshaker.accept(io).await?;
     let local = match certificate {
         None => local,
-        Some(certificate) => {
-            let certificate =
-                PeerCertificate::from_der(certificate.to_vec()).map_err(io::Error::other)?;
-            address::with_certificate(&local, &certificate)
-        }
+        Some(certificate) => address::with_certificate(&local, &certificate),
     };
     Ok((stream, local, remote, Scheme::HTTPS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_too_many_handshakes_the_oldest_gives_way_and_none_that_has_ended() {
+        let mut handshakes = Handshakes::<()>::default();
+        let failed = || ready(Err(io::Error::other("failed")));
+        handshakes.start(failed());
+        assert!(handshakes.tasks.join_next().await.unwrap().unwrap().is_err());
+        for _ in 0..MAX_HANDSHAKES {
+            handshakes.start(pending());
+        }
+        assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);
+        handshakes.start(pending());
+        assert!(handshakes.tasks.join_next().await.unwrap().unwrap_err().is_cancelled());
+        assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);
+    }
 }

@@ -39,20 +39,15 @@ impl Client {
         let basic = !request.authorization.is_empty();
         let post = request.form.contains_key("client_secret");
         let assertion = assertion.iter().any(|name| request.form.contains_key(*name));
-        // A certificate means nothing where none is needed.
-        let is_mutual = request.arrival.entrance != Entrance::Issuer;
-        let has_certificate = !request.arrival.certificates.is_empty();
-        let certificate = is_mutual && has_certificate;
+        // At the issuer's own entrance it means nothing.
+        let certificate = request.arrival.entrance != Entrance::Issuer
+            && !request.arrival.certificates.is_empty();
         match (basic, post, assertion, certificate) {
             (true, false, false, false) => self.check_basic(request),
             (false, true, false, false) => self.check_post(request),
             (false, false, true, false) => self.check_assertion(request),
             (false, false, false, true) => self.check_certificate(request),
-            (false, false, false, false) if is_mutual => Err("the client showed no certificate"),
-            (false, false, false, false) if has_certificate => {
-                Err("the client's certificate is good at a mutual-TLS endpoint alone")
-            }
-            (false, false, false, false) => Err("the client did not authenticate"),
+            (false, false, false, false) => Err(what_is_missing(request.arrival)),
             _ => Err("the client authenticated by more than one method"),
         }
     }
@@ -168,6 +163,15 @@ impl Client {
         ensure(!jti.is_empty(), "the assertion's jti is blank")?;
         let is_new = locked(&self.used_assertions).insert(jti.into());
         ensure(is_new, "the assertion was used before: its jti is known")
+    }
+}
+
+/// What an anonymous request lacks.
+fn what_is_missing(arrival: &Arrival) -> Refusal {
+    match (&arrival.entrance, arrival.certificates.is_empty()) {
+        (Entrance::Issuer, true) => "the client did not authenticate",
+        (Entrance::Issuer, false) => "the certificate was shown at no mutual-TLS endpoint",
+        _ => "the client showed no certificate",
     }
 }
 

@@ -30,8 +30,8 @@ pub struct MockTenant {
 }
 
 impl Drop for MockTenant {
-    /// The server's last connections may hold on to what it serves a little longer; no file stays
-    /// behind for them.
+    /// The server's last connections may hold on to what it serves a little longer;
+    /// no file stays behind for them.
     fn drop(&mut self) {
         self.client().withdraw_files();
     }

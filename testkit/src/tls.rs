@@ -79,13 +79,16 @@ impl MockTenant {
     /// Lets the TLS handshake at the mutual-TLS endpoints fail for whoever shows no
     /// certificate of the [client authority](Self::client_authority); by default
     /// every certificate and none passes there, and is refused by introspection.
-    /// Servers differ in this. A self-signed certificate fails too.
+    /// Servers differ in this. A self-signed certificate fails too. Connections that
+    /// are there already stay.
     ///
     /// # Panics
     ///
-    /// If the tenant has no TLS.
+    /// If the tenant has no mutual TLS.
     #[track_caller]
     pub fn refuse_in_handshake(&self, refuse: bool) {
+        let has_judge = self.tls.as_ref().is_some_and(|tls| tls.judge.is_some());
+        assert!(has_judge, "the tenant was built without mutual TLS");
         self.tls().is_strict.store(refuse, Ordering::Relaxed);
     }
 
@@ -162,7 +165,6 @@ impl Tls {
         let mut config = config.with_cert_resolver(Arc::clone(&self.shown) as _);
         // A resumed session shows no certificate, on neither side.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
         Door::new(entrance, Arc::new(config))
     }
 

@@ -11,6 +11,7 @@
 mod alternatives;
 mod declared;
 mod default;
+mod given;
 mod hidden;
 mod journey;
 mod optional;

@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use monocloud_backend::{InvalidToken, ServerTls};
 use monocloud_testkit::{Authority, Certificate};
+use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -40,6 +41,24 @@ async fn a_bound_token_is_worth_nothing_on_another_connection() {
         }
         let unbound = get("/any").bearer(&tenant.token().mint());
         secure.to(&authority, None).check("not bound", unbound, &ok()).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_certificate_and_not_its_key_does_not_get_through_the_handshake() {
+    let authority = Authority::new();
+    let (server, own, thief) =
+        (authority.server("localhost"), authority.client("own"), authority.client("thief"));
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let secure = host.serve_tls(&protect(&tenant).build().unwrap(), server_tls(&server));
+        for version in [&TLS12, &TLS13] {
+            let impostor = secure.to_impostor(&authority, version, &own, &thief);
+            let token = tenant.token().bound_to(&own).mint();
+            assert!(impostor.try_send(get("/any").bearer(&token)).await.is_err(), "{version:?}");
+            let owner = secure.to_impostor(&authority, version, &own, &own);
+            owner.check("the owner", get("/any").bearer(&token), &ok()).await;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An API that asks the tenant about tokens: reqwest to ask, aws-lc to sign, and
 //! nothing but its settings to go by.
 
+use crate::reader::client_trusting;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
@@ -9,7 +10,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Method};
+use reqwest::{Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
@@ -31,6 +32,8 @@ pub(crate) struct Ask {
     pub(crate) identity: Option<String>,
     /// PEM of whom to trust; blank without TLS.
     trusted: String,
+    /// Who sends it, if not a client of its own.
+    sender: Option<Client>,
     pub(crate) method: Method,
     pub(crate) authorization: Vec<String>,
     pub(crate) content_type: &'static str,
@@ -71,6 +74,7 @@ impl<'a> Asker<'a> {
             url: self.tenant.url_at(&entrance, Endpoint::Introspection),
             identity: has_certificate.then(identity),
             trusted: if has_tls { file("CA_CERTIFICATE_FILE") } else { String::new() },
+            sender: None,
             method: Method::POST,
             authorization: Vec::new(),
             content_type: "application/x-www-form-urlencoded",
@@ -149,14 +153,23 @@ impl Ask {
         self
     }
 
+    /// Has it sent by this client.
+    pub(crate) fn over(mut self, client: &Client) -> Self {
+        self.sender = Some(client.clone());
+        self
+    }
+
     pub(crate) fn client(&self) -> Client {
+        let own = || self.client_builder().build().unwrap();
+        self.sender.clone().unwrap_or_else(own)
+    }
+
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
         let client = client_trusting(&self.trusted);
         match &self.identity {
             Some(pem) => client.identity(Identity::from_pem(pem.as_bytes()).unwrap()),
             None => client,
         }
-        .build()
-        .unwrap()
     }
 
     /// In place of the `Authorization`, if there is one.
@@ -200,13 +213,6 @@ impl Assertion {
         let signature = sign(&self.key, input.as_bytes());
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
-}
-
-/// A client that trusts the authorities in this PEM and nobody else. It keeps no
-/// connection, so that each request meets the tenant as it is.
-pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
-    let authorities = Certificate::from_pem_bundle(pem.as_bytes()).unwrap();
-    Client::builder().tls_certs_only(authorities).no_proxy().pool_max_idle_per_host(0)
 }
 
 pub(crate) fn encoded(text: &str) -> String {

@@ -1,5 +1,5 @@
 use crate::asker::{Ask, Asker, frozen_tenant};
-use crate::reader::{segment, verify};
+use crate::reader::{get, plain_client, segment, verify};
 use monocloud_testkit::{
     ClientAuth, Clock, Control, Endpoint, Hostile, MockTenant, Signer, TokenBuilder,
 };
@@ -174,13 +174,13 @@ async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
     assert_eq!(unauthenticated.send().await, (200, odd));
 
     tenant.introspection_raw(203, "text/html", "<html>");
-    let response = reqwest::get(tenant.url(Endpoint::Introspection)).await.unwrap();
+    let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(response.status(), 203);
     assert_eq!(response.headers()["content-type"], "text/html");
     assert_eq!(response.text().await.unwrap(), "<html>");
 
     tenant.fail_with_retry_after(Endpoint::Introspection, 429, 7);
-    let response = reqwest::get(tenant.url(Endpoint::Introspection)).await.unwrap();
+    let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (429, &"7".parse().unwrap())
@@ -216,7 +216,7 @@ async fn what_arrived_can_be_looked_at() {
         assert_eq!(seen.content_type.as_deref(), Some("application/x-www-form-urlencoded"));
     }
 
-    let client = reqwest::Client::new();
+    let client = plain_client();
     for _ in 0..1100 {
         client.get(tenant.url(Endpoint::Introspection)).send().await.unwrap();
     }

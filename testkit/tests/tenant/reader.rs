@@ -7,11 +7,30 @@ use jsonwebtoken::crypto::aws_lc;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use monocloud_testkit::{Endpoint, MockTenant};
+use reqwest::{Certificate, Client, ClientBuilder, Response};
 use serde_json::Value;
+
+/// A client that trusts the authorities in this PEM and nobody else. It keeps no
+/// connection, so that each request meets the tenant as it is.
+pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
+    let authorities = Certificate::from_pem_bundle(pem.as_bytes()).expect("PEM");
+    Client::builder().tls_certs_only(authorities).no_proxy().pool_max_idle_per_host(0)
+}
+
+/// A client without TLS, that keeps its connections.
+pub(crate) fn plain_client() -> Client {
+    let client = Client::builder().tls_certs_only([]).no_proxy();
+    client.build().expect("a client")
+}
+
+/// What a plain-HTTP tenant answers with.
+pub(crate) async fn get(url: &str) -> Response {
+    plain_client().get(url).send().await.expect("the tenant answers")
+}
 
 /// The JSON document at `url`.
 pub(crate) async fn fetch(url: &str) -> Value {
-    let response = reqwest::get(url).await.expect("the tenant answers");
+    let response = get(url).await;
     assert_eq!(response.status(), 200, "{url}");
     let body = response.text().await.expect("the body arrives");
     serde_json::from_str(&body).expect("the body is JSON")

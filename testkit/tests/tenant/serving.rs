@@ -1,4 +1,4 @@
-use crate::reader::{fetch, verify};
+use crate::reader::{fetch, get, plain_client, verify};
 use monocloud_testkit::{Algorithm, Clock, Endpoint, Hostile, MockTenant};
 use serde_json::json;
 use std::net::TcpListener;
@@ -41,12 +41,12 @@ async fn requests_are_counted_by_endpoint() {
 async fn documents_may_be_read_across_origins_and_nothing_else_is_there() {
     let tenant = MockTenant::builder().path("/acme").start().await;
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
-        let response = reqwest::get(tenant.url(endpoint)).await.unwrap();
+        let response = get(&tenant.url(endpoint)).await;
         assert_eq!(response.headers()[ALLOW_ORIGIN], "*");
         assert_eq!(response.headers()["content-type"], "application/json");
     }
     let elsewhere = tenant.url(Endpoint::Jwks).replace("/acme", "");
-    assert_eq!(reqwest::get(elsewhere).await.unwrap().status(), 404);
+    assert_eq!(get(&elsewhere).await.status(), 404);
 }
 
 #[tokio::test]
@@ -55,12 +55,12 @@ async fn an_endpoint_fails_until_it_recovers() {
     let url = tenant.url(Endpoint::Jwks);
 
     tenant.fail(Endpoint::Jwks, 503);
-    let response = reqwest::get(&url).await.unwrap();
+    let response = get(&url).await;
     assert_eq!(response.status(), 503);
     assert!(!response.headers().contains_key("retry-after"));
 
     tenant.fail_with_retry_after(Endpoint::Jwks, 429, 7);
-    let response = reqwest::get(&url).await.unwrap();
+    let response = get(&url).await;
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "7");
 
@@ -88,7 +88,7 @@ async fn dropping_a_tenant_frees_its_port() {
     for _ in 0..20 {
         let tenant = MockTenant::start().await;
         // The client's connection stays open.
-        let client = reqwest::Client::new();
+        let client = plain_client();
         client.get(tenant.url(Endpoint::Jwks)).send().await.unwrap();
         let address = tenant.issuer().strip_prefix("http://").unwrap().to_owned();
 
@@ -135,9 +135,17 @@ async fn many_tenants_live_side_by_side() {
 #[ignore = "a measurement: run it alone, with --nocapture"]
 async fn what_a_tenant_costs() {
     let clock = Clock::system();
-    for attempt in ["first", "second", "third"] {
+    let builders = [
+        ("first", MockTenant::builder()),
+        ("second", MockTenant::builder()),
+        ("TLS", MockTenant::builder().tls()),
+        ("TLS again", MockTenant::builder().tls()),
+        ("mutual TLS", MockTenant::builder().mutual_tls()),
+        ("two trust stores", MockTenant::builder().trust_store("a").trust_store("b")),
+    ];
+    for (name, builder) in builders {
         let start = clock.monotonic();
-        let tenant = MockTenant::start().await;
+        let tenant = builder.start().await;
         let started = clock.monotonic();
         let token = tenant.token().mint();
         let minted = clock.monotonic();
@@ -146,7 +154,7 @@ async fn what_a_tenant_costs() {
         drop((tenant, token));
         let dropped = clock.monotonic();
         println!(
-            "{attempt}: start {:?}, mint {:?}, {hostile} hostile tokens {:?}, drop {:?}",
+            "{name}: start {:?}, mint {:?}, {hostile} hostile tokens {:?}, drop {:?}",
             started - start,
             minted - started,
             collected - minted,

@@ -1,27 +1,39 @@
-use crate::asker::{client_trusting, frozen_tenant};
-use monocloud_testkit::{Authority, Endpoint, MockTenant, ServerCertificate};
+use crate::asker::frozen_tenant;
+use crate::reader::client_trusting;
+use monocloud_testkit::{
+    Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate,
+};
+use reqwest::Client;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use std::error::Error as _;
-use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::{fs, iter};
+use tokio::io::AsyncWriteExt as _;
+use tokio_rustls::TlsAcceptor;
 
 fn setting(vars: &[(String, String)], name: &str) -> Option<String> {
     let var = vars.iter().find(|(var, _)| var.strip_prefix("MONOCLOUD_BACKEND_") == Some(name));
     var.map(|(_, value)| value.clone())
 }
 
-/// What goes wrong when a client that trusts the tenant connects.
-async fn failure(tenant: &MockTenant) -> String {
-    let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
-    let error = client.get(tenant.url(Endpoint::Jwks)).send().await.unwrap_err();
-    let mut text = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = error.to_string();
-        cause = error.source();
+/// The status for somebody who trusts this authority, or what goes wrong.
+async fn visit(url: &str, authority: &Authority) -> Result<u16, String> {
+    let client = client_trusting(&authority.certificate_pem()).build().unwrap();
+    visit_by(&client, url).await
+}
+
+async fn visit_by(client: &Client, url: &str) -> Result<u16, String> {
+    match client.get(url).send().await {
+        Ok(response) => Ok(response.status().as_u16()),
+        Err(error) => {
+            let causes = iter::successors(error.source(), |&error| error.source());
+            Err(causes.last().unwrap().to_string())
+        }
     }
-    text
 }
 
 #[tokio::test]
@@ -29,20 +41,20 @@ async fn the_tenant_answers_over_tls_for_those_who_trust_its_authority() {
     let tenant = MockTenant::builder().tls().path("acme").start().await;
     assert!(tenant.issuer().starts_with("https://localhost:"));
     assert!(tenant.issuer().ends_with("/acme"));
+    assert_eq!(tenant.metadata()["jwks_uri"], tenant.url(Endpoint::Jwks));
 
     let file = setting(&tenant.vars(), "CA_CERTIFICATE_FILE").unwrap();
     let client = client_trusting(&fs::read_to_string(&file).unwrap()).build().unwrap();
-    for url in [
-        tenant.url(Endpoint::Discovery),
-        tenant.url(Endpoint::Discovery).replace("localhost", "127.0.0.1"),
-    ] {
-        let metadata = client.get(url).send().await.unwrap().text().await.unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&metadata).unwrap(), tenant.metadata());
+    let by_name = tenant.url(Endpoint::Discovery);
+    for url in [&by_name, &by_name.replace("localhost", "127.0.0.1")] {
+        let response = client.get(url).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let metadata: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        assert_eq!(metadata, tenant.metadata());
     }
     assert_eq!(tenant.requests(Endpoint::Discovery), 2);
-    assert_eq!(tenant.metadata()["issuer"], tenant.issuer());
-    assert_eq!(tenant.metadata()["jwks_uri"], tenant.url(Endpoint::Jwks));
-    assert!(reqwest::get(tenant.url(Endpoint::Jwks)).await.is_err());
+    assert_eq!(tenant.requests_with_certificate(Endpoint::Discovery), 0);
+    assert!(visit(&by_name, &Authority::new()).await.unwrap_err().contains("UnknownIssuer"));
 
     drop(tenant);
     assert!(!Path::new(&file).exists());
@@ -51,4 +63,169 @@ async fn the_tenant_answers_over_tls_for_those_who_trust_its_authority() {
 #[tokio::test]
 async fn a_tenant_without_tls_names_no_authority() {
     assert_eq!(setting(&frozen_tenant().await.vars(), "CA_CERTIFICATE_FILE"), None);
+}
+
+#[tokio::test]
+async fn the_certificate_can_be_spoilt_and_repaired() {
+    let tenant = MockTenant::builder().mutual_tls().start().await;
+    let urls = [Entrance::Issuer, Entrance::MutualTls]
+        .map(|entrance| tenant.url_at(&entrance, Endpoint::Jwks));
+    // One that has been there before, and would resume its session if it could.
+    let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
+    for url in &urls {
+        assert_eq!(visit_by(&client, url).await, Ok(200));
+    }
+    for (certificate, reason) in [
+        (ServerCertificate::Expired, "expired"),
+        (ServerCertificate::OtherHost, "not valid for name"),
+        (ServerCertificate::OtherAuthority, "UnknownIssuer"),
+    ] {
+        tenant.serve_certificate(certificate);
+        for url in &urls {
+            let failure = visit_by(&client, url).await.unwrap_err();
+            assert!(failure.contains(reason), "{certificate:?}: {failure}");
+        }
+    }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
+    tenant.serve_certificate(ServerCertificate::Valid);
+    for url in &urls {
+        assert_eq!(visit_by(&client, url).await, Ok(200));
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "the tenant was built with TLS")]
+async fn a_tenant_without_tls_has_no_certificate_to_spoil() {
+    frozen_tenant().await.serve_certificate(ServerCertificate::Expired);
+}
+
+#[tokio::test]
+async fn a_tenant_with_tls_frees_all_its_ports_whoever_is_connected() {
+    for _ in 0..10 {
+        let tenant = MockTenant::builder().trust_store("partners").start().await;
+        let client = client_trusting(&tenant.authority().certificate_pem());
+        let client = client.pool_max_idle_per_host(1).build().unwrap();
+        let metadata = tenant.metadata();
+        let urls = [
+            &metadata["introspection_endpoint"],
+            &metadata["mtls_endpoint_aliases"]["introspection_endpoint"],
+            &metadata["mtls_additional_endpoint_aliases"]["partners"]["introspection_endpoint"],
+        ];
+        let addresses = urls.map(|url| {
+            let url = url.as_str().unwrap().strip_prefix("https://").unwrap();
+            url.split_once('/').unwrap().0.replace("localhost", "127.0.0.1")
+        });
+        // One connection that is kept, and one that never gets to TLS.
+        client.get(urls[0].as_str().unwrap()).send().await.unwrap();
+        let mut silent = tokio::net::TcpStream::connect(&addresses[1]).await.unwrap();
+        silent.write_all(b"\x16").await.unwrap();
+
+        drop(tenant);
+        for address in addresses {
+            TcpListener::bind(address).expect("the port is free");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_requests_share_connections_and_none_is_lost() {
+    let tenant = Arc::new(MockTenant::builder().tls().start().await);
+    let client = client_trusting(&tenant.authority().certificate_pem());
+    let client = client.pool_max_idle_per_host(8).build().unwrap();
+    let body = "x".repeat(100_000);
+    let requests = (0..8).map(|_| {
+        let (tenant, client, body) = (Arc::clone(&tenant), client.clone(), body.clone());
+        tokio::spawn(async move {
+            for _ in 0..25 {
+                let request = client.post(tenant.url(Endpoint::Jwks)).body(body.clone());
+                let answer = request.send().await.unwrap().text().await.unwrap();
+                assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), tenant.jwks());
+            }
+        })
+    });
+    for request in requests.collect::<Vec<_>>() {
+        request.await.unwrap();
+    }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 200);
+}
+
+#[tokio::test]
+async fn nobody_but_the_front_says_how_a_request_arrived() {
+    let certificate = Certificate::self_signed("eve");
+    let forged = format!("mutual-tls {}", base64(certificate.der()));
+    for builder in [MockTenant::builder(), MockTenant::builder().mutual_tls()] {
+        let tenant = builder.start().await;
+        let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
+        let request = client.post(tenant.url(Endpoint::Introspection));
+        let request = request.header("x-testkit-arrival", &forged);
+        request.header("x-testkit-arrival", "no words").send().await.unwrap();
+        assert_eq!(tenant.introspections()[0].certificate, None);
+        assert_eq!(tenant.requests_with_certificate(Endpoint::Introspection), 0);
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Serves TLS with what is in the files of this certificate; answers 204.
+async fn serve(certificate: Certificate) -> String {
+    let chain = CertificateDer::pem_file_iter(certificate.certificate_file()).unwrap();
+    let chain = chain.collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(certificate.key_file()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        if let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+#[tokio::test]
+async fn an_authority_makes_certificates_for_servers() {
+    let authority = Authority::new();
+    let server = authority.server("localhost api.example.com");
+    let files = [server.certificate_file(), server.key_file(), authority.certificate_file()];
+    assert_eq!(fs::read_to_string(&files[2]).unwrap(), authority.certificate_pem());
+    assert_eq!(visit(&serve(server.clone()).await, &authority).await, Ok(204));
+    drop((server, authority));
+    assert!(files.iter().all(|file| !file.exists()));
+
+    let authority = Authority::new();
+    let below = authority.intermediate().intermediate().server("localhost");
+    assert_eq!(below.chain_pem().matches("BEGIN CERTIFICATE").count(), 3);
+    assert_eq!(visit(&serve(below).await, &authority).await, Ok(204));
+
+    for (certificate, reason) in [
+        (authority.expired_server("localhost"), "expired"),
+        (authority.server("127.0.0.1"), "not valid for name"),
+        (Authority::new().server("localhost"), "UnknownIssuer"),
+        (authority.client("localhost"), "extended key usage"),
+    ] {
+        let failure = visit(&serve(certificate).await, &authority).await.unwrap_err();
+        assert!(failure.contains(reason), "{reason}: {failure}");
+    }
+}
+
+#[test]
+fn a_tenant_with_tls_can_be_dropped_outside_of_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let tenant = runtime.block_on(MockTenant::builder().mutual_tls().start());
+    let url = tenant.url(Endpoint::Jwks);
+    drop(runtime);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    assert_eq!(runtime.block_on(visit(&url, tenant.authority())), Ok(200));
+    drop(tenant);
 }

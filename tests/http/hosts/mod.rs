@@ -20,8 +20,9 @@ use std::net::{SocketAddr, TcpListener};
 
 use monocloud_backend::{Policy, ProtectApi, ResourceMetadata, ServerTls};
 use monocloud_testkit::{Authority, Certificate};
+use rustls::SupportedProtocolVersion;
 
-use crate::support::Api;
+use crate::support::{Api, client, impostor};
 
 mod axum;
 mod poem;
@@ -108,6 +109,18 @@ pub(crate) struct Secure {
 impl Secure {
     /// The API as a caller sees it who trusts `authority`, with a certificate or without.
     pub(crate) fn to(self, authority: &Authority, own: Option<&Certificate>) -> Api {
-        Api::over_tls(self.host, self.address, authority, own)
+        Api::over_tls(self.host, self.address, client(Some(authority), own))
+    }
+
+    /// The API as somebody sees it who presents one certificate and signs with the key of another.
+    pub(crate) fn to_impostor(
+        self,
+        authority: &Authority,
+        version: &'static SupportedProtocolVersion,
+        certificate: &Certificate,
+        key: &Certificate,
+    ) -> Api {
+        let client = impostor(authority, version, certificate, key);
+        Api::over_tls(self.host, self.address, client)
     }
 }

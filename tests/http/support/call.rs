@@ -8,8 +8,11 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use rustls::{
-    RootCertStore,
+    ClientConfig, ConfigBuilder, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion,
+    client::WantsClientCert,
+    crypto::aws_lc_rs::{self, sign::any_supported_type},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -89,15 +92,9 @@ impl Api {
         Self { host, address, origin, client }
     }
 
-    /// The API over TLS, as seen by a caller with a certificate or without.
-    pub(crate) fn over_tls(
-        host: &'static str,
-        address: SocketAddr,
-        authority: &Authority,
-        own: Option<&Certificate>,
-    ) -> Self {
-        let origin = format!("https://localhost:{}", address.port());
-        Self { host, address, origin, client: client(Some(authority), own) }
+    /// The API over TLS, by a client that trusts it.
+    pub(crate) fn over_tls(host: &'static str, address: SocketAddr, client: Client) -> Self {
+        Self { host, address, origin: format!("https://localhost:{}", address.port()), client }
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
@@ -135,25 +132,50 @@ impl Api {
 /// A client that trusts one authority or nobody, with a certificate or without. reqwest wants TLS
 /// for plain HTTP too, and would take the process's.
 pub(crate) fn client(authority: Option<&Authority>, own: Option<&Certificate>) -> Client {
+    let tls = trusting(authority, DEFAULT_VERSIONS);
+    over(match own {
+        None => tls.with_no_client_auth(),
+        Some(own) => {
+            tls.with_client_auth_cert(certificates(&own.chain_pem()), key_of(own)).unwrap()
+        }
+    })
+}
+
+/// A client that presents one certificate and signs with the key of another.
+pub(crate) fn impostor(
+    authority: &Authority,
+    version: &'static SupportedProtocolVersion,
+    certificate: &Certificate,
+    key: &Certificate,
+) -> Client {
+    let key = any_supported_type(&key_of(key)).unwrap();
+    let pair = CertifiedKey::new(certificates(&certificate.chain_pem()), key);
+    let resolver = Arc::new(SingleCertAndKey::from(pair));
+    over(trusting(Some(authority), &[version]).with_client_cert_resolver(resolver))
+}
+
+fn trusting(
+    authority: Option<&Authority>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     if let Some(authority) = authority {
         roots.add_parsable_certificates(certificates(&authority.certificate_pem()));
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(versions)
         .unwrap()
-        .with_root_certificates(roots);
-    let tls = match own {
-        None => tls.with_no_client_auth(),
-        Some(own) => {
-            let key = PrivateKeyDer::from_pem_slice(own.key_pem().as_bytes()).unwrap();
-            tls.with_client_auth_cert(certificates(&own.chain_pem()), key).unwrap()
-        }
-    };
+        .with_root_certificates(roots)
+}
+
+fn over(tls: ClientConfig) -> Client {
     Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap()
+}
+
+fn key_of(certificate: &Certificate) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from_pem_slice(certificate.key_pem().as_bytes()).unwrap()
 }

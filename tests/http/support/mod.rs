@@ -12,7 +12,7 @@ pub(crate) use self::{
         Expected, internal, invalid_request, invalid_token, missing, missing_group, missing_scope,
         ok, says, unavailable,
     },
-    call::{Api, Call, call, client, get, head, post},
+    call::{Api, Call, call, client, get, head, impostor, post},
     log::Log,
     scripted::{Act, Scripted, ok_with},
     tenant::{frozen_tenant, introspecting, protect, served, token_of_length},

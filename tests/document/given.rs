@@ -1,0 +1,195 @@
+//! A document that is given is the policy, and routes that differ from it do not start.
+
+use monocloud_backend::{ApiDocument, Authenticated, Caller, Policy, poem::Handlers};
+use poem::{Route, handler, http::Method};
+use serde_json::{Value, json};
+
+use crate::world::{Client, World, offline};
+
+#[handler]
+fn whose(caller: Caller) -> String {
+    let subject = caller.claims().and_then(|claims| claims.subject().map(str::to_owned));
+    subject.unwrap_or_else(|| "anonymous".to_owned())
+}
+
+#[handler]
+fn up() -> &'static str {
+    "up"
+}
+
+#[handler]
+fn asks(_caller: Authenticated) -> &'static str {
+    "asked"
+}
+
+fn document(rest: &str) -> String {
+    format!("openapi: 3.1.0\ninfo: {{ title: Posts, version: '1' }}\n{rest}")
+}
+
+fn served(world: &World, rest: &str, handlers: Handlers) -> (Client, ApiDocument) {
+    let api = world.protect.from_document(&document(rest)).unwrap();
+    let (route, document) = api.routes(handlers).unwrap();
+    (Client::new(Route::new().nest("/", route)), document)
+}
+
+fn refusal_to_start(rest: &str, handlers: Handlers) -> String {
+    let api = offline().from_document(&document(rest)).unwrap();
+    api.routes(handlers).err().expect("the API must not start").to_string()
+}
+
+#[tokio::test]
+async fn every_operation_needs_what_the_document_says() {
+    let world = World::new().await;
+    let rest = "
+security: [MonoCloud: []]
+components: { securitySchemes: { Key: { type: apiKey, name: X-Key, in: header } } }
+paths:
+  /root: { get: {} }
+  /public: { get: { security: [] } }
+  /optional: { get: { security: [{}, MonoCloud: [posts:read]] } }
+  /either: { get: { security: [MonoCloud: [posts:read], MonoCloud: [posts:write]] } }
+  /both: { get: { security: [MonoCloud: ['posts:read', 'posts:write']] } }
+  /admin: { get: { x-monocloud-groups: [admin] } }
+  /other: { get: { security: [Key: []] } }
+  /beside: { get: { security: [Key: [], MonoCloud: [posts:read]] } }
+  /posts/{id}: { delete: { security: [MonoCloud: [posts:write]] } }
+";
+    let mut handlers = Handlers::new().delete("/posts/:id", up);
+    for path in ["/root", "/public", "/optional", "/either", "/both", "/admin", "/other", "/beside"]
+    {
+        handlers = handlers.get(path, up);
+    }
+    let (client, _) = served(&world, rest, handlers);
+    let (any, read, write) =
+        (world.token(""), world.token("posts:read"), world.token("posts:write"));
+    let (both, admin, expired) =
+        (world.token("posts:read posts:write"), world.member(["admin"]), world.expired());
+    for (request, answers) in [
+        ("GET /root", [("", 401), (&any, 200), (&expired, 401)].as_slice()),
+        ("HEAD /root", &[("", 401), (&any, 200)]),
+        ("GET /public", &[("", 200), (&expired, 200)]),
+        ("GET /optional", &[("", 200), (&any, 403), (&read, 200), (&expired, 401)]),
+        ("GET /either", &[("", 401), (&any, 403), (&read, 200), (&write, 200)]),
+        ("GET /both", &[(&read, 403), (&write, 403), (&both, 200)]),
+        ("GET /admin", &[("", 401), (&any, 403), (&admin, 200)]),
+        ("GET /other", &[("", 200), (&expired, 200)]),
+        ("GET /beside", &[("", 200), (&any, 403), (&read, 200), (&expired, 401)]),
+        ("DELETE /posts/7", &[("", 401), (&read, 403), (&write, 200)]),
+        ("DELETE /posts", &[("", 404)]),
+        ("OPTIONS /root", &[("", 405)]),
+        ("POST /root", &[("", 405)]),
+    ] {
+        for (token, status) in answers {
+            assert_eq!(client.status(request, token).await, *status, "{request} {token:.20}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handler_of_a_public_operation_is_told_of_nobody() {
+    let world = World::new().await;
+    let rest =
+        "paths: { /public: { get: {} }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
+    let handlers = Handlers::new().get("/public", asks).get("/optional", whose);
+    let (client, _) = served(&world, rest, handlers);
+    assert_eq!(client.status("GET /public", &world.token("")).await, 500);
+    let answer = client.send("GET /optional", "").await;
+    answer.assert_text("anonymous").await;
+}
+
+#[tokio::test]
+async fn the_default_holds_for_operations_that_say_nothing_and_the_document_shows_it() {
+    let world = World::new().await;
+    let api = world
+        .protect
+        .from_document(&document("paths: { /posts: { get: {} }, /health: { get: {} } }"))
+        .unwrap()
+        .by_default(Policy::ANY_TOKEN.scopes(&["posts:read"]))
+        .public("get", "/health")
+        .public("GET", "/metrics");
+    let handlers = Handlers::new().get("/posts", up).get("/health", up).get("/metrics", up);
+    let (route, document) = api.routes(handlers).unwrap();
+    let client = Client::new(Route::new().nest("/", route));
+    for (request, token, status) in [
+        ("GET /posts", "", 401),
+        ("GET /posts", &*world.token(""), 403),
+        ("GET /posts", &world.token("posts:read"), 200),
+        ("GET /health", "", 200),
+        ("GET /metrics", "", 200),
+    ] {
+        assert_eq!(client.status(request, token).await, status, "{request}");
+    }
+    let document = document.render().await;
+    let security = |path: &str| document["paths"][path]["get"]["security"].clone();
+    assert_eq!(security("/posts"), json!([{ "MonoCloud": ["posts:read"] }]));
+    assert_eq!(security("/health"), Value::Null);
+}
+
+#[tokio::test]
+async fn a_scope_is_described_by_the_document_or_beside_it() {
+    let rest = "
+components: { securitySchemes: { MonoCloud: { type: oauth2, flows: { clientCredentials: {
+  tokenUrl: 'https://x.test', scopes: { 'posts:read': Overruled, 'posts:purge': Purge posts } } } } } }
+paths: { /posts: { delete: { security: [MonoCloud: ['posts:read', 'posts:purge']] } } }
+";
+    let world = World::new().await;
+    let (_, document) = served(&world, rest, Handlers::new().delete("/posts", up));
+    let document = document.render().await;
+    let flow =
+        &document["components"]["securitySchemes"]["MonoCloud"]["flows"]["authorizationCode"];
+    assert_eq!(
+        flow["scopes"],
+        json!({ "posts:purge": "Purge posts", "posts:read": "Read posts", "posts:write": "Write posts" })
+    );
+}
+
+#[test]
+fn every_difference_between_routes_and_document_is_told_at_once() {
+    let rest = "
+paths:
+  /documented: { get: {} }
+  /posts: { get: { security: [MonoCloud: [posts:purge]] }, put: {} }
+  /posts/{id}: { get: {} }
+  /misspelt: { get: { security: [Monocloud: []] } }
+  /malformed: { get: { security: { MonoCloud: [] } } }
+  /groups: { get: { x-monocloud-groups: [admin] } }
+";
+    let handlers = Handlers::new()
+        .get("/posts", up)
+        .post("/posts", up)
+        .get("/posts/:one", up)
+        .get("/posts/<\\d+>", up)
+        .get("/misspelt", up)
+        .get("/malformed", up)
+        .get("/groups", up)
+        .at(Method::TRACE, "/routed", up);
+    insta::assert_snapshot!(refusal_to_start(rest, handlers), @r#"
+    the API and its document do not agree:
+    GET /documented: it is documented, and nothing is routed there
+    GET /groups: it names groups and requires no token
+    GET /malformed: its security is not a list
+    GET /misspelt: it names a security scheme that the document does not describe
+    GET /posts: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    PUT /posts: it is documented, and nothing is routed there
+    GET /posts/{id}: it could be any of the routes /posts/:one and /posts/<\d+>
+    POST /posts: it is routed, and the document does not know it
+    TRACE /routed: it is routed, and the document does not know it
+    "#);
+}
+
+#[test]
+fn what_is_no_document_is_told_with_the_reason() {
+    for (text, reason) in [
+        ("", "no `openapi: 3"),
+        ("{", "no JSON"),
+        ("a: b: c", "no YAML"),
+        ("- openapi: 3.1.0", "no YAML"),
+        ("swagger: '2.0'", "no `openapi: 3"),
+        ("openapi: 3", "no `openapi: 3"),
+        (r#"{"openapi": "3.1.0"}"#, "no JSON"),
+        ("openapi: 3.1.0\npaths: {}\npaths: {}", "no YAML"),
+    ] {
+        let error = offline().from_document(text).unwrap_err().to_string();
+        assert!(error.contains(reason), "{text}: {error}");
+    }
+}
