@@ -13,6 +13,9 @@ mod poem_example;
 #[path = "../poem_openapi.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
 mod poem_openapi_example;
+#[path = "../salvo.rs"]
+#[allow(dead_code, reason = "the example's own `main` is not called")]
+mod salvo_example;
 
 use std::{env, fs, path::Path};
 
@@ -37,6 +40,12 @@ fn the_document_of_the_poem_example_is_the_golden_one() {
 fn the_document_of_the_poem_openapi_example_is_the_golden_one() {
     let (_, document) = poem_openapi_example::app(protect()).unwrap();
     compare(&document, "poem_openapi.json");
+}
+
+#[test]
+fn the_document_of_the_salvo_example_is_the_golden_one() {
+    let (_, document) = salvo_example::app(protect()).unwrap();
+    compare(&document, "salvo.json");
 }
 
 fn protect() -> ProtectApi {

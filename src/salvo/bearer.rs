@@ -30,7 +30,7 @@ pub(super) const SCHEME: &str = "MonoCloud";
 ///
 /// ```
 /// use monocloud_backend::{Policy, Require, salvo::Bearer};
-/// use salvo::oapi::endpoint;
+/// use salvo::prelude::*;
 ///
 /// struct Read;
 ///

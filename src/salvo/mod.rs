@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use monocloud_backend::{Authenticated, Policy, ProtectApi};
-//! use salvo::{Router, handler};
+//! use salvo::prelude::*;
 //!
 //! const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 //!
@@ -26,7 +26,7 @@
 //!
 //! ```
 //! use monocloud_backend::{Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
-//! use salvo::{Router, oapi::{OpenApi, endpoint}};
+//! use salvo::prelude::*;
 //!
 //! struct Admins;
 //!

@@ -115,14 +115,18 @@ impl Filtered {
     /// The route, or why nobody can tell which it is.
     fn route(&self) -> Result<(&str, &Method), String> {
         let path = if self.path.is_empty() { "/" } else { &self.path };
-        match (self.unknown, self.methods.as_slice()) {
-            (Some(name), _) => {
-                Err(format!("{path}: it has the filter {name}, which may be anything"))
+        let (method, why) = match (self.methods.as_slice(), self.unknown) {
+            ([method], None) => return Ok((path, method)),
+            ([method], Some(filter)) => {
+                (method.as_str(), format!("it has the filter {filter}, which may be anything"))
             }
-            (None, [method]) => Ok((path, method)),
-            (None, []) => Err(format!("{path}: it is routed for any method")),
-            (None, _) => Err(format!("{path}: it has filters for several methods")),
-        }
+            ([], _) => (
+                "ANY",
+                "it takes every method, which no document says; route each by name, or add it to the router that is returned".to_owned(),
+            ),
+            (_, _) => ("ANY", "it has filters for several methods".to_owned()),
+        };
+        Err(format!("{method} {path}: {why}"))
     }
 }
 

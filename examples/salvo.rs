@@ -1,0 +1,120 @@
+//! A posts API on salvo: what an endpoint says it needs is what is enforced.
+
+use std::{
+    error::Error,
+    sync::{Mutex, PoisonError},
+};
+
+use monocloud_backend::{ApiDocument, Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
+use salvo::{
+    conn::tcp::TcpAcceptor,
+    oapi::{
+        ToSchema,
+        extract::{JsonBody, PathParam},
+    },
+    prelude::*,
+};
+use serde::{Deserialize, Serialize};
+
+struct Admins;
+
+impl Require for Admins {
+    const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+}
+
+#[derive(Clone, Serialize, ToSchema)]
+#[salvo(schema(name = "Post"))]
+struct Post {
+    id: u64,
+    title: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = "NewPost"))]
+struct NewPost {
+    title: String,
+}
+
+static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
+
+/// Whether the API is up
+#[endpoint(operation_id = "health")]
+async fn health() -> &'static str {
+    "ok"
+}
+
+/// Who is calling
+#[endpoint(
+    operation_id = "me",
+    responses((status_code = 200, description = "What the token says", body = serde_json::Value))
+)]
+async fn me(caller: Authenticated, res: &mut Response) {
+    res.render(Json(caller.claims()));
+}
+
+/// All posts
+#[endpoint(operation_id = "list", security(("MonoCloud" = ["posts:read"])))]
+async fn list() -> Json<Vec<Post>> {
+    Json(POSTS.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// A new post
+#[endpoint(
+    operation_id = "create",
+    security(("MonoCloud" = ["posts:read", "posts:write"])),
+    responses(
+        (status_code = 201, description = "The post", body = Post),
+        (status_code = 400, description = "The body is no post")
+    )
+)]
+async fn create(new: JsonBody<NewPost>, res: &mut Response) {
+    let mut posts = POSTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = posts.last().map_or(1, |post| post.id + 1);
+    let post = Post { id, title: new.into_inner().title };
+    posts.push(post.clone());
+    res.status_code(StatusCode::CREATED).render(Json(post));
+}
+
+/// One post less
+#[endpoint(
+    operation_id = "remove",
+    responses((status_code = 204, description = "It is gone"))
+)]
+async fn remove(_caller: Bearer<Admins>, id: PathParam<u64>, res: &mut Response) {
+    POSTS.lock().unwrap_or_else(PoisonError::into_inner).retain(|post| post.id != *id);
+    res.status_code(StatusCode::NO_CONTENT);
+}
+
+/// The application, and its document for whoever wants it without a server.
+pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn Error>> {
+    let routes = Router::new()
+        .push(Router::with_path("health").get(health))
+        .push(Router::with_path("api/me").get(me))
+        .push(Router::with_path("api/posts").get(list).post(create))
+        .push(Router::with_path("api/posts/{id}").delete(remove));
+    let (api, document) = protect
+        .scope("posts:read", "Read posts")
+        .scope("posts:write", "Write posts")
+        .from_document(&OpenApi::new("Posts", "1.0").merge_router(&routes).to_json()?)?
+        .by_default(Policy::ANY_TOKEN)
+        .public("GET", "/health")
+        .routes(routes)?;
+    let mut app = Router::new()
+        .push(api)
+        .push(Router::with_path("openapi.json").get(document.json()))
+        .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
+    // Only where the API has a URL of its own.
+    if let Ok(metadata) = document.resource_metadata() {
+        app = app.push(Router::with_path(metadata.path()).get(metadata));
+    }
+    Ok((app, document))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let start = quickstart::start().await;
+    let (app, _) = app(start.protect)?;
+    let listener = tokio::net::TcpListener::from_std(start.listener)?;
+    Server::new(TcpAcceptor::try_from(listener)?).serve(app).await;
+    Ok(())
+}

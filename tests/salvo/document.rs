@@ -1,0 +1,106 @@
+//! The document that is served, and the page that shows it.
+
+use std::time::Duration;
+
+use monocloud_backend::{ProtectApi, salvo::Bearer};
+use monocloud_testkit::{Clock, Endpoint, MockTenant};
+use salvo::{oapi::extract::PathParam, prelude::*};
+use serde_json::{Value, json};
+
+use crate::{
+    endpoints::Admins,
+    world::{Client, World, described, guarded, needs},
+};
+
+/// All posts
+#[endpoint(security(("MonoCloud" = ["posts:read"])))]
+async fn list() -> &'static str {
+    "all"
+}
+
+#[endpoint]
+async fn remove(_caller: Bearer<Admins>, _id: PathParam<u64>) {}
+
+#[endpoint]
+async fn file() {}
+
+fn app(protect: &ProtectApi) -> Router {
+    let api = Router::new()
+        .push(Router::with_path("posts").get(list))
+        .push(Router::with_path("posts/{id:num}").delete(remove))
+        .push(Router::with_path("files/{**rest}").get(file));
+    let mut document = OpenApi::new("Posts", "1.0").merge_router(&api);
+    document.extensions.insert("x-own".to_owned(), json!([1]));
+    let declared = protect.from_document(&document.to_json().unwrap()).unwrap();
+    let (api, document) = declared.routes(api).unwrap();
+    Router::new()
+        .push(api)
+        .push(Router::with_path("openapi.json").get(document.json()))
+        .push(Router::with_path("openapi.yaml").get(document.yaml()))
+}
+
+async fn json(client: &Client, request: &str) -> Value {
+    serde_json::from_str(&client.text(request, "").await).unwrap()
+}
+
+#[tokio::test]
+async fn a_document_of_salvo_is_served_with_the_tenants_endpoints() {
+    let world = World::new().await;
+    let client = Client::new(app(&world.protect)).await;
+    let document = json(&client, "GET /openapi.json").await;
+    let scheme = &document["components"]["securitySchemes"]["MonoCloud"];
+    let flow = &scheme["flows"]["authorizationCode"];
+    assert_eq!(flow["tokenUrl"], format!("{}/connect/token", world.tenant.issuer()));
+    assert_eq!(flow["scopes"], json!({ "posts:read": "Read posts", "posts:write": "Write posts" }));
+    assert_eq!(document["x-own"], json!([1]));
+    let listing = &document["paths"]["/posts"]["get"];
+    assert_eq!(listing["summary"], "All posts");
+    assert!(listing["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+    let removal = &document["paths"]["/posts/{id}"]["delete"];
+    assert_eq!(removal["x-monocloud-groups"], json!({ "any": ["admin"] }));
+    // No parameter of a document is called `**rest`.
+    assert!(document["paths"]["/files/{rest}"]["get"].is_object());
+
+    let yaml = client.send("GET /openapi.yaml", "").await;
+    assert_eq!(yaml.headers()["content-type"], "application/yaml");
+    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
+    assert_eq!(yaml, document);
+}
+
+#[tokio::test]
+async fn it_is_incomplete_while_the_tenant_is_down() {
+    let clock = Clock::frozen();
+    let tenant = MockTenant::builder().clock(clock.clone()).start().await;
+    let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
+    let client = Client::new(app(&described(protect.unwrap()))).await;
+    let scheme = async || {
+        json(&client, "GET /openapi.json").await["components"]["securitySchemes"]["MonoCloud"]
+            .take()
+    };
+    tenant.fail(Endpoint::Discovery, 503);
+    assert_eq!(scheme().await["x-monocloud-incomplete"], true);
+    assert_eq!(client.status("GET /posts", "").await, 401);
+    tenant.recover(Endpoint::Discovery);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(scheme().await["type"], "oauth2");
+}
+
+#[tokio::test]
+async fn swagger_ui_finds_its_assets_wherever_it_is_nested() {
+    let world = World::new().await;
+    let paths = json!({ "/posts": { "get": needs(&[]) } });
+    let (api, document) = guarded(&world.protect, &paths, Router::with_path("posts").get(list));
+    let docs = || Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json"));
+    let app = Router::new().push(api).push(docs()).push(Router::with_path("v1").push(docs()));
+    let client = Client::new(app).await;
+    for (path, base) in
+        [("/docs", "docs/"), ("/docs/", "./"), ("/v1/docs", "docs/"), ("/v1/docs/", "./")]
+    {
+        let page = client.text(&format!("GET {path}"), "").await;
+        assert!(page.contains(&format!(r#"<base href="{base}">"#)), "{path}");
+        let asset = format!("GET {}/swagger-ui.css", path.trim_end_matches('/'));
+        let asset = client.send(&asset, "").await;
+        assert_eq!(asset.status(), 200, "{path}");
+        assert_eq!(asset.headers()["content-type"], "text/css", "{path}");
+    }
+}

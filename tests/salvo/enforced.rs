@@ -1,0 +1,215 @@
+//! The document is the policy: what it says of an operation is what its handler's callers meet.
+
+use monocloud_backend::{Authenticated, Caller, Error, Policy};
+use salvo::{oapi::extract::JsonBody, prelude::*};
+use serde_json::{Value, json};
+
+use crate::world::{Client, World, declared, guarded, needs, public};
+
+struct Say(&'static str);
+
+#[handler]
+impl Say {
+    async fn handle(&self) -> &'static str {
+        self.0
+    }
+}
+
+#[handler]
+async fn say_id(request: &mut Request) -> String {
+    request.param("id").unwrap_or_default()
+}
+
+#[handler]
+async fn say_rest(request: &mut Request) -> String {
+    request.param("rest").unwrap_or_default()
+}
+
+#[handler]
+async fn whose(caller: Authenticated) -> String {
+    caller.claims().subject().unwrap_or_default().to_owned()
+}
+
+#[handler]
+async fn new(_post: JsonBody<Value>) -> &'static str {
+    "new"
+}
+
+#[tokio::test]
+async fn every_operation_needs_exactly_what_its_document_says() {
+    let world = World::new().await;
+    let at = Router::with_path;
+    let router = Router::new()
+        .push(at("posts").get(Say("all")).head(Say("")).post(new))
+        .push(at("posts/{id:num}").get(say_id))
+        .push(at("files/{**rest}").get(say_rest))
+        .push(at("default").get(whose))
+        .push(at("health").get(Say("up")))
+        .push(at("listed").get(Say("listed")))
+        .push(at("v1").push(at("posts").push(at("{id}").get(say_id))));
+    let paths = json!({
+        "/posts": { "get": needs(&["posts:read"]), "post": needs(&["posts:read", "posts:write"]) },
+        "/posts/{id}": { "get": needs(&["posts:read"]) },
+        "/files/{rest}": { "get": needs(&["posts:read"]) },
+        "/v1/posts/{id}": { "get": needs(&["posts:write"]) },
+        "/default": { "get": {} },
+        "/health": { "get": public() },
+    });
+    let api =
+        declared(&world.protect, &paths).by_default(Policy::ANY_TOKEN).public("GET", "/listed");
+    let client = Client::new(api.routes(router).unwrap().0).await;
+    let (any, read, write) =
+        (world.token(""), world.token("posts:read"), world.token("posts:write"));
+    for (request, [nobody, any_token, reader, writer], says) in [
+        ("GET /posts", [401, 403, 200, 403], "all"),
+        ("GET /posts/", [401, 403, 200, 403], "all"),
+        ("GET //posts", [401, 403, 200, 403], "all"),
+        ("HEAD /posts", [401, 403, 200, 403], ""),
+        ("GET /posts/7", [401, 403, 200, 403], "7"),
+        ("GET /posts/x", [404, 404, 404, 404], ""),
+        ("GET /files/a/b", [401, 403, 200, 403], "a/b"),
+        ("GET /v1/posts/7", [401, 403, 403, 200], ""),
+        ("GET /default", [401, 200, 200, 200], "alice"),
+        ("GET /health", [200, 200, 200, 200], "up"),
+        ("GET /listed", [200, 200, 200, 200], "listed"),
+        // The body is not read for those who may not send it.
+        ("POST /posts", [401, 403, 403, 403], ""),
+        ("PUT /posts", [405, 405, 405, 405], ""),
+        ("POST /files/a", [405, 405, 405, 405], ""),
+        ("GET /none", [404, 404, 404, 404], ""),
+        ("GET /v1", [404, 404, 404, 404], ""),
+    ] {
+        assert_eq!(client.status(request, "").await, nobody, "{request}");
+        assert_eq!(client.status(request, &any).await, any_token, "{request}");
+        assert_eq!(client.status(request, &write).await, writer, "{request}");
+        let answer = client.send(request, &read).await;
+        assert_eq!(answer.status(), reader, "{request}");
+        if !says.is_empty() {
+            assert_eq!(answer.text().await.unwrap(), says, "{request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_and_options_are_operations_of_their_own_where_they_are_documented() {
+    let world = World::new().await;
+    let router = Router::new().get(Say("get")).head(Say("")).options(Say("options"));
+    let paths = json!({ "/": {
+        "get": needs(&["posts:read"]),
+        "head": needs(&["posts:write"]),
+        "options": needs(&["posts:read"]),
+    } });
+    let client = world.serve(&paths, router).await;
+    let (read, write) = (world.token("posts:read"), world.token("posts:write"));
+    for (request, reader, writer) in
+        [("GET /", 200, 403), ("HEAD /", 403, 200), ("OPTIONS /", 200, 403)]
+    {
+        assert_eq!(client.status(request, "").await, 401, "{request}");
+        assert_eq!(client.status(request, &read).await, reader, "{request}");
+        assert_eq!(client.status(request, &write).await, writer, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_options_that_is_not_documented_is_left_to_the_application() {
+    let world = World::new().await;
+    let router = Router::new()
+        .push(Router::with_path("own").get(Say("a secret")).options(Say("preflight")))
+        .push(Router::with_path("none").get(Say("a secret")));
+    let paths = json!({ "/own": { "get": needs(&[]) }, "/none": { "get": needs(&[]) } });
+    let client = world.serve(&paths, router).await;
+    assert_eq!(client.text("OPTIONS /own", "").await, "preflight");
+    assert_eq!(client.status("OPTIONS /none", "").await, 405);
+}
+
+/// Says what it has seen of the answer, and of the caller.
+#[handler]
+async fn above(
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+    ctrl: &mut FlowCtrl,
+) {
+    ctrl.call_next(request, depot, response).await;
+    if let Some(error) = response.extensions.get::<Error>().map(ToString::to_string) {
+        response.body(error);
+    }
+}
+
+#[handler]
+async fn beside(caller: Authenticated, response: &mut Response) {
+    let subject = caller.claims().subject().unwrap_or_default().parse().unwrap();
+    response.headers_mut().insert("x-caller", subject);
+}
+
+#[tokio::test]
+async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller() {
+    let world = World::new().await;
+    let router =
+        Router::new().hoop(above).push(Router::with_path("posts").get(Say("all").hoop(beside)));
+    let client = world.serve(&json!({ "/posts": { "get": needs(&[]) } }), router).await;
+    let refused = client.send("GET /posts", "").await;
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.text().await.unwrap(), Error::MissingToken.to_string());
+    let answer = client.send("GET /posts", &world.token("")).await;
+    assert_eq!(answer.headers()["x-caller"], "alice");
+    assert_eq!(answer.text().await.unwrap(), "all");
+}
+
+#[tokio::test]
+async fn what_is_added_afterwards_is_the_applications_own_affair() {
+    let world = World::new().await;
+    let paths = json!({ "/posts": { "get": needs(&[]) } });
+    let (api, document) =
+        guarded(&world.protect, &paths, Router::with_path("posts").get(Say("all")));
+    let app = Router::new()
+        .push(Router::with_path("api").push(api))
+        .push(Router::with_path("openapi.json").get(document.json()));
+    let client = Client::new(app).await;
+    assert_eq!(client.status("GET /openapi.json", "").await, 200);
+    assert_eq!(client.status("GET /api/posts", "").await, 401);
+    assert_eq!(client.text("GET /api/posts", &world.token("")).await, "all");
+}
+
+#[handler]
+async fn either(caller: Caller, request: &mut Request, response: &mut Response) {
+    let has_key = request.headers().contains_key("x-api-key");
+    match caller.authenticated() {
+        Some(_) => response.render("token"),
+        None if has_key => response.render("key"),
+        None => {
+            response.status_code(StatusCode::UNAUTHORIZED);
+            response.headers_mut().insert("www-authenticate", "ApiKey".parse().unwrap());
+        }
+    }
+}
+
+#[handler]
+async fn ours(caller: Caller, response: &mut Response) {
+    if let Err(refusal) = caller.require() {
+        response.render(refusal);
+    }
+}
+
+#[tokio::test]
+async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
+    let world = World::new().await;
+    let paths = json!({
+        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
+        "/ours": { "get": { "security": [{}, { "MonoCloud": [] }] } },
+    });
+    let router = Router::new()
+        .push(Router::with_path("either").get(either))
+        .push(Router::with_path("ours").get(ours));
+    let client = world.serve(&paths, router).await;
+
+    let realm = r#"Bearer realm="https://api.example.com""#;
+    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
+    assert_eq!(client.challenges("GET /ours", "").await, [realm]);
+    let with_key = client.request("GET /either", "").header("x-api-key", "k");
+    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
+    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
+    // A token that is there is judged, and its failure is the answer.
+    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
+    assert_eq!(with_both.send().await.unwrap().status(), 403);
+}

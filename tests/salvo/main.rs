@@ -1,0 +1,17 @@
+//! What only salvo has: routes that are read from its routers, endpoints that describe themselves,
+//! hoops, its TLS listener.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper panics where the test would"
+)]
+
+mod document;
+mod endpoints;
+mod enforced;
+mod start_up;
+mod tls;
+mod world;

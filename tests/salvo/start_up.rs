@@ -1,0 +1,160 @@
+//! What speaks against starting, each in one line that names the operation.
+
+use monocloud_backend::{Authenticated, DeclaredApi, Policy, ProtectApi, salvo::Bearer};
+use salvo::{
+    oapi::{RouterExt, SecurityRequirement},
+    prelude::*,
+    routing::{Filter, PathState, filters},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    endpoints::Admins,
+    world::{declared, needs, offline, public},
+};
+
+#[handler]
+async fn fine() {}
+
+fn why_not(api: DeclaredApi, router: Router) -> String {
+    api.routes(router).err().expect("the API must not start").to_string()
+}
+
+/// A filter of the application's own.
+#[derive(Debug)]
+struct Whatever;
+
+#[async_trait]
+impl Filter for Whatever {
+    async fn filter(&self, _request: &mut Request, _path: &mut PathState<'_>) -> bool {
+        true
+    }
+}
+
+#[test]
+fn every_kind_of_problem_is_told_at_once() {
+    let at = Router::with_path;
+    let paths = json!({
+        "/posts": { "get": needs(&["posts:read"]), "put": needs(&[]) },
+        "/posts/{id}": { "get": needs(&["posts:purge"]) },
+        "/none": { "get": needs(&[]) },
+        "/either/{x}": { "get": needs(&[]) },
+        "/anything": { "get": needs(&[]) },
+        "/twice": { "get": needs(&[]) },
+        "/filtered": { "get": needs(&[]) },
+        "/secured": { "get": needs(&[]) },
+    });
+    let router = Router::new()
+        .push(at("posts").get(fine).post(fine))
+        .push(at("posts/{post:num}").get(fine))
+        .push(at("either/{one:num}").get(fine))
+        .push(at(r"either/{one|[a-z]{3}}").get(fine))
+        .push(at("anything").goal(fine))
+        .push(at("twice").get(fine).push(Router::new().get(fine)))
+        .push(at("filtered").filter(Whatever).get(fine))
+        .push(at("both").filter(filters::post()).get(fine))
+        .push(at("secured").get(fine))
+        .push(at("secret").get(fine).delete(fine))
+        .push(at("listed").get(fine).post(fine))
+        .push(at("nested/{tenant}").push(at("secret/{id}").delete(fine)));
+    let api = declared(&offline(), &paths)
+        .by_default(Policy::ANY_TOKEN)
+        .public("get", "/listed")
+        .public("GET", "/secured")
+        .public("GET", "/helth");
+    insta::assert_snapshot!(why_not(api, router), @r#"
+    the API and its document do not agree:
+    ANY /anything: it takes every method, which no document says; route each by name, or add it to the router that is returned
+    GET /twice: it is routed twice
+    GET /filtered: it has the filter salvo::start_up::Whatever, which may be anything
+    ANY /both: it has filters for several methods
+    GET /anything: it is documented, and nothing is routed there
+    GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}
+    GET /filtered: it is documented, and nothing is routed there
+    GET /helth: it is listed as public, and there is no such operation
+    GET /none: it is documented, and nothing is routed there
+    PUT /posts: it is documented, and nothing is routed there
+    GET /posts/{id}: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    GET /secured: it is listed as public, and declares that it needs a token
+    POST /listed: it is routed, and the document does not know it
+    DELETE /nested/{tenant}/secret/{id}: it is routed, and the document does not know it
+    POST /posts: it is routed, and the document does not know it
+    DELETE /secret: it is routed, and the document does not know it
+    GET /secret: it is routed, and the document does not know it
+    "#);
+}
+
+#[endpoint(security(("MonoCloud" = ["posts:read"])))]
+async fn words_and_type(_caller: Bearer<Admins>) {}
+
+#[endpoint]
+async fn two_types(_reader: Bearer, _admin: Bearer<Admins>) {}
+
+#[endpoint]
+async fn by_type(_caller: Bearer) {}
+
+fn of_salvo(protect: &ProtectApi, api: Router) -> String {
+    let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
+    why_not(protect.from_document(&document).unwrap(), api)
+}
+
+#[test]
+fn an_argument_that_declares_what_it_needs_stands_alone() {
+    let write = SecurityRequirement::new("MonoCloud", ["posts:write"]);
+    let api = Router::new()
+        .push(Router::with_path("a").get(words_and_type))
+        .push(Router::with_path("b").get(two_types))
+        .push(Router::with_path("c").oapi_security(write).get(by_type));
+    insta::assert_snapshot!(of_salvo(&offline(), api), @r#"
+    the API and its document do not agree:
+    GET /a: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
+    GET /b: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
+    GET /c: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
+    "#);
+}
+
+#[test]
+fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    let protect = ProtectApi::builder().vars(vars).scheme_name("Other").build().unwrap();
+    let problems = of_salvo(&protect, Router::with_path("a").get(by_type));
+    assert!(problems.contains("GET /a: an argument's type declares what it needs"), "{problems}");
+}
+
+#[endpoint]
+async fn asks(_caller: Authenticated) {}
+
+#[test]
+fn routes_and_documents_agree_however_their_parameters_are_written() {
+    let at = Router::with_path;
+    let router = Router::new()
+        .push(at("posts/{post:num}").get(asks).delete(fine))
+        .push(at("files/{**path}").get(fine))
+        .push(at("options").get(fine).options(fine))
+        .push(at("head").get(fine).head(fine))
+        .push(Router::new().filter(filters::host("api.example.com")).push(at("hosted").get(fine)))
+        .push(Router::with_filter(filters::put()).path("put").goal(fine))
+        .push(at("v1/{tenant}").get(fine).push(at("x").push(at("{id|[0-9]+}").get(fine))));
+    let paths: Value = json!({
+        "/posts/{id}": { "get": needs(&[]), "delete": needs(&["posts:write"]) },
+        "/files/{rest}": { "get": needs(&[]) },
+        "/options": { "get": needs(&[]), "options": public() },
+        "/head": { "get": needs(&[]), "head": needs(&[]) },
+        "/hosted": { "get": needs(&[]) },
+        "/put": { "put": needs(&[]) },
+        "/v1/{tenant}": { "get": needs(&[]) },
+        "/v1/{t}/x/{i}": { "get": needs(&[]) },
+    });
+    let api = declared(&offline(), &paths);
+    assert_eq!(api.routes(router).err().map(|error| error.to_string()), None);
+}
+
+#[test]
+fn an_undocumented_router_serves_nothing() {
+    assert!(declared(&offline(), &json!({})).routes(Router::new()).is_ok());
+    let problems = why_not(declared(&offline(), &json!({})), Router::new().get(fine));
+    assert!(problems.contains("GET /: it is routed, and the document does not know it"));
+}
