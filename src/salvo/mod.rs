@@ -55,9 +55,16 @@
 //! # app(ProtectApi::from_vars(vars).unwrap()).unwrap();
 //! ```
 //!
-//! The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
-//! before it and see its refusals, as CORS and logs must; a hoop that asks for the caller belongs
-//! beside the endpoint, as `list.hoop(…)`.
+//! Every endpoint is compared with the document, however deep it is nested, and those that differ
+//! are an error at start. What is added to the router that is returned is not judged.
+//!
+//! - salvo's document shows endpoints that are routed as they are; one that is shared (`arc`) or
+//!   hooped (`list.hoop(…)`) is not in it, and the API does not start.
+//! - salvo routes HEAD where it is told to. The same endpoint for GET and for HEAD stands in its
+//!   document twice with one `operationId`, which OpenAPI forbids; route HEAD to another one.
+//! - The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
+//!   before it and see its refusals, as CORS and logs must. One that asks for the caller belongs to
+//!   the router of the endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.
 //!
 //! A refusal has its [`Error`](crate::Error) in the response's extensions: a hoop above can answer
 //! with a body of its own.

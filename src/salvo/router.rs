@@ -10,9 +10,12 @@ use ::salvo_core::{
 use salvo_oapi::EndpointRegistry;
 
 use super::{bearer::SCHEME, template};
-use crate::openapi::{
-    Declaration, Routes,
-    operations::{Dialect, Operations, Place},
+use crate::{
+    openapi::{
+        Declaration, Routes,
+        operations::{Dialect, Operations, Place},
+    },
+    protect::Guard,
 };
 
 /// Every endpoint is compared with the document, however deep it is nested.
@@ -54,10 +57,24 @@ impl Routes for Router {
                 ));
             }
             if !access.is_public() {
-                router.hoops.insert(0, Arc::new(declaration.protect.guard(access.clone())));
+                guard(router, declaration.protect.guard(access.clone()));
             }
         });
         (self, problems)
+    }
+}
+
+/// Puts a guard before the endpoint of a router, and before none of those below.
+fn guard(router: &mut Router, guard: Guard) {
+    let guard: Arc<dyn Handler> = Arc::new(guard);
+    if router.routers.is_empty() {
+        router.hoops.insert(0, guard);
+    } else {
+        // As the last below it is asked when it was before: after all others.
+        let mut endpoint = Router::new();
+        endpoint.hoops.push(guard);
+        endpoint.goal = router.goal.take();
+        router.routers.push(endpoint);
     }
 }
 
@@ -149,11 +166,11 @@ fn each_endpoint(
     visit: &mut impl FnMut(&mut Router, &Filtered),
 ) {
     let filtered = above.and(&router.filters);
-    if router.goal.is_some() {
-        visit(router, &filtered);
-    }
     for below in &mut router.routers {
         each_endpoint(below, &filtered, visit);
+    }
+    if router.goal.is_some() {
+        visit(router, &filtered);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The document is the policy: what it says of an operation is what its handler's callers meet.
 
 use monocloud_backend::{Authenticated, Caller, Error, Policy};
-use salvo::{oapi::extract::JsonBody, prelude::*};
+use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
 
 use crate::world::{Client, World, declared, guarded, needs, public};
@@ -145,15 +145,50 @@ async fn beside(caller: Authenticated, response: &mut Response) {
 #[tokio::test]
 async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller() {
     let world = World::new().await;
-    let router =
-        Router::new().hoop(above).push(Router::with_path("posts").get(Say("all").hoop(beside)));
-    let client = world.serve(&json!({ "/posts": { "get": needs(&[]) } }), router).await;
-    let refused = client.send("GET /posts", "").await;
-    assert_eq!(refused.status(), 401);
-    assert_eq!(refused.text().await.unwrap(), Error::MissingToken.to_string());
-    let answer = client.send("GET /posts", &world.token("")).await;
-    assert_eq!(answer.headers()["x-caller"], "alice");
-    assert_eq!(answer.text().await.unwrap(), "all");
+    let router = Router::new()
+        .hoop(above)
+        .push(Router::with_path("handler").get(Say("all").hoop(beside)))
+        .push(Router::with_path("router").filter(filters::get()).hoop(beside).goal(Say("all")));
+    let paths = json!({ "/handler": { "get": needs(&[]) }, "/router": { "get": needs(&[]) } });
+    let client = world.serve(&paths, router).await;
+    for request in ["GET /handler", "GET /router"] {
+        let refused = client.send(request, "").await;
+        assert_eq!(refused.status(), 401, "{request}");
+        assert_eq!(refused.text().await.unwrap(), Error::MissingToken.to_string(), "{request}");
+        let answer = client.send(request, &world.token("")).await;
+        assert_eq!(answer.headers()["x-caller"], "alice", "{request}");
+        assert_eq!(answer.text().await.unwrap(), "all", "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
+    let world = World::new().await;
+    let router = Router::with_path("tree")
+        .filter(filters::get())
+        .goal(Say("tree"))
+        .push(Router::with_path("public").goal(Say("public")))
+        .push(Router::with_path("leaf").goal(Say("leaf")));
+    let paths = json!({
+        "/tree": { "get": needs(&["posts:write"]) },
+        "/tree/public": { "get": public() },
+        "/tree/leaf": { "get": needs(&["posts:read"]) },
+    });
+    let client = world.serve(&paths, router).await;
+    let (read, write) = (world.token("posts:read"), world.token("posts:write"));
+    for (request, [nobody, reader, writer]) in [
+        ("GET /tree", [401, 403, 200]),
+        ("GET /tree/public", [200, 200, 200]),
+        ("GET /tree/leaf", [401, 200, 403]),
+        ("GET /tree/none", [404, 404, 404]),
+        ("POST /tree", [405, 405, 405]),
+    ] {
+        assert_eq!(client.status(request, "").await, nobody, "{request}");
+        assert_eq!(client.status(request, &read).await, reader, "{request}");
+        assert_eq!(client.status(request, &write).await, writer, "{request}");
+    }
+    assert_eq!(client.text("GET /tree", &write).await, "tree");
+    assert_eq!(client.text("GET /tree/leaf", &read).await, "leaf");
 }
 
 #[tokio::test]

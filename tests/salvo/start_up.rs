@@ -17,7 +17,7 @@ use crate::{
 async fn fine() {}
 
 fn why_not(api: DeclaredApi, router: Router) -> String {
-    api.routes(router).err().expect("the API must not start").to_string()
+    api.routes(router).expect_err("the API must not start").to_string()
 }
 
 /// A filter of the application's own.
