@@ -66,8 +66,13 @@
 //!   before it and see its refusals, as CORS and logs must. One that asks for the caller belongs to
 //!   the router of the endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.
 //!
-//! A refusal has its [`Error`](crate::Error) in the response's extensions: a hoop above can answer
-//! with a body of its own.
+//! The document and its page are handlers: `Router::with_path("docs/{**rest}")` is where
+//! `get(document.swagger_ui("/openapi.json"))` goes, with the feature `swagger-ui`.
+//!
+//! # A refusal in your own words
+//!
+//! A refusal has its [`Error`] in the response's extensions: a hoop above can answer with a body of
+//! its own.
 //!
 //! ```
 //! # use monocloud_backend::Error;
@@ -80,6 +85,12 @@
 //!     }
 //! }
 //! ```
+//!
+//! # TLS
+//!
+//! With the feature `tls` salvo's own listener serves with a `ServerTls`, and a token that is bound
+//! to a certificate is judged by that of its connection:
+//! `TcpListener::new("0.0.0.0:8443").rustls(ServerTls::new("api.pem", "api-key.pem")).bind().await`.
 
 mod bearer;
 mod endpoint;
