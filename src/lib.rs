@@ -12,7 +12,7 @@
 //! operation needs, nobody passes.
 //!
 #![cfg_attr(
-    all(feature = "axum", feature = "poem-openapi", feature = "swagger-ui", feature = "tls"),
+    all(feature = "axum", feature = "poem-openapi", feature = "salvo", feature = "swagger-ui", feature = "tls"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -60,8 +60,8 @@
 //!
 //! - salvo's document shows endpoints that are routed as they are; one that is shared (`arc`) or
 //!   hooped (`list.hoop(…)`) is not in it, and the API does not start.
-//! - salvo routes HEAD where it is told to. The same endpoint for GET and for HEAD stands in its
-//!   document twice with one `operationId`, which OpenAPI forbids; route HEAD to another one.
+//! - What answers GET answers HEAD too, unless that is routed by itself. An endpoint for both stands
+//!   in salvo's document twice with one `operationId`, which OpenAPI forbids.
 //! - The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
 //!   before it and see its refusals, as CORS and logs must. One that asks for the caller belongs to
 //!   the router of the endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.

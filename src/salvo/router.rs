@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use ::salvo_core::{
     Handler, Router,
     http::Method,
-    routing::{Filter, FilterInfo},
+    routing::{Filter, FilterInfo, filters},
 };
 use salvo_oapi::EndpointRegistry;
 
@@ -21,8 +21,8 @@ use crate::{
 /// Every endpoint is compared with the document, however deep it is nested.
 ///
 /// A filter that is more than a path, a method, a scheme, a host or a port, and an endpoint for
-/// any method, are refused: nobody could tell which operation they are. HEAD counts as GET where it
-/// is routed and not documented; an OPTIONS that is not documented is left to the application.
+/// any method, are refused: nobody could tell which operation they are. HEAD counts as GET unless it
+/// is documented; an OPTIONS that is not documented is left to the application.
 impl Routes for Router {
     type Guarded = Self;
 
@@ -46,6 +46,12 @@ impl Routes for Router {
             let Ok((path, method)) = filtered.route() else { return };
             let is_implied = implied.contains(&(path.to_owned(), method.to_string()));
             let method = if is_implied && method == Method::HEAD { &Method::GET } else { method };
+            let is_head = |(other, method): &(String, String)| {
+                method == "HEAD" && template::are_equal(path, other)
+            };
+            if method == Method::GET && !routes.iter().any(is_head) {
+                answer_head(router);
+            }
             // Unless it is public the problems say so, and nothing is served.
             let Place::Operation(_, access) = operations.at(path, method) else { return };
             if declares_by_type(router) && access.alternatives.len() != 1 {
@@ -92,6 +98,15 @@ fn implied(
         }
     };
     routes.iter().filter(is_implied).cloned().collect()
+}
+
+/// Lets an endpoint for GET answer HEAD, as it does on every other host (RFC 9110 §9.3.2).
+fn answer_head(router: &mut Router) {
+    for filter in &mut router.filters {
+        if matches!(filter.info(), FilterInfo::Method(Method::GET)) {
+            *filter = Box::new(filters::get().or(filters::head()));
+        }
+    }
 }
 
 /// Whether an endpoint has an argument that says what it needs: only such arguments describe our

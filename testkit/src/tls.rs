@@ -77,19 +77,18 @@ impl MockTenant {
     }
 
     /// Lets the TLS handshake at the mutual-TLS endpoints fail for whoever shows no
-    /// certificate of the [client authority](Self::client_authority); by default
-    /// every certificate and none passes there, and is refused by introspection.
-    /// Servers differ in this. A self-signed certificate fails too. Connections that
-    /// are there already stay.
+    /// certificate by the [client authority](Self::client_authority): none at all, or
+    /// a self-signed one. By default all of them get in, for introspection to refuse;
+    /// servers differ in this. Connections that are there already stay.
     ///
     /// # Panics
     ///
     /// If the tenant has no mutual TLS.
     #[track_caller]
     pub fn refuse_in_handshake(&self, refuse: bool) {
-        let has_judge = self.tls.as_ref().is_some_and(|tls| tls.judge.is_some());
-        assert!(has_judge, "the tenant was built without mutual TLS");
-        self.tls().is_strict.store(refuse, Ordering::Relaxed);
+        let tls = self.tls.as_ref().filter(|tls| tls.judge.is_some());
+        let tls = tls.expect("the tenant was built with mutual TLS");
+        tls.is_strict.store(refuse, Ordering::Relaxed);
     }
 
     /// Where an endpoint is behind this entrance.
