@@ -60,15 +60,19 @@
 //!
 //! - salvo's document shows endpoints that are routed as they are; one that is shared (`arc`) or
 //!   hooped (`list.hoop(…)`) is not in it, and the API does not start.
-//! - An endpoint for GET answers HEAD as well, unless the router has one for HEAD. Let that be
-//!   another endpoint: the same one stands in salvo's document twice with one `operationId`, which
-//!   OpenAPI forbids.
+//! - What answers GET answers HEAD too, unless that is routed by itself. An endpoint for both stands
+//!   in salvo's document twice with one `operationId`, which OpenAPI forbids.
 //! - The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
 //!   before it and see its refusals, as CORS and logs must. One that asks for the caller belongs to
 //!   the router of the endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.
 //!
-//! A refusal has its [`Error`](crate::Error) in the response's extensions: a hoop above can answer
-//! with a body of its own.
+//! The document and its page are handlers: `Router::with_path("docs/{**rest}")` is where
+//! `get(document.swagger_ui("/openapi.json"))` goes, with the feature `swagger-ui`.
+//!
+//! # A refusal in your own words
+//!
+//! A refusal has its [`Error`] in the response's extensions: a hoop above can answer with a body of
+//! its own.
 //!
 //! ```
 //! # use monocloud_backend::Error;
@@ -81,6 +85,12 @@
 //!     }
 //! }
 //! ```
+//!
+//! # TLS
+//!
+//! With the feature `tls` salvo's own listener serves with a `ServerTls`, and a token that is bound
+//! to a certificate is judged by that of its connection:
+//! `TcpListener::new("0.0.0.0:8443").rustls(ServerTls::new("api.pem", "api-key.pem")).bind().await`.
 
 mod bearer;
 mod endpoint;

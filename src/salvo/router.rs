@@ -46,11 +46,14 @@ impl Routes for Router {
             let Ok((path, method)) = filtered.route() else { return };
             let is_implied = implied.contains(&(path.to_owned(), method.to_string()));
             let method = if is_implied && method == Method::HEAD { &Method::GET } else { method };
-            // Unless it is public the problems say so, and nothing is served.
-            let Place::Operation(_, access) = operations.at(path, method) else { return };
-            if method == Method::GET && !routes.contains(&(path.to_owned(), "HEAD".to_owned())) {
+            let is_head = |(other, method): &(String, String)| {
+                method == "HEAD" && template::are_equal(path, other)
+            };
+            if method == Method::GET && !routes.iter().any(is_head) {
                 answer_head(router);
             }
+            // Unless it is public the problems say so, and nothing is served.
+            let Place::Operation(_, access) = operations.at(path, method) else { return };
             if declares_by_type(router) && access.alternatives.len() != 1 {
                 problems.push(format!(
                     "{method} {path}: an argument's type declares what it needs, in the scheme {SCHEME:?}, and beside it there must be nothing"

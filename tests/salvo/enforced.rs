@@ -65,6 +65,8 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         ("GET /posts/", [401, 403, 200, 403], "all"),
         ("GET //posts", [401, 403, 200, 403], "all"),
         ("HEAD /posts", [401, 403, 200, 403], ""),
+        ("HEAD /posts/7", [401, 403, 200, 403], ""),
+        ("HEAD /listed", [200, 200, 200, 200], ""),
         ("GET /posts/7", [401, 403, 200, 403], "7"),
         ("GET /posts/x", [404, 404, 404, 404], ""),
         ("GET /files/a/b", [401, 403, 200, 403], "a/b"),
@@ -93,17 +95,29 @@ async fn every_operation_needs_exactly_what_its_document_says() {
 #[tokio::test]
 async fn head_and_options_are_operations_of_their_own_where_they_are_documented() {
     let world = World::new().await;
-    let router = Router::new().get(Say("get")).head(Say("")).options(Say("options"));
-    let paths = json!({ "/": {
-        "get": needs(&["posts:read"]),
-        "head": needs(&["posts:write"]),
-        "options": needs(&["posts:read"]),
-    } });
+    let router = Router::new()
+        .get(Say("get"))
+        .head(Say(""))
+        .options(Say("options"))
+        .push(Router::with_path("{id:num}").get(Say("one")))
+        .push(Router::with_path("{id}").head(Say("")));
+    let paths = json!({
+        "/": {
+            "get": needs(&["posts:read"]),
+            "head": needs(&["posts:write"]),
+            "options": needs(&["posts:read"]),
+        },
+        "/{id}": { "get": needs(&["posts:read"]), "head": needs(&["posts:write"]) },
+    });
     let client = world.serve(&paths, router).await;
     let (read, write) = (world.token("posts:read"), world.token("posts:write"));
-    for (request, reader, writer) in
-        [("GET /", 200, 403), ("HEAD /", 403, 200), ("OPTIONS /", 200, 403)]
-    {
+    for (request, reader, writer) in [
+        ("GET /", 200, 403),
+        ("HEAD /", 403, 200),
+        ("OPTIONS /", 200, 403),
+        ("GET /7", 200, 403),
+        ("HEAD /7", 403, 200),
+    ] {
         assert_eq!(client.status(request, "").await, 401, "{request}");
         assert_eq!(client.status(request, &read).await, reader, "{request}");
         assert_eq!(client.status(request, &write).await, writer, "{request}");
