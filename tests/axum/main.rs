@@ -13,4 +13,14 @@ mod enforced;
 mod guards;
 mod start_up;
 mod tls;
+#[path = "../given/world.rs"]
 mod world;
+
+mod host {
+    pub(crate) use axum::Router;
+    use tokio::net::TcpListener;
+
+    pub(crate) async fn serve(app: Router, listener: TcpListener) {
+        axum::serve(listener, app).await.unwrap();
+    }
+}

@@ -14,4 +14,15 @@ mod endpoints;
 mod enforced;
 mod start_up;
 mod tls;
+#[path = "../given/world.rs"]
 mod world;
+
+mod host {
+    pub(crate) use salvo::Router;
+    use salvo::{Server, conn::tcp::TcpAcceptor};
+    use tokio::net::TcpListener;
+
+    pub(crate) async fn serve(app: Router, listener: TcpListener) {
+        Server::new(TcpAcceptor::try_from(listener).unwrap()).serve(app).await;
+    }
+}

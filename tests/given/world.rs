@@ -1,12 +1,14 @@
-//! What the tests share: a tenant, an API behind it, and requests in one line.
+//! What the tests of every host share whose router takes a document: a tenant, an API behind it, and
+//! requests in one line. The test crate says in `host` which router that is.
 
 use std::sync::Arc;
 
 use monocloud_backend::{ApiDocument, DeclaredApi, ProtectApi};
 use monocloud_testkit::MockTenant;
 use reqwest::header::WWW_AUTHENTICATE;
-use salvo::{Router, Server, conn::tcp::TcpAcceptor};
 use serde_json::{Value, json};
+
+use crate::host::{Router, serve};
 
 /// A tenant, and what it protects.
 pub(crate) struct World {
@@ -87,8 +89,7 @@ impl Client {
     pub(crate) async fn new(app: Router) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let acceptor = TcpAcceptor::try_from(listener).unwrap();
-        tokio::spawn(async { Server::new(acceptor).serve(app).await });
+        tokio::spawn(serve(app, listener));
         Self { address, http: http_client() }
     }
 
