@@ -1,0 +1,124 @@
+//! A real `redis-server`.
+
+use std::{
+    env, fs,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use redis::Commands;
+use tempfile::TempDir;
+
+/// A Redis of the test's own, on loopback.
+pub(crate) struct Redis {
+    process: Child,
+    pub(crate) port: u16,
+    options: Vec<String>,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// None, said aloud, where there is no `redis-server` and need not be one.
+    pub(crate) fn start(options: &[&str]) -> Option<Self> {
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        loop {
+            let (port, folder) = (free_port(), TempDir::new().unwrap());
+            let process = match spawn(port, &options, &folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    skip();
+                    return None;
+                }
+                process => process.unwrap(),
+            };
+            let mut redis = Self { process, port, options: options.clone(), folder };
+            // Somebody else may have taken the port first.
+            if redis.is_ready() {
+                return Some(redis);
+            }
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        fs::remove_file(self.folder.path().join("redis.log")).unwrap();
+        self.process = spawn(self.port, &self.options, &self.folder).unwrap();
+        assert!(self.is_ready(), "Redis starts again on its port");
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn commands(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.commands().keys("*").unwrap()
+    }
+
+    /// Waits until this very process has its port and answers there, or has ended.
+    fn is_ready(&mut self) -> bool {
+        let log = self.folder.path().join("redis.log");
+        for _ in 0..30_000 {
+            let has_port =
+                fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept"));
+            if has_port && answers_ping(self.port) {
+                return true;
+            }
+            if self.process.try_wait().unwrap().is_some() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("redis-server does not answer")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn skip() {
+    assert_ne!(env::var("CI").as_deref(), Ok("true"), "there is no redis-server in CI");
+    // Past the test harness, which shows nothing of a test that passes.
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let mut aloud = io::stderr();
+    writeln!(aloud, "SKIPPED, there is no redis-server: {name}").unwrap();
+}
+
+/// Any answer will do: a password may be wanted first.
+fn answers_ping(port: u16) -> bool {
+    let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+        return false;
+    };
+    stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut [0]).is_ok()
+}
+
+fn spawn(port: u16, options: &[String], folder: &TempDir) -> io::Result<Child> {
+    Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--logfile"])
+        .arg(folder.path().join("redis.log"))
+        .args(options)
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -1,0 +1,76 @@
+//! `rediss://`: whom the cache trusts.
+
+use std::{env, process::Command};
+
+use monocloud_testkit::Authority;
+use tracing::Level;
+
+use crate::{
+    asked, hold_time, served,
+    server::{Redis, free_port},
+    support::{Log, frozen_tenant},
+    warnings,
+};
+
+/// In time that runs: a Redis may well wait for the rest of what it takes for a command.
+#[tokio::test]
+async fn tls_to_a_plain_port_harms_nobody() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let tenant = frozen_tenant().await;
+    let url = format!("rediss://:pa55word@localhost:{}", redis.port);
+    let (api, log) = (served(&tenant, &url), Log::capture());
+    let token = tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &tenant, &token).await, 1);
+    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    assert_eq!(redis.keys(), [""; 0]);
+    assert_eq!(log.lines(Level::WARN).len(), 1, "{}", warnings(&log));
+    assert!(!warnings(&log).contains("pa55word"), "{}", warnings(&log));
+}
+
+/// The system's roots are found by a variable, and so in a process of its own.
+#[tokio::test]
+async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
+    const PORT: &str = "TEST_TLS_REDIS_PORT";
+    if let Ok(port) = env::var(PORT) {
+        return with_trusted_authority(&port).await;
+    }
+    let authority = Authority::new();
+    let server = authority.server("localhost");
+    let [certificate, key] =
+        [server.certificate_file(), server.key_file()].map(|path| path.display().to_string());
+    let tls_port = free_port().to_string();
+    let options =
+        ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let options = [&options[..], &["--tls-auth-clients", "no"]].concat();
+    let Some(redis) = Redis::start(&options) else { return };
+
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "tls::tls_takes_a_certificate_of_the_systems_authorities_and_no_other"])
+        .env(PORT, &tls_port)
+        .env("SSL_CERT_FILE", authority.certificate_file())
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert_eq!(redis.keys().len(), 1, "the child kept a verdict");
+
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let (api, log) = (served(&tenant, &format!("rediss://localhost:{tls_port}")), Log::capture());
+    let token = tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &tenant, &token).await, 1);
+    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    assert!(warnings(&log).contains("an authority that is not trusted"), "{}", warnings(&log));
+}
+
+async fn with_trusted_authority(port: &str) {
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let (api, log) = (served(&tenant, &format!("rediss://localhost:{port}")), Log::capture());
+    let token = tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &tenant, &token).await, 1);
+    assert_eq!(asked(&api, &tenant, &token).await, 1);
+    let wrong_name = served(&tenant, &format!("rediss://127.0.0.1:{port}"));
+    assert_eq!(asked(&wrong_name, &tenant, &token).await, 2);
+    assert!(warnings(&log).contains("for another name"), "{}", warnings(&log));
+    assert!(!warnings(&log).contains("127.0.0.1"), "{}", warnings(&log));
+}
