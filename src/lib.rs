@@ -17,8 +17,19 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(all(feature = "poem-openapi", feature = "swagger-ui")),
-    allow(dead_code, reason = "the core has what every host needs, compiled in or not")
+    not(all(
+        feature = "axum",
+        feature = "poem-openapi",
+        feature = "redis",
+        feature = "salvo",
+        feature = "swagger-ui",
+        feature = "tls"
+    )),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the core has what every host needs, compiled in or not"
+    )
 )]
 
 mod algorithm;
@@ -27,7 +38,6 @@ mod certificate;
 mod certificate_header;
 mod claims;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what RFC 9728 will need is judged")]
 mod config;
 mod error;
 mod json;
