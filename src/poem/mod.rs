@@ -19,6 +19,10 @@
 //! }
 //! ```
 //!
+//! Where there is a document, it is the policy: [`Handlers`] are routes that can be compared with one
+//! (see [`ProtectApi::from_document`](crate::ProtectApi::from_document)). [`TlsListener`] serves TLS,
+//! for tokens that are bound to the caller's certificate, under poem-openapi too.
+//!
 //! A refusal is a [`poem::Error`]: catch it to answer with a body of your own.
 //!
 //! ```
