@@ -93,6 +93,12 @@ impl PeerCertificate {
         }
     }
 
+    /// Bytes that were taken from a [`PeerCertificate`].
+    #[cfg(all(feature = "poem", feature = "tls"))]
+    pub(crate) fn from_parsed(der: impl Into<Bytes>) -> Self {
+        Self(der.into())
+    }
+
     /// The certificate in DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {

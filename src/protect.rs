@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
     builder::ProtectApiBuilder,
@@ -190,7 +190,7 @@ impl ProtectApi {
         let served = self.inner.is_metadata_served.load(Ordering::Relaxed);
         let metadata = self.inner.resource.as_ref().filter(|_| served);
         Refusal::new(error, &self.inner.realm)
-            .with_metadata_at(metadata.map(Resource::metadata_url))
+            .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
     }
 
     async fn authenticate(
@@ -354,6 +354,12 @@ impl Caller {
     /// The [`Refusal`] of a request without a token.
     pub fn require(&self) -> Result<&Authenticated, Refusal> {
         self.0.as_ref().map_err(Refusal::clone)
+    }
+
+    /// What an anonymous caller is told where the application refuses it: a token would have been
+    /// another way in.
+    pub(crate) fn challenge(&self) -> Option<HeaderValue> {
+        self.0.as_ref().err().and_then(Refusal::challenge)
     }
 }
 

@@ -12,11 +12,11 @@
 use std::{error::Error as StdError, fmt, fmt::Write as _, sync::Arc};
 
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::error::{Denial, Error, InvalidToken};
+use crate::error::{Denial, Error, Internal, InvalidToken};
 
 /// A refused request: the [`Error`], and what is needed to answer it.
 ///
@@ -35,8 +35,15 @@ impl Refusal {
         Self { error, realm: realm.clone(), metadata: None }
     }
 
-    pub(crate) fn with_metadata_at(mut self, url: Option<&str>) -> Self {
-        self.metadata = url.map(Arc::from);
+    /// Nobody judged the caller, so nobody passes. The log says why; the answer does not.
+    pub(crate) fn unprotected(method: &Method, path: &str, why: &str) -> Self {
+        let error = Error::Internal(Internal::Unprotected);
+        tracing::error!(%method, path, "{why}: {error}, see the crate documentation");
+        Self::new(error, &Realm::new(""))
+    }
+
+    pub(crate) fn with_metadata_at(mut self, url: Option<&Arc<str>>) -> Self {
+        self.metadata = url.cloned();
         self
     }
 
@@ -122,6 +129,9 @@ impl StdError for Refusal {
         Some(&self.error)
     }
 }
+
+/// Why nobody judged the caller of a handler that wants to know.
+pub(crate) const NO_GUARD: &str = "a handler asks for the caller and no guard stands before it";
 
 /// The protection space a challenge names (RFC 9110 §11.5).
 #[derive(Clone, Debug)]

@@ -40,7 +40,10 @@ impl ProtectApi {
                 == CertificateBinding::Required,
         };
         let document = serde_json::to_string(&document).unwrap_or_default();
-        Ok(ResourceMetadata { path: resource.metadata_path().into(), document: document.into() })
+        Ok(ResourceMetadata {
+            path: resource.metadata_path.as_str().into(),
+            document: document.into(),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::{
     DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, UnixTime},
     server::{
         ClientHello, ResolvesServerCert, WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
@@ -23,7 +23,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
     certificate::PeerCertificate,
-    key_pair::{KeyPairFiles, ReloadingKeyPair},
+    key_pair::{self, KeyPairFiles, ReloadingKeyPair},
 };
 
 /// How an API serves TLS (RFC 8446): with which certificate, and whose certificates it takes.
@@ -118,15 +118,13 @@ impl Handshaker {
 fn authorities(file: &Path) -> io::Result<RootCertStore> {
     let of_no_use = |what: &str| io::Error::other(format!("{} {what}", file.display()));
     let pem = fs::read(file).map_err(|error| of_no_use(&format!("cannot be read: {error}")))?;
+    let certificates =
+        key_pair::certificates(&pem).map_err(|mistake| of_no_use(&mistake.to_string()))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| of_no_use("is broken PEM"))?;
+    for certificate in certificates {
         roots.add(certificate).map_err(|_| of_no_use("holds a certificate of no authority"))?;
     }
-    match roots.is_empty() {
-        true => Err(of_no_use("holds no certificate in PEM")),
-        false => Ok(roots),
-    }
+    Ok(roots)
 }
 
 /// The certificate of the moment.

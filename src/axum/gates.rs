@@ -17,11 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Answer, full_path, guarded};
-use crate::{
-    error::{Error, Internal},
-    protect::Guard,
-    refusal::{Realm, Refusal},
-};
+use crate::{protect::Guard, refusal::Refusal};
 
 /// A layer that puts a gate before each handler, and knows them all.
 #[derive(Clone, Default)]
@@ -121,13 +117,9 @@ fn reached(gate: Arc<Gate>, request: &Request) -> Response {
 }
 
 fn shut(request: &Request) -> Response {
-    let error = Error::Internal(Internal::Unprotected);
-    tracing::error!(
-        method = %request.method(),
-        path = full_path(request.extensions(), request.uri()),
-        "the document does not know this route: {error}, see the crate documentation"
-    );
-    Refusal::new(error, &Realm::new("")).into_response()
+    let path = full_path(request.extensions(), request.uri());
+    let why = "the document does not know this route";
+    Refusal::unprotected(request.method(), path, why).into_response()
 }
 
 #[cfg(test)]

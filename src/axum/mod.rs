@@ -111,10 +111,10 @@ use tower_service::Service;
 
 use crate::{
     certificate::PeerCertificate,
-    error::{Error, Internal},
+    error::Error,
     openapi::DocumentEndpoint,
     protect::{Authenticated, Caller, Guard},
-    refusal::{Realm, Refusal},
+    refusal::{NO_GUARD, Refusal},
     resource::ResourceMetadata,
 };
 
@@ -174,7 +174,7 @@ where
         Ok(caller) => caller,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
+    let challenge = caller.challenge();
     request.extensions_mut().insert(caller);
     let mut response = service.call(request).await?.into_response();
     // A token would have been another way in, where the application refuses.
@@ -245,13 +245,7 @@ impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
 /// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
 fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
     parts.extensions.get::<Caller>().ok_or_else(|| {
-        let error = Error::Internal(Internal::Unprotected);
-        tracing::error!(
-            method = %parts.method,
-            path = full_path(&parts.extensions, &parts.uri),
-            "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
-        );
-        Refusal::new(error, &Realm::new(""))
+        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), NO_GUARD)
     })
 }
 

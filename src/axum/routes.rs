@@ -25,6 +25,7 @@ use super::gates::{Entry, Gate, Gates, Probe, Reached};
 use crate::openapi::{
     Declaration, Routes,
     operations::{Dialect, Place},
+    plan::agree,
 };
 
 /// What is routed is guarded; what is added to the router afterwards is not.
@@ -42,8 +43,7 @@ impl Routes for Router {
         let router = router.route_layer(gates.clone());
         let (routes, mut problems) = explore(router.clone(), paths);
         let operations = declaration.operations(routes.keys().cloned(), DIALECT);
-        problems.extend(operations.problems());
-        problems.extend(operations.undocumented());
+        problems.extend(operations.differences());
         for ((path, method), gate) in &routes {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
             match operations.at(path, &method) {
@@ -65,7 +65,7 @@ impl Routes for Router {
     }
 }
 
-const DIALECT: Dialect = Dialect { is_route, lists_route };
+const DIALECT: Dialect = Dialect { is_route, lists_route: is_route };
 
 /// axum writes `{id}` and `{*rest}` where a document writes `{id}`, and `{{` for a brace.
 fn is_route(documented: &str, routed: &str) -> bool {
@@ -73,12 +73,7 @@ fn is_route(documented: &str, routed: &str) -> bool {
     let is_same = |documented: &str, routed: &str| {
         documented == routed || (is_parameter(documented) && is_parameter(routed))
     };
-    documented.split('/').count() == routed.split('/').count()
-        && documented.split('/').zip(routed.split('/')).all(|(one, other)| is_same(one, other))
-}
-
-fn lists_route(written: &str, routed: &str) -> bool {
-    written == routed || is_route(written, routed)
+    agree(documented, routed, is_same)
 }
 
 /// Every path that may be routed. Those that nobody declared are read from what the router prints

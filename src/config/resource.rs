@@ -1,5 +1,7 @@
 //! What this API is to its clients (RFC 9728).
 
+use std::sync::Arc;
+
 use url::Url;
 
 use super::{Key, settings::Settings, tenant_domain::is_loopback};
@@ -11,7 +13,9 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 pub(crate) struct Resource {
     /// As it was written: clients compare it byte for byte (RFC 9728 §3.3).
     pub(crate) identifier: String,
-    metadata_url: Url,
+    /// Where clients read about it; every challenge shares it.
+    pub(crate) metadata_url: Arc<str>,
+    pub(crate) metadata_path: String,
 }
 
 impl Resource {
@@ -22,8 +26,8 @@ impl Resource {
             Some(Self::new(text, url))
         };
         if !settings.is_set(Key::Resource) {
-            let is_https = |url: Url| url.scheme() == "https";
-            return audience.filter(|text| Url::parse(text).is_ok_and(is_https)).and_then(read);
+            let is_https = |resource: &Self| resource.metadata_url.starts_with("https:");
+            return audience.and_then(read).filter(is_https);
         }
         settings.parsed(Key::Resource, |text| {
             read(text)
@@ -38,16 +42,11 @@ impl Resource {
             path => format!("{WELL_KNOWN}{path}"),
         };
         url.set_path(&path);
-        Self { identifier: identifier.to_owned(), metadata_url: url }
-    }
-
-    /// Where clients read about it.
-    pub(crate) fn metadata_url(&self) -> &str {
-        self.metadata_url.as_str()
-    }
-
-    pub(crate) fn metadata_path(&self) -> &str {
-        self.metadata_url.path()
+        Self {
+            identifier: identifier.to_owned(),
+            metadata_url: url.as_str().into(),
+            metadata_path: url.path().to_owned(),
+        }
     }
 }
 
@@ -90,7 +89,7 @@ mod tests {
             ),
         ] {
             let resource = Resource::new(identifier, Url::parse(identifier).unwrap());
-            assert_eq!(resource.metadata_url(), metadata);
+            assert_eq!(&*resource.metadata_url, metadata);
             assert_eq!(resource.identifier, identifier);
         }
     }

@@ -94,7 +94,13 @@ impl<'a> Operations<'a> {
     }
 
     /// What speaks against starting where every route is to be documented, or listed as public.
-    pub(crate) fn undocumented(&self) -> Vec<String> {
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let mut problems = self.problems();
+        problems.extend(self.undocumented());
+        problems
+    }
+
+    fn undocumented(&self) -> Vec<String> {
         let hidden = self.routes.iter().filter(|(route, method)| {
             Method::from_bytes(method.as_bytes()).is_ok_and(|method| {
                 matches!(self.at(route, &method), Place::Hidden) && !self.is_listed(route, &method)

@@ -57,9 +57,13 @@ fn lists(written: &str, documented: &str) -> bool {
         written == documented
             || declared.is_some_and(|name| written.strip_prefix(':') == Some(name))
     };
-    let segments = written.split('/').zip(documented.split('/'));
-    written.split('/').count() == documented.split('/').count()
-        && segments.into_iter().all(|(written, documented)| is_same(written, documented))
+    agree(written, documented, is_same)
+}
+
+/// Whether two paths have as many segments, each of them the same as its twin.
+pub(crate) fn agree(one: &str, other: &str, is_same: impl Fn(&str, &str) -> bool) -> bool {
+    one.split('/').count() == other.split('/').count()
+        && one.split('/').zip(other.split('/')).all(|(one, other)| is_same(one, other))
 }
 
 #[cfg(test)]

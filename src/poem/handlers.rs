@@ -7,6 +7,7 @@ use ::poem::{EndpointExt, IntoEndpoint, Route, RouteMethod, endpoint::BoxEndpoin
 use crate::openapi::{
     Declaration, Routes,
     operations::{Dialect, Place},
+    plan::agree,
 };
 
 /// The handlers of an API, each for a method and a path as poem writes it, such as `/posts/:id`.
@@ -104,8 +105,7 @@ impl Routes for Handlers {
 
     fn guard(self, declaration: &Declaration<'_>) -> (Route, Vec<String>) {
         let operations = declaration.operations(self.0.keys().cloned(), DIALECT);
-        let mut problems = operations.problems();
-        problems.extend(operations.undocumented());
+        let problems = operations.differences();
         let mut methods: BTreeMap<String, RouteMethod> = BTreeMap::new();
         for ((path, method), handler) in self.0 {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
@@ -126,7 +126,7 @@ impl Routes for Handlers {
     }
 }
 
-const DIALECT: Dialect = Dialect { is_route, lists_route };
+const DIALECT: Dialect = Dialect { is_route, lists_route: is_route };
 
 /// poem writes `:id`, `:id<\d+>`, `<\d+>` and `*rest` where a document writes `{id}`.
 fn is_route(documented: &str, routed: &str) -> bool {
@@ -134,10 +134,5 @@ fn is_route(documented: &str, routed: &str) -> bool {
         let is_parameter = documented.starts_with('{') && documented.ends_with('}');
         documented == routed || (is_parameter && routed.starts_with([':', '<', '*']))
     };
-    documented.split('/').count() == routed.split('/').count()
-        && documented.split('/').zip(routed.split('/')).all(|(one, other)| is_same(one, other))
-}
-
-fn lists_route(written: &str, routed: &str) -> bool {
-    written == routed || is_route(written, routed)
+    agree(documented, routed, is_same)
 }

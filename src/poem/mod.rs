@@ -53,9 +53,8 @@ use ::poem::{
 
 use crate::{
     certificate::PeerCertificate,
-    error::{Error, Internal},
     protect::{Authenticated, Caller, Guard},
-    refusal::{Realm, Refusal},
+    refusal::{NO_GUARD, Refusal},
     resource::ResourceMetadata,
 };
 
@@ -84,7 +83,7 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let caller = checked(&self.guard, &request).await.map_err(refused)?;
-        let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
+        let challenge = caller.challenge();
         request.set_data(caller);
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
         match challenge {
@@ -190,13 +189,8 @@ pub(crate) fn caller(request: &Request) -> Result<&Caller> {
 
 /// Says in the log why nobody passes; the answer does not.
 pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
-    let error = Error::Internal(Internal::Unprotected);
-    tracing::error!(
-        method = %request.method(),
-        path = request.original_uri().path(),
-        "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
-    );
-    refused(Refusal::new(error, &Realm::new("")))
+    let path = request.original_uri().path();
+    refused(Refusal::unprotected(request.method(), path, NO_GUARD))
 }
 
 fn response(response: ::http::Response<impl Into<Body>>) -> Response {

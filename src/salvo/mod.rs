@@ -107,9 +107,9 @@ use ::salvo_core::{
 
 use crate::{
     certificate::PeerCertificate,
-    error::{Error, Internal},
+    error::Error,
     protect::{Authenticated, Caller, Guard},
-    refusal::{Realm, Refusal},
+    refusal::{NO_GUARD, Refusal},
 };
 
 pub use self::bearer::{Bearer, MaybeBearer};
@@ -130,7 +130,7 @@ impl Handler for Guard {
                 return ctrl.skip_rest();
             }
         };
-        let challenge = caller.require().err().and_then(|refusal| refusal.challenge());
+        let challenge = caller.challenge();
         request.extensions_mut().insert(LetIn { guard: self.clone(), caller });
         ctrl.call_next(request, depot, response).await;
         if let Some(challenge) = challenge {
@@ -198,15 +198,10 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
 
 /// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
 fn let_in(request: &Request) -> Result<&LetIn, Refusal> {
-    request.extensions().get::<LetIn>().ok_or_else(|| {
-        let error = Error::Internal(Internal::Unprotected);
-        tracing::error!(
-            method = %request.method(),
-            path = request.uri().path(),
-            "a handler asks for the caller and no guard stands before it: {error}, see the crate documentation"
-        );
-        Refusal::new(error, &Realm::new(""))
-    })
+    request
+        .extensions()
+        .get::<LetIn>()
+        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), NO_GUARD))
 }
 
 /// Writes an answer and leaves what others have said in headers, such as CORS.

@@ -40,8 +40,7 @@ impl Routes for Router {
         let implied = implied(&routes, &declaration.operations(routes.clone(), DIALECT));
         let compared = routes.difference(&implied).cloned();
         let operations = declaration.operations(compared, DIALECT);
-        problems.extend(operations.problems());
-        problems.extend(operations.undocumented());
+        problems.extend(operations.differences());
         each_endpoint(&mut self, &Filtered::default(), &mut |router, filtered| {
             let Ok((path, method)) = filtered.route() else { return };
             let is_implied = implied.contains(&(path.to_owned(), method.to_string()));
