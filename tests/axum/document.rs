@@ -1,14 +1,14 @@
 //! The document that is served, and the page that shows it.
 
-use std::time::Duration;
-
 use axum::{Router, routing::get};
 use monocloud_backend::ProtectApi;
-use monocloud_testkit::{Clock, Endpoint, MockTenant};
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::world::{Client, World, described, guarded, needs};
+use crate::{
+    promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
+    world::{Client, World, guarded, needs},
+};
 
 #[derive(OpenApi)]
 #[openapi(paths(list, remove))]
@@ -35,10 +35,6 @@ fn app(protect: &ProtectApi) -> Router {
     let api = protect.from_document(&Posts::openapi().to_json().unwrap()).unwrap();
     let (api, document) = api.routes(router).unwrap();
     api.route("/openapi.json", get(document.json())).route("/openapi.yaml", get(document.yaml()))
-}
-
-async fn json(client: &Client, request: &str) -> Value {
-    serde_json::from_str(&client.text(request, "").await).unwrap()
 }
 
 #[tokio::test]
@@ -71,20 +67,7 @@ async fn a_document_of_utoipa_is_enforced_and_served_with_the_tenants_endpoints(
 
 #[tokio::test]
 async fn it_is_incomplete_while_the_tenant_is_down() {
-    let clock = Clock::frozen();
-    let tenant = MockTenant::builder().clock(clock.clone()).start().await;
-    let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
-    let client = Client::new(app(&described(protect.unwrap()))).await;
-    let scheme = async || {
-        json(&client, "GET /openapi.json").await["components"]["securitySchemes"]["MonoCloud"]
-            .take()
-    };
-    tenant.fail(Endpoint::Discovery, 503);
-    assert_eq!(scheme().await["x-monocloud-incomplete"], true);
-    assert_eq!(client.status("GET /posts", "").await, 401);
-    tenant.recover(Endpoint::Discovery);
-    clock.advance(Duration::from_secs(2));
-    assert_eq!(scheme().await["type"], "oauth2");
+    assert_incomplete_while_the_tenant_is_down(app).await;
 }
 
 #[tokio::test]
@@ -94,14 +77,5 @@ async fn swagger_ui_finds_its_assets_wherever_it_is_nested() {
     let (api, document) = guarded(&world.protect, &paths, Router::new().route("/posts", get(list)));
     let docs = Router::new().nest_service("/docs", document.swagger_ui("/openapi.json"));
     let client = Client::new(api.merge(docs.clone()).nest("/v1", docs)).await;
-    for (path, base) in
-        [("/docs", "docs/"), ("/docs/", "./"), ("/v1/docs", "docs/"), ("/v1/docs/", "./")]
-    {
-        let page = client.text(&format!("GET {path}"), "").await;
-        assert!(page.contains(&format!(r#"<base href="{base}">"#)), "{path}");
-        let asset = format!("GET {}/swagger-ui.css", path.trim_end_matches('/'));
-        let asset = client.send(&asset, "").await;
-        assert_eq!(asset.status(), 200, "{path}");
-        assert_eq!(asset.headers()["content-type"], "text/css", "{path}");
-    }
+    assert_swagger_ui_is_found(&client).await;
 }

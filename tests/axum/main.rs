@@ -11,6 +11,8 @@
 mod document;
 mod enforced;
 mod guards;
+#[path = "../given/promises.rs"]
+mod promises;
 mod start_up;
 mod tls;
 #[path = "../given/world.rs"]

@@ -4,19 +4,15 @@ use axum::{
     Router,
     routing::{any, delete, get, head, post},
 };
-use monocloud_backend::{DeclaredApi, Policy};
+use monocloud_backend::Policy;
 use serde_json::{Value, json};
 
-use crate::world::{declared, needs, offline, public};
+use crate::world::{declared, needs, offline, public, why_not};
 
 async fn fine() {}
 
 fn refusal_to_start(paths: &Value, router: Router) -> String {
     why_not(declared(&offline(), paths), router)
-}
-
-fn why_not(api: DeclaredApi, router: Router) -> String {
-    api.routes(router).expect_err("the API must not start").to_string()
 }
 
 #[test]

@@ -69,6 +69,11 @@ pub(crate) fn guarded(
     declared(protect, paths).routes(router).unwrap()
 }
 
+/// Why an API does not start.
+pub(crate) fn why_not(api: DeclaredApi, router: Router) -> String {
+    api.routes(router).expect_err("the API must not start").to_string()
+}
+
 /// An operation that needs these scopes.
 pub(crate) fn needs(scopes: &[&str]) -> Value {
     json!({ "security": [{ "MonoCloud": scopes }], "responses": { "200": { "description": "" } } })

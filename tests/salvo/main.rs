@@ -12,6 +12,8 @@
 mod document;
 mod endpoints;
 mod enforced;
+#[path = "../given/promises.rs"]
+mod promises;
 mod start_up;
 mod tls;
 #[path = "../given/world.rs"]

@@ -1,6 +1,6 @@
 //! What speaks against starting, each in one line that names the operation.
 
-use monocloud_backend::{Authenticated, DeclaredApi, Policy, ProtectApi, salvo::Bearer};
+use monocloud_backend::{Authenticated, Policy, ProtectApi, salvo::Bearer};
 use salvo::{
     oapi::{RouterExt, SecurityRequirement},
     prelude::*,
@@ -10,15 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     endpoints::Admins,
-    world::{declared, needs, offline, public},
+    world::{declared, needs, offline, public, why_not},
 };
 
 #[handler]
 async fn fine() {}
-
-fn why_not(api: DeclaredApi, router: Router) -> String {
-    api.routes(router).expect_err("the API must not start").to_string()
-}
 
 /// A filter of the application's own.
 #[derive(Debug)]
