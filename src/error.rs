@@ -36,6 +36,107 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whose fault it is, as a word that never changes its meaning: for logs and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::Internal(_) => "internal",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::MissingToken => "missing_token",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// Why, as a word that never changes its meaning: for logs and metrics. It has no value of a
+    /// token in it, and there are as many words as reasons.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::InsufficientScope(denial) => denial.word(),
+            Self::Internal(Internal::Tenant(error)) => error.word(),
+            Self::Internal(Internal::TokenResolver(_)) => "token_resolver",
+            Self::Internal(Internal::Unprotected) => "unprotected",
+            Self::InvalidRequest(reason) => reason.word(),
+            Self::InvalidToken(reason) => reason.word(),
+            Self::MissingToken => "missing_token",
+            Self::Unavailable { source, .. } => source.word(),
+        }
+    }
+}
+
+/// Gives each variant of an enum a word, and lists the words.
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal,)+ }) => {
+        impl $name {
+            /// Every word of [`word`](Self::word).
+            #[cfg(test)]
+            const WORDS: &[&str] = &[$($word),+];
+
+            const fn word(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $word,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    InvalidRequest {
+        MalformedToken => "malformed_token",
+        RepeatedHeader => "repeated_header",
+    }
+}
+
+words! {
+    InvalidToken {
+        Algorithm => "algorithm",
+        AmbiguousKey => "ambiguous_key",
+        Audience => "audience",
+        Binding => "binding",
+        Certificate => "certificate",
+        Claim => "claim",
+        Critical => "critical",
+        Encrypted => "encrypted",
+        Expired => "expired",
+        Inactive => "inactive",
+        Issuer => "issuer",
+        Malformed => "malformed",
+        NotYetValid => "not_yet_valid",
+        Oversized => "oversized",
+        Signature => "signature",
+        Type => "type",
+        Unbound => "unbound",
+        UnknownKey => "unknown_key",
+        Unsupported => "unsupported",
+    }
+}
+
+words! {
+    Denial {
+        Groups => "groups",
+        Scopes => "scopes",
+    }
+}
+
+words! {
+    TenantError {
+        Certificate => "tenant_certificate",
+        Credentials => "tenant_credentials",
+        Document => "tenant_document",
+        Endpoint => "tenant_endpoint",
+        Interrupted => "tenant_interrupted",
+        Issuer => "tenant_issuer",
+        Overloaded => "tenant_overloaded",
+        Status => "tenant_status",
+        Timeout => "tenant_timeout",
+        Unreachable => "tenant_unreachable",
+    }
+}
+
 /// Why a request is malformed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

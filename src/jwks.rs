@@ -51,6 +51,11 @@ impl KeySet {
         self.keys.iter().any(|key| !key.verifiers.is_empty())
     }
 
+    /// The `kid`s of the keys that can verify a token.
+    pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter(|key| !key.verifiers.is_empty()).filter_map(|key| key.kid.as_deref())
+    }
+
     /// Whether the set has a key of this `kid`, usable or not.
     pub(crate) fn contains(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))

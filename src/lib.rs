@@ -44,6 +44,7 @@ mod json;
 mod jwks;
 mod jwt;
 mod key_pair;
+mod meter;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod policy;
@@ -89,6 +90,7 @@ pub use crate::{
     resource::ResourceMetadata,
     tenant::{
         cache::{CacheFuture, CacheKey, IntrospectionCache},
+        health::{DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth},
         http::{HttpClient, HttpFuture},
     },
     token::{AccessToken, TokenKind},

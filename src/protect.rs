@@ -18,6 +18,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::{Instrument as _, field};
 
 use crate::{
     builder::ProtectApiBuilder,
@@ -28,9 +29,10 @@ use crate::{
     config::{ConfigError, Resource},
     error::{Cause, Chain, Error, Internal, InvalidToken},
     jwt::UnverifiedJwt,
+    meter::Meter,
     policy::{Access, GroupRules, Policy},
     refusal::{Realm, Refusal},
-    tenant::{Tenant, introspection::Introspector},
+    tenant::{Tenant, health::Health, introspection::Introspector},
     token::{AccessToken, TokenKind},
 };
 
@@ -52,6 +54,7 @@ pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
 
 pub(crate) struct Inner {
     pub(crate) tenant: Tenant,
+    pub(crate) meter: Meter,
     pub(crate) introspector: Option<Introspector>,
     pub(crate) introspect_jwt_tokens: bool,
     pub(crate) clock: Clock,
@@ -127,6 +130,16 @@ impl ProtectApi {
     /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met.
     pub async fn warm_up(&self) -> Result<(), Error> {
         self.inner.tenant.warm_up().await
+    }
+
+    /// How this API stands with its tenant, for a readiness probe: what it keeps, how old that is,
+    /// when it is fetched next, and what went wrong.
+    ///
+    /// It waits for nothing. If nobody has asked the tenant for anything yet, that is started, so
+    /// that an API which gets no requests before it is ready comes to be ready.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::new(vec![self.inner.tenant.health()])
     }
 
     /// Forgets what the tenant said of an opaque token, so that the next request with it asks again:
@@ -221,7 +234,7 @@ impl ProtectApi {
         let resolved = match &self.inner.token_resolver {
             None => None,
             Some(resolve) => resolve(headers).map_err(|error| {
-                tracing::error!(%error, "the token resolver failed");
+                tracing::error!(name: "token_resolver.failed", %error, "the token resolver failed");
                 Error::Internal(Internal::TokenResolver(Cause::new(error)))
             })?,
         };
@@ -258,7 +271,10 @@ impl ProtectApi {
             last.is_none_or(|last| now.saturating_duration_since(last) >= OPAQUE_WARNING_INTERVAL);
         if is_due {
             *last = Some(now);
-            tracing::warn!("an opaque access token was refused: introspection is not configured");
+            tracing::warn!(
+                name: "token.opaque_refused",
+                "an opaque access token was refused: introspection is not configured"
+            );
         }
     }
 }
@@ -297,8 +313,29 @@ impl Guard {
         headers: &HeaderMap,
         peer: Option<&PeerCertificate>,
     ) -> Result<Caller, Refusal> {
-        self.judge(headers, peer).await.map_err(|error| {
-            tracing::debug!(error = %Chain(&error), "a request was refused");
+        let span = tracing::debug_span!(
+            "authenticate",
+            outcome = field::Empty,
+            reason = field::Empty,
+            issuer = self.protect.issuer()
+        );
+        let judged = self.judge(headers, peer).instrument(span.clone()).await;
+        let (outcome, reason) = match &judged {
+            Ok(Caller(Ok(caller))) => ("accepted", caller.kind.word()),
+            Ok(Caller(Err(_))) => ("accepted", "anonymous"),
+            Err(error) => (error.code(), error.reason()),
+        };
+        self.protect.inner.meter.validated(outcome, reason);
+        span.record("outcome", outcome).record("reason", reason);
+        judged.map_err(|error| {
+            let _span = span.enter();
+            tracing::debug!(
+                name: "request.refused",
+                error = %Chain(&error),
+                outcome,
+                reason,
+                "a request was refused"
+            );
             self.protect.refuse(error)
         })
     }

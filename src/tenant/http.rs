@@ -12,7 +12,10 @@ use http::{
 use rustls::{AlertDescription, Error as TlsError};
 use url::Url;
 
-use crate::error::{Cause, TenantError};
+use crate::{
+    clock::Clock,
+    error::{Cause, TenantError},
+};
 
 /// A tenant's own Retry-After is honoured up to this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -37,11 +40,16 @@ pub trait HttpClient: Send + Sync + 'static {
 pub(crate) struct Http {
     client: Arc<dyn HttpClient>,
     response_timeout: Duration,
+    clock: Clock,
 }
 
 impl Http {
-    pub(crate) fn new(client: Arc<dyn HttpClient>, response_timeout: Duration) -> Self {
-        Self { client, response_timeout }
+    pub(crate) fn new(
+        client: Arc<dyn HttpClient>,
+        response_timeout: Duration,
+        clock: Clock,
+    ) -> Self {
+        Self { client, response_timeout, clock }
     }
 
     /// Fetches a document.
@@ -84,9 +92,11 @@ impl Http {
             .body(body)
             .map_err(|error| unreachable(Cause::new(error)))?;
         let exchange = self.client.send(request, max_body);
-        let response = tokio::time::timeout(self.response_timeout, exchange)
+        let response = self
+            .clock
+            .timeout(self.response_timeout, exchange)
             .await
-            .map_err(|_| TenantError::Timeout { url: Arc::clone(&target) })?
+            .ok_or_else(|| TenantError::Timeout { url: Arc::clone(&target) })?
             .map_err(|error| match is_certificate_refused(&*error) {
                 true => {
                     let (url, source) = (Arc::clone(&target), Cause::new(error));

@@ -16,18 +16,19 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{
+    back_off::Unavailable,
     cache::{CacheKey, Verdict, VerdictCache},
     client_auth::ClientAuthentication,
+    documents::Documents,
     flight::Flight,
     http::Http,
-    metadata::Metadata,
-    refresh::{Refreshing, Unavailable},
 };
 use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     error::{Chain, Error, InvalidToken, TenantError},
     json,
+    meter::{Cache, Meter},
     token::AccessToken,
 };
 
@@ -46,7 +47,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Introspector(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) metadata: Refreshing<Metadata>,
+    pub(crate) documents: Arc<Documents>,
     pub(crate) http: Http,
     pub(crate) client: ClientAuthentication,
     pub(crate) expectations: Expectations,
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) cache_duration: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) clock: Clock,
+    pub(crate) meter: Meter,
     pub(crate) calls: Calls,
 }
 
@@ -88,8 +90,14 @@ impl Introspector {
     pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
         let key = self.0.key(token);
         let verdict = match self.0.cache.get(key, token).await {
-            Some(verdict) => verdict,
-            None => self.ask(key, token).await?,
+            Some(verdict) => {
+                self.0.meter.looked_up(Cache::Hit);
+                verdict
+            }
+            None => {
+                self.0.meter.looked_up(Cache::Miss);
+                self.ask(key, token).await?
+            }
         };
         match verdict {
             Verdict::Refused(reason) => Err(Error::InvalidToken(reason)),
@@ -137,6 +145,11 @@ impl Introspector {
         let inner = Arc::clone(&self.0);
         Flight::start(async move {
             let verdict = inner.call(key, &token).await;
+            inner.meter.introspected(match &verdict {
+                Ok(Verdict::Accepted(_)) => "accepted",
+                Ok(Verdict::Refused(_)) => "refused",
+                Err(_) => "failed",
+            });
             if !inner.calls.land(key, number) {
                 inner.cache.forget(key).await;
             }
@@ -153,13 +166,12 @@ impl Inner {
 
     async fn call(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
         self.refuse_while_paused()?;
-        let permit =
-            tokio::time::timeout(self.response_timeout, self.calls.permits.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
+        let permit = self.clock.timeout(self.response_timeout, self.calls.permits.acquire());
+        let Some(Ok(_permit)) = permit.await else {
             return Err(unavailable(TenantError::Overloaded, MIN_PAUSE));
         };
         self.refuse_while_paused()?;
-        let metadata = self.metadata.get().await?;
+        let metadata = self.documents.metadata().await?;
         let endpoint = metadata
             .value
             .introspection_endpoint
@@ -222,7 +234,11 @@ impl Inner {
             let mut paused_until = self.calls.paused_until();
             *paused_until = until.max(*paused_until);
         }
-        tracing::warn!(error = %Chain(&error), "an introspection failed");
+        tracing::warn!(
+            name: "introspection.failed",
+            error = %Chain(&error),
+            "an introspection failed"
+        );
         at_fault(error)
     }
 
