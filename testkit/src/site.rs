@@ -7,6 +7,7 @@ use crate::{Algorithm, Client, Clock, Endpoint, Entrance};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use tokio::sync::watch;
 use wiremock::{Request, ResponseTemplate};
 
 /// What the tenant has on the web: its documents, as they are at this moment,
@@ -39,7 +40,7 @@ pub(crate) struct Documents {
 /// that was set by hand.
 #[derive(Debug, Default)]
 struct Gate {
-    requests: AtomicUsize,
+    requests: watch::Sender<usize>,
     requests_with_certificate: AtomicUsize,
     canned: Mutex<Option<Canned>>,
 }
@@ -83,7 +84,14 @@ impl Site {
     }
 
     pub(crate) fn requests(&self, endpoint: Endpoint) -> usize {
-        self.gate(endpoint).requests.load(Ordering::Relaxed)
+        *self.gate(endpoint).requests.borrow()
+    }
+
+    /// Ends once so many requests have arrived.
+    pub(crate) async fn requested(&self, endpoint: Endpoint, at_least: usize) {
+        let mut requests = self.gate(endpoint).requests.subscribe();
+        // There is a sender, which is the gate's.
+        let _ = requests.wait_for(|requests| *requests >= at_least).await;
     }
 
     pub(crate) fn requests_with_certificate(&self, endpoint: Endpoint) -> usize {
@@ -114,12 +122,13 @@ impl Site {
             return ResponseTemplate::new(404);
         };
         let gate = self.gate(endpoint);
-        gate.requests.fetch_add(1, Ordering::Relaxed);
+        let canned = locked(&gate.canned).as_ref().map(Canned::response);
+        let own = self.own_answer(endpoint, request, arrival);
         if !arrival.certificates.is_empty() {
             gate.requests_with_certificate.fetch_add(1, Ordering::Relaxed);
         }
-        let canned = locked(&gate.canned).as_ref().map(Canned::response);
-        let own = self.own_answer(endpoint, request, arrival);
+        // Last, so that whoever waits for the request finds all there is of it.
+        gate.requests.send_modify(|requests| *requests += 1);
         let response = canned.unwrap_or(own);
         match endpoint {
             Endpoint::Introspection => response,

@@ -207,6 +207,15 @@ impl MockTenant {
         self.site.requests(endpoint)
     }
 
+    /// Waits until so many requests have arrived at an endpoint since the tenant
+    /// started; on any runtime.
+    ///
+    /// What [`introspections`](Self::introspections) tells of them is there by then,
+    /// their answers may still be on the way.
+    pub async fn requested(&self, endpoint: Endpoint, at_least: usize) {
+        self.site.requested(endpoint, at_least).await;
+    }
+
     /// Lets an endpoint answer with this status until it [recovers](Self::recover).
     pub fn fail(&self, endpoint: Endpoint, status: u16) {
         self.set_answer(endpoint, Some(Canned::failure(status, None)));
