@@ -5,9 +5,11 @@
 
 mod asker;
 mod assertions;
+mod broken_wires;
 mod catalogue;
 mod client_auth;
 mod expectations;
+mod faults;
 mod introspection;
 mod keys;
 mod mutual_tls;
