@@ -104,17 +104,21 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod algorithm;
+mod answer;
 mod authority;
 mod certificate;
 mod client;
 mod client_auth;
 mod clock;
 mod control;
+mod ending;
 mod endpoint;
 mod entrance;
+mod fault;
 mod folder;
 mod form;
 mod front;
+mod gate;
 mod hostile;
 mod introspection;
 mod key_ring;
@@ -137,6 +141,7 @@ pub use crate::clock::Clock;
 pub use crate::control::Control;
 pub use crate::endpoint::Endpoint;
 pub use crate::entrance::Entrance;
+pub use crate::fault::{Fault, FaultGuard};
 pub use crate::hostile::{Class, Hostile};
 pub use crate::introspection::Introspection;
 pub use crate::key_ring::Signer;

@@ -1,7 +1,8 @@
+use crate::front::Door;
 use crate::introspection::Introspector;
-use crate::server::{Server, address, loopback_listener};
+use crate::server::Server;
 use crate::signing_key::SigningKey;
-use crate::site::{Canned, Site};
+use crate::site::Site;
 use crate::tls::Tls;
 use crate::{
     Algorithm, Authority, Client, ClientAuth, Clock, Endpoint, Entrance, Signer, TokenBuilder,
@@ -199,32 +200,21 @@ impl MockTenant {
     }
 }
 
-/// Requests and failures.
+/// Requests.
 impl MockTenant {
     /// How many requests have arrived at an endpoint, failed ones included.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> usize {
-        self.site.requests(endpoint)
+        self.site.gate(endpoint).requests()
     }
 
-    /// Lets an endpoint answer with this status until it [recovers](Self::recover).
-    pub fn fail(&self, endpoint: Endpoint, status: u16) {
-        self.set_answer(endpoint, Some(Canned::failure(status, None)));
-    }
-
-    /// Lets an endpoint answer with this status and a `Retry-After` of so many
-    /// seconds until it [recovers](Self::recover).
-    pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
-        self.set_answer(endpoint, Some(Canned::failure(status, Some(seconds))));
-    }
-
-    /// Lets an endpoint answer as it should again.
-    pub fn recover(&self, endpoint: Endpoint) {
-        self.set_answer(endpoint, None);
-    }
-
-    pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
-        self.site.set_answer(endpoint, answer);
+    /// Waits until so many requests have arrived at an endpoint since the tenant
+    /// started; on any runtime.
+    ///
+    /// What [`introspections`](Self::introspections) tells of them is there by then,
+    /// their answers may still be on the way.
+    pub async fn requested(&self, endpoint: Endpoint, at_least: usize) {
+        self.site.gate(endpoint).requested(at_least).await;
     }
 
     pub(crate) fn introspector(&self) -> &Introspector {
@@ -300,16 +290,12 @@ impl MockTenantBuilder {
         let clients = has_clients.then(|| &*client_authority);
         let tls = (!self.entrances.is_empty()).then(|| Tls::new(&authority, clients));
 
-        let listener = loopback_listener();
         let doors: Vec<_> = match &tls {
             Some(tls) => self.entrances.into_iter().map(|entrance| tls.door(entrance)).collect(),
-            None => Vec::new(),
+            None => vec![Door::plain()],
         };
         let mut origins = doors.iter().map(|door| (door.entrance.clone(), door.origin()));
-        let origin = match origins.next() {
-            Some((_, issuer)) => issuer,
-            None => format!("http://{}", address(&listener)),
-        };
+        let (_, origin) = origins.next().expect("the issuer's own door is the first");
         let client = Client::new(clients);
         let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
         site.documents().keys.key(Signer::Active, self.algorithm);
@@ -321,7 +307,7 @@ impl MockTenantBuilder {
             authority,
             client_authority,
             tls,
-            _server: Server::start(listener, doors, Arc::clone(&site)).await,
+            _server: Server::start(doors, Arc::clone(&site)).await,
             site,
         }
     }

@@ -5,12 +5,16 @@
 
 mod asker;
 mod assertions;
+mod broken_wires;
 mod catalogue;
 mod client_auth;
+mod expectations;
+mod faults;
 mod introspection;
 mod keys;
 mod mutual_tls;
 mod reader;
 mod serving;
+mod timers;
 mod tls;
 mod tokens;
