@@ -53,7 +53,10 @@ impl KeySet {
 
     /// The `kid`s of the keys that can verify a token.
     pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().filter(|key| !key.verifiers.is_empty()).filter_map(|key| key.kid.as_deref())
+        self.keys
+            .iter()
+            .filter(|key| !key.verifiers.is_empty())
+            .filter_map(|key| key.kid.as_deref())
     }
 
     /// Whether the set has a key of this `kid`, usable or not.
