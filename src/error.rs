@@ -390,3 +390,28 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The words in the first column of the table under a heading of the manual.
+    fn listed(heading: &str) -> BTreeSet<&'static str> {
+        let page = include_str!("manual/watching.md");
+        let (_, section) = page.split_once(heading).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        rows.flat_map(|row| row.split('`').skip(3).step_by(2)).collect()
+    }
+
+    #[test]
+    fn the_manual_lists_every_reason_and_no_other() {
+        let of_our_own =
+            ["jwt", "opaque", "anonymous", "missing_token", "token_resolver", "unprotected"];
+        let words = [InvalidRequest::WORDS, InvalidToken::WORDS, Denial::WORDS, TenantError::WORDS];
+        let reasons = words.into_iter().flatten().copied().chain(of_our_own);
+        assert_eq!(listed("## Outcomes and reasons"), reasons.collect());
+    }
+}

@@ -5,7 +5,8 @@
 //! [opaque] tokens, [test](testing) an API, and get out of [trouble](troubleshooting).
 //!
 //! What to expect: which [tokens] are accepted, what a refused request is
-//! [answered](answers) with, and how the tenant's [keys] are kept.
+//! [answered](answers) with, how the tenant's [keys] are kept, and what to [watch](watching) while it
+//! runs.
 
 #[doc = include_str!("answers.md")]
 pub mod answers {}
@@ -36,3 +37,6 @@ pub mod tokens {}
 
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
+
+#[doc = include_str!("watching.md")]
+pub mod watching {}

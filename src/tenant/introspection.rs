@@ -14,6 +14,7 @@ use std::{
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::{
     back_off::Unavailable,
@@ -144,7 +145,8 @@ impl Introspector {
     fn start(&self, key: CacheKey, token: AccessToken, number: u64) -> VerdictFlight {
         let inner = Arc::clone(&self.0);
         Flight::start(async move {
-            let verdict = inner.call(key, &token).await;
+            let span = tracing::debug_span!("introspect");
+            let verdict = inner.call(key, &token).instrument(span).await;
             inner.meter.introspected(match &verdict {
                 Ok(Verdict::Accepted(_)) => "accepted",
                 Ok(Verdict::Refused(_)) => "refused",

@@ -22,6 +22,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 use super::{
     back_off::{Failure, Unavailable, jitter},
@@ -287,7 +288,8 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         let inner = Arc::clone(&self.0);
         let landing = Flight::start(async move {
             // In a task within the task, so that a client that panics is one that fails.
-            let outcome = tokio::spawn((inner.fetch)()).await;
+            let span = tracing::debug_span!("refresh", document = inner.name, flight = number);
+            let outcome = tokio::spawn((inner.fetch)().instrument(span)).await;
             inner.land(
                 number,
                 outcome.unwrap_or_else(|_| Err(Failed::Attempt(TenantError::Interrupted))),
