@@ -115,11 +115,15 @@ impl Drop for Documents {
 
 /// Sends a flight off whenever one is due, and waits for none: while one document hangs, the other
 /// is renewed.
-async fn keep_fresh(metadata: Refreshing<Metadata>, keys: Refreshing<KeySet>, world: World) {
+pub(super) async fn keep_fresh<A, B>(one: Refreshing<A>, other: Refreshing<B>, world: World)
+where
+    A: Send + Sync + 'static,
+    B: Send + Sync + 'static,
+{
     loop {
-        metadata.renew_if_due();
-        keys.renew_if_due();
-        let due = [metadata.due(), keys.due()].into_iter().flatten().min();
+        one.renew_if_due();
+        other.renew_if_due();
+        let due = [one.due(), other.due()].into_iter().flatten().min();
         let landed = world.landed.notified();
         match due {
             None => landed.await,

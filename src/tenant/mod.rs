@@ -24,6 +24,8 @@ pub(crate) mod http;
 pub(crate) mod introspection;
 pub(crate) mod metadata;
 mod refresh;
+#[cfg(test)]
+mod refresh_model;
 mod unknown_kid;
 
 use std::{
