@@ -27,7 +27,7 @@ use crate::{
     clock::Clock,
     config::{ConfigError, Resource},
     error::{Cause, Chain, Error, Internal, InvalidToken},
-    jwt::UnverifiedJwt,
+    jwt::DecodedJwt,
     policy::{Access, GroupRules, Policy},
     refusal::{Realm, Refusal},
     tenant::{Tenant, introspection::Introspector},
@@ -235,7 +235,8 @@ impl ProtectApi {
 
     async fn validate_jwt(&self, token: &AccessToken) -> Result<Claims, Error> {
         let expectations = &self.inner.expectations;
-        let jwt = UnverifiedJwt::parse(token.expose(), expectations.rfc9068)
+        let jwt = DecodedJwt::decode(token.expose())
+            .and_then(|jwt| jwt.judge_header(expectations.rfc9068))
             .map_err(Error::InvalidToken)?;
         let claims = self.inner.tenant.verify(jwt).await?;
         expectations.judge(&claims, self.inner.clock.wall()).map_err(Error::InvalidToken)?;
