@@ -45,6 +45,12 @@ impl<'t> DecodedJwt<'t> {
         Ok(Self { header, claims, signing_input, signature })
     }
 
+    /// Who the token says has issued it. That is good for choosing who judges it, and for nothing
+    /// else.
+    pub(crate) fn claimed_issuer(&self) -> Result<&str, InvalidToken> {
+        self.claims.issuer().ok_or(InvalidToken::Claim("iss"))
+    }
+
     /// Judges the header: the other rules. With `rfc9068` its `typ` must say that the token is an
     /// access token (RFC 9068 §4).
     pub(crate) fn judge_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
