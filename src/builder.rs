@@ -392,7 +392,7 @@ impl ProtectApiBuilder {
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
             resource: config.resource.clone(),
             is_metadata_served: AtomicBool::new(false),
-            group_rules: config.group_rules(),
+            group_rules: Arc::new(config.group_rules()),
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,

@@ -183,7 +183,8 @@ pub enum InvalidToken {
     /// The tenant says that the token is not active (RFC 7662 §2.2).
     #[error("the token is not active")]
     Inactive,
-    /// `iss` is not the tenant.
+    /// `iss` is not the tenant, or none of several; or the request names none of them as the issuer
+    /// of its opaque token.
     #[error("the token was issued by another issuer")]
     Issuer,
     /// The token is not a JWS in compact serialisation with JSON in it.
@@ -207,7 +208,7 @@ pub enum InvalidToken {
     /// None of the tenant's keys fits the token.
     #[error("the key that signed the token is unknown")]
     UnknownKey,
-    /// The token is opaque and this API does not introspect.
+    /// The token is opaque and this API does not introspect, or cannot tell where.
     #[error("opaque tokens are not accepted here")]
     Unsupported,
 }

@@ -56,6 +56,7 @@ mod rfc_vectors;
 #[cfg(feature = "tls")]
 mod server_tls;
 mod tenant;
+mod tenants;
 mod token;
 
 #[cfg(feature = "axum")]

@@ -42,4 +42,5 @@ mod renewal;
 mod resource;
 mod shape;
 mod support;
+mod tenants;
 mod tls;
