@@ -9,9 +9,11 @@
 //! - `introspection`: what the tenant says of a token
 //! - `client_auth`, `assertion`: how this API proves who it is when it asks
 //! - `cache`: what the tenant said, kept for a while
+//! - `checkup`: what the tenant says at this moment, for a diagnosis
 
 mod assertion;
 pub(crate) mod cache;
+mod checkup;
 pub(crate) mod client_auth;
 pub(crate) mod connector;
 mod flight;
@@ -99,6 +101,8 @@ impl From<&Config> for TenantConfig {
 /// A tenant's remote state.
 pub(crate) struct Tenant {
     config: Arc<TenantConfig>,
+    /// The way to its documents.
+    http: Http,
     clock: Clock,
     metadata: Refreshing<Metadata>,
     keys: Refreshing<KeySet>,
@@ -121,13 +125,13 @@ impl Tenant {
             })
         };
         let keys = {
-            let metadata = metadata.clone();
+            let (metadata, http) = (metadata.clone(), http.clone());
             let has_usable_keys = Arc::new(AtomicBool::new(false));
             Refreshing::new(config.keys, clock.clone(), move || {
                 Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
             })
         };
-        Self { config, clock, metadata, keys, unknown_kids: Mutex::default() }
+        Self { config, http, clock, metadata, keys, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.
