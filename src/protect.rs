@@ -26,6 +26,8 @@ use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     config::{ConfigError, Resource},
+    diagnosis::Diagnosis,
+    doctor::Doctor,
     error::{Cause, Chain, Error, Internal, InvalidToken},
     jwt::UnverifiedJwt,
     policy::{Access, GroupRules, Policy},
@@ -127,6 +129,16 @@ impl ProtectApi {
     /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met.
     pub async fn warm_up(&self) -> Result<(), Error> {
         self.inner.tenant.warm_up().await
+    }
+
+    /// Looks for what is wrong with this deployment: the tenant, this API's client there, the clock,
+    /// and a token, if one is given: whether it would be accepted, and if not, why.
+    ///
+    /// The tenant is asked anew for each of its documents and for one introspection, whatever is
+    /// cached, each within the response time-out; nothing is kept. Of the token some claims may be
+    /// shown, so this is for its owner, and never an answer to a request.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        Doctor::of(&self.inner).examine(token).await
     }
 
     /// Forgets what the tenant said of an opaque token, so that the next request with it asks again:
