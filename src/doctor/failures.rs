@@ -68,8 +68,10 @@ impl Doctor<'_> {
             }
             TenantError::Credentials { source } => {
                 let message = format!("the credentials for the tenant cannot be had: {source}");
-                Finding::error(FindingKind::ClientCredentials, message)
-                    .advise(format!("see to {}", Key::ClientAssertionFile.variable()))
+                Finding::error(FindingKind::ClientCredentials, message).advise(format!(
+                    "see to {}, or to `svid_provider`",
+                    Key::ClientAssertionFile.variable()
+                ))
             }
             TenantError::Interrupted | TenantError::Overloaded => {
                 Finding::error(FindingKind::TenantUnreachable, Chain(error).to_string())

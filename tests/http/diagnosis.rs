@@ -329,6 +329,17 @@ async fn a_client_that_is_refused_is_told_what_to_look_at() {
 }
 
 #[tokio::test]
+async fn credentials_that_are_gone_are_told_by_their_file() {
+    let tenant = frozen_tenant().await;
+    let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
+    let api = api.client_id(tenant.client().id()).client_auth_method("spiffe_jwt");
+    let report = complaints(&tenant, api, None).await;
+    let expected = "error client-credentials the credentials for the tenant cannot be had: the agent \
+                    is away\n→ see to MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
+    assert!(report.starts_with(expected), "{report}");
+}
+
+#[tokio::test]
 async fn an_endpoint_for_the_client_that_is_not_there_is_told_by_its_name() {
     let tenant = MockTenant::builder().trust_store("eu").start().await;
     let presenting = || ProtectApi::builder().vars(tenant.vars_for(ClientAuth::Tls));
