@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::error::InvalidToken;
+use crate::{error::InvalidToken, token::TokenKind};
 
 /// The latest time a claim may name: the last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
@@ -141,6 +141,29 @@ impl Expectations {
         judge_subject(claims)
     }
 
+    /// Every rule that a token breaks, in the order in which it is judged by them: for a diagnosis,
+    /// which leaves nothing out.
+    pub(crate) fn faults(
+        &self,
+        claims: &Claims,
+        kind: TokenKind,
+        now: SystemTime,
+    ) -> Vec<InvalidToken> {
+        let expires = claims.get("exp");
+        let is_jwt = kind == TokenKind::Jwt;
+        let is_missing = is_jwt && expires.is_none();
+        let verdicts = [
+            self.judge_issuer(claims),
+            self.judge_audience(claims),
+            if is_missing { Err(InvalidToken::Claim("exp")) } else { Ok(()) },
+            self.judge_lifetime(expires, None, now),
+            self.judge_lifetime(None, claims.get("nbf"), now),
+            judge_subject(claims),
+            if is_jwt && self.rfc9068 { judge_rfc9068(claims) } else { Ok(()) },
+        ];
+        verdicts.into_iter().filter_map(Result::err).collect()
+    }
+
     fn judge_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
         self.judge_issuer(claims)?;
         self.judge_audience(claims)
@@ -254,7 +277,11 @@ mod tests {
             clock_tolerance: Duration::from_secs(60),
             rfc9068: false,
         };
-        expectations.judge(&claims(token), UNIX_EPOCH + Duration::from_secs(NOW))
+        let (claims, now) = (claims(token), UNIX_EPOCH + Duration::from_secs(NOW));
+        let verdict = expectations.judge(&claims, now);
+        let faults = expectations.faults(&claims, TokenKind::Jwt, now);
+        assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
+        verdict
     }
 
     #[test]

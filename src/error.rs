@@ -357,6 +357,11 @@ impl Cause {
     pub(crate) fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(error.into().into())
     }
+
+    /// The failure itself, in its own type.
+    pub(crate) fn get(&self) -> &(dyn StdError + 'static) {
+        &*self.0
+    }
 }
 
 impl fmt::Debug for Cause {

@@ -64,6 +64,16 @@ impl KeySet {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
+    /// The `kid` of each key, and the algorithms that it may be used with, if any.
+    pub(crate) fn keys(
+        &self,
+    ) -> impl Iterator<Item = (Option<&str>, impl Iterator<Item = SigningAlgorithm>)> {
+        self.keys.iter().map(|key| {
+            let algorithms = key.verifiers.iter().map(|verifier| verifier.algorithm);
+            (key.kid.as_deref(), algorithms)
+        })
+    }
+
     /// Finds the one key that may verify a token of this header: by `kid` if there is one, else
     /// the only one that fits. Two that fit are as bad as none.
     pub(crate) fn find(

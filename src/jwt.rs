@@ -76,6 +76,11 @@ impl<'t> DecodedJwt<'t> {
 }
 
 impl UnverifiedJwt<'_> {
+    /// The claims, which anybody may have written: for a diagnosis alone.
+    pub(crate) fn unverified_claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// Hands out the claims if `verify` finds the signature over the signing input good.
     pub(crate) fn verified(
         self,
@@ -84,6 +89,12 @@ impl UnverifiedJwt<'_> {
         verify(self.signing_input, &self.signature)?;
         Ok(self.claims)
     }
+}
+
+/// The header of what may not even be a JWT: for a diagnosis alone.
+pub(crate) fn unverified_header(token: &str) -> Option<Map<String, Value>> {
+    let (header, _) = token.split_once('.')?;
+    parse_segment(header).ok()
 }
 
 /// `typ` is a media type, compared without regard to case (RFC 7515 §4.1.9).

@@ -39,6 +39,8 @@ mod certificate_header;
 mod claims;
 mod clock;
 mod config;
+mod diagnosis;
+mod doctor;
 mod error;
 mod json;
 mod jwks;
@@ -84,6 +86,7 @@ pub use crate::{
     certificate::{CertificateBinding, NotACertificate, PeerCertificate},
     claims::Claims,
     config::{ConfigError, ConfigProblem},
+    diagnosis::{Diagnosis, Finding, FindingKind, Severity},
     error::{Cause, Denial, Error, Internal, InvalidRequest, InvalidToken, TenantError},
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},

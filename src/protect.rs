@@ -28,6 +28,8 @@ use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     config::{ConfigError, Resource},
+    diagnosis::Diagnosis,
+    doctor::Doctor,
     error::{Cause, Chain, Error, Internal, InvalidToken},
     jwt::DecodedJwt,
     meter::Meter,
@@ -148,6 +150,28 @@ impl ProtectApi {
     #[must_use]
     pub fn health(&self) -> Health {
         Health::new(self.issuers().map(|issuer| issuer.tenant.health()).collect())
+    }
+
+    /// Looks for what is wrong with this deployment: the tenant, this API's client there, the clock,
+    /// and a token, if one is given: whether it would be accepted, and if not, why.
+    ///
+    /// The tenant is asked anew for each of its documents and for one introspection, whatever is
+    /// cached, each within the response time-out; nothing is kept. Of the token some claims may be
+    /// shown, so this is for its owner, and never an answer to a request.
+    ///
+    /// Of several tenants each is examined, and a JWT is judged as one of the tenant that it names.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        if self.issuers().nth(1).is_none() {
+            return Doctor::of(&self.inner).examine(token).await;
+        }
+        let judge = token.map(|token| self.issuer_claimed_by(token));
+        let mut diagnoses = Vec::new();
+        for issuer in self.issuers() {
+            let token = token.filter(|_| judge.is_some_and(|judge| Arc::ptr_eq(judge, issuer)));
+            let diagnosis = Doctor::of(issuer).examine(token).await;
+            diagnoses.push((issuer.expectations.issuer.clone(), diagnosis));
+        }
+        Diagnosis::of_several(diagnoses)
     }
 
     /// Forgets what any tenant said of an opaque token, so that the next request with it asks again:

@@ -80,6 +80,14 @@ impl ProtectApi {
         iter::once(&self.inner).chain(self.further.tenants.values())
     }
 
+    /// Who is said to have issued a token, for a diagnosis; the API's own tenant if nobody is.
+    pub(crate) fn issuer_claimed_by(&self, token: &str) -> &Arc<Inner> {
+        let jwt = DecodedJwt::decode(token).ok();
+        let claimed = jwt.as_ref().and_then(|jwt| jwt.claimed_issuer().ok());
+        let issuer = self.issuers().find(|it| Some(it.expectations.issuer.as_str()) == claimed);
+        issuer.unwrap_or(&self.inner)
+    }
+
     /// Settles who judges a token, and how.
     pub(crate) fn issuer_of<'t>(
         &self,

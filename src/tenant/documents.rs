@@ -21,10 +21,10 @@ use super::{
 use crate::{clock::Clock, error::TenantError, jwks::KeySet, meter::Meter};
 
 /// Longer metadata is not read, in bytes.
-const MAX_METADATA: usize = 256 * 1024;
+pub(super) const MAX_METADATA: usize = 256 * 1024;
 
 /// A longer key set is not read, in bytes.
-const MAX_JWKS: usize = 1024 * 1024;
+pub(super) const MAX_JWKS: usize = 1024 * 1024;
 
 /// What the tenant publishes. Nothing is fetched before somebody asks; from then on a task renews
 /// what was asked for, until this is dropped.

@@ -129,6 +129,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
+/// An error and all its reasons, the last of which is what went wrong.
+pub(crate) fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+        // Its `source` leaves out the error that it wraps.
+        Some(error) => error.get_ref().map(|wrapped| wrapped as _),
+        None => error.source(),
+    })
+}
+
 /// Whether the tenant ended the handshake over our certificate, or for want of one (RFC 8446 §6.2).
 /// What is wrong with its own certificate is an error of ours, and no alert from there.
 fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
@@ -136,13 +147,7 @@ fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
         AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
         CertificateUnknown, UnknownCA, UnsupportedCertificate,
     };
-    let mut chain =
-        iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-            // Its `source` leaves out the error that it wraps.
-            Some(error) => error.get_ref().map(|wrapped| wrapped as _),
-            None => error.source(),
-        });
-    let alert = chain.find_map(|error| match error.downcast_ref() {
+    let alert = causes(error).find_map(|error| match error.downcast_ref() {
         Some(TlsError::AlertReceived(alert)) => Some(*alert),
         _ => None,
     });

@@ -12,9 +12,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use bytes::Bytes;
+use http::Response;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
+use url::Url;
 
 use super::{
     back_off::Unavailable,
@@ -58,6 +61,12 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) meter: Meter,
     pub(crate) calls: Calls,
+}
+
+/// What the tenant says of a token (RFC 7662 §2.2).
+pub(crate) struct Answer {
+    pub(crate) is_active: bool,
+    pub(crate) claims: Claims,
 }
 
 /// What is under way.
@@ -121,6 +130,20 @@ impl Introspector {
         self.0.cache.forget(key).await;
     }
 
+    /// Who asks, and how it proves that.
+    pub(crate) fn client(&self) -> &ClientAuthentication {
+        &self.0.client
+    }
+
+    /// Asks the tenant past every cache and every pause, and remembers nothing.
+    pub(crate) async fn ask_once(
+        &self,
+        endpoint: &Url,
+        token: &AccessToken,
+    ) -> Result<Response<Bytes>, TenantError> {
+        self.0.exchange(endpoint, token).await
+    }
+
     async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
         let flight = {
             let mut flights = self.0.calls.flights();
@@ -179,12 +202,19 @@ impl Inner {
             .introspection_endpoint
             .as_ref()
             .map_err(|error| self.failed(error.clone()))?;
-        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
-        let credentials = credentials.await.map_err(|error| self.failed(error))?;
-        let (authorization, form) = credentials.into_form(token.expose());
-        let answer = self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await;
+        let answer = self.exchange(endpoint, token).await;
         let answer = answer.map_err(|error| self.failed(error))?;
         self.read(key, token, answer.body()).await
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: &Url,
+        token: &AccessToken,
+    ) -> Result<Response<Bytes>, TenantError> {
+        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
+        let (authorization, form) = credentials.await?.into_form(token.expose());
+        self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await
     }
 
     /// Turns an answer into a verdict, and remembers it.
@@ -194,12 +224,8 @@ impl Inner {
         token: &AccessToken,
         body: &[u8],
     ) -> Result<Verdict, Error> {
-        let mut members = json::parse_object(body).map_err(|error| {
-            let reason = error.to_string().into();
-            self.failed(TenantError::Document { document: "introspection answer", reason })
-        })?;
-        let is_active = members.remove("active") == Some(Value::Bool(true));
-        let claims = Claims::new(members);
+        let Answer { is_active, claims } =
+            Answer::read(body).map_err(|error| self.failed(error))?;
         let now = self.clock.wall();
         let judged = match is_active {
             false => Err(InvalidToken::Inactive),
@@ -251,6 +277,17 @@ impl Inner {
             Some(left) => Err(unavailable(TenantError::Overloaded, left)),
             None => Ok(()),
         }
+    }
+}
+
+impl Answer {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, TenantError> {
+        let mut members = json::parse_object(body).map_err(|error| {
+            let reason = error.to_string().into();
+            TenantError::Document { document: "introspection answer", reason }
+        })?;
+        let is_active = members.remove("active") == Some(Value::Bool(true));
+        Ok(Self { is_active, claims: Claims::new(members) })
     }
 }
 

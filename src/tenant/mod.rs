@@ -11,10 +11,12 @@
 //! - `client_auth`, `assertion`: how this API proves who it is when it asks
 //! - `cache`: what the tenant said, kept for a while
 //! - `health`: how all this stands
+//! - `checkup`: what the tenant says at this moment, for a diagnosis
 
 mod assertion;
 mod back_off;
 pub(crate) mod cache;
+mod checkup;
 pub(crate) mod client_auth;
 pub(crate) mod connector;
 mod documents;
@@ -100,6 +102,8 @@ impl From<&Config> for TenantConfig {
 /// A tenant's remote state.
 pub(crate) struct Tenant {
     config: Arc<TenantConfig>,
+    /// The way to its documents.
+    http: Http,
     clock: Clock,
     meter: Meter,
     documents: Arc<Documents>,
@@ -115,9 +119,9 @@ struct UnknownKids {
 impl Tenant {
     pub(crate) fn new(config: TenantConfig, http: Http, clock: Clock, meter: Meter) -> Self {
         let config = Arc::new(config);
-        let documents = Documents::new(&config, http, clock.clone(), meter.clone());
+        let documents = Documents::new(&config, http.clone(), clock.clone(), meter.clone());
         let documents = Arc::new(documents);
-        Self { config, clock, meter, documents, unknown_kids: Mutex::default() }
+        Self { config, http, clock, meter, documents, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.

@@ -22,6 +22,8 @@ mod budget;
 mod claims;
 mod client_auth;
 mod config;
+mod diagnosis;
+mod diagnosis_token;
 mod documents;
 mod faults;
 mod hosts;
