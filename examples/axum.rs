@@ -108,7 +108,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .route("/api/posts", get(list).post(create))
         .route("/api/posts/{id}", delete(remove))
         .with_state(Posts::default());
-    let ready = get(ready).with_state(protect.clone());
+    let readiness = get(ready).with_state(protect.clone());
     let (api, document) = protect
         .scope("posts:read", "Read posts")
         .scope("posts:write", "Write posts")
@@ -117,7 +117,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .public("GET", "/health")
         .routes(routes)?;
     let mut app = api
-        .route("/ready", ready)
+        .route("/ready", readiness)
         .route("/openapi.json", get(document.json()))
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
     // Only where the API has a URL of its own.

@@ -115,7 +115,7 @@ fn ready(protect: web::Data<&ProtectApi>) -> (StatusCode, web::Json<Health>) {
 
 /// The application, and its document for whoever wants it without a server.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentError> {
-    let ready = get(ready.data(protect.clone()));
+    let readiness = get(ready.data(protect.clone()));
     let (service, document) = protect
         .scopes::<Scope>()
         .secure(PostsApi::default())
@@ -124,7 +124,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
     let mut app = Route::new()
         .nest("/", service)
-        .at("/ready", ready)
+        .at("/ready", readiness)
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Only where the API has a URL of its own.

@@ -48,10 +48,11 @@ fn traced() -> Vec<(String, String)> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(path).unwrap();
                 for call in text.split("tracing::").skip(1) {
-                    if let Some((name, rest)) = call.split_once("!(") {
-                        if name.chars().all(|char| char.is_ascii_lowercase() || char == '_') {
-                            calls.push((name.to_owned(), arguments(rest).to_owned()));
-                        }
+                    let is_word = |char: char| char.is_ascii_lowercase() || char == '_';
+                    if let Some((name, rest)) = call.split_once("!(")
+                        && name.chars().all(is_word)
+                    {
+                        calls.push((name.to_owned(), arguments(rest).to_owned()));
                     }
                 }
             }

@@ -164,3 +164,23 @@ async fn the_doctor_never_contradicts_the_api() {
     }
     assert!(accepted > 5, "{accepted}");
 }
+
+#[tokio::test]
+async fn of_several_tenants_each_is_examined_and_a_token_is_judged_by_the_one_it_names() {
+    let (own, partner) = (frozen_tenant().await, frozen_tenant().await);
+    let partners = protect(&partner).audience("elsewhere").build().unwrap();
+    let both = protect(&own).build().unwrap().also_accept(partners).unwrap();
+    let token = partner.token().claim("aud", "nowhere").mint();
+    let findings = both.diagnose(Some(&token)).await.findings().to_vec();
+    let of = |kind| -> Vec<_> {
+        let found = findings.iter().filter(|finding| finding.kind == kind);
+        found.map(|finding| finding.tenant.as_deref().unwrap()).collect()
+    };
+    assert_eq!(of(FindingKind::Keys), [own.issuer(), partner.issuer()]);
+    assert_eq!(of(FindingKind::TokenAudience), [partner.issuer()]);
+    let shown = both.diagnose(Some(&token)).await.to_string();
+    assert!(shown.contains(&format!("token-audience  {}: the token is for", partner.issuer())));
+    for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+        assert_eq!((own.requests(endpoint), partner.requests(endpoint)), (2, 2));
+    }
+}
