@@ -1,4 +1,5 @@
 use crate::answer::Canned;
+use crate::gate::Effect;
 use crate::site::Site;
 use crate::{Endpoint, MockTenant};
 use http::{HeaderValue, StatusCode};
@@ -115,7 +116,7 @@ impl MockTenant {
     #[track_caller]
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) -> FaultGuard {
         fault.check(endpoint, self.tls.is_some());
-        let id = self.site.gate(endpoint).put(fault);
+        let id = self.site.gate(endpoint).put(Effect::Fault(fault));
         FaultGuard { site: Arc::clone(&self.site), endpoint, id, is_limited: false }
     }
 
@@ -126,7 +127,7 @@ impl MockTenant {
     /// If there is no such status.
     #[track_caller]
     pub fn fail(&self, endpoint: Endpoint, status: u16) {
-        self.site.gate(endpoint).stand(Canned::failure(checked(status), None));
+        self.put_answer(endpoint, Canned::failure(checked(status), None));
     }
 
     /// Lets an endpoint answer with this status and a `Retry-After` of so many
@@ -137,13 +138,17 @@ impl MockTenant {
     /// If there is no such status.
     #[track_caller]
     pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
-        self.site.gate(endpoint).stand(Canned::failure(checked(status), Some(seconds)));
+        self.put_answer(endpoint, Canned::failure(checked(status), Some(seconds)));
     }
 
     /// Lets an endpoint answer as it should again, whatever [faults](Self::fault) and
     /// answers by hand it had.
     pub fn recover(&self, endpoint: Endpoint) {
         self.site.gate(endpoint).recover();
+    }
+
+    pub(crate) fn put_answer(&self, endpoint: Endpoint, answer: Canned) {
+        self.site.gate(endpoint).put(Effect::Canned(answer));
     }
 }
 

@@ -42,8 +42,6 @@ struct Entry {
     effect: Arc<Effect>,
     /// For how many more requests; nothing for any number.
     left: Option<usize>,
-    /// Whether it is there until the endpoint recovers, with no guard to lift it.
-    is_standing: bool,
     /// Its end is the sign for the requests that it holds.
     held: watch::Sender<()>,
 }
@@ -87,17 +85,15 @@ impl Gate {
         Some(met)
     }
 
-    /// Puts a fault in force, before all others, until it is [lifted](Self::lift).
-    pub(crate) fn put(&self, fault: Fault) -> u64 {
-        locked(&self.faults).put(Effect::Fault(fault), false)
-    }
-
-    /// Puts an answer in force until the endpoint [recovers](Self::recover), in place
-    /// of the last such.
-    pub(crate) fn stand(&self, answer: Canned) {
+    /// Puts this in force, before all others, until it is [lifted](Self::lift) or the
+    /// endpoint [recovers](Self::recover).
+    pub(crate) fn put(&self, effect: Effect) -> u64 {
         let mut faults = locked(&self.faults);
-        faults.in_force.retain(|entry| !entry.is_standing);
-        faults.put(Effect::Canned(answer), true);
+        let id = faults.next_id;
+        faults.next_id += 1;
+        let (effect, held) = (Arc::new(effect), watch::Sender::default());
+        faults.in_force.push(Entry { id, effect, left: None, held });
+        id
     }
 
     /// Ends a fault after so many more requests.
@@ -128,15 +124,5 @@ impl Met {
     pub(crate) async fn lifted(mut self) {
         // Nothing is ever sent: it ends with the sender.
         let _ = self.lifted.changed().await;
-    }
-}
-
-impl Faults {
-    fn put(&mut self, effect: Effect, is_standing: bool) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        let (effect, held) = (Arc::new(effect), watch::Sender::default());
-        self.in_force.push(Entry { id, effect, left: None, is_standing, held });
-        id
     }
 }

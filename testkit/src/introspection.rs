@@ -77,7 +77,7 @@ impl MockTenant {
     pub fn introspection_raw(&self, status: u16, content_type: &str, body: impl Into<Vec<u8>>) {
         let body: Vec<u8> = body.into();
         let answer = Canned::new(checked(status), header(content_type), body.into());
-        self.site.gate(Endpoint::Introspection).stand(answer);
+        self.put_answer(Endpoint::Introspection, answer);
     }
 
     /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file

@@ -33,7 +33,8 @@ pub(crate) struct Site {
 pub(crate) struct Documents {
     pub(crate) keys: KeyRing,
     pub(crate) metadata: Option<Value>,
-    pub(crate) jwks: Option<Value>,
+    /// Any text.
+    pub(crate) jwks: Option<String>,
 }
 
 impl Site {
@@ -130,8 +131,11 @@ impl Site {
             }
             Endpoint::Jwks => {
                 let documents = self.documents();
-                let by_hand = documents.jwks.clone();
-                by_hand.unwrap_or_else(|| documents.keys.jwks())
+                if let Some(by_hand) = &documents.jwks {
+                    let by_hand = by_hand.as_bytes();
+                    return ResponseTemplate::new(200).set_body_raw(by_hand, "application/json");
+                }
+                documents.keys.jwks()
             }
             Endpoint::Canary => {
                 let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());

@@ -1,7 +1,7 @@
 use crate::front::Door;
 use crate::introspection::Introspector;
+use crate::requests::Expectations;
 use crate::server::Server;
-use crate::signing_key::SigningKey;
 use crate::site::Site;
 use crate::tls::Tls;
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
+use std::thread;
 
 /// A MonoCloud tenant that lives as long as this value does.
 ///
@@ -27,14 +28,20 @@ pub struct MockTenant {
     pub(crate) client_authority: LazyLock<Authority>,
     pub(crate) tls: Option<Tls>,
     pub(crate) site: Arc<Site>,
+    pub(crate) expectations: Expectations,
     _server: Server,
 }
 
 impl Drop for MockTenant {
-    /// The server's last connections may hold on to what it serves a little longer;
-    /// no file stays behind for them.
+    /// Panics if an [expectation](Self::expect) is not met, and the test has not
+    /// panicked already.
     fn drop(&mut self) {
+        // The server's last connections may hold on to what it serves a little longer;
+        // no file stays behind for them.
         self.client().withdraw_files();
+        if !thread::panicking() {
+            self.verify();
+        }
     }
 }
 
@@ -142,45 +149,18 @@ impl MockTenant {
     pub const fn clock(&self) -> &Clock {
         &self.clock
     }
+
+    pub(crate) fn introspector(&self) -> &Introspector {
+        &self.site.introspector
+    }
 }
 
-/// Tokens and keys.
+/// Tokens and metadata.
 impl MockTenant {
     /// A valid access token, to be changed and minted. It carries the scopes that
     /// the tenant was built with.
     pub fn token(&self) -> TokenBuilder<'_> {
         TokenBuilder::new(self, self.algorithm).scope(&self.scope)
-    }
-
-    /// Gentle rotation: a new active key beside the old ones, which stay published.
-    pub fn rotate_keys(&self) {
-        let mut documents = self.site.documents();
-        documents.keys.rotate();
-        documents.jwks = None;
-    }
-
-    /// Abrupt rotation: a new active key in place of all old ones.
-    pub fn replace_keys(&self) {
-        let mut documents = self.site.documents();
-        documents.keys.replace();
-        documents.jwks = None;
-    }
-
-    /// Serves exactly this JWK Set until the keys are rotated, replaced or
-    /// [published](Self::publish_keys) again.
-    pub fn publish(&self, jwks: Value) {
-        self.site.documents().jwks = Some(jwks);
-    }
-
-    /// Serves the tenant's own keys again.
-    pub fn publish_keys(&self) {
-        self.site.documents().jwks = None;
-    }
-
-    /// The tenant's own JWK Set, the start of a variation to [`publish`](Self::publish).
-    #[must_use]
-    pub fn jwks(&self) -> Value {
-        self.site.documents().keys.jwks()
     }
 
     /// The tenant's own discovery document, the start of a variation to
@@ -193,32 +173,6 @@ impl MockTenant {
     /// Serves exactly this discovery document from now on.
     pub fn serve_metadata(&self, document: Value) {
         self.site.documents().metadata = Some(document);
-    }
-
-    pub(crate) fn key(&self, signer: Signer, algorithm: Algorithm) -> SigningKey {
-        self.site.documents().keys.key(signer, algorithm)
-    }
-}
-
-/// Requests.
-impl MockTenant {
-    /// How many requests have arrived at an endpoint, failed ones included.
-    #[must_use]
-    pub fn requests(&self, endpoint: Endpoint) -> usize {
-        self.site.gate(endpoint).requests()
-    }
-
-    /// Waits until so many requests have arrived at an endpoint since the tenant
-    /// started; on any runtime.
-    ///
-    /// What [`introspections`](Self::introspections) tells of them is there by then,
-    /// their answers may still be on the way.
-    pub async fn requested(&self, endpoint: Endpoint, at_least: usize) {
-        self.site.gate(endpoint).requested(at_least).await;
-    }
-
-    pub(crate) fn introspector(&self) -> &Introspector {
-        &self.site.introspector
     }
 }
 
@@ -307,6 +261,7 @@ impl MockTenantBuilder {
             authority,
             client_authority,
             tls,
+            expectations: Expectations::default(),
             _server: Server::start(doors, Arc::clone(&site)).await,
             site,
         }

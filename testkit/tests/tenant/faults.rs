@@ -156,7 +156,6 @@ async fn a_fault_holds_until_its_guard_is_dropped_and_the_latest_is_met() {
     drop(third);
     assert_eq!(status().await, 500);
 
-    // There is one such, whatever lies between.
     let fourth = tenant.fault(Endpoint::Jwks, Fault::Status(504));
     tenant.fail(Endpoint::Jwks, 505);
     assert_eq!(status().await, 505);

@@ -11,6 +11,7 @@ mod client_auth;
 mod expectations;
 mod faults;
 mod introspection;
+mod key_states;
 mod keys;
 mod mutual_tls;
 mod reader;
