@@ -70,7 +70,7 @@ async fn the_signature_of_an_assertion_is_checked() {
         let send = async |assertion: Assertion| {
             asker.ask("t").assertion(JWT_BEARER, &assertion.sign()).send().await
         };
-        let theirs = Asker::new(&another, method).assertion();
+        let theirs = theirs(method, &asker.assertion()).await;
         assert_refused(send(Assertion { key: theirs.key, ..asker.assertion() }).await, "signature");
         assert_refused(send(Assertion { header: theirs.header, ..asker.assertion() }).await, "kid");
 
@@ -86,6 +86,18 @@ async fn the_signature_of_an_assertion_is_checked() {
         let public = confused.key.get("n").or(confused.key.get("x")).cloned();
         confused.key = json!({ "alg": "HS256", "k": public });
         assert_refused(send(confused).await, "HMAC");
+    }
+}
+
+/// An assertion of another tenant's client. RSA keys come out of a pool, and the two tenants may have
+/// drawn the same one.
+async fn theirs(method: ClientAuth, ours: &Assertion) -> Assertion {
+    loop {
+        let another = MockTenant::start().await;
+        let theirs = Asker::new(&another, method).assertion();
+        if theirs.key["n"].is_null() || theirs.key["n"] != ours.key["n"] {
+            return theirs;
+        }
     }
 }
 
