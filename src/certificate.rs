@@ -211,6 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_the_thumbprint_alone() {
+        let own = certificate();
+        assert_eq!(format!("{own:?}"), format!("PeerCertificate({:?})", own.thumbprint()));
+    }
+
+    #[test]
+    fn each_mode_has_a_word_of_its_own() {
+        let words = MODES.map(CertificateBinding::word);
+        assert_eq!(words, ["when_present", "required", "dangerously_ignore"]);
+    }
+
+    #[test]
     fn bytes_that_are_not_one_certificate_are_none() {
         let der = certificate().der().to_vec();
         let truncated = der[..der.len() - 1].to_vec();

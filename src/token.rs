@@ -197,6 +197,32 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_as_long_as_allowed_and_not_a_byte_longer() {
+        let taken = |token: &[u8]| AccessToken::from_bytes(token, 3).map(|token| token.0);
+        assert_eq!(taken(b"ab").unwrap(), "ab".into());
+        assert_eq!(taken(b"abc").unwrap(), "abc".into());
+        let oversized = taken(b"abcd");
+        assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
+        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer abcd"))];
+        let oversized = AccessToken::in_headers(&headers.into_iter().collect(), 3);
+        assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
+    }
+
+    #[test]
+    fn three_segments_are_a_jwt_five_are_encrypted_and_any_other_number_is_opaque() {
+        let kind = |token: &str| AccessToken::new(token).unwrap().kind();
+        for opaque in ["a", "a.b", "a.b.c.d", "a.b.c.d.e.f", "..."] {
+            assert_eq!(kind(opaque), Ok(TokenKind::Opaque), "{opaque}");
+        }
+        for jwt in ["a.b.c", ".."] {
+            assert_eq!(kind(jwt), Ok(TokenKind::Jwt), "{jwt}");
+        }
+        for encrypted in ["a.b.c.d.e", "...."] {
+            assert_eq!(kind(encrypted), Err(InvalidToken::Encrypted), "{encrypted}");
+        }
+    }
+
+    #[test]
     fn debug_does_not_print_the_token() {
         assert_eq!(format!("{:?}", AccessToken::new("abc").unwrap()), "AccessToken([redacted])");
     }
