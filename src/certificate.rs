@@ -211,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_cannot_be_read_is_told_from_one_that_is_missing() {
+        let members = json!({"cnf": {"x5t#S256": certificate().thumbprint()}});
+        let claims = Claims::new(members.as_object().unwrap().clone());
+        let judged =
+            CertificateBinding::WhenPresent.judge(&claims, || Err(InvalidToken::Certificate));
+        assert_eq!(judged, Err(InvalidToken::Certificate));
+    }
+
+    #[test]
     fn debug_shows_the_thumbprint_alone() {
         let own = certificate();
         assert_eq!(format!("{own:?}"), format!("PeerCertificate({:?})", own.thumbprint()));

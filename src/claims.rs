@@ -410,6 +410,8 @@ mod tests {
             assert!(claims.has_scope("b:c"));
             assert!(!claims.has_scope("B:C") && !claims.has_scope("b") && !claims.has_scope(""));
         }
+        // Blanks are those of ASCII.
+        assert_eq!(claims(json!({"scope": "a\u{a0}b"})).scopes().collect::<Vec<_>>(), ["a\u{a0}b"]);
         for odd in
             [json!({}), json!({"scope": 7}), json!({"scope": {"a": 1}}), json!({"scope": null})]
         {

@@ -229,6 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_names_no_group_is_a_mistake() {
+        let mistakes: [fn() -> Policy; 3] = [
+            || Policy::ANY_TOKEN.groups(&[]),
+            || Policy::ANY_TOKEN.any_group(&[]),
+            || Policy::ANY_TOKEN.all_groups(&[]),
+        ];
+        for mistake in mistakes {
+            assert!(std::panic::catch_unwind(mistake).is_err());
+        }
+    }
+
+    #[test]
     fn what_a_policy_says_last_of_groups_counts_and_the_rest_stays() {
         let policy = Policy::ANY_TOKEN.scopes(&["a"]);
         assert_eq!(policy.any_group(&["x"]).groups(&["y"]), policy.groups(&["y"]));

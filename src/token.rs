@@ -197,6 +197,23 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_made_of_the_bytes_of_a_b64token_and_no_other() {
+        let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+        for byte in 0..=u8::MAX {
+            let taken = AccessToken::from_bytes(&[b'a', byte, b'a'], 3).is_ok();
+            assert_eq!(taken, allowed.contains(&byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn whoever_sets_no_limit_is_given_tokens_of_any_length() {
+        let token = "a".repeat(1 << 20);
+        assert_eq!(AccessToken::new(&token).unwrap().expose(), token);
+        let presented = presented(&[format!("Bearer {token}").as_bytes()]).unwrap();
+        assert_eq!(presented, Some(token));
+    }
+
+    #[test]
     fn a_token_is_as_long_as_allowed_and_not_a_byte_longer() {
         let taken = |token: &[u8]| AccessToken::from_bytes(token, 3).map(|token| token.0);
         assert_eq!(taken(b"ab").unwrap(), "ab".into());
