@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_set_is_usable_by_one_good_key_and_knows_the_kids_of_the_others_too() {
         let other = ec(&json!({"kid": "2", "use": "enc"}));
-        assert!(!set(&[other.clone()]).is_usable());
+        assert!(!set(std::slice::from_ref(&other)).is_usable());
         let both = set(&[other, ec(&json!({}))]);
         assert!(both.is_usable());
         assert!(both.contains("1") && both.contains("2") && !both.contains("3"));
