@@ -11,7 +11,7 @@ use axum::{
     http::StatusCode,
     routing::{delete, get},
 };
-use monocloud_backend::{ApiDocument, Authenticated, Claims, Policy, ProtectApi};
+use monocloud_backend::{ApiDocument, Authenticated, Claims, Health, Policy, ProtectApi};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
@@ -92,6 +92,14 @@ async fn remove(State(posts): State<Posts>, Path(id): Path<u64>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
+/// no operation of the document.
+async fn ready(State(protect): State<ProtectApi>) -> (StatusCode, Json<Health>) {
+    let report = protect.health();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(report))
+}
+
 /// The application, and its document for whoever wants it without a server.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn Error>> {
     let routes = Router::new()
@@ -100,6 +108,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .route("/api/posts", get(list).post(create))
         .route("/api/posts/{id}", delete(remove))
         .with_state(Posts::default());
+    let readiness = get(ready).with_state(protect.clone());
     let (api, document) = protect
         .scope("posts:read", "Read posts")
         .scope("posts:write", "Write posts")
@@ -108,6 +117,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .public("GET", "/health")
         .routes(routes)?;
     let mut app = api
+        .route("/ready", readiness)
         .route("/openapi.json", get(document.json()))
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
     // Only where the API has a URL of its own.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use monocloud_backend::{
-    ApiDocument, Authenticated, Claims, DocumentError, ProtectApi, poem::Handlers,
+    ApiDocument, Authenticated, Claims, DocumentError, Health, ProtectApi, poem::Handlers,
 };
 use poem::{
-    Endpoint, EndpointExt, Route, Server, handler,
+    Endpoint, EndpointExt, Route, Server, get, handler,
     http::StatusCode,
     listener::TcpAcceptor,
     web::{Data, Json, Path},
@@ -62,6 +62,15 @@ fn remove(posts: Data<&Arc<Posts>>, Path(id): Path<u64>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
+/// no operation of the document.
+#[handler]
+fn ready(protect: Data<&ProtectApi>) -> (StatusCode, Json<Health>) {
+    let report = protect.health();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(report))
+}
+
 /// The application, and its document for whoever wants it without a server.
 pub(crate) fn app(
     protect: &ProtectApi,
@@ -75,6 +84,7 @@ pub(crate) fn app(
     let (api, document) = protect.from_document(DOCUMENT)?.routes(handlers)?;
     let mut app = Route::new()
         .nest("/", api)
+        .at("/ready", get(ready.data(protect.clone())))
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Only where the API has a URL of its own.

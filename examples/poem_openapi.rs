@@ -6,9 +6,11 @@ use std::{
 };
 
 use monocloud_backend::{
-    ApiDocument, DocumentError, Policy, ProtectApi, Require, poem_openapi::Bearer,
+    ApiDocument, DocumentError, Health, Policy, ProtectApi, Require, poem_openapi::Bearer,
 };
-use poem::{Route, Server, listener::TcpAcceptor};
+use poem::{
+    EndpointExt, Route, Server, get, handler, http::StatusCode, listener::TcpAcceptor, web,
+};
 use poem_openapi::{
     ApiResponse, OAuthScopes, Object, OpenApi, OpenApiService,
     param::Path,
@@ -102,8 +104,18 @@ impl PostsApi {
     }
 }
 
+/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
+/// no operation of the document.
+#[handler]
+fn ready(protect: web::Data<&ProtectApi>) -> (StatusCode, web::Json<Health>) {
+    let report = protect.health();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, web::Json(report))
+}
+
 /// The application, and its document for whoever wants it without a server.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentError> {
+    let readiness = get(ready.data(protect.clone()));
     let (service, document) = protect
         .scopes::<Scope>()
         .secure(PostsApi::default())
@@ -112,6 +124,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
     let mut app = Route::new()
         .nest("/", service)
+        .at("/ready", readiness)
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Only where the API has a URL of its own.

@@ -85,6 +85,19 @@ async fn remove(_caller: Bearer<Admins>, id: PathParam<u64>, res: &mut Response)
     res.status_code(StatusCode::NO_CONTENT);
 }
 
+/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
+/// no operation of the document.
+struct Ready(ProtectApi);
+
+#[handler]
+impl Ready {
+    async fn handle(&self, res: &mut Response) {
+        let report = self.0.health();
+        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        res.status_code(status).render(Json(report));
+    }
+}
+
 /// The application, and its document for whoever wants it without a server.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn Error>> {
     let routes = Router::new()
@@ -92,6 +105,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("api/me").get(me))
         .push(Router::with_path("api/posts").get(list).post(create))
         .push(Router::with_path("api/posts/{id}").delete(remove));
+    let ready = Ready(protect.clone());
     let (api, document) = protect
         .scope("posts:read", "Read posts")
         .scope("posts:write", "Write posts")
@@ -101,6 +115,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .routes(routes)?;
     let mut app = Router::new()
         .push(api)
+        .push(Router::with_path("ready").get(ready))
         .push(Router::with_path("openapi.json").get(document.json()))
         .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
     // Only where the API has a URL of its own.

@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
     key_pair::ReloadingKeyPair,
+    meter::Meter,
     protect::{Inner, ProtectApi, TokenResolver},
     refusal::Realm,
     tenant::{
@@ -79,7 +80,7 @@ impl ProtectApiBuilder {
             svid_provider: None,
             introspection_cache: None,
             http_client: None,
-            clock: Clock::System,
+            clock: Clock::SYSTEM,
         }
     }
 
@@ -325,7 +326,26 @@ impl ProtectApiBuilder {
     where
         F: Fn() -> (SystemTime, Instant) + Send + Sync + 'static,
     {
-        self.clock = Clock::Custom(Arc::new(clock));
+        self.clock.set_reading(clock);
+        self
+    }
+
+    /// Waits by a function instead of the machine's timers: what it hands back ends once the
+    /// [clock](Self::clock)'s monotonic time has come. A test that moves its clock then wakes all
+    /// that waits for a moment to come: refreshes, pauses, time-outs.
+    ///
+    /// ```
+    /// # use monocloud_backend::ProtectApi;
+    /// let clock = monocloud_testkit::Clock::frozen();
+    /// let builder = ProtectApi::builder().clock(clock.reading()).timer(clock.timer());
+    /// # let _ = builder;
+    /// ```
+    pub fn timer<F, R>(mut self, timer: F) -> Self
+    where
+        F: Fn(Instant) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.clock.set_timer(timer);
         self
     }
 
@@ -337,14 +357,16 @@ impl ProtectApiBuilder {
     pub fn build(self) -> Result<ProtectApi, ConfigError> {
         let (config, warnings) = self.sources.resolve()?;
         for warning in warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(name: "configuration.unknown_variable", "{warning}");
         }
         if !is_component_name(&self.scheme_name) {
             let rule = "must have letters, digits, `.`, `_` and `-` only";
             return Err(ConfigError::of("builder: scheme_name", rule));
         }
-        let (http, introspection_http) = doors(self.http_client, &config)?;
-        let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone());
+        let (http, introspection_http) = doors(self.http_client, &config, &self.clock)?;
+        let meter = Meter::new(config.tenant.issuer());
+        let clock = self.clock.clone();
+        let tenant = Tenant::new(TenantConfig::from(&config), http, clock, meter.clone());
         let expectations = Expectations {
             issuer: config.tenant.issuer().to_owned(),
             audience: config.audience.clone(),
@@ -363,13 +385,14 @@ impl ProtectApiBuilder {
         };
         Ok(ProtectApi::new(Inner {
             tenant,
+            meter,
             introspector,
             introspect_jwt_tokens: config.introspect_jwt_tokens,
             clock: self.clock,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
             resource: config.resource.clone(),
             is_metadata_served: AtomicBool::new(false),
-            group_rules: config.group_rules(),
+            group_rules: Arc::new(config.group_rules()),
             scheme_name: self.scheme_name,
             swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,
@@ -398,8 +421,9 @@ impl fmt::Debug for ProtectApiBuilder {
 fn doors(
     own_client: Option<Arc<dyn HttpClient>>,
     config: &Config,
+    clock: &Clock,
 ) -> Result<(Http, Http), ConfigError> {
-    let http = |client| Http::new(client, config.response_timeout);
+    let http = |client| Http::new(client, config.response_timeout, clock.clone());
     if let Some(client) = own_client {
         return Ok((http(Arc::clone(&client)), http(client)));
     }
@@ -433,6 +457,7 @@ fn verdict_cache(
         }
         _ => {
             tracing::info!(
+                name: "configuration.no_introspection_cache",
                 "every request with an opaque token costs a call to the tenant; \
                  set {} to keep its answers for a while",
                 Key::IntrospectionCache.variable()

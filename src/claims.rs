@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::error::InvalidToken;
+use crate::{error::InvalidToken, token::TokenKind};
 
 /// The latest time a claim may name: the last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
@@ -141,6 +141,29 @@ impl Expectations {
         judge_subject(claims)
     }
 
+    /// Every rule that a token breaks, in the order in which it is judged by them: for a diagnosis,
+    /// which leaves nothing out.
+    pub(crate) fn faults(
+        &self,
+        claims: &Claims,
+        kind: TokenKind,
+        now: SystemTime,
+    ) -> Vec<InvalidToken> {
+        let expires = claims.get("exp");
+        let is_jwt = kind == TokenKind::Jwt;
+        let is_missing = is_jwt && expires.is_none();
+        let verdicts = [
+            self.judge_issuer(claims),
+            self.judge_audience(claims),
+            if is_missing { Err(InvalidToken::Claim("exp")) } else { Ok(()) },
+            self.judge_lifetime(expires, None, now),
+            self.judge_lifetime(None, claims.get("nbf"), now),
+            judge_subject(claims),
+            if is_jwt && self.rfc9068 { judge_rfc9068(claims) } else { Ok(()) },
+        ];
+        verdicts.into_iter().filter_map(Result::err).collect()
+    }
+
     fn judge_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
         self.judge_issuer(claims)?;
         self.judge_audience(claims)
@@ -151,7 +174,7 @@ impl Expectations {
         if issuer == self.issuer {
             return Ok(());
         }
-        tracing::debug!(expected = self.issuer, found = issuer, "token of another issuer");
+        tracing::debug!(name: "token.issuer", expected = self.issuer, found = issuer, "token of another issuer");
         Err(InvalidToken::Issuer)
     }
 
@@ -165,7 +188,7 @@ impl Expectations {
         if strings(Some(audience)).any(|entry| entry == self.audience) {
             return Ok(());
         }
-        tracing::debug!(expected = self.audience, found = %audience, "token for another audience");
+        tracing::debug!(name: "token.audience", expected = self.audience, found = %audience, "token for another audience");
         Err(InvalidToken::Audience)
     }
 
@@ -181,14 +204,14 @@ impl Expectations {
         if let Some(expires) = expires {
             let expires = numeric_date(expires).ok_or(InvalidToken::Claim("exp"))?;
             if expires <= now - tolerance {
-                tracing::debug!(exp = expires, now, tolerance, "expired token");
+                tracing::debug!(name: "token.expired", exp = expires, now, tolerance, "expired token");
                 return Err(InvalidToken::Expired);
             }
         }
         if let Some(not_before) = not_before {
             let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
             if not_before > now + tolerance {
-                tracing::debug!(nbf = not_before, now, tolerance, "token from the future");
+                tracing::debug!(name: "token.not_yet_valid", nbf = not_before, now, tolerance, "token from the future");
                 return Err(InvalidToken::NotYetValid);
             }
         }
@@ -247,7 +270,11 @@ mod tests {
             Value::Null => token.as_object_mut().unwrap().remove(name),
             value => token.as_object_mut().unwrap().insert(name.to_owned(), value),
         };
-        expectations().judge(&claims(token), now())
+        let (expectations, claims) = (expectations(), claims(token));
+        let verdict = expectations.judge(&claims, now());
+        let faults = expectations.faults(&claims, TokenKind::Jwt, now());
+        assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
+        verdict
     }
 
     fn expectations() -> Expectations {

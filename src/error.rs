@@ -36,6 +36,107 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whose fault it is, as a word that never changes its meaning: for logs and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::Internal(_) => "internal",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::MissingToken => "missing_token",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// Why, as a word that never changes its meaning: for logs and metrics. It has no value of a
+    /// token in it, and there are as many words as reasons.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::InsufficientScope(denial) => denial.word(),
+            Self::Internal(Internal::Tenant(error)) => error.word(),
+            Self::Internal(Internal::TokenResolver(_)) => "token_resolver",
+            Self::Internal(Internal::Unprotected) => "unprotected",
+            Self::InvalidRequest(reason) => reason.word(),
+            Self::InvalidToken(reason) => reason.word(),
+            Self::MissingToken => "missing_token",
+            Self::Unavailable { source, .. } => source.word(),
+        }
+    }
+}
+
+/// Gives each variant of an enum a word, and lists the words.
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal,)+ }) => {
+        impl $name {
+            /// Every word of [`word`](Self::word).
+            #[cfg(test)]
+            const WORDS: &[&str] = &[$($word),+];
+
+            const fn word(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $word,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    InvalidRequest {
+        MalformedToken => "malformed_token",
+        RepeatedHeader => "repeated_header",
+    }
+}
+
+words! {
+    InvalidToken {
+        Algorithm => "algorithm",
+        AmbiguousKey => "ambiguous_key",
+        Audience => "audience",
+        Binding => "binding",
+        Certificate => "certificate",
+        Claim => "claim",
+        Critical => "critical",
+        Encrypted => "encrypted",
+        Expired => "expired",
+        Inactive => "inactive",
+        Issuer => "issuer",
+        Malformed => "malformed",
+        NotYetValid => "not_yet_valid",
+        Oversized => "oversized",
+        Signature => "signature",
+        Type => "type",
+        Unbound => "unbound",
+        UnknownKey => "unknown_key",
+        Unsupported => "unsupported",
+    }
+}
+
+words! {
+    Denial {
+        Groups => "groups",
+        Scopes => "scopes",
+    }
+}
+
+words! {
+    TenantError {
+        Certificate => "tenant_certificate",
+        Credentials => "tenant_credentials",
+        Document => "tenant_document",
+        Endpoint => "tenant_endpoint",
+        Interrupted => "tenant_interrupted",
+        Issuer => "tenant_issuer",
+        Overloaded => "tenant_overloaded",
+        Status => "tenant_status",
+        Timeout => "tenant_timeout",
+        Unreachable => "tenant_unreachable",
+    }
+}
+
 /// Why a request is malformed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -82,7 +183,8 @@ pub enum InvalidToken {
     /// The tenant says that the token is not active (RFC 7662 §2.2).
     #[error("the token is not active")]
     Inactive,
-    /// `iss` is not the tenant.
+    /// `iss` is not the tenant, or none of several; or the request names none of them as the issuer
+    /// of its opaque token.
     #[error("the token was issued by another issuer")]
     Issuer,
     /// The token is not a JWS in compact serialisation with JSON in it.
@@ -106,7 +208,7 @@ pub enum InvalidToken {
     /// None of the tenant's keys fits the token.
     #[error("the key that signed the token is unknown")]
     UnknownKey,
-    /// The token is opaque and this API does not introspect.
+    /// The token is opaque and this API does not introspect, or cannot tell where.
     #[error("opaque tokens are not accepted here")]
     Unsupported,
 }
@@ -255,6 +357,11 @@ impl Cause {
     pub(crate) fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(error.into().into())
     }
+
+    /// The failure itself, in its own type.
+    pub(crate) fn get(&self) -> &(dyn StdError + 'static) {
+        &*self.0
+    }
 }
 
 impl fmt::Debug for Cause {
@@ -287,5 +394,30 @@ impl fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The words in the first column of the table under a heading of the manual.
+    fn listed(heading: &str) -> BTreeSet<&'static str> {
+        let page = include_str!("manual/watching.md");
+        let (_, section) = page.split_once(heading).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        rows.flat_map(|row| row.split('`').skip(3).step_by(2)).collect()
+    }
+
+    #[test]
+    fn the_manual_lists_every_reason_and_no_other() {
+        let of_our_own =
+            ["jwt", "opaque", "anonymous", "missing_token", "token_resolver", "unprotected"];
+        let words = [InvalidRequest::WORDS, InvalidToken::WORDS, Denial::WORDS, TenantError::WORDS];
+        let reasons = words.into_iter().flatten().copied().chain(of_our_own);
+        assert_eq!(listed("## Outcomes and reasons"), reasons.collect());
     }
 }

@@ -51,9 +51,27 @@ impl KeySet {
         self.keys.iter().any(|key| !key.verifiers.is_empty())
     }
 
+    /// The `kid`s of the keys that can verify a token.
+    pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys
+            .iter()
+            .filter(|key| !key.verifiers.is_empty())
+            .filter_map(|key| key.kid.as_deref())
+    }
+
     /// Whether the set has a key of this `kid`, usable or not.
     pub(crate) fn contains(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// The `kid` of each key, and the algorithms that it may be used with, if any.
+    pub(crate) fn keys(
+        &self,
+    ) -> impl Iterator<Item = (Option<&str>, impl Iterator<Item = SigningAlgorithm>)> {
+        self.keys.iter().map(|key| {
+            let algorithms = key.verifiers.iter().map(|verifier| verifier.algorithm);
+            (key.kid.as_deref(), algorithms)
+        })
     }
 
     /// Finds the one key that may verify a token of this header: by `kid` if there is one, else

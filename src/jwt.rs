@@ -11,9 +11,18 @@
 //! `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose its key.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{SigningAlgorithm, claims::Claims, error::InvalidToken, json};
+
+/// A JWT whose segments are what they should be; what stands in them is not judged yet.
+#[derive(Debug)]
+pub(crate) struct DecodedJwt<'t> {
+    header: Map<String, Value>,
+    claims: Claims,
+    signing_input: &'t str,
+    signature: Vec<u8>,
+}
 
 /// A JWT taken apart, its signature not yet verified.
 #[derive(Debug)]
@@ -25,16 +34,27 @@ pub(crate) struct UnverifiedJwt<'t> {
     signature: Vec<u8>,
 }
 
-impl<'t> UnverifiedJwt<'t> {
-    /// Takes a token apart. With `rfc9068` its `typ` must say that it is an access token
-    /// (RFC 9068 §4).
-    pub(crate) fn parse(token: &'t str, rfc9068: bool) -> Result<Self, InvalidToken> {
+impl<'t> DecodedJwt<'t> {
+    /// Decodes the segments: the first two rules.
+    pub(crate) fn decode(token: &'t str) -> Result<Self, InvalidToken> {
         let (signing_input, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
         let (header, payload) = signing_input.split_once('.').ok_or(InvalidToken::Malformed)?;
-        let mut header = parse_segment(header)?;
+        let header = parse_segment(header)?;
         let claims = Claims::new(parse_segment(payload)?);
         let signature = decode(signature)?;
+        Ok(Self { header, claims, signing_input, signature })
+    }
 
+    /// Who the token says has issued it. That is good for choosing who judges it, and for nothing
+    /// else.
+    pub(crate) fn claimed_issuer(&self) -> Result<&str, InvalidToken> {
+        self.claims.issuer().ok_or(InvalidToken::Claim("iss"))
+    }
+
+    /// Judges the header: the other rules. With `rfc9068` its `typ` must say that the token is an
+    /// access token (RFC 9068 §4).
+    pub(crate) fn judge_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
+        let Self { mut header, claims, signing_input, signature } = self;
         if header.contains_key("crit") || header.contains_key("b64") {
             return Err(InvalidToken::Critical);
         }
@@ -51,7 +71,14 @@ impl<'t> UnverifiedJwt<'t> {
             Some(Value::String(kid)) => Some(kid),
             Some(_) => return Err(InvalidToken::Malformed),
         };
-        Ok(Self { algorithm, kid, claims, signing_input, signature })
+        Ok(UnverifiedJwt { algorithm, kid, claims, signing_input, signature })
+    }
+}
+
+impl UnverifiedJwt<'_> {
+    /// The claims, which anybody may have written: for a diagnosis alone.
+    pub(crate) fn unverified_claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// Hands out the claims if `verify` finds the signature over the signing input good.
@@ -62,6 +89,12 @@ impl<'t> UnverifiedJwt<'t> {
         verify(self.signing_input, &self.signature)?;
         Ok(self.claims)
     }
+}
+
+/// The header of what may not even be a JWT: for a diagnosis alone.
+pub(crate) fn unverified_header(token: &str) -> Option<Map<String, Value>> {
+    let (header, _) = token.split_once('.')?;
+    parse_segment(header).ok()
 }
 
 /// `typ` is a media type, compared without regard to case (RFC 7515 §4.1.9).
@@ -77,7 +110,7 @@ fn is_access_token_type(typ: Option<&Value>, rfc9068: bool) -> bool {
     }
 }
 
-fn parse_segment(segment: &str) -> Result<serde_json::Map<String, Value>, InvalidToken> {
+fn parse_segment(segment: &str) -> Result<Map<String, Value>, InvalidToken> {
     json::parse_object(&decode(segment)?).map_err(|_| InvalidToken::Malformed)
 }
 

@@ -39,11 +39,14 @@ mod certificate_header;
 mod claims;
 mod clock;
 mod config;
+mod diagnosis;
+mod doctor;
 mod error;
 mod json;
 mod jwks;
 mod jwt;
 mod key_pair;
+mod meter;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod policy;
@@ -55,6 +58,7 @@ mod rfc_vectors;
 #[cfg(feature = "tls")]
 mod server_tls;
 mod tenant;
+mod tenants;
 mod token;
 
 #[cfg(feature = "axum")]
@@ -82,6 +86,7 @@ pub use crate::{
     certificate::{CertificateBinding, NotACertificate, PeerCertificate},
     claims::Claims,
     config::{ConfigError, ConfigProblem},
+    diagnosis::{Diagnosis, Finding, FindingKind, Severity},
     error::{Cause, Denial, Error, Internal, InvalidRequest, InvalidToken, TenantError},
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
@@ -89,6 +94,7 @@ pub use crate::{
     resource::ResourceMetadata,
     tenant::{
         cache::{CacheFuture, CacheKey, IntrospectionCache},
+        health::{DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth},
         http::{HttpClient, HttpFuture},
     },
     token::{AccessToken, TokenKind},

@@ -1,6 +1,7 @@
 //! What happens to a request, in order.
 //!
-//! 1. The token is found, by the application's resolver or in the `Authorization` header.
+//! 1. The token is found, by the application's resolver or in the `Authorization` header. Where
+//!    there are several tenants, it is settled which one judges it.
 //! 2. A JWT is taken apart, its signature verified with the tenant's keys, its claims judged. An
 //!    opaque token is introspected, and its claims are judged alike.
 //! 3. Possession is proved before permission is asked: the certificate the token is bound to.
@@ -18,6 +19,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::{Instrument as _, field};
 
 use crate::{
     builder::ProtectApiBuilder,
@@ -26,24 +28,30 @@ use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     config::{ConfigError, Resource},
+    diagnosis::Diagnosis,
+    doctor::Doctor,
     error::{Cause, Chain, Error, Internal, InvalidToken},
-    jwt::UnverifiedJwt,
+    jwt::DecodedJwt,
+    meter::Meter,
     policy::{Access, GroupRules, Policy},
     refusal::{Realm, Refusal},
-    tenant::{Tenant, introspection::Introspector},
+    tenant::{Tenant, health::Health, introspection::Introspector},
+    tenants::{FurtherTenants, Presented},
     token::{AccessToken, TokenKind},
 };
 
 /// At most this often is the log told of opaque tokens that cannot be introspected.
 const OPAQUE_WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Protects an API: validates access tokens of one tenant for one audience.
+/// Protects an API: validates access tokens of one tenant for one audience, and of
+/// [further tenants](Self::also_accept) if there are any.
 ///
 /// Clones share keys and state. Nothing is fetched before the first request, so the API starts
 /// while the tenant is down; [`warm_up`](Self::warm_up) is for those who would rather wait.
 #[derive(Clone)]
 pub struct ProtectApi {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) further: Arc<FurtherTenants>,
     scopes: Arc<ScopeDescriptions>,
 }
 
@@ -52,6 +60,7 @@ pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
 
 pub(crate) struct Inner {
     pub(crate) tenant: Tenant,
+    pub(crate) meter: Meter,
     pub(crate) introspector: Option<Introspector>,
     pub(crate) introspect_jwt_tokens: bool,
     pub(crate) clock: Clock,
@@ -59,7 +68,7 @@ pub(crate) struct Inner {
     pub(crate) binding: CertificateBinding,
     /// Where a trusted proxy says what certificate it saw.
     pub(crate) certificate_header: Option<HeaderName>,
-    pub(crate) group_rules: GroupRules,
+    pub(crate) group_rules: Arc<GroupRules>,
     pub(crate) realm: Realm,
     pub(crate) resource: Option<Resource>,
     /// Whether the application serves the resource's metadata, so that challenges can name it.
@@ -78,7 +87,7 @@ pub(crate) type TokenResolver = Box<
 
 impl ProtectApi {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner), scopes: Arc::default() }
+        Self { inner: Arc::new(inner), further: Arc::default(), scopes: Arc::default() }
     }
 
     /// Configures from the `MONOCLOUD_BACKEND_…` variables of the environment.
@@ -120,20 +129,58 @@ impl ProtectApi {
         &self.inner.expectations.audience
     }
 
-    /// Fetches the tenant's metadata and keys now instead of with the first request.
+    /// Fetches the tenant's metadata and keys now instead of with the first request; those of every
+    /// tenant at once, if there are several.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met.
+    /// [`Error::Unavailable`] or [`Error::Internal`], as the first request would have met: the first
+    /// one, after every tenant was tried.
     pub async fn warm_up(&self) -> Result<(), Error> {
-        self.inner.tenant.warm_up().await
+        let further = self.further.start_warming_up();
+        let outcome = self.inner.tenant.warm_up().await;
+        outcome.and(further.await)
     }
 
-    /// Forgets what the tenant said of an opaque token, so that the next request with it asks again:
+    /// How this API stands with its tenants, for a readiness probe: what it keeps, how old that is,
+    /// when it is fetched next, and what went wrong.
+    ///
+    /// It waits for nothing. If nobody has asked a tenant for anything yet, that is started, so
+    /// that an API which gets no requests before it is ready comes to be ready.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::new(self.issuers().map(|issuer| issuer.tenant.health()).collect())
+    }
+
+    /// Looks for what is wrong with this deployment: the tenant, this API's client there, the clock,
+    /// and a token, if one is given: whether it would be accepted, and if not, why.
+    ///
+    /// The tenant is asked anew for each of its documents and for one introspection, whatever is
+    /// cached, each within the response time-out; nothing is kept. Of the token some claims may be
+    /// shown, so this is for its owner, and never an answer to a request.
+    ///
+    /// Of several tenants each is examined, and a JWT is judged as one of the tenant that it names.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        if self.issuers().nth(1).is_none() {
+            return Doctor::of(&self.inner).examine(token).await;
+        }
+        let judge = token.map(|token| self.issuer_claimed_by(token));
+        let mut diagnoses = Vec::new();
+        for issuer in self.issuers() {
+            let token = token.filter(|_| judge.is_some_and(|judge| Arc::ptr_eq(judge, issuer)));
+            let diagnosis = Doctor::of(issuer).examine(token).await;
+            diagnoses.push((issuer.expectations.issuer.clone(), diagnosis));
+        }
+        Diagnosis::of_several(diagnoses)
+    }
+
+    /// Forgets what any tenant said of an opaque token, so that the next request with it asks again:
     /// for a log-out. Where a cache is shared, every process forgets.
     pub async fn forget(&self, token: &AccessToken) {
-        if let Some(introspector) = &self.inner.introspector {
-            introspector.forget(token).await;
+        for issuer in self.issuers() {
+            if let Some(introspector) = &issuer.introspector {
+                introspector.forget(token).await;
+            }
         }
     }
 
@@ -199,21 +246,18 @@ impl ProtectApi {
         peer: Option<&PeerCertificate>,
     ) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
-        let kind = match token.kind().map_err(Error::InvalidToken)? {
-            TokenKind::Jwt if self.inner.introspect_jwt_tokens => TokenKind::Opaque,
-            kind => kind,
-        };
-        let claims = match kind {
-            TokenKind::Jwt => Arc::new(self.validate_jwt(&token).await?),
-            TokenKind::Opaque => self.introspect(&token).await?,
+        let (issuer, presented) = self.issuer_of(&token, headers).map_err(Error::InvalidToken)?;
+        let (claims, kind) = match presented {
+            Presented::Jwt(jwt) => (Arc::new(issuer.validate(jwt).await?), TokenKind::Jwt),
+            Presented::Opaque => (issuer.introspect(&token).await?, TokenKind::Opaque),
         };
         // Where a proxy is configured, the peer is the proxy.
         let presented = || match &self.inner.certificate_header {
             Some(name) => certificate_in(headers, name),
             None => Ok(peer.cloned()),
         };
-        self.inner.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
-        Ok(Authenticated { claims, kind })
+        issuer.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
+        Ok(Authenticated { claims, kind, group_rules: Arc::clone(&issuer.group_rules) })
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
@@ -221,7 +265,7 @@ impl ProtectApi {
         let resolved = match &self.inner.token_resolver {
             None => None,
             Some(resolve) => resolve(headers).map_err(|error| {
-                tracing::error!(%error, "the token resolver failed");
+                tracing::error!(name: "token_resolver.failed", %error, "the token resolver failed");
                 Error::Internal(Internal::TokenResolver(Cause::new(error)))
             })?,
         };
@@ -232,33 +276,36 @@ impl ProtectApi {
             None => AccessToken::in_headers(headers, max_length),
         }
     }
+}
 
-    async fn validate_jwt(&self, token: &AccessToken) -> Result<Claims, Error> {
-        let expectations = &self.inner.expectations;
-        let jwt = UnverifiedJwt::parse(token.expose(), expectations.rfc9068)
-            .map_err(Error::InvalidToken)?;
-        let claims = self.inner.tenant.verify(jwt).await?;
-        expectations.judge(&claims, self.inner.clock.wall()).map_err(Error::InvalidToken)?;
+/// Each judges a token by what is configured for its own tenant.
+impl Inner {
+    async fn validate(&self, jwt: DecodedJwt<'_>) -> Result<Claims, Error> {
+        let jwt = jwt.judge_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
+        let claims = self.tenant.verify(jwt).await?;
+        self.expectations.judge(&claims, self.clock.wall()).map_err(Error::InvalidToken)?;
         Ok(claims)
     }
 
     async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
-        let Some(introspector) = &self.inner.introspector else {
-            self.warn_of_opaque_token();
+        let Some(introspector) = &self.introspector else {
+            self.warn_of_opaque_token("introspection is not configured");
             return Err(Error::InvalidToken(InvalidToken::Unsupported));
         };
         introspector.introspect(token).await
     }
 
-    fn warn_of_opaque_token(&self) {
-        let now = self.inner.clock.monotonic();
-        let mut last =
-            self.inner.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn warn_of_opaque_token(&self, why: &str) {
+        let now = self.clock.monotonic();
+        let mut last = self.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due =
             last.is_none_or(|last| now.saturating_duration_since(last) >= OPAQUE_WARNING_INTERVAL);
         if is_due {
             *last = Some(now);
-            tracing::warn!("an opaque access token was refused: introspection is not configured");
+            tracing::warn!(
+                name: "token.opaque_refused",
+                "an opaque access token was refused: {why}"
+            );
         }
     }
 }
@@ -297,8 +344,29 @@ impl Guard {
         headers: &HeaderMap,
         peer: Option<&PeerCertificate>,
     ) -> Result<Caller, Refusal> {
-        self.judge(headers, peer).await.map_err(|error| {
-            tracing::debug!(error = %Chain(&error), "a request was refused");
+        let span = tracing::debug_span!(
+            "authenticate",
+            outcome = field::Empty,
+            reason = field::Empty,
+            issuer = self.protect.issuer()
+        );
+        let judged = self.judge(headers, peer).instrument(span.clone()).await;
+        let (outcome, reason) = match &judged {
+            Ok(Caller(Ok(caller))) => ("accepted", caller.kind.word()),
+            Ok(Caller(Err(_))) => ("accepted", "anonymous"),
+            Err(error) => (error.code(), error.reason()),
+        };
+        self.protect.inner.meter.validated(outcome, reason);
+        span.record("outcome", outcome).record("reason", reason);
+        judged.map_err(|error| {
+            let _span = span.enter();
+            tracing::debug!(
+                name: "request.refused",
+                error = %Chain(&error),
+                outcome,
+                reason,
+                "a request was refused"
+            );
             self.protect.refuse(error)
         })
     }
@@ -306,7 +374,7 @@ impl Guard {
     /// Authorizes a caller that was let pass by a further policy.
     pub(crate) fn authorize(&self, caller: &Authenticated, policy: Policy) -> Result<(), Refusal> {
         Access::from(policy)
-            .authorize(&caller.claims, &self.protect.inner.group_rules)
+            .authorize(&caller.claims, &caller.group_rules)
             .map_err(|denial| self.protect.refuse(Error::InsufficientScope(denial)))
     }
 
@@ -322,7 +390,7 @@ impl Guard {
             authenticated => authenticated?,
         };
         self.access
-            .authorize(&authenticated.claims, &self.protect.inner.group_rules)
+            .authorize(&authenticated.claims, &authenticated.group_rules)
             .map_err(Error::InsufficientScope)?;
         Ok(Caller(Ok(authenticated)))
     }
@@ -368,6 +436,8 @@ impl Caller {
 pub struct Authenticated {
     claims: Arc<Claims>,
     kind: TokenKind,
+    /// Those of the tenant that issued the token.
+    group_rules: Arc<GroupRules>,
 }
 
 impl Authenticated {

@@ -21,6 +21,16 @@ pub enum TokenKind {
     Opaque,
 }
 
+impl TokenKind {
+    /// As logs and metrics have it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
 impl AccessToken {
     /// Reads the bearer token from the `Authorization` header.
     ///

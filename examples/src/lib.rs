@@ -15,7 +15,7 @@ use std::{
     process,
 };
 
-use monocloud_backend::{ConfigError, ProtectApi, ServerTls};
+use monocloud_backend::{ConfigError, ProtectApi, ServerTls, Severity};
 use monocloud_testkit::{Authority, Certificate, ClientAuth, MockTenant};
 
 const TENANT_DOMAIN: &str = "MONOCLOUD_BACKEND_TENANT_DOMAIN";
@@ -78,6 +78,7 @@ fn or_exit<T>(started: Result<T, String>) -> T {
 
 async fn try_start() -> Result<Start, String> {
     let start = configure().await?;
+    examine(&start.protect);
     let address = start.listener.local_addr().map_err(|error| error.to_string())?;
     if let Some(tenant) = &start.mock_tenant {
         println!("{}", tour::of_posts(tenant, &format!("http://{address}")));
@@ -88,6 +89,7 @@ async fn try_start() -> Result<Start, String> {
 
 async fn try_start_tls() -> Result<TlsStart, String> {
     let Start { protect, listener, mock_tenant } = configure().await?;
+    examine(&protect);
     let file = |name| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let (tls, made_up) = match (file("TLS_CERTIFICATE_FILE"), file("TLS_KEY_FILE")) {
         (Some(certificate), Some(key)) => (ServerTls::new(certificate, key), None),
@@ -126,6 +128,19 @@ async fn configure() -> Result<Start, String> {
     let listener = bound.map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
     Ok(Start { protect, listener, mock_tenant })
+}
+
+/// Tells on stderr what is wrong with the tenant or with this API's place there. Serving does not
+/// wait for it.
+fn examine(protect: &ProtectApi) {
+    let protect = protect.clone();
+    tokio::spawn(async move {
+        let diagnosis = protect.diagnose(None).await.at_least(Severity::Warning);
+        match diagnosis.findings() {
+            [] => eprintln!("the tenant {} and this API fit together", protect.issuer()),
+            _ => eprintln!("{diagnosis}"),
+        }
+    });
 }
 
 fn protect_with(tenant: &MockTenant) -> Result<ProtectApi, ConfigError> {

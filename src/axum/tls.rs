@@ -66,7 +66,7 @@ where
         let Self(handshaker) = self.clone();
         Box::pin(async move {
             let (stream, certificate) = handshaker.accept(io).await.inspect_err(|error| {
-                tracing::debug!(%error, "a TLS handshake failed");
+                tracing::debug!(name: "tls.handshake_failed", %error, "a TLS handshake failed");
             })?;
             Ok((stream, WithPeerCertificate { certificate, service }))
         })

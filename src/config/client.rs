@@ -19,6 +19,7 @@ const HS256_KEY_BYTES: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct ClientConfig {
     pub(crate) id: String,
+    pub(crate) method_name: &'static str,
     pub(crate) auth: ClientAuth,
 }
 
@@ -98,7 +99,7 @@ impl ClientConfig {
         let method = method?;
         check_credentials(method, settings);
         let auth = ClientAuth::judge(method, settings)?;
-        Some(Self { id: id?, auth })
+        Some(Self { id: id?, method_name: method.name(), auth })
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! How to: [declare](declaring) what operations need, take callers who may be
 //! [anonymous](optional), require [groups], offer [several schemes](several_schemes), take
-//! [opaque] tokens, [test](testing) an API, and get out of [trouble](troubleshooting).
+//! [opaque] tokens, serve the callers of [several tenants](several_tenants), [test](testing) an API,
+//! and get out of [trouble](troubleshooting).
 //!
 //! What to expect: which [tokens] are accepted, what a refused request is
-//! [answered](answers) with, and how the tenant's [keys] are kept.
+//! [answered](answers) with, how the tenant's [keys] are kept, and what to [watch](watching) while it
+//! runs.
 
 #[doc = include_str!("answers.md")]
 pub mod answers {}
@@ -28,6 +30,9 @@ pub mod optional {}
 #[doc = include_str!("several_schemes.md")]
 pub mod several_schemes {}
 
+#[doc = include_str!("several_tenants.md")]
+pub mod several_tenants {}
+
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 
@@ -36,3 +41,6 @@ pub mod tokens {}
 
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
+
+#[doc = include_str!("watching.md")]
+pub mod watching {}

@@ -111,8 +111,8 @@ where
                 }
                 Some(ended) = self.handshakes.tasks.join_next() => match ended {
                     Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!("a TLS handshake gave way to newer ones"),
+                    Ok(Err(error)) => tracing::debug!(name: "tls.handshake_failed", %error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!(name: "tls.handshake_displaced", "a TLS handshake gave way to newer ones"),
                 },
             }
         }

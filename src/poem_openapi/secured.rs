@@ -145,7 +145,7 @@ impl<T: OpenApi> OpenApi for Secured<T> {
 
     fn add_routes(mut self, route_table: &mut RouteTable) {
         for problem in self.guard() {
-            tracing::error!("{problem}");
+            tracing::error!(name: "document.problem", "{problem}");
         }
         if let Api::Guarded(routes) = self.api {
             for (path, methods) in routes {

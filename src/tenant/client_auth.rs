@@ -23,6 +23,8 @@ const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe
 /// A client and its credentials, ready for every request.
 pub(crate) struct ClientAuthentication {
     pub(crate) client_id: String,
+    /// The method in the configuration's words.
+    pub(crate) method_name: &'static str,
     method: Method,
 }
 
@@ -78,7 +80,7 @@ impl ClientAuthentication {
             }
             ClientAuth::MutualTls { .. } => Method::Certificate,
         };
-        Ok(Self { client_id: config.id.clone(), method })
+        Ok(Self { client_id: config.id.clone(), method_name: config.method_name, method })
     }
 
     /// Fresh credentials for one request to the tenant whose issuer is `audience`.

@@ -12,7 +12,10 @@ use http::{
 use rustls::{AlertDescription, Error as TlsError};
 use url::Url;
 
-use crate::error::{Cause, TenantError};
+use crate::{
+    clock::Clock,
+    error::{Cause, TenantError},
+};
 
 /// A tenant's own Retry-After is honoured up to this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
@@ -37,11 +40,16 @@ pub trait HttpClient: Send + Sync + 'static {
 pub(crate) struct Http {
     client: Arc<dyn HttpClient>,
     response_timeout: Duration,
+    clock: Clock,
 }
 
 impl Http {
-    pub(crate) fn new(client: Arc<dyn HttpClient>, response_timeout: Duration) -> Self {
-        Self { client, response_timeout }
+    pub(crate) fn new(
+        client: Arc<dyn HttpClient>,
+        response_timeout: Duration,
+        clock: Clock,
+    ) -> Self {
+        Self { client, response_timeout, clock }
     }
 
     /// Fetches a document.
@@ -84,9 +92,11 @@ impl Http {
             .body(body)
             .map_err(|error| unreachable(Cause::new(error)))?;
         let exchange = self.client.send(request, max_body);
-        let response = tokio::time::timeout(self.response_timeout, exchange)
+        let response = self
+            .clock
+            .timeout(self.response_timeout, exchange)
             .await
-            .map_err(|_| TenantError::Timeout { url: Arc::clone(&target) })?
+            .ok_or_else(|| TenantError::Timeout { url: Arc::clone(&target) })?
             .map_err(|error| match is_certificate_refused(&*error) {
                 true => {
                     let (url, source) = (Arc::clone(&target), Cause::new(error));
@@ -119,6 +129,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
+/// An error and all its reasons, the last of which is what went wrong.
+pub(crate) fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
+        // Its `source` leaves out the error that it wraps.
+        Some(error) => error.get_ref().map(|wrapped| wrapped as _),
+        None => error.source(),
+    })
+}
+
 /// Whether the tenant ended the handshake over our certificate, or for want of one (RFC 8446 §6.2).
 /// What is wrong with its own certificate is an error of ours, and no alert from there.
 fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
@@ -126,13 +147,7 @@ fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
         AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
         CertificateUnknown, UnknownCA, UnsupportedCertificate,
     };
-    let mut chain =
-        iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-            // Its `source` leaves out the error that it wraps.
-            Some(error) => error.get_ref().map(|wrapped| wrapped as _),
-            None => error.source(),
-        });
-    let alert = chain.find_map(|error| match error.downcast_ref() {
+    let alert = causes(error).find_map(|error| match error.downcast_ref() {
         Some(TlsError::AlertReceived(alert)) => Some(*alert),
         _ => None,
     });

@@ -12,22 +12,27 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use bytes::Bytes;
+use http::Response;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+use url::Url;
 
 use super::{
+    back_off::Unavailable,
     cache::{CacheKey, Verdict, VerdictCache},
     client_auth::ClientAuthentication,
+    documents::Documents,
     flight::Flight,
     http::Http,
-    metadata::Metadata,
-    refresh::{Refreshing, Unavailable},
 };
 use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     error::{Chain, Error, InvalidToken, TenantError},
     json,
+    meter::{Cache, Meter},
     token::AccessToken,
 };
 
@@ -46,7 +51,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct Introspector(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) metadata: Refreshing<Metadata>,
+    pub(crate) documents: Arc<Documents>,
     pub(crate) http: Http,
     pub(crate) client: ClientAuthentication,
     pub(crate) expectations: Expectations,
@@ -54,7 +59,14 @@ pub(crate) struct Inner {
     pub(crate) cache_duration: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) clock: Clock,
+    pub(crate) meter: Meter,
     pub(crate) calls: Calls,
+}
+
+/// What the tenant says of a token (RFC 7662 §2.2).
+pub(crate) struct Answer {
+    pub(crate) is_active: bool,
+    pub(crate) claims: Claims,
 }
 
 /// What is under way.
@@ -88,8 +100,14 @@ impl Introspector {
     pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
         let key = self.0.key(token);
         let verdict = match self.0.cache.get(key, token).await {
-            Some(verdict) => verdict,
-            None => self.ask(key, token).await?,
+            Some(verdict) => {
+                self.0.meter.looked_up(Cache::Hit);
+                verdict
+            }
+            None => {
+                self.0.meter.looked_up(Cache::Miss);
+                self.ask(key, token).await?
+            }
         };
         match verdict {
             Verdict::Refused(reason) => Err(Error::InvalidToken(reason)),
@@ -110,6 +128,20 @@ impl Introspector {
         let key = self.0.key(token);
         self.0.calls.flights().remove(&key);
         self.0.cache.forget(key).await;
+    }
+
+    /// Who asks, and how it proves that.
+    pub(crate) fn client(&self) -> &ClientAuthentication {
+        &self.0.client
+    }
+
+    /// Asks the tenant past every cache and every pause, and remembers nothing.
+    pub(crate) async fn ask_once(
+        &self,
+        endpoint: &Url,
+        token: &AccessToken,
+    ) -> Result<Response<Bytes>, TenantError> {
+        self.0.exchange(endpoint, token).await
     }
 
     async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
@@ -136,7 +168,13 @@ impl Introspector {
     fn start(&self, key: CacheKey, token: AccessToken, number: u64) -> VerdictFlight {
         let inner = Arc::clone(&self.0);
         Flight::start(async move {
-            let verdict = inner.call(key, &token).await;
+            let span = tracing::debug_span!("introspect");
+            let verdict = inner.call(key, &token).instrument(span).await;
+            inner.meter.introspected(match &verdict {
+                Ok(Verdict::Accepted(_)) => "accepted",
+                Ok(Verdict::Refused(_)) => "refused",
+                Err(_) => "failed",
+            });
             if !inner.calls.land(key, number) {
                 inner.cache.forget(key).await;
             }
@@ -153,24 +191,30 @@ impl Inner {
 
     async fn call(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
         self.refuse_while_paused()?;
-        let permit =
-            tokio::time::timeout(self.response_timeout, self.calls.permits.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
+        let permit = self.clock.timeout(self.response_timeout, self.calls.permits.acquire());
+        let Some(Ok(_permit)) = permit.await else {
             return Err(unavailable(TenantError::Overloaded, MIN_PAUSE));
         };
         self.refuse_while_paused()?;
-        let metadata = self.metadata.get().await?;
+        let metadata = self.documents.metadata().await?;
         let endpoint = metadata
             .value
             .introspection_endpoint
             .as_ref()
             .map_err(|error| self.failed(error.clone()))?;
-        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
-        let credentials = credentials.await.map_err(|error| self.failed(error))?;
-        let (authorization, form) = credentials.into_form(token.expose());
-        let answer = self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await;
+        let answer = self.exchange(endpoint, token).await;
         let answer = answer.map_err(|error| self.failed(error))?;
         self.read(key, token, answer.body()).await
+    }
+
+    async fn exchange(
+        &self,
+        endpoint: &Url,
+        token: &AccessToken,
+    ) -> Result<Response<Bytes>, TenantError> {
+        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
+        let (authorization, form) = credentials.await?.into_form(token.expose());
+        self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await
     }
 
     /// Turns an answer into a verdict, and remembers it.
@@ -180,12 +224,8 @@ impl Inner {
         token: &AccessToken,
         body: &[u8],
     ) -> Result<Verdict, Error> {
-        let mut members = json::parse_object(body).map_err(|error| {
-            let reason = error.to_string().into();
-            self.failed(TenantError::Document { document: "introspection answer", reason })
-        })?;
-        let is_active = members.remove("active") == Some(Value::Bool(true));
-        let claims = Claims::new(members);
+        let Answer { is_active, claims } =
+            Answer::read(body).map_err(|error| self.failed(error))?;
         let now = self.clock.wall();
         let judged = match is_active {
             false => Err(InvalidToken::Inactive),
@@ -222,7 +262,11 @@ impl Inner {
             let mut paused_until = self.calls.paused_until();
             *paused_until = until.max(*paused_until);
         }
-        tracing::warn!(error = %Chain(&error), "an introspection failed");
+        tracing::warn!(
+            name: "introspection.failed",
+            error = %Chain(&error),
+            "an introspection failed"
+        );
         at_fault(error)
     }
 
@@ -233,6 +277,17 @@ impl Inner {
             Some(left) => Err(unavailable(TenantError::Overloaded, left)),
             None => Ok(()),
         }
+    }
+}
+
+impl Answer {
+    pub(crate) fn read(body: &[u8]) -> Result<Self, TenantError> {
+        let mut members = json::parse_object(body).map_err(|error| {
+            let reason = error.to_string().into();
+            TenantError::Document { document: "introspection answer", reason }
+        })?;
+        let is_active = members.remove("active") == Some(Value::Bool(true));
+        Ok(Self { is_active, claims: Claims::new(members) })
     }
 }
 

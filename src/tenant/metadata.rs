@@ -99,7 +99,7 @@ pub(crate) enum EndpointRule {
 
 impl EndpointRule {
     /// Reads what the metadata has under `name`.
-    fn endpoint(self, name: &str, value: Option<&Value>) -> Result<Url, TenantError> {
+    pub(crate) fn endpoint(self, name: &str, value: Option<&Value>) -> Result<Url, TenantError> {
         let unusable =
             |reason: &str| TenantError::Endpoint { endpoint: name.into(), reason: reason.into() };
         let text = value.and_then(Value::as_str).ok_or_else(|| unusable("there is none"))?;

@@ -2,43 +2,51 @@
 //!
 //! - `http`: the door to the network, and what the tenant's answers mean
 //! - `connector`: the clients that are built in, with and without a certificate
-//! - `refresh`: a value that is fetched, kept, and fetched again
+//! - `documents`: the metadata and the key set, and the task that keeps them fresh
+//! - `refresh`, `back_off`: a value that is fetched, kept, and fetched again
 //! - `flight`: work that many wait for and nobody can cancel
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: what a token with an unknown key may cost
 //! - `introspection`: what the tenant says of a token
 //! - `client_auth`, `assertion`: how this API proves who it is when it asks
 //! - `cache`: what the tenant said, kept for a while
+//! - `health`: how all this stands
+//! - `checkup`: what the tenant says at this moment, for a diagnosis
 
 mod assertion;
+mod back_off;
 pub(crate) mod cache;
+mod checkup;
 pub(crate) mod client_auth;
 pub(crate) mod connector;
+mod documents;
 mod flight;
+pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod introspection;
 pub(crate) mod metadata;
 mod refresh;
+#[cfg(test)]
+mod refresh_model;
 mod unknown_kid;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use ::http::{HeaderMap, header::CACHE_CONTROL};
 use url::Url;
 
 use self::{
+    back_off::Unavailable,
     cache::VerdictCache,
     client_auth::ClientAuthentication,
+    documents::Documents,
+    health::TenantHealth,
     http::Http,
     introspection::Introspector,
     metadata::{EndpointRule, IntrospectionEndpoint, Metadata},
-    refresh::{Fetched, Lifetimes, Loaded, Refreshing, Unavailable},
+    refresh::{Lifetimes, Loaded},
     unknown_kid::{AbsentKids, FetchBudget},
 };
 use crate::{
@@ -48,13 +56,8 @@ use crate::{
     error::{Error, Internal, InvalidToken, TenantError},
     jwks::KeySet,
     jwt::UnverifiedJwt,
+    meter::{Meter, UnknownKid},
 };
-
-/// Longer metadata is not read, in bytes.
-const MAX_METADATA: usize = 256 * 1024;
-
-/// A longer key set is not read, in bytes.
-const MAX_JWKS: usize = 1024 * 1024;
 
 /// How long a document of ours waits for the tenant's.
 const METADATA_PATIENCE: Duration = Duration::from_secs(2);
@@ -99,9 +102,11 @@ impl From<&Config> for TenantConfig {
 /// A tenant's remote state.
 pub(crate) struct Tenant {
     config: Arc<TenantConfig>,
+    /// The way to its documents.
+    http: Http,
     clock: Clock,
-    metadata: Refreshing<Metadata>,
-    keys: Refreshing<KeySet>,
+    meter: Meter,
+    documents: Arc<Documents>,
     unknown_kids: Mutex<UnknownKids>,
 }
 
@@ -112,27 +117,23 @@ struct UnknownKids {
 }
 
 impl Tenant {
-    pub(crate) fn new(config: TenantConfig, http: Http, clock: Clock) -> Self {
+    pub(crate) fn new(config: TenantConfig, http: Http, clock: Clock, meter: Meter) -> Self {
         let config = Arc::new(config);
-        let metadata = {
-            let (config, http) = (Arc::clone(&config), http.clone());
-            Refreshing::new(config.metadata, clock.clone(), move || {
-                Box::pin(fetch_metadata(Arc::clone(&config), http.clone()))
-            })
-        };
-        let keys = {
-            let metadata = metadata.clone();
-            let has_usable_keys = Arc::new(AtomicBool::new(false));
-            Refreshing::new(config.keys, clock.clone(), move || {
-                Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
-            })
-        };
-        Self { config, clock, metadata, keys, unknown_kids: Mutex::default() }
+        let documents = Documents::new(&config, http.clone(), clock.clone(), meter.clone());
+        let documents = Arc::new(documents);
+        Self { config, http, clock, meter, documents, unknown_kids: Mutex::default() }
     }
 
     /// Fetches what the first request would have to wait for.
     pub(crate) async fn warm_up(&self) -> Result<(), Error> {
-        self.keys.get().await.map(drop).map_err(Error::from)
+        self.documents.keys().await.map(drop).map_err(Error::from)
+    }
+
+    /// How the documents stand; has them fetched if nobody has asked for them yet.
+    pub(crate) fn health(&self) -> TenantHealth {
+        self.documents.begin();
+        let now = self.clock.monotonic();
+        TenantHealth::new(&self.config.issuer, &self.documents, now)
     }
 
     /// Asks this tenant about tokens, as `client` and through `http`.
@@ -145,7 +146,7 @@ impl Tenant {
         config: &Config,
     ) -> Introspector {
         Introspector::new(introspection::Inner {
-            metadata: self.metadata.clone(),
+            documents: Arc::clone(&self.documents),
             http,
             client,
             expectations,
@@ -153,13 +154,14 @@ impl Tenant {
             cache_duration: config.introspection_cache_duration,
             response_timeout: config.response_timeout,
             clock: self.clock.clone(),
+            meter: self.meter.clone(),
             calls: introspection::Calls::default(),
         })
     }
 
     /// The tenant's metadata, if it can be had within a moment.
     pub(crate) async fn metadata(&self) -> Option<Arc<Loaded<Metadata>>> {
-        tokio::time::timeout(METADATA_PATIENCE, self.metadata.get()).await.ok()?.ok()
+        self.clock.timeout(METADATA_PATIENCE, self.documents.metadata()).await?.ok()
     }
 
     /// Reads metadata that came another way, under the same rules.
@@ -169,8 +171,9 @@ impl Tenant {
 
     /// Verifies a JWT with the tenant's keys.
     pub(crate) async fn verify(&self, jwt: UnverifiedJwt<'_>) -> Result<Claims, Error> {
-        let flights_before = self.keys.flights();
-        let mut keys = self.keys.get().await?;
+        let flights_before = self.documents.key_set().flights();
+        let mut keys = self.documents.keys().await?;
+        self.meter.key_set_is_used(keys.age(self.clock.monotonic()));
         if let Some(kid) = jwt.kid.as_deref()
             && !keys.value.contains(kid)
         {
@@ -182,37 +185,56 @@ impl Tenant {
             .map_err(Error::InvalidToken)
     }
 
+    /// The set that has a key which the loaded one does not have.
+    async fn keys_with(
+        &self,
+        kid: &str,
+        keys: Arc<Loaded<KeySet>>,
+        flights_before: u64,
+    ) -> Result<Arc<Loaded<KeySet>>, Error> {
+        let mut cost = UnknownKid::Remembered;
+        let found = self.look_for(kid, keys, flights_before, &mut cost).await;
+        if let Ok(Some(keys)) = found {
+            return Ok(keys);
+        }
+        self.meter.refused_kid(cost);
+        tracing::debug!(
+            name: "token.unknown_kid",
+            kid,
+            cost = cost.name(),
+            "no key of the tenant has this kid"
+        );
+        Err(found.map_or_else(Error::from, |_| Error::InvalidToken(InvalidToken::UnknownKey)))
+    }
+
     /// Looks for a key that the loaded set does not have, as far as the budget allows.
     ///
     /// A set that was asked for after the token arrived is the last word. An older one, or one
     /// whose flight was in the air already, may have missed a rotation.
-    async fn keys_with(
+    async fn look_for(
         &self,
         kid: &str,
         mut keys: Arc<Loaded<KeySet>>,
         flights_before: u64,
-    ) -> Result<Arc<Loaded<KeySet>>, Error> {
+        cost: &mut UnknownKid,
+    ) -> Result<Option<Arc<Loaded<KeySet>>>, Unavailable> {
         while keys.flight <= flights_before {
             if self.unknown_kids().absent.contains(kid, keys.flight) {
-                break;
+                return Ok(None);
             }
+            *cost = UnknownKid::Fetched;
             let permit = || self.unknown_kids().budget.take(self.clock.monotonic());
-            keys = match self.keys.reload(keys.flight, permit).await {
-                Some(landing) => landing?,
-                None => match self.keys.failure() {
-                    Some(failure) => return Err(failure.into()),
-                    None => break,
-                },
+            let Some(landing) = self.documents.key_set().reload(keys.flight, permit).await else {
+                *cost = UnknownKid::OverBudget;
+                return self.documents.key_set().failure().map_or(Ok(None), Err);
             };
+            keys = landing?;
             if keys.value.contains(kid) {
-                return Ok(keys);
+                return Ok(Some(keys));
             }
         }
-        if keys.flight > flights_before {
-            self.unknown_kids().absent.remember(kid, keys.flight);
-        }
-        tracing::debug!(kid, "no key of the tenant has this kid");
-        Err(Error::InvalidToken(InvalidToken::UnknownKey))
+        self.unknown_kids().absent.remember(kid, keys.flight);
+        Ok(None)
     }
 
     /// Never poisoned for long: nothing that can panic runs under the lock.
@@ -228,42 +250,4 @@ impl From<Unavailable> for Error {
         }
         Self::Unavailable { retry_after: retry_after.max(Duration::from_secs(1)), source: error }
     }
-}
-
-async fn fetch_metadata(
-    config: Arc<TenantConfig>,
-    http: Http,
-) -> Result<Fetched<Metadata>, TenantError> {
-    let response = http.get(&config.discovery_url, MAX_METADATA).await?;
-    let metadata = config.read_metadata(response.body())?;
-    Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
-}
-
-async fn fetch_keys(
-    metadata: Refreshing<Metadata>,
-    http: Http,
-    has_usable_keys: Arc<AtomicBool>,
-) -> Result<Fetched<KeySet>, TenantError> {
-    let metadata = metadata.get_at_once().await.map_err(|unavailable| unavailable.error)?;
-    let response = http.get(&metadata.value.jwks_uri, MAX_JWKS).await?;
-    let refused =
-        |reason: &str| TenantError::Document { document: "key set", reason: reason.into() };
-    let keys = KeySet::parse(response.body()).map_err(refused)?;
-    // A set of which nothing can be used must not take the place of a good one.
-    if keys.is_usable() {
-        has_usable_keys.store(true, Ordering::Relaxed);
-    } else if has_usable_keys.load(Ordering::Relaxed) {
-        return Err(refused("it holds no usable key"));
-    }
-    Ok(Fetched { value: keys, max_age: max_age(response.headers()) })
-}
-
-/// `max-age` (RFC 9111 §5.2.2.1), wherever it stands in Cache-Control.
-fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    let mut ages = directives.flat_map(|value| value.split(',')).filter_map(|directive| {
-        let (name, seconds) = directive.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("max-age").then(|| seconds.trim_matches('"').parse().ok())?
-    });
-    ages.next().map(Duration::from_secs)
 }

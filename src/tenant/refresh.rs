@@ -1,10 +1,14 @@
-//! A value that is fetched when it is needed and kept for a while.
+//! A value that is fetched when it is needed, kept for a while, and renewed ahead of time.
 //!
 //! - Reading a fresh value takes no lock.
 //! - There is one flight at a time, in a task of its own: a caller that leaves fails nobody.
-//! - After a failure the next attempt waits, longer each time; meanwhile the last good value
-//!   serves, up to a limit, and without one the caller is told when to come back.
+//! - A value is due for renewal at about four fifths of its life. After a failure the next attempt
+//!   waits, longer each time; meanwhile the last good value serves, up to a limit, and without one
+//!   the caller is told when to come back.
+//! - Nobody waits for a flight that is slow while there is something to serve.
 //! - Ages and pauses are counted on monotonic time.
+//!
+//! Nothing here watches the time: `documents` has the task that comes when a value is due.
 
 use std::{
     future::Future,
@@ -16,18 +20,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::flight::Flight;
+use arc_swap::ArcSwapOption;
+use tokio::sync::Notify;
+use tracing::Instrument as _;
+
+use super::{
+    back_off::{Failure, Unavailable, jitter},
+    flight::Flight,
+};
 use crate::{
     clock::Clock,
     error::{Chain, TenantError},
+    meter::Meter,
 };
-use arc_swap::ArcSwapOption;
 
-/// How long a caller waits for a value that went out of date unnoticed.
-const MAX_WAIT_FOR_REFRESH: Duration = Duration::from_secs(2);
+/// A flight is waited for until it is this old, where there is something else to say.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A response may shorten the life of a value to this, and no further.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
+
+/// The part of its life after which a value is renewed.
+const REFRESH_AHEAD: f64 = 0.8;
 
 /// How long values live.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +59,17 @@ pub(crate) struct Fetched<T> {
     pub(crate) max_age: Option<Duration>,
 }
 
+/// Why a fetch brings nothing.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// An attempt failed; the next one waits, longer each time.
+    Attempt(TenantError),
+    /// Something that it takes is not there. It has a schedule of its own, and two would add up.
+    Dependency(Unavailable),
+}
+
 /// A fetch, ready to be run in a task of its own.
-pub(crate) type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, TenantError>> + Send>>;
+pub(crate) type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, Failed>> + Send>>;
 
 /// A value that was fetched.
 #[derive(Debug)]
@@ -56,13 +79,8 @@ pub(crate) struct Loaded<T> {
     pub(crate) flight: u64,
     landed: Instant,
     lifetime: Duration,
-}
-
-/// Why there is no value, and when it is worth asking again.
-#[derive(Clone, Debug)]
-pub(crate) struct Unavailable {
-    pub(crate) error: TenantError,
-    pub(crate) retry_after: Duration,
+    /// When it is to be renewed.
+    due: Instant,
 }
 
 type Landing<T> = Result<Arc<Loaded<T>>, Unavailable>;
@@ -71,54 +89,103 @@ type Landing<T> = Result<Arc<Loaded<T>>, Unavailable>;
 pub(crate) struct Refreshing<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
+    /// What the value is called in logs and metrics.
+    name: &'static str,
     fetch: Box<dyn Fn() -> Fetch<T> + Send + Sync>,
     lifetimes: Lifetimes,
-    clock: Clock,
+    world: World,
     current: ArcSwapOption<Loaded<T>>,
     flights: AtomicU64,
     schedule: Mutex<Schedule<T>>,
 }
 
+/// What a value lives by and reports to.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) meter: Meter,
+    /// Told of every landing: it changes when a flight is due.
+    pub(crate) landed: Arc<Notify>,
+}
+
 /// What is going on: the flight in the air, and the failures since the last success.
 struct Schedule<T> {
-    flight: Option<Flight<Landing<T>>>,
+    flight: Option<InTheAir<T>>,
     failure: Option<Failure>,
 }
 
-#[derive(Clone)]
-struct Failure {
-    error: TenantError,
-    attempts: u32,
-    next_attempt: Instant,
+struct InTheAir<T> {
+    landing: Flight<Landing<T>>,
+    started: Instant,
+}
+
+/// How a value stands at one moment.
+#[derive(Debug)]
+pub(crate) struct Standing<T> {
+    pub(crate) loaded: Option<Arc<Loaded<T>>>,
+    pub(crate) failure: Option<Failure>,
+    /// When it is to be fetched next; nothing while a flight is in the air or nobody has asked.
+    pub(crate) due: Option<Instant>,
+    pub(crate) serves_until: Option<Instant>,
+    pub(crate) is_fresh: bool,
 }
 
 impl<T: Send + Sync + 'static> Refreshing<T> {
     pub(crate) fn new(
+        name: &'static str,
         lifetimes: Lifetimes,
-        clock: Clock,
+        world: World,
         fetch: impl Fn() -> Fetch<T> + Send + Sync + 'static,
     ) -> Self {
-        let schedule = Schedule { flight: None, failure: None };
         Self(Arc::new(Inner {
+            name,
             fetch: Box::new(fetch),
             lifetimes,
-            clock,
+            world,
             current: ArcSwapOption::empty(),
             flights: AtomicU64::new(0),
-            schedule: Mutex::new(schedule),
+            schedule: Mutex::new(Schedule { flight: None, failure: None }),
         }))
     }
 
-    /// The value, fetched if need be.
-    pub(crate) async fn get(&self) -> Landing<T> {
-        self.get_after_pause(true).await
+    /// The value, if it needs no fetch.
+    pub(crate) fn fresh(&self) -> Option<Arc<Loaded<T>>> {
+        self.0.fresh(self.0.world.clock.monotonic())
     }
 
-    /// The value, fetched if need be, even if the last attempt failed just now.
+    /// The value, fetched if need be.
     ///
-    /// For a fetch that is itself on a schedule: two pauses would add up.
-    pub(crate) async fn get_at_once(&self) -> Landing<T> {
-        self.get_after_pause(false).await
+    /// Who has nothing but the first flight to hope for waits until it lands. Where there is an old
+    /// value that may serve, or a failure to report, a flight is waited for while it is young.
+    pub(crate) async fn get(&self) -> Landing<T> {
+        let (now, flight, failure) = match self.board() {
+            Boarded::Settled(landing) => return landing,
+            Boarded::Flight { now, flight, failure } => (now, flight, failure),
+        };
+        let tolerable = self.0.tolerable(now);
+        let instead = match (tolerable, failure) {
+            (None, None) => return landing(flight).await,
+            (Some(loaded), Some(_)) => return Ok(loaded),
+            (Some(loaded), None) => Ok(loaded),
+            (None, Some(failure)) => Err(failure.at(now)),
+        };
+        let patience = PATIENCE.saturating_sub(now.saturating_duration_since(flight.started));
+        match self.0.world.clock.timeout(patience, landing(flight)).await {
+            Some(Ok(loaded)) => Ok(loaded),
+            Some(Err(unavailable)) => instead.map_err(|_| unavailable),
+            None => instead,
+        }
+    }
+
+    /// The value for a fetch of something else, which nobody waits for directly.
+    pub(crate) async fn get_patiently(&self) -> Landing<T> {
+        match self.board() {
+            Boarded::Settled(landing) => landing,
+            Boarded::Flight { now, flight, failure } => match self.0.tolerable(now) {
+                Some(loaded) if failure.is_some() => Ok(loaded),
+                tolerable => landing(flight).await.or_else(|error| tolerable.ok_or(error)),
+            },
+        }
     }
 
     /// How many flights have started.
@@ -128,7 +195,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     /// Why the last flight failed, if it did.
     pub(crate) fn failure(&self) -> Option<Unavailable> {
-        let now = self.0.clock.monotonic();
+        let now = self.0.world.clock.monotonic();
         self.0.schedule().failure.as_ref().map(|failure| failure.at(now))
     }
 
@@ -148,61 +215,104 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
             }
             match schedule.in_the_air() {
                 Some(flight) => flight,
-                None if permit() => self.start(&mut schedule),
+                None if permit() => self.start(&mut schedule, self.0.world.clock.monotonic()),
                 None => return None,
             }
         };
-        Some(self.landing(flight).await)
+        Some(landing(flight).await)
     }
 
-    async fn get_after_pause(&self, pause: bool) -> Landing<T> {
-        let now = self.0.clock.monotonic();
+    /// Sends a flight off if one is due, and waits for nothing.
+    pub(crate) fn renew_if_due(&self) {
+        let now = self.0.world.clock.monotonic();
+        let mut schedule = self.0.schedule();
+        if self.0.due(&schedule).is_some_and(|due| due <= now) {
+            self.start(&mut schedule, now);
+        }
+    }
+
+    /// Sends the first flight off unless that was done, and waits for nothing.
+    pub(crate) fn begin(&self) {
+        let mut schedule = self.0.schedule();
+        if self.flights() == 0 {
+            self.start(&mut schedule, self.0.world.clock.monotonic());
+        }
+    }
+
+    /// When a flight is to be sent off; nothing while one is in the air, or if nobody ever asked
+    /// for the value.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.0.due(&self.0.schedule())
+    }
+
+    /// How the value stands now.
+    pub(crate) fn standing(&self) -> Standing<T> {
+        let schedule = self.0.schedule();
+        let now = self.0.world.clock.monotonic();
+        let loaded = self.0.current.load_full();
+        let tolerance = self.0.lifetimes.outage_tolerance;
+        Standing {
+            failure: schedule.failure.clone(),
+            due: self.0.due(&schedule),
+            serves_until: loaded.as_ref().map(|it| it.landed + it.lifetime + tolerance),
+            is_fresh: self.0.fresh(now).is_some(),
+            loaded,
+        }
+    }
+
+    /// Finds out whether there is something to wait for.
+    fn board(&self) -> Boarded<T> {
+        let now = self.0.world.clock.monotonic();
         if let Some(loaded) = self.0.fresh(now) {
-            return Ok(loaded);
+            return Boarded::Settled(Ok(loaded));
         }
-        let (flight, tolerable, has_failed) = {
-            let mut schedule = self.0.schedule();
-            // One may have landed while we waited for the lock.
-            if let Some(loaded) = self.0.fresh(now) {
-                return Ok(loaded);
+        let mut schedule = self.0.schedule();
+        // One may have landed while we waited for the lock.
+        if let Some(loaded) = self.0.fresh(now) {
+            return Boarded::Settled(Ok(loaded));
+        }
+        let failure = schedule.failure.clone();
+        let flight = match (schedule.in_the_air(), &failure) {
+            (Some(flight), _) => flight,
+            (None, Some(failure)) if now < failure.next_attempt => {
+                let tolerable = self.0.tolerable(now);
+                return Boarded::Settled(tolerable.ok_or_else(|| failure.at(now)));
             }
-            let tolerable = self.0.tolerable(now);
-            let failure = schedule.failure.clone();
-            let flight = match (schedule.in_the_air(), &failure) {
-                (Some(flight), _) => flight,
-                (None, Some(failure)) if pause && now < failure.next_attempt => {
-                    return tolerable.ok_or_else(|| failure.at(now));
-                }
-                (None, _) => self.start(&mut schedule),
-            };
-            (flight, tolerable, failure.is_some())
+            (None, _) => self.start(&mut schedule, now),
         };
-        match tolerable {
-            None => self.landing(flight).await,
-            Some(loaded) if has_failed => Ok(loaded),
-            Some(loaded) => {
-                let refreshed = tokio::time::timeout(MAX_WAIT_FOR_REFRESH, self.landing(flight));
-                Ok(refreshed.await.ok().and_then(Result::ok).unwrap_or(loaded))
-            }
-        }
+        Boarded::Flight { now, flight, failure }
     }
 
-    fn start(&self, schedule: &mut Schedule<T>) -> Flight<Landing<T>> {
+    fn start(&self, schedule: &mut Schedule<T>, now: Instant) -> InTheAir<T> {
         let number = self.0.flights.fetch_add(1, Ordering::SeqCst) + 1;
         let inner = Arc::clone(&self.0);
-        let flight = Flight::start(async move {
-            let outcome = (inner.fetch)().await;
-            inner.land(number, outcome)
+        let landing = Flight::start(async move {
+            // In a task within the task, so that a client that panics is one that fails.
+            let span = tracing::debug_span!("refresh", document = inner.name, flight = number);
+            let outcome = tokio::spawn((inner.fetch)().instrument(span)).await;
+            inner.land(
+                number,
+                outcome.unwrap_or_else(|_| Err(Failed::Attempt(TenantError::Interrupted))),
+            )
         });
+        let flight = InTheAir { landing, started: now };
         schedule.flight = Some(flight.clone());
         flight
     }
+}
 
-    async fn landing(&self, flight: Flight<Landing<T>>) -> Landing<T> {
-        let interrupted =
-            || Unavailable { error: TenantError::Interrupted, retry_after: Duration::ZERO };
-        flight.landing().await.unwrap_or_else(|| Err(interrupted()))
-    }
+/// What there is for a caller.
+enum Boarded<T> {
+    /// All that there is to say.
+    Settled(Landing<T>),
+    /// A flight, and why the last one failed.
+    Flight { now: Instant, flight: InTheAir<T>, failure: Option<Failure> },
+}
+
+async fn landing<T: Send + Sync + 'static>(flight: InTheAir<T>) -> Landing<T> {
+    let interrupted =
+        || Unavailable { error: TenantError::Interrupted, retry_after: Duration::from_secs(1) };
+    flight.landing.landing().await.unwrap_or_else(|| Err(interrupted()))
 }
 
 impl<T> Clone for Refreshing<T> {
@@ -211,7 +321,7 @@ impl<T> Clone for Refreshing<T> {
     }
 }
 
-impl<T> Inner<T> {
+impl<T: Send + Sync + 'static> Inner<T> {
     /// Never poisoned for long: nothing that can panic runs under the lock.
     fn schedule(&self) -> MutexGuard<'_, Schedule<T>> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
@@ -227,66 +337,99 @@ impl<T> Inner<T> {
         self.current.load_full().filter(|loaded| loaded.age(now) < loaded.lifetime + tolerance)
     }
 
-    fn land(&self, flight: u64, outcome: Result<Fetched<T>, TenantError>) -> Landing<T> {
-        let now = self.clock.monotonic();
+    fn due(&self, schedule: &Schedule<T>) -> Option<Instant> {
+        match (schedule.in_the_air(), &schedule.failure) {
+            (Some(_), _) => None,
+            (None, Some(failure)) => Some(failure.next_attempt),
+            (None, None) => self.current.load().as_ref().map(|loaded| loaded.due),
+        }
+    }
+
+    fn land(&self, flight: u64, outcome: Result<Fetched<T>, Failed>) -> Landing<T> {
+        let now = self.world.clock.monotonic();
         let mut schedule = self.schedule();
         schedule.flight = None;
-        match outcome {
-            Ok(Fetched { value, max_age }) => {
-                let limit = max_age.map_or(Duration::MAX, |age| age.max(MIN_LIFETIME));
-                let lifetime = self.lifetimes.fresh.min(limit);
-                let loaded = Arc::new(Loaded { value, flight, landed: now, lifetime });
-                self.current.store(Some(Arc::clone(&loaded)));
-                schedule.failure = None;
-                Ok(loaded)
-            }
-            Err(error) => {
-                let attempts = schedule.failure.as_ref().map_or(0, |failure| failure.attempts) + 1;
-                let pause = pause_after(attempts, self.current.load().is_some());
-                let pause = pause.max(error.retry_after().unwrap_or_default());
-                tracing::warn!(attempts, ?pause, error = %Chain(&error), "a fetch from the tenant failed");
-                let failure = Failure { error, attempts, next_attempt: now + pause };
-                let unavailable = failure.at(now);
-                schedule.failure = Some(failure);
-                Err(unavailable)
-            }
+        let landing = match outcome {
+            Ok(fetched) => Ok(self.succeed(&mut schedule, flight, fetched, now)),
+            Err(failed) => Err(self.fail(&mut schedule, failed, now)),
+        };
+        drop(schedule);
+        self.world.landed.notify_one();
+        landing
+    }
+
+    fn succeed(
+        &self,
+        schedule: &mut Schedule<T>,
+        flight: u64,
+        Fetched { value, max_age }: Fetched<T>,
+        now: Instant,
+    ) -> Arc<Loaded<T>> {
+        let limit = max_age.map_or(Duration::MAX, |age| age.max(MIN_LIFETIME));
+        let lifetime = self.lifetimes.fresh.min(limit);
+        // At most at 0.88 of its life.
+        let due = now + lifetime.mul_f64(REFRESH_AHEAD * jitter());
+        let loaded = Arc::new(Loaded { value, flight, landed: now, lifetime, due });
+        self.current.store(Some(Arc::clone(&loaded)));
+        self.world.meter.refreshed(self.name, true);
+        let document = self.name;
+        match schedule.failure.take() {
+            None => tracing::debug!(name: "refresh.succeeded", document, ?lifetime, "fetched"),
+            Some(Failure { attempts, since, .. }) => tracing::info!(
+                name: "refresh.recovered",
+                document,
+                attempts,
+                outage = ?now.saturating_duration_since(since),
+                "the tenant can be read again"
+            ),
         }
+        loaded
+    }
+
+    fn fail(&self, schedule: &mut Schedule<T>, failed: Failed, now: Instant) -> Unavailable {
+        let last = schedule.failure.as_ref();
+        let failure = match failed {
+            Failed::Dependency(unavailable) => Failure::inherited(last, unavailable, now),
+            Failed::Attempt(error) => {
+                let failure = Failure::again(last, error, self.current.load().is_some(), now);
+                self.world.meter.refreshed(self.name, false);
+                tracing::warn!(
+                    name: "refresh.failed",
+                    document = self.name,
+                    attempts = failure.attempts,
+                    pause = ?failure.at(now).retry_after,
+                    error = %Chain(&failure.error),
+                    "a fetch from the tenant failed"
+                );
+                failure
+            }
+        };
+        let unavailable = failure.at(now);
+        schedule.failure = Some(failure);
+        unavailable
     }
 }
 
 impl<T: Send + Sync + 'static> Schedule<T> {
-    fn in_the_air(&self) -> Option<Flight<Landing<T>>> {
-        self.flight.clone().filter(Flight::is_in_the_air)
+    fn in_the_air(&self) -> Option<InTheAir<T>> {
+        self.flight.clone().filter(|flight| flight.landing.is_in_the_air())
+    }
+}
+
+impl<T> Clone for InTheAir<T> {
+    fn clone(&self) -> Self {
+        Self { landing: self.landing.clone(), started: self.started }
     }
 }
 
 impl<T> Loaded<T> {
-    fn age(&self, now: Instant) -> Duration {
+    pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.landed)
     }
 }
 
-impl Failure {
-    fn at(&self, now: Instant) -> Unavailable {
-        Unavailable {
-            error: self.error.clone(),
-            retry_after: self.next_attempt.saturating_duration_since(now),
-        }
+impl From<TenantError> for Failed {
+    fn from(error: TenantError) -> Self {
+        Self::Attempt(error)
     }
-}
-
-/// The pause before the next attempt, give or take a tenth: from one second doubling to eight
-/// while there is no value, and to a minute while an old one serves.
-fn pause_after(attempts: u32, has_value: bool) -> Duration {
-    let longest: f64 = if has_value { 60.0 } else { 8.0 };
-    let doubled = 2_f64.powi(attempts.saturating_sub(1).min(8).cast_signed());
-    Duration::from_secs_f64(doubled.min(longest) * jitter())
-}
-
-/// A factor from 0.9 to 1.1, so that many processes do not come back at once.
-fn jitter() -> f64 {
-    let mut random = [128];
-    // Without randomness there is no jitter, and no harm.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    0.9 + 0.2 * f64::from(random[0]) / 255.0
 }

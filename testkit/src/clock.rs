@@ -1,10 +1,13 @@
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// The time of a test: it runs, stands still, and moves when told to.
 ///
 /// The tenant stamps its tokens by it, and the API under test reads the same
-/// clock through [`reading`](Self::reading). Clones share one time.
+/// clock through [`reading`](Self::reading) and waits by it through
+/// [`timer`](Self::timer). Clones share one time.
 ///
 /// ```
 /// use monocloud_testkit::Clock;
@@ -16,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// assert_eq!(clock.now(), before + Duration::from_secs(3600));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<Mutex<Time>>);
+pub struct Clock(watch::Sender<Time>);
 
 /// What a clock shows: a reading, real or frozen, and what was added to it.
 #[derive(Debug, Default)]
@@ -30,7 +33,7 @@ impl Clock {
     /// A clock that runs with the machine's.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::default())
+        Self(watch::Sender::default())
     }
 
     /// A clock that stands still at the present second.
@@ -45,38 +48,44 @@ impl Clock {
     #[must_use]
     pub fn frozen_at(wall: SystemTime) -> Self {
         let frozen = Some((wall, real_time().1));
-        Self(Arc::new(Mutex::new(Time { frozen, ..Time::default() })))
+        Self(watch::Sender::new(Time { frozen, ..Time::default() }))
     }
 
     /// Stops the clock at the present second; it still moves when told to.
     pub fn freeze(&self) {
-        self.time().frozen.get_or_insert_with(|| {
-            let (wall, monotonic) = real_time();
-            (to_whole_seconds(wall), monotonic)
+        self.0.send_modify(|time| {
+            time.frozen.get_or_insert_with(|| {
+                let (wall, monotonic) = real_time();
+                (to_whole_seconds(wall), monotonic)
+            });
         });
     }
 
     /// Lets time pass, wall time and monotonic time both.
+    ///
+    /// Whoever waits by a [timer](Self::timer) for an instant that is reached by it is
+    /// woken before this returns, and goes on when its runtime next polls it. Who
+    /// begins to wait later counts from the new time.
     pub fn advance(&self, by: Duration) {
-        self.time().advanced += by;
+        self.0.send_modify(|time| time.advanced += by);
     }
 
     /// Corrects the wall clock by so many seconds, as NTP or an operator would.
     /// Monotonic time does not move.
     pub fn shift_wall(&self, by: i64) {
-        self.time().wall_shift += by;
+        self.0.send_modify(|time| time.wall_shift += by);
     }
 
     /// The wall time.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        self.time().read().0
+        self.0.borrow().read().0
     }
 
     /// The monotonic time.
     #[must_use]
     pub fn monotonic(&self) -> Instant {
-        self.time().read().1
+        self.0.borrow().read().1
     }
 
     /// Wall time and monotonic time as one function, for the code under test.
@@ -84,11 +93,64 @@ impl Clock {
         &self,
     ) -> impl Fn() -> (SystemTime, Instant) + Send + Sync + Clone + 'static + use<> {
         let clock = self.clone();
-        move || clock.time().read()
+        move || clock.0.borrow().read()
     }
 
-    fn time(&self) -> MutexGuard<'_, Time> {
-        self.0.lock().expect("no holder of the clock panics")
+    /// Waiting as one function, for the code under test: the future ends once
+    /// [monotonic](Self::monotonic) time has reached the instant, at once if it has.
+    /// Corrections of the wall clock neither wake nor delay it.
+    ///
+    /// With a clock that stands still it ends by [`advance`](Self::advance) alone, on
+    /// any runtime; one that runs needs tokio's, with time.
+    ///
+    /// ```
+    /// use monocloud_testkit::Clock;
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let clock = Clock::frozen();
+    /// let timer = clock.timer();
+    /// let in_an_hour = timer(clock.monotonic() + Duration::from_secs(3600));
+    /// clock.advance(Duration::from_secs(3600));
+    /// in_an_hour.await;
+    /// # }
+    /// ```
+    pub fn timer(
+        &self,
+    ) -> impl Fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>
+    + Send
+    + Sync
+    + Clone
+    + 'static
+    + use<> {
+        let clock = self.clone();
+        move |instant| {
+            let clock = clock.clone();
+            Box::pin(async move { clock.reaches(instant).await })
+        }
+    }
+
+    /// Ends once monotonic time has reached the instant.
+    pub(crate) async fn reaches(&self, instant: Instant) {
+        let mut time = self.0.subscribe();
+        loop {
+            // What is read counts as seen, so no change between here and the wait is lost.
+            let (monotonic, is_frozen) = {
+                let time = time.borrow_and_update();
+                (time.read().1, time.frozen.is_some())
+            };
+            let left = instant.saturating_duration_since(monotonic);
+            if left.is_zero() {
+                return;
+            }
+            // Either end leads to another look. There is a sender, which is `self`.
+            if is_frozen {
+                let _ = time.changed().await;
+            } else {
+                let _ = timeout(left, time.changed()).await;
+            }
+        }
     }
 }
 

@@ -30,9 +30,6 @@ impl Arrival {
     /// Carries it from the front, which alone sees the connection, to the site.
     pub(crate) const HEADER: &str = "x-testkit-arrival";
 
-    /// Without a certificate.
-    pub(crate) const PLAIN: Self = Self { entrance: Entrance::Issuer, certificates: Vec::new() };
-
     pub(crate) fn to_header(&self) -> HeaderValue {
         let mut text = match &self.entrance {
             Entrance::Issuer => "issuer".into(),

@@ -1,8 +1,10 @@
+use crate::answer::{Canned, header};
 use crate::certificate::thumbprint;
 use crate::client_auth::{Credentials, Refusal};
 use crate::clock::unix_seconds;
 use crate::entrance::Arrival;
-use crate::site::{Canned, locked};
+use crate::fault::checked;
+use crate::site::locked;
 use crate::{Client, ClientAuth, Clock, Endpoint, Entrance, MockTenant, TokenBuilder, form};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -67,9 +69,15 @@ impl MockTenant {
 
     /// Lets every introspection answer with this status, content type and body,
     /// whoever asks, until the endpoint [recovers](Self::recover).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such status, or the content type cannot be in a header.
+    #[track_caller]
     pub fn introspection_raw(&self, status: u16, content_type: &str, body: impl Into<Vec<u8>>) {
-        let answer = Canned::new(status, content_type, body.into());
-        self.set_answer(Endpoint::Introspection, Some(answer));
+        let body: Vec<u8> = body.into();
+        let answer = Canned::new(checked(status), header(content_type), body.into());
+        self.put_answer(Endpoint::Introspection, answer);
     }
 
     /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file
@@ -138,8 +146,8 @@ impl Introspector {
             certificate: arrival.certificates.first().map(|certificate| thumbprint(certificate)),
             client_auth: None,
             refusal: None,
-            accept: header(request, "accept"),
-            content_type: header(request, "content-type"),
+            accept: text(request, "accept"),
+            content_type: text(request, "content-type"),
         };
         let response = match self.check(request, form, issuer, arrival, &mut seen) {
             Ok(()) => ResponseTemplate::new(200).set_body_json(self.answer(&seen.token)),
@@ -243,7 +251,7 @@ impl Refused {
     }
 }
 
-fn header(request: &Request, name: &str) -> Option<String> {
+fn text(request: &Request, name: &str) -> Option<String> {
     let value = request.headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

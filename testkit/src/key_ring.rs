@@ -10,11 +10,11 @@ pub enum Signer {
     /// The tenant's present key, which it publishes.
     #[default]
     Active,
-    /// A key that the tenant no longer publishes: the one that
-    /// [`replace_keys`](crate::MockTenant::replace_keys) withdrew last, or one
-    /// from before the test.
+    /// A key that the tenant no longer publishes: the one that was withdrawn last, as by
+    /// [`replace_keys`](crate::MockTenant::replace_keys), or one from before the test.
     Retired,
-    /// The tenant's next key, which it does not publish before the next rotation.
+    /// The tenant's next key, which it does not publish before the next rotation, or
+    /// before it [announces](crate::MockTenant::announce_key) it.
     Unpublished,
     /// An attacker's key, under the active key's `kid`.
     Foreign,
@@ -30,10 +30,14 @@ pub(crate) struct KeyRing {
 #[derive(Debug, Default)]
 struct KeyLine {
     next: Option<SigningKey>,
+    /// Published, and not yet in force.
+    announced: Option<SigningKey>,
     active: Option<SigningKey>,
     /// Rotated out, and published still.
     former: Vec<SigningKey>,
     withdrawn: Option<SigningKey>,
+    /// The attacker's.
+    foreign: Option<SigningKey>,
 }
 
 impl KeyRing {
@@ -45,25 +49,45 @@ impl KeyRing {
             Signer::Retired => self.ensure(algorithm, |line| &mut line.withdrawn),
             Signer::Unpublished => self.ensure(algorithm, |line| &mut line.next),
             Signer::Foreign => {
-                let active = self.key(Signer::Active, algorithm);
-                SigningKey::foreign(algorithm, active.kid)
+                let kid = self.key(Signer::Active, algorithm).kid;
+                let foreign = &mut self.lines.entry(algorithm).or_default().foreign;
+                let foreign =
+                    foreign.get_or_insert_with(|| SigningKey::foreign(algorithm, String::new()));
+                foreign.clone().known_as(kid)
+            }
+        }
+    }
+
+    /// Publishes the next keys; those that are announced already are the next.
+    pub(crate) fn announce(&mut self) {
+        for algorithm in self.algorithms_in_force() {
+            let next = self.key(Signer::Unpublished, algorithm);
+            let line = self.lines.entry(algorithm).or_default();
+            if line.announced.is_none() {
+                line.announced = Some(next);
+                line.next = None;
             }
         }
     }
 
     /// Puts the next keys in force; the present ones stay published.
     pub(crate) fn rotate(&mut self) {
-        for algorithm in self.algorithms_in_force() {
-            let next = self.key(Signer::Unpublished, algorithm);
-            let line = self.lines.entry(algorithm).or_default();
-            line.next = None;
-            line.former.extend(line.active.replace(next));
+        self.announce();
+        for line in self.lines.values_mut() {
+            if let Some(next) = line.announced.take() {
+                line.former.extend(line.active.replace(next));
+            }
         }
     }
 
     /// Puts the next keys in force and withdraws all others.
     pub(crate) fn replace(&mut self) {
         self.rotate();
+        self.withdraw_former();
+    }
+
+    /// Withdraws the keys that were in force.
+    pub(crate) fn withdraw_former(&mut self) {
         for line in self.lines.values_mut() {
             if let Some(newest) = line.former.drain(..).next_back() {
                 line.withdrawn = Some(newest);
@@ -71,18 +95,33 @@ impl KeyRing {
         }
     }
 
+    /// Withdraws a key that was in force or is announced, if there is one of this `kid`.
+    pub(crate) fn withdraw(&mut self, kid: &str) -> bool {
+        self.lines.values_mut().any(|line| {
+            let is_it = |key: &mut SigningKey| key.kid == kid;
+            let former = line.former.extract_if(.., is_it).next();
+            let key = former.or_else(|| line.announced.take_if(is_it));
+            let is_there = key.is_some();
+            line.withdrawn = key.or_else(|| line.withdrawn.take());
+            is_there
+        })
+    }
+
     /// The keys in force.
     pub(crate) fn active(&self) -> impl Iterator<Item = &SigningKey> {
         self.lines.values().filter_map(|line| line.active.as_ref())
     }
 
-    /// The JWK Set that publishes the keys in force (RFC 7517 §5).
+    /// The keys in force, those announced and those that were in force, by algorithm.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &SigningKey> {
+        self.lines.values().flat_map(|line| {
+            line.active.iter().chain(&line.announced).chain(line.former.iter().rev())
+        })
+    }
+
+    /// The JWK Set that publishes them (RFC 7517 §5).
     pub(crate) fn jwks(&self) -> Value {
-        let published = |line: &KeyLine| -> Vec<Value> {
-            let newest_first = line.active.iter().chain(line.former.iter().rev());
-            newest_first.map(SigningKey::jwk).collect()
-        };
-        json!({ "keys": self.lines.values().flat_map(published).collect::<Vec<_>>() })
+        json!({ "keys": self.published().map(SigningKey::jwk).collect::<Vec<_>>() })
     }
 
     fn ensure(
@@ -109,7 +148,7 @@ impl KeyRing {
 
 impl KeyLine {
     fn keys(&self) -> impl Iterator<Item = &SigningKey> {
-        let single = [&self.next, &self.active, &self.withdrawn];
+        let single = [&self.next, &self.announced, &self.active, &self.withdrawn];
         single.into_iter().flatten().chain(&self.former)
     }
 }

@@ -38,6 +38,27 @@
 //! frees its ports when dropped. Mistakes in a test panic at the line that made
 //! them, so nothing here returns a `Result`.
 //!
+//! # Trouble
+//!
+//! Every endpoint can [fail](MockTenant::fault) as networks and servers do, the key set
+//! can be [wrong](KeySetState), and a test can [wait](MockTenant::requested) for requests
+//! and say [how many](MockTenant::expect) are right.
+//!
+//! ```
+//! use monocloud_testkit::{Endpoint, Fault, KeySetState, MockTenant};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let tenant = MockTenant::start().await;
+//! tenant.expect(Endpoint::Discovery, ..=2);
+//! tenant.fault(Endpoint::Discovery, Fault::Reset).times(1);
+//! let hanging = tenant.fault(Endpoint::Jwks, Fault::NeverAnswer);
+//! // Whoever waits for the keys gets them now.
+//! drop(hanging);
+//! tenant.publish_keys_as(KeySetState::Huge(10_000));
+//! # }
+//! ```
+//!
 //! # TLS
 //!
 //! A tenant with TLS answers on `https://localhost`, and its settings name a file with
@@ -104,22 +125,28 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod algorithm;
+mod answer;
 mod authority;
 mod certificate;
 mod client;
 mod client_auth;
 mod clock;
 mod control;
+mod ending;
 mod endpoint;
 mod entrance;
+mod fault;
 mod folder;
 mod form;
 mod front;
+mod gate;
 mod hostile;
 mod introspection;
 mod key_ring;
+mod key_set;
 mod metadata;
 mod registration;
+mod requests;
 mod rsa_pool;
 mod server;
 mod signing_key;
@@ -137,9 +164,12 @@ pub use crate::clock::Clock;
 pub use crate::control::Control;
 pub use crate::endpoint::Endpoint;
 pub use crate::entrance::Entrance;
+pub use crate::fault::{Fault, FaultGuard};
 pub use crate::hostile::{Class, Hostile};
 pub use crate::introspection::Introspection;
 pub use crate::key_ring::Signer;
+pub use crate::key_set::KeySetState;
+pub use crate::requests::Times;
 pub use crate::tenant::{MockTenant, MockTenantBuilder};
 pub use crate::tls::ServerCertificate;
 pub use crate::token::TokenBuilder;

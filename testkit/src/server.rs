@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, Request};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 /// The HTTP server of one tenant, on threads of its own until it is dropped: a
-/// wiremock server, with a front before it if there are doors for one.
+/// wiremock server, and a front before it.
 ///
 /// It is never taken from wiremock's pool: a pooled server keeps its port and
 /// its open connections, and would answer for the test before.
@@ -22,21 +22,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(listener: TcpListener, doors: Vec<Door>, site: Arc<Site>) -> Self {
+    pub(crate) async fn start(doors: Vec<Door>, site: Arc<Site>) -> Self {
+        let listener = loopback_listener();
         let address = address(&listener);
         let wiremock =
             MockServer::builder().listener(listener).disable_request_recording().start().await;
-        // Without a front, the header would be the client's.
-        let has_front = !doors.is_empty();
-        let arrival = move |request: &Request| {
-            let header = request.headers.get(Arrival::HEADER).filter(|_| has_front);
-            header.map_or(Arrival::PLAIN, Arrival::from_header)
+        let behind = Arc::clone(&site);
+        let respond = move |request: &Request| match request.headers.get(Arrival::HEADER) {
+            Some(header) => behind.respond(request, &Arrival::from_header(header)),
+            // It passed no front: a client of somebody who had this port before.
+            None => ResponseTemplate::new(421),
         };
-        Mock::given(any())
-            .respond_with(move |request: &Request| site.respond(request, &arrival(request)))
-            .mount(&wiremock)
-            .await;
-        let front = has_front.then(|| Front::open(doors, address));
+        Mock::given(any()).respond_with(respond).mount(&wiremock).await;
+        let front = Some(Front::open(doors, address, site));
         Self { address, front, wiremock: Some(wiremock) }
     }
 }

@@ -152,6 +152,11 @@ impl SigningKey {
         Self { algorithm, ..self }
     }
 
+    /// The same pair under another `kid`.
+    pub(crate) fn known_as(self, kid: String) -> Self {
+        Self { kid, ..self }
+    }
+
     /// The public key as X.509 writes it: a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1).
     pub(crate) fn spki(&self) -> Vec<u8> {
         let der: Result<PublicKeyX509Der<'_>, _> = match &self.pair {

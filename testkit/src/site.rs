@@ -1,11 +1,11 @@
 use crate::entrance::Arrival;
+use crate::gate::{Gate, Met};
 use crate::introspection::Introspector;
 use crate::key_ring::KeyRing;
 use crate::metadata::discovery_document;
 use crate::signing_key::SigningKey;
 use crate::{Algorithm, Client, Clock, Endpoint, Entrance};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use wiremock::{Request, ResponseTemplate};
 
@@ -20,6 +20,7 @@ pub(crate) struct Site {
     /// The issuer's path: blank, or like `/acme`.
     path: String,
     documents: Mutex<Documents>,
+    pub(crate) clock: Clock,
     pub(crate) introspector: Introspector,
     discovery: Gate,
     jwks: Gate,
@@ -32,26 +33,8 @@ pub(crate) struct Site {
 pub(crate) struct Documents {
     pub(crate) keys: KeyRing,
     pub(crate) metadata: Option<Value>,
-    pub(crate) jwks: Option<Value>,
-}
-
-/// What a request to one endpoint passes: it is counted, and may get an answer
-/// that was set by hand.
-#[derive(Debug, Default)]
-struct Gate {
-    requests: AtomicUsize,
-    requests_with_certificate: AtomicUsize,
-    canned: Mutex<Option<Canned>>,
-}
-
-/// An answer set by hand, to every request.
-#[derive(Clone, Debug)]
-pub(crate) struct Canned {
-    status: u16,
-    /// Seconds, for a `Retry-After` header (RFC 9110 §10.2.3).
-    retry_after: Option<u64>,
-    content_type: String,
-    body: Vec<u8>,
+    /// Any text.
+    pub(crate) jwks: Option<String>,
 }
 
 impl Site {
@@ -70,7 +53,8 @@ impl Site {
             aliases: aliases.map(|(alias, origin)| (alias, origin + &path)).collect(),
             path,
             documents: Mutex::default(),
-            introspector: Introspector::new(clock, client),
+            introspector: Introspector::new(clock.clone(), client),
+            clock,
             discovery: Gate::default(),
             jwks: Gate::default(),
             introspection: Gate::default(),
@@ -80,14 +64,6 @@ impl Site {
 
     pub(crate) fn documents(&self) -> MutexGuard<'_, Documents> {
         locked(&self.documents)
-    }
-
-    pub(crate) fn requests(&self, endpoint: Endpoint) -> usize {
-        self.gate(endpoint).requests.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn requests_with_certificate(&self, endpoint: Endpoint) -> usize {
-        self.gate(endpoint).requests_with_certificate.load(Ordering::Relaxed)
     }
 
     /// What the URLs of this entrance begin with, if there is one.
@@ -104,36 +80,32 @@ impl Site {
         discovery_document(&self.issuer, &self.aliases)
     }
 
-    pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
-        *locked(&self.gate(endpoint).canned) = answer;
-    }
-
-    /// Answers one request.
-    pub(crate) fn respond(&self, request: &Request, arrival: &Arrival) -> ResponseTemplate {
-        let Some(endpoint) = self.endpoint_at(request.url.path()) else {
-            return ResponseTemplate::new(404);
-        };
-        let gate = self.gate(endpoint);
-        gate.requests.fetch_add(1, Ordering::Relaxed);
-        if !arrival.certificates.is_empty() {
-            gate.requests_with_certificate.fetch_add(1, Ordering::Relaxed);
-        }
-        let canned = locked(&gate.canned).as_ref().map(Canned::response);
-        let own = self.own_answer(endpoint, request, arrival);
-        let response = canned.unwrap_or(own);
-        match endpoint {
-            Endpoint::Introspection => response,
-            // Swagger UI and other browser clients read the documents across origins.
-            _ => response.insert_header("Access-Control-Allow-Origin", "*"),
-        }
-    }
-
-    fn gate(&self, endpoint: Endpoint) -> &Gate {
+    pub(crate) fn gate(&self, endpoint: Endpoint) -> &Gate {
         match endpoint {
             Endpoint::Discovery => &self.discovery,
             Endpoint::Jwks => &self.jwks,
             Endpoint::Introspection => &self.introspection,
             Endpoint::Canary => &self.canary,
+        }
+    }
+
+    /// What a request to this path meets.
+    pub(crate) fn meet(&self, path: &str) -> Option<Met> {
+        self.gate(self.endpoint_at(path)?).meet()
+    }
+
+    /// Answers one request, as is right.
+    pub(crate) fn respond(&self, request: &Request, arrival: &Arrival) -> ResponseTemplate {
+        let Some(endpoint) = self.endpoint_at(request.url.path()) else {
+            return ResponseTemplate::new(404);
+        };
+        let response = self.own_answer(endpoint, request, arrival);
+        // Last, so that whoever waits for the request finds all there is of it.
+        self.gate(endpoint).count(!arrival.certificates.is_empty());
+        match endpoint {
+            Endpoint::Introspection => response,
+            // Swagger UI and other browser clients read the documents across origins.
+            _ => response.insert_header("Access-Control-Allow-Origin", "*"),
         }
     }
 
@@ -159,8 +131,11 @@ impl Site {
             }
             Endpoint::Jwks => {
                 let documents = self.documents();
-                let by_hand = documents.jwks.clone();
-                by_hand.unwrap_or_else(|| documents.keys.jwks())
+                if let Some(by_hand) = &documents.jwks {
+                    let by_hand = by_hand.as_bytes();
+                    return ResponseTemplate::new(200).set_body_raw(by_hand, "application/json");
+                }
+                documents.keys.jwks()
             }
             Endpoint::Canary => {
                 let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
@@ -168,27 +143,6 @@ impl Site {
             }
         };
         ResponseTemplate::new(200).set_body_json(document)
-    }
-}
-
-impl Canned {
-    pub(crate) fn failure(status: u16, retry_after: Option<u64>) -> Self {
-        let body = json!({ "error": "the test told this endpoint to fail" });
-        let answer = Self::new(status, "application/json", body.to_string().into());
-        Self { retry_after, ..answer }
-    }
-
-    pub(crate) fn new(status: u16, content_type: &str, body: Vec<u8>) -> Self {
-        Self { status, retry_after: None, content_type: content_type.into(), body }
-    }
-
-    fn response(&self) -> ResponseTemplate {
-        let response =
-            ResponseTemplate::new(self.status).set_body_raw(self.body.clone(), &self.content_type);
-        match self.retry_after {
-            Some(seconds) => response.insert_header("Retry-After", seconds.to_string()),
-            None => response,
-        }
     }
 }
 

@@ -1,13 +1,15 @@
+use crate::front::Door;
 use crate::introspection::Introspector;
-use crate::server::{Server, address, loopback_listener};
-use crate::signing_key::SigningKey;
-use crate::site::{Canned, Site};
+use crate::requests::Expectations;
+use crate::server::Server;
+use crate::site::Site;
 use crate::tls::Tls;
 use crate::{
     Algorithm, Authority, Client, ClientAuth, Clock, Endpoint, Entrance, Signer, TokenBuilder,
 };
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
+use std::thread;
 
 /// A MonoCloud tenant that lives as long as this value does.
 ///
@@ -26,14 +28,20 @@ pub struct MockTenant {
     pub(crate) client_authority: LazyLock<Authority>,
     pub(crate) tls: Option<Tls>,
     pub(crate) site: Arc<Site>,
+    pub(crate) expectations: Expectations,
     _server: Server,
 }
 
 impl Drop for MockTenant {
-    /// The server's last connections may hold on to what it serves a little longer;
-    /// no file stays behind for them.
+    /// Panics if an [expectation](Self::expect) is not met, and the test has not
+    /// panicked already.
     fn drop(&mut self) {
+        // The server's last connections may hold on to what it serves a little longer;
+        // no file stays behind for them.
         self.client().withdraw_files();
+        if !thread::panicking() {
+            self.verify();
+        }
     }
 }
 
@@ -141,45 +149,18 @@ impl MockTenant {
     pub const fn clock(&self) -> &Clock {
         &self.clock
     }
+
+    pub(crate) fn introspector(&self) -> &Introspector {
+        &self.site.introspector
+    }
 }
 
-/// Tokens and keys.
+/// Tokens and metadata.
 impl MockTenant {
     /// A valid access token, to be changed and minted. It carries the scopes that
     /// the tenant was built with.
     pub fn token(&self) -> TokenBuilder<'_> {
         TokenBuilder::new(self, self.algorithm).scope(&self.scope)
-    }
-
-    /// Gentle rotation: a new active key beside the old ones, which stay published.
-    pub fn rotate_keys(&self) {
-        let mut documents = self.site.documents();
-        documents.keys.rotate();
-        documents.jwks = None;
-    }
-
-    /// Abrupt rotation: a new active key in place of all old ones.
-    pub fn replace_keys(&self) {
-        let mut documents = self.site.documents();
-        documents.keys.replace();
-        documents.jwks = None;
-    }
-
-    /// Serves exactly this JWK Set until the keys are rotated, replaced or
-    /// [published](Self::publish_keys) again.
-    pub fn publish(&self, jwks: Value) {
-        self.site.documents().jwks = Some(jwks);
-    }
-
-    /// Serves the tenant's own keys again.
-    pub fn publish_keys(&self) {
-        self.site.documents().jwks = None;
-    }
-
-    /// The tenant's own JWK Set, the start of a variation to [`publish`](Self::publish).
-    #[must_use]
-    pub fn jwks(&self) -> Value {
-        self.site.documents().keys.jwks()
     }
 
     /// The tenant's own discovery document, the start of a variation to
@@ -192,43 +173,6 @@ impl MockTenant {
     /// Serves exactly this discovery document from now on.
     pub fn serve_metadata(&self, document: Value) {
         self.site.documents().metadata = Some(document);
-    }
-
-    pub(crate) fn key(&self, signer: Signer, algorithm: Algorithm) -> SigningKey {
-        self.site.documents().keys.key(signer, algorithm)
-    }
-}
-
-/// Requests and failures.
-impl MockTenant {
-    /// How many requests have arrived at an endpoint, failed ones included.
-    #[must_use]
-    pub fn requests(&self, endpoint: Endpoint) -> usize {
-        self.site.requests(endpoint)
-    }
-
-    /// Lets an endpoint answer with this status until it [recovers](Self::recover).
-    pub fn fail(&self, endpoint: Endpoint, status: u16) {
-        self.set_answer(endpoint, Some(Canned::failure(status, None)));
-    }
-
-    /// Lets an endpoint answer with this status and a `Retry-After` of so many
-    /// seconds until it [recovers](Self::recover).
-    pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
-        self.set_answer(endpoint, Some(Canned::failure(status, Some(seconds))));
-    }
-
-    /// Lets an endpoint answer as it should again.
-    pub fn recover(&self, endpoint: Endpoint) {
-        self.set_answer(endpoint, None);
-    }
-
-    pub(crate) fn set_answer(&self, endpoint: Endpoint, answer: Option<Canned>) {
-        self.site.set_answer(endpoint, answer);
-    }
-
-    pub(crate) fn introspector(&self) -> &Introspector {
-        &self.site.introspector
     }
 }
 
@@ -300,16 +244,12 @@ impl MockTenantBuilder {
         let clients = has_clients.then(|| &*client_authority);
         let tls = (!self.entrances.is_empty()).then(|| Tls::new(&authority, clients));
 
-        let listener = loopback_listener();
         let doors: Vec<_> = match &tls {
             Some(tls) => self.entrances.into_iter().map(|entrance| tls.door(entrance)).collect(),
-            None => Vec::new(),
+            None => vec![Door::plain()],
         };
         let mut origins = doors.iter().map(|door| (door.entrance.clone(), door.origin()));
-        let origin = match origins.next() {
-            Some((_, issuer)) => issuer,
-            None => format!("http://{}", address(&listener)),
-        };
+        let (_, origin) = origins.next().expect("the issuer's own door is the first");
         let client = Client::new(clients);
         let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
         site.documents().keys.key(Signer::Active, self.algorithm);
@@ -321,7 +261,8 @@ impl MockTenantBuilder {
             authority,
             client_authority,
             tls,
-            _server: Server::start(listener, doors, Arc::clone(&site)).await,
+            expectations: Expectations::default(),
+            _server: Server::start(doors, Arc::clone(&site)).await,
             site,
         }
     }

@@ -109,7 +109,7 @@ impl MockTenant {
     /// it can tell.
     #[must_use]
     pub fn requests_with_certificate(&self, endpoint: Endpoint) -> usize {
-        self.site.requests_with_certificate(endpoint)
+        self.site.gate(endpoint).requests_with_certificate()
     }
 
     #[track_caller]
@@ -164,7 +164,7 @@ impl Tls {
         let mut config = config.with_cert_resolver(Arc::clone(&self.shown) as _);
         // A resumed session shows no certificate, on neither side.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        Door::new(entrance, Arc::new(config))
+        Door::with_tls(entrance, Arc::new(config))
     }
 
     fn show(&self, certificate: ServerCertificate, authority: &Authority) {

@@ -9,7 +9,8 @@ use crate::{
     hosts::{HOSTS, Host},
     keys::open_after,
     support::{
-        Api, Document, Upstream, frozen_tenant, get, invalid_token, ok, served, unavailable,
+        Api, Document, Upstream, frozen_tenant, get, invalid_token, landed, ok, protect, served,
+        unavailable,
     },
 };
 
@@ -93,12 +94,16 @@ async fn a_kid_that_the_last_set_did_not_have_costs_nothing_again() {
 async fn loads_for_other_reasons_do_not_spend_the_budget() {
     for host in HOSTS {
         let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
+        let protect = protect(&tenant).build().unwrap();
+        let api = host.serve(&protect);
         // The first load answers for a kid that nobody had seen before.
-        for (advanced, kid, fetched) in
-            [(0, "a", 1), (300, "b", 2), (300, "c", 3), (0, "d", 4), (0, "e", 5), (0, "f", 5)]
-        {
-            tenant.clock().advance(Duration::from_secs(advanced));
+        api.check("a", bogus(&tenant, "a"), &invalid_token(UnknownKey)).await;
+        for renewed in 2..=4 {
+            tenant.clock().advance(Duration::from_secs(265));
+            tenant.requested(Endpoint::Jwks, renewed).await;
+            landed(&protect).await;
+        }
+        for (kid, fetched) in [("b", 5), ("c", 6), ("d", 6)] {
             api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
             assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{kid} on {}", host.name);
         }
@@ -108,8 +113,11 @@ async fn loads_for_other_reasons_do_not_spend_the_budget() {
 #[tokio::test]
 async fn with_the_budget_spent_a_failed_fetch_is_503_and_a_good_one_401() {
     for host in HOSTS {
-        let (tenant, api) = warm(*host).await;
+        let tenant = frozen_tenant().await;
+        let protect = protect(&tenant).build().unwrap();
+        let api = host.serve(&protect);
         let good = tenant.token().mint();
+        api.check("warm", get("/any").bearer(&good), &ok()).await;
         tenant.fail(Endpoint::Jwks, 503);
         for kid in ["a", "b", "c", "a"] {
             api.check(kid, bogus(&tenant, kid), &unavailable()).await;
@@ -119,11 +127,16 @@ async fn with_the_budget_spent_a_failed_fetch_is_503_and_a_good_one_401() {
         tenant.recover(Endpoint::Jwks);
         api.check("no fetch left", bogus(&tenant, "d"), &unavailable()).await;
         assert_eq!(tenant.requests(Endpoint::Jwks), 3, "{}", host.name);
+        // The next attempt is not out of the budget.
+        tenant.clock().advance(Duration::from_secs(3));
+        tenant.requested(Endpoint::Jwks, 4).await;
+        landed(&protect).await;
+        api.check("the fetch was good", bogus(&tenant, "d"), &invalid_token(UnknownKey)).await;
         tenant.clock().advance(Duration::from_secs(30));
         for kid in ["e", "f"] {
             api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
         }
-        assert_eq!(tenant.requests(Endpoint::Jwks), 4, "{}", host.name);
+        assert_eq!(tenant.requests(Endpoint::Jwks), 5, "{}", host.name);
     }
 }
 

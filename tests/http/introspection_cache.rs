@@ -28,7 +28,7 @@ fn calls(tenant: &MockTenant) -> usize {
 
 /// A store of the application's. It forgets nothing of itself, however old it is.
 #[derive(Clone, Default)]
-struct Store(Arc<Shelf>);
+pub(crate) struct Store(Arc<Shelf>);
 
 #[derive(Default)]
 struct Shelf {

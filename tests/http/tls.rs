@@ -25,6 +25,7 @@ fn unsuspecting(tenant: &MockTenant) -> ProtectApiBuilder {
         .tenant_domain(tenant.issuer())
         .audience(tenant.audience())
         .clock(tenant.clock().reading())
+        .timer(tenant.clock().timer())
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ impl SealedStore {
         if is_news || operation == "delete" {
             let failures = health.failures;
             tracing::warn!(
+                name: "introspection_cache.failed",
                 operation,
                 failure,
                 failures,

@@ -5,12 +5,17 @@
 
 mod asker;
 mod assertions;
+mod broken_wires;
 mod catalogue;
 mod client_auth;
+mod expectations;
+mod faults;
 mod introspection;
+mod key_states;
 mod keys;
 mod mutual_tls;
 mod reader;
 mod serving;
+mod timers;
 mod tls;
 mod tokens;

@@ -15,6 +15,8 @@ pub(crate) use self::{
     call::{Api, Call, call, client, get, head, impostor, post},
     log::Log,
     scripted::{Act, Scripted, ok_with},
-    tenant::{frozen_tenant, introspecting, protect, served, token_of_length},
+    tenant::{
+        at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length, until,
+    },
     upstream::{Document, Upstream},
 };

@@ -1,5 +1,7 @@
 //! Shorthands for a tenant and the API it protects.
 
+use std::{future::Future, time::Duration};
+
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{ClientAuth, Clock, MockTenant};
 
@@ -13,7 +15,8 @@ pub(crate) async fn frozen_tenant() -> MockTenant {
 
 /// The configuration of an API that a tenant protects, on the tenant's time.
 pub(crate) fn protect(tenant: &MockTenant) -> ProtectApiBuilder {
-    ProtectApi::builder().vars(tenant.vars()).clock(tenant.clock().reading())
+    let clock = tenant.clock();
+    ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).timer(clock.timer())
 }
 
 /// The configuration of an API that also asks its tenant about tokens.
@@ -24,6 +27,32 @@ pub(crate) fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
 /// The API with nothing configured but its tenant.
 pub(crate) fn served(host: Host, tenant: &MockTenant) -> Api {
     host.serve(&protect(tenant).build().unwrap())
+}
+
+/// Something that needs no time of the test's clock. What waits for that would wait for ever, so it
+/// gets much more of the machine's than it needs.
+pub(crate) async fn at_once<T>(work: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, work).await.expect("it waits for nothing")
+}
+
+/// Waits for something that comes about without the test's clock.
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
+    at_once(async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Waits until no document is being fetched.
+pub(crate) async fn landed(protect: &ProtectApi) {
+    until(|| {
+        let health = protect.health().tenants.remove(0);
+        [health.metadata, health.keys].iter().all(|document| document.next_refresh.is_some())
+    })
+    .await;
 }
 
 /// A valid token of exactly this many bytes.

@@ -101,6 +101,7 @@ impl Upstream {
             .tenant_domain(self.issuer())
             .audience(self.tenant.audience())
             .clock(self.tenant.clock().reading())
+            .timer(self.tenant.clock().timer())
     }
 
     /// A token that this tenant issued.

@@ -1,0 +1,145 @@
+//! The tenant's metadata, its endpoints and its keys.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::Doctor;
+use crate::{
+    config::Key,
+    diagnosis::{Finding, FindingKind, listed, quoted},
+    json,
+    jwks::KeySet,
+    tenant::metadata::{IntrospectionEndpoint, Metadata},
+};
+
+/// The endpoints whose host is looked at, introspection's apart.
+const ENDPOINTS: [&str; 3] = ["jwks_uri", "authorization_endpoint", "token_endpoint"];
+
+/// The metadata as this API reads it, and as the tenant wrote it.
+pub(super) struct Published {
+    pub(super) metadata: Metadata,
+    pub(super) members: Map<String, Value>,
+}
+
+impl Doctor<'_> {
+    pub(super) async fn metadata(&mut self) -> Option<Published> {
+        let tenant = &self.api.tenant;
+        let asked = self.now();
+        let answer = match tenant.current_metadata().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.find(self.failure("metadata", &error));
+                return None;
+            }
+        };
+        let metadata = tenant.read_metadata(answer.body());
+        match &metadata {
+            Ok(_) => {
+                let message = format!("the tenant {} is there", self.api.expectations.issuer);
+                self.find(Finding::note(FindingKind::Metadata, message));
+            }
+            Err(error) => self.find(self.failure("metadata", error)),
+        }
+        self.clock(answer.headers(), asked);
+        // What was read before is read again without a failure.
+        let members = json::parse_object(answer.body()).unwrap_or_default();
+        self.endpoints(&members);
+        Some(Published { metadata: metadata.ok()?, members })
+    }
+
+    /// The key set, if it was there to be had.
+    pub(super) async fn keys(&mut self, jwks_uri: &Url) -> Option<KeySet> {
+        let answer = match self.api.tenant.current_keys(jwks_uri).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.find(self.failure("key set", &error));
+                return None;
+            }
+        };
+        let keys = match KeySet::parse(answer.body()) {
+            Ok(keys) => keys,
+            Err(reason) => {
+                let message = format!("the key set at {jwks_uri} is unusable: {reason}");
+                self.find(Finding::error(FindingKind::Keys, message).advise(ASK_THE_TENANT));
+                return None;
+            }
+        };
+        self.find(match keys.is_usable() {
+            true => Finding::note(FindingKind::Keys, usable(&keys)),
+            false => {
+                let message = format!(
+                    "the key set at {jwks_uri} holds no key for any algorithm accepted here: no \
+                     JWT verifies"
+                );
+                Finding::error(FindingKind::Keys, message).advise(
+                    "have the tenant sign with RS, PS or ES at 256, 384 or 512, or with EdDSA, \
+                     and publish public keys: RSA from 2048 bits on",
+                )
+            }
+        });
+        Some(keys)
+    }
+
+    /// Endpoints that browsers and clients are sent to, and that this API asks.
+    fn endpoints(&mut self, members: &Map<String, Value>) {
+        let is_introspecting = self.api.introspector.is_some()
+            && *self.api.tenant.introspection_endpoint() == IntrospectionEndpoint::Plain;
+        let introspection = is_introspecting.then_some("introspection_endpoint");
+        for member in ENDPOINTS.into_iter().chain(introspection) {
+            let Some(value) = members.get(member) else { continue };
+            match self.api.tenant.endpoint(member, Some(value)) {
+                Ok(url) => self.endpoint_elsewhere(member, &url),
+                // Of the others it is told where they are needed.
+                Err(error) if matches!(member, "authorization_endpoint" | "token_endpoint") => {
+                    let advice = "documents of this API show no login with it; correct it at the \
+                                  tenant, or at the proxy before it";
+                    let found = quoted(value.as_str().unwrap_or_default());
+                    let message = format!("{error}: {found}");
+                    let finding = Finding::warning(FindingKind::EndpointUnusable, message);
+                    self.find(finding.advise(advice));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn endpoint_elsewhere(&mut self, member: &str, url: &Url) {
+        let own = self.api.tenant.discovery_url().host_str().unwrap_or_default();
+        let found = url.host_str().unwrap_or_default();
+        if own == found {
+            return;
+        }
+        let message = format!("{member} is at {found}, and the tenant at {own}");
+        let advice = format!(
+            "fine if both are the tenant's, as with a custom domain; otherwise look at what {} names",
+            Key::TenantDomain.variable()
+        );
+        self.find(Finding::warning(FindingKind::EndpointElsewhere, message).advise(advice));
+    }
+}
+
+/// Where nothing can be set here.
+pub(super) const ASK_THE_TENANT: &str = "nothing can be set here: look at the tenant's console";
+
+/// Which keys there are, by `kid`, and what each may verify.
+fn usable(keys: &KeySet) -> String {
+    let mut usable = Vec::new();
+    let mut idle = 0;
+    for (kid, algorithms) in keys.keys() {
+        let algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.name()).collect();
+        let kid = kid.map_or_else(|| "a key without kid".to_owned(), quoted);
+        match algorithms.is_empty() {
+            true => idle += 1,
+            false => usable.push(format!("{kid} ({})", algorithms.join(" "))),
+        }
+    }
+    let keys = match usable.len() {
+        1 => "one key verifies JWTs".to_owned(),
+        count => format!("{count} keys verify JWTs"),
+    };
+    let rest = match idle {
+        0 => String::new(),
+        idle => format!("; {idle} more cannot be used here"),
+    };
+    format!("{keys}: {}{rest}", listed(&usable))
+}

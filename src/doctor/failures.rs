@@ -1,0 +1,166 @@
+//! Why an exchange with the tenant brought nothing, and what to do about it.
+
+use std::{error::Error as StdError, io};
+
+use rustls::{CertificateError, Error as TlsError};
+
+use super::{Doctor, advice_on_issuer, documents::ASK_THE_TENANT};
+use crate::{
+    config::Key,
+    diagnosis::{Finding, FindingKind, quoted},
+    error::{Chain, TenantError},
+    tenant::http::causes,
+};
+
+impl Doctor<'_> {
+    /// Puts a failure into words; `what` was to be had.
+    pub(super) fn failure(&self, what: &str, error: &TenantError) -> Finding {
+        match error {
+            TenantError::Unreachable { url, source } => unreachable(what, url, source.get()),
+            TenantError::Timeout { url } => {
+                let message = format!("the {what} did not come in time from {url}");
+                Finding::error(FindingKind::TenantTimeout, message).advise(format!(
+                    "see whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name \
+                     the wrong way; a slow tenant needs a greater {}, in milliseconds",
+                    Key::ResponseTimeout.variable()
+                ))
+            }
+            TenantError::Status { url, status, .. } => {
+                let message = format!("{url} answered with status {status}: there is no {what}");
+                Finding::error(FindingKind::TenantStatus, message)
+                    .advise(self.advice_on_status(*status))
+            }
+            TenantError::Issuer { expected, found } => {
+                let message = match found.is_empty() {
+                    true => format!("the metadata names no issuer; {expected} is configured"),
+                    false => format!(
+                        "the metadata names the issuer {}; {} is configured, and every byte counts",
+                        quoted(found),
+                        quoted(expected)
+                    ),
+                };
+                Finding::error(FindingKind::Issuer, message)
+                    .advise(advice_on_issuer(expected, found))
+            }
+            TenantError::Endpoint { .. } => {
+                let message = Chain(error).to_string();
+                Finding::error(FindingKind::EndpointUnusable, message).advise(ASK_THE_TENANT)
+            }
+            TenantError::Document { .. } => {
+                let message = Chain(error).to_string();
+                let kind = match what {
+                    "metadata" => FindingKind::Metadata,
+                    _ => FindingKind::Introspection,
+                };
+                Finding::error(kind, message).advise(format!(
+                    "see whether {} is a tenant, and whether a proxy answers in its place",
+                    Key::TenantDomain.variable()
+                ))
+            }
+            TenantError::Certificate { url, .. } => {
+                let message =
+                    format!("the tenant ended the handshake at {url} over this API's certificate");
+                Finding::error(FindingKind::ClientCertificate, message).advise(format!(
+                    "see whether the certificate in {} is valid and registered for the client, \
+                     chain included",
+                    Key::ClientCertificateFile.variable()
+                ))
+            }
+            TenantError::Credentials { source } => {
+                let message = format!("the credentials for the tenant cannot be had: {source}");
+                Finding::error(FindingKind::ClientCredentials, message).advise(format!(
+                    "see to {}, or to `svid_provider`",
+                    Key::ClientAssertionFile.variable()
+                ))
+            }
+            TenantError::Interrupted | TenantError::Overloaded => {
+                Finding::error(FindingKind::TenantUnreachable, Chain(error).to_string())
+            }
+        }
+    }
+
+    fn advice_on_status(&self, status: u16) -> String {
+        let domain = Key::TenantDomain.variable();
+        match status {
+            404 => {
+                let path = self.api.tenant.discovery_url().path();
+                match path.strip_suffix("/.well-known/openid-configuration") {
+                    Some(path) if !path.is_empty() => {
+                        format!("see whether {domain} is right, and its path {path} part of it")
+                    }
+                    _ => format!("see whether {domain} is right, and lacks no path"),
+                }
+            }
+            300..400 => format!("redirects are not followed: set {domain} to where it leads"),
+            407 => "see to HTTPS_PROXY: the proxy wants to know who asks".to_owned(),
+            429 => {
+                "the tenant asks for a pause; wait, and see who else asks it so often".to_owned()
+            }
+            500.. => {
+                "the tenant, or a proxy before it, is in trouble: wait, and ask again".to_owned()
+            }
+            _ => format!("see whether {domain} is right, and whether a firewall answers instead"),
+        }
+    }
+}
+
+fn unreachable(what: &str, url: &str, error: &(dyn StdError + 'static)) -> Finding {
+    let root = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    let message = format!("the {what} cannot be had from {url}: {root}");
+    let tls = causes(error).find_map(|cause| cause.downcast_ref::<TlsError>());
+    if let Some(tls) = tls {
+        return Finding::error(FindingKind::TenantUntrusted, message).advise(advice_on_tls(tls));
+    }
+    let finding = Finding::error(FindingKind::TenantUnreachable, message);
+    let is_refused = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
+    // The connector's own words: it has no type for them.
+    let says = |word| causes(error).any(|cause| cause.to_string().contains(word));
+    let domain = Key::TenantDomain.variable();
+    finding.advise(match () {
+        () if is_refused => {
+            format!("nothing listens there: see whether host and port in {domain} are right")
+        }
+        () if says("dns error") => format!(
+            "no such host: see whether {domain} is right, and whether this machine resolves names"
+        ),
+        () if says("tunnel") => {
+            "the proxy does not let this through: see to HTTPS_PROXY and NO_PROXY".to_owned()
+        }
+        () => format!(
+            "see whether {domain} is right, and what HTTPS_PROXY, NO_PROXY and the firewall say"
+        ),
+    })
+}
+
+fn advice_on_tls(error: &TlsError) -> String {
+    let domain = Key::TenantDomain.variable();
+    match error {
+        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => format!(
+            "if a proxy or a private authority vouches for it, set {} to a PEM file with that \
+             authority",
+            Key::CaCertificateFile.variable()
+        ),
+        TlsError::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!("the certificate is for another host: see whether {domain} is right"),
+        TlsError::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => {
+            "see whether this machine's clock is right; if it is, the tenant's certificate is out \
+              of date"
+                .to_owned()
+        }
+        TlsError::InvalidMessage(_) => {
+            format!("what listens there speaks no TLS: see whether the port in {domain} is right")
+        }
+        _ => format!(
+            "see to the tenant's TLS, and to {} if an authority of your own is meant",
+            Key::CaCertificateFile.variable()
+        ),
+    }
+}

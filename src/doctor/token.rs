@@ -1,0 +1,182 @@
+//! Whether this API would accept a token.
+//!
+//! Every fault is told, not the first alone: whoever mends one wants to know of the next.
+
+use super::{Doctor, introspection::configure_a_client, reasons::Seen};
+use crate::{
+    claims::Claims,
+    config::Key,
+    diagnosis::{Finding, FindingKind},
+    error::{Error, InvalidToken},
+    jwks::KeySet,
+    jwt::{DecodedJwt, unverified_header},
+    tenant::introspection::Answer,
+    token::{AccessToken, TokenKind},
+};
+
+/// A token that can be judged.
+pub(super) struct Presented {
+    token: AccessToken,
+    kind: TokenKind,
+}
+
+impl Presented {
+    /// The token, if it is the tenant that says what it is worth.
+    pub(super) fn asked_about(&self) -> Option<&AccessToken> {
+        (self.kind == TokenKind::Opaque).then_some(&self.token)
+    }
+}
+
+impl Doctor<'_> {
+    /// Takes a token as a request would bring it.
+    pub(super) fn read(&self, text: &str) -> Result<Presented, Finding> {
+        let max_length = self.api.max_token_length;
+        let token = AccessToken::from_bytes(text.as_bytes(), max_length);
+        let token = token.map_err(|error| match error {
+            Error::InvalidToken(InvalidToken::Oversized) => {
+                let message = format!("the token has {} bytes; {max_length} are read", text.len());
+                let advice = "have the tenant put less into it, or raise `max_token_length`";
+                Finding::error(FindingKind::TokenOversized, message).advise(advice)
+            }
+            _ => malformed(text),
+        })?;
+        match token.kind() {
+            Ok(TokenKind::Jwt) if !self.api.introspect_jwt_tokens => {
+                Ok(Presented { token, kind: TokenKind::Jwt })
+            }
+            Ok(_) => Ok(Presented { token, kind: TokenKind::Opaque }),
+            Err(reason) => Err(self.reason(reason, &Seen::nothing_of(&token))),
+        }
+    }
+
+    /// Judges a token by the keys, or by what the tenant said of it.
+    pub(super) fn token(
+        &mut self,
+        presented: &Presented,
+        keys: Option<&KeySet>,
+        answer: Option<&Answer>,
+    ) {
+        match presented.kind {
+            TokenKind::Jwt => self.jwt(&presented.token, keys),
+            TokenKind::Opaque if self.api.introspector.is_none() => {
+                let message = "the token is opaque, and no client is configured to ask what it is";
+                let advice =
+                    format!("{}, or have the tenant issue JWTs for this API", configure_a_client());
+                self.find(Finding::error(FindingKind::TokenOpaque, message).advise(advice));
+            }
+            TokenKind::Opaque => self.introspected(&presented.token, answer),
+        }
+    }
+
+    fn jwt(&mut self, token: &AccessToken, keys: Option<&KeySet>) {
+        let header = unverified_header(token.expose()).unwrap_or_default();
+        let mut seen = Seen { header, ..Seen::nothing_of(token) };
+        let rfc9068 = self.api.expectations.rfc9068;
+        let decoded = DecodedJwt::decode(token.expose());
+        let jwt = match decoded.and_then(|jwt| jwt.judge_header(rfc9068)) {
+            Ok(jwt) => jwt,
+            Err(reason) => {
+                self.find(self.reason(reason, &seen));
+                return;
+            }
+        };
+        seen.claims = jwt.unverified_claims().clone();
+        let mut faults = Vec::new();
+        match keys {
+            None => self.find(unverified("the tenant's keys could not be had")),
+            Some(keys) => {
+                let verifier = keys.find(jwt.kid.as_deref(), jwt.algorithm);
+                let verified = verifier.and_then(|verifier| {
+                    jwt.verified(|input, signature| verifier.verify(input, signature))
+                });
+                faults.extend(verified.err());
+            }
+        }
+        self.claims(seen, TokenKind::Jwt, faults, keys.is_some());
+    }
+
+    fn introspected(&mut self, token: &AccessToken, answer: Option<&Answer>) {
+        match answer {
+            None => self.find(unverified("the tenant did not say what the token is")),
+            Some(Answer { is_active: false, .. }) => {
+                self.find(self.reason(InvalidToken::Inactive, &Seen::nothing_of(token)));
+            }
+            Some(Answer { claims, .. }) => {
+                let seen = Seen { claims: claims.clone(), ..Seen::nothing_of(token) };
+                self.claims(seen, TokenKind::Opaque, Vec::new(), true);
+            }
+        }
+    }
+
+    /// Judges the claims, what the token is bound to last, and says so if nothing is wrong.
+    fn claims(
+        &mut self,
+        seen: Seen,
+        kind: TokenKind,
+        mut faults: Vec<InvalidToken>,
+        is_verified: bool,
+    ) {
+        let Seen { claims, .. } = &seen;
+        faults.extend(self.api.expectations.faults(claims, kind, self.api.clock.wall()));
+        let mut lacks_certificate = false;
+        let bound = self.api.binding.judge(claims, || {
+            lacks_certificate = true;
+            Ok(None)
+        });
+        match bound {
+            Err(_) if lacks_certificate => self.find(self.certificate_needed()),
+            bound => faults.extend(bound.err()),
+        }
+        if faults.is_empty() && is_verified {
+            let beside = if lacks_certificate { " beside its certificate" } else { "" };
+            let message = format!("this API accepts the token{beside}: {}", self.summary(&seen));
+            self.find(Finding::note(FindingKind::TokenAccepted, message));
+        }
+        for reason in faults {
+            self.find(self.reason(reason, &seen));
+        }
+    }
+
+    fn certificate_needed(&self) -> Finding {
+        let message = "the token is bound to a certificate, and good only beside it";
+        let advice = match &self.api.certificate_header {
+            Some(name) => format!("requests must bring that certificate, in the header {name}"),
+            None => format!(
+                "requests must come by TLS with that certificate; where a proxy ends TLS, set {}",
+                Key::ClientCertificateHeader.variable()
+            ),
+        };
+        Finding::warning(FindingKind::TokenBinding, message).advise(advice)
+    }
+}
+
+impl Seen {
+    fn nothing_of(token: &AccessToken) -> Self {
+        let token = token.expose();
+        // Where this is in a text, so is the token.
+        let signature = token.rsplit('.').next().filter(|signature| !signature.is_empty());
+        Self {
+            secret: signature.unwrap_or(token).to_owned(),
+            header: serde_json::Map::new(),
+            claims: Claims::new(serde_json::Map::new()),
+        }
+    }
+}
+
+/// What no `Authorization` header could carry; most of the time something stuck to it.
+fn malformed(text: &str) -> Finding {
+    let has_scheme = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let advice = match () {
+        () if text.is_empty() => "it is empty: see where it comes from",
+        () if has_scheme => "leave out the `Bearer` before it",
+        () if text.trim() != text => "there is white space around it: cut that off",
+        () => "copy it whole, and nothing else: letters, digits and -._~+/ with = at the end",
+    };
+    let message = "the token is no bearer token (RFC 6750 §2.1)";
+    Finding::error(FindingKind::TokenMalformed, message).advise(advice)
+}
+
+fn unverified(why: &str) -> Finding {
+    let message = format!("whether the token is valid cannot be told: {why}");
+    Finding::warning(FindingKind::TokenUnverified, message)
+}

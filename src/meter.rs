@@ -1,0 +1,125 @@
+//! What is counted, by the `metrics` facade; nothing without the feature.
+//!
+//! Names and labels are listed in the manual, and a test holds them there.
+
+#![cfg_attr(not(feature = "metrics"), allow(unused_variables, reason = "nothing is counted"))]
+
+use std::{sync::Arc, time::Duration};
+
+#[cfg(feature = "metrics")]
+use metrics::{counter, gauge};
+
+/// Counts for one tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter {
+    /// A label of every metric: there may be several tenants in one process.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nothing is counted"))]
+    issuer: Arc<str>,
+}
+
+/// Whether a verdict of the tenant was at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cache {
+    Hit,
+    Miss,
+}
+
+/// What a token with an unknown `kid` cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum UnknownKid {
+    /// A fetch, its own or one that was under way.
+    Fetched,
+    /// Nothing, as there was no fetch left to pay with.
+    OverBudget,
+    /// Nothing, as the last key set is known not to have it.
+    Remembered,
+}
+
+impl Meter {
+    pub(crate) fn new(issuer: &str) -> Self {
+        Self { issuer: issuer.into() }
+    }
+
+    /// A request was let pass or refused.
+    pub(crate) fn validated(&self, outcome: &'static str, reason: &'static str) {
+        #[cfg(feature = "metrics")]
+        counter!(
+            "monocloud_backend_validations",
+            "issuer" => Arc::clone(&self.issuer),
+            "outcome" => outcome,
+            "reason" => reason
+        )
+        .increment(1);
+    }
+
+    /// The tenant was asked about a token.
+    pub(crate) fn introspected(&self, outcome: &'static str) {
+        #[cfg(feature = "metrics")]
+        counter!(
+            "monocloud_backend_introspections",
+            "issuer" => Arc::clone(&self.issuer),
+            "outcome" => outcome
+        )
+        .increment(1);
+    }
+
+    /// A verdict was looked for in the cache.
+    pub(crate) fn looked_up(&self, cache: Cache) {
+        #[cfg(feature = "metrics")]
+        {
+            let result = match cache {
+                Cache::Hit => "hit",
+                Cache::Miss => "miss",
+            };
+            counter!(
+                "monocloud_backend_introspection_cache_lookups",
+                "issuer" => Arc::clone(&self.issuer),
+                "result" => result
+            )
+            .increment(1);
+        }
+    }
+
+    /// A document of the tenant was fetched, or could not be.
+    pub(crate) fn refreshed(&self, document: &'static str, is_success: bool) {
+        #[cfg(feature = "metrics")]
+        {
+            let outcome = if is_success { "succeeded" } else { "failed" };
+            counter!(
+                "monocloud_backend_refreshes",
+                "issuer" => Arc::clone(&self.issuer),
+                "document" => document,
+                "outcome" => outcome
+            )
+            .increment(1);
+        }
+    }
+
+    /// A key set of this age judges tokens.
+    pub(crate) fn key_set_is_used(&self, age: Duration) {
+        #[cfg(feature = "metrics")]
+        gauge!("monocloud_backend_key_set_age_seconds", "issuer" => Arc::clone(&self.issuer))
+            .set(age.as_secs_f64());
+    }
+
+    /// A token was refused because no key has its `kid`.
+    pub(crate) fn refused_kid(&self, cost: UnknownKid) {
+        #[cfg(feature = "metrics")]
+        counter!(
+            "monocloud_backend_unknown_kids",
+            "issuer" => Arc::clone(&self.issuer),
+            "cost" => cost.name()
+        )
+        .increment(1);
+    }
+}
+
+impl UnknownKid {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Fetched => "fetched",
+            Self::OverBudget => "over_budget",
+            Self::Remembered => "remembered",
+        }
+    }
+}
