@@ -402,6 +402,26 @@ mod tests {
     }
 
     #[test]
+    fn every_fault_is_told_in_the_order_of_the_rules() {
+        let faults = |kind, rfc9068| {
+            let token = claims(json!({"iss": "https://evil.test", "aud": 1, "nbf": NOW + 66}));
+            Expectations { rfc9068, ..expectations() }.faults(&token, kind, now())
+        };
+        let [iss, aud, exp, nbf, sub] = [
+            InvalidToken::Issuer,
+            InvalidToken::Claim("aud"),
+            InvalidToken::Claim("exp"),
+            InvalidToken::NotYetValid,
+            InvalidToken::Claim("sub"),
+        ];
+        assert_eq!(faults(TokenKind::Jwt, false), [iss, aud, exp, nbf]);
+        assert_eq!(faults(TokenKind::Jwt, true), [iss, aud, exp, nbf, sub]);
+        for rfc9068 in [false, true] {
+            assert_eq!(faults(TokenKind::Opaque, rfc9068), [iss, aud, nbf]);
+        }
+    }
+
+    #[test]
     fn the_registered_claims_can_be_asked_for_by_name() {
         let full = claims(json!({
             "iss": "https://acme.test", "sub": "alice", "client_id": "app", "aud": ["api", "other"],

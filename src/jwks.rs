@@ -435,6 +435,19 @@ mod tests {
     }
 
     #[test]
+    fn a_set_tells_its_keys_and_what_each_is_good_for() {
+        let keys = set(&[
+            ec(&json!({})),
+            ec(&json!({"kid": "2", "use": "enc"})),
+            ec(&json!({"kid": null})),
+        ]);
+        assert_eq!(keys.kids().collect::<Vec<_>>(), ["1"]);
+        let told = keys.keys().map(|(kid, algorithms)| (kid, algorithms.collect()));
+        let expected = [(Some("1"), vec![Es256]), (Some("2"), vec![]), (None, vec![Es256])];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn debug_shows_the_kids_and_algorithms_of_a_set() {
         let shown = format!("{:?}", set(&[ec(&json!({}))]));
         assert_eq!(shown, r#"KeySet { keys: [Key { kid: Some("1"), verifiers: [Es256] }] }"#);

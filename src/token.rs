@@ -250,6 +250,11 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_has_a_word_of_its_own() {
+        assert_eq!([TokenKind::Jwt, TokenKind::Opaque].map(TokenKind::word), ["jwt", "opaque"]);
+    }
+
+    #[test]
     fn debug_does_not_print_the_token() {
         assert_eq!(format!("{:?}", AccessToken::new("abc").unwrap()), "AccessToken([redacted])");
     }
