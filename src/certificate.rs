@@ -211,6 +211,27 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_cannot_be_read_is_told_from_one_that_is_missing() {
+        let members = json!({"cnf": {"x5t#S256": certificate().thumbprint()}});
+        let claims = Claims::new(members.as_object().unwrap().clone());
+        let judged =
+            CertificateBinding::WhenPresent.judge(&claims, || Err(InvalidToken::Certificate));
+        assert_eq!(judged, Err(InvalidToken::Certificate));
+    }
+
+    #[test]
+    fn debug_shows_the_thumbprint_alone() {
+        let own = certificate();
+        assert_eq!(format!("{own:?}"), format!("PeerCertificate({:?})", own.thumbprint()));
+    }
+
+    #[test]
+    fn each_mode_has_a_word_of_its_own() {
+        let words = MODES.map(CertificateBinding::word);
+        assert_eq!(words, ["when_present", "required", "dangerously_ignore"]);
+    }
+
+    #[test]
     fn bytes_that_are_not_one_certificate_are_none() {
         let der = certificate().der().to_vec();
         let truncated = der[..der.len() - 1].to_vec();

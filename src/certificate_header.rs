@@ -160,6 +160,8 @@ mod tests {
             &base64.replace('+', "%2B"),
             base64.trim_end_matches('='),
             &format!(":{base64}:"),
+            &format!(" :{base64}: "),
+            &format!("%0A%20{}", sample.encoded()),
         ] {
             let read = read("client-cert", &[value]);
             assert_eq!(read, Ok(Some(sample.certificate.clone())), "{value}");
@@ -211,6 +213,7 @@ mod tests {
             &[&format!("{far_element} , {near_element}")],
             &[&far_element, &near_element],
             &[&format!("cert={}", near.encoded())],
+            &[&format!(r#"Hash=ab; Cert = "{}" ;By=a"#, near.encoded())],
             &[&format!(r#"Cert="{}";Subject="CN=\"a,b\"""#, near.encoded())],
             &[&format!(r#"Subject="CN=a\\";Cert="{}""#, near.encoded())],
         ] {
@@ -223,6 +226,8 @@ mod tests {
             &[format!(r#"By="\,{near_element}"#)],
             &[format!("{near_element};{far_element}")],
             &[format!(r#"Cert={};Subject="CN=a"#, near.encoded())],
+            &[format!(r#"Cert="{}"""#, near.encoded())],
+            &[format!(r#"Cert="{}"x"#, near.encoded())],
             &[near.encoded()],
             &[String::new()],
         ] {

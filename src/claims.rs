@@ -270,18 +270,25 @@ mod tests {
             Value::Null => token.as_object_mut().unwrap().remove(name),
             value => token.as_object_mut().unwrap().insert(name.to_owned(), value),
         };
-        let expectations = Expectations {
+        let (expectations, claims) = (expectations(), claims(token));
+        let verdict = expectations.judge(&claims, now());
+        let faults = expectations.faults(&claims, TokenKind::Jwt, now());
+        assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
+        verdict
+    }
+
+    fn expectations() -> Expectations {
+        Expectations {
             issuer: "https://acme.test".to_owned(),
             audience: "api".to_owned(),
             clock_skew: Duration::from_secs(5),
             clock_tolerance: Duration::from_secs(60),
             rfc9068: false,
-        };
-        let (claims, now) = (claims(token), UNIX_EPOCH + Duration::from_secs(NOW));
-        let verdict = expectations.judge(&claims, now);
-        let faults = expectations.faults(&claims, TokenKind::Jwt, now);
-        assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
-        verdict
+        }
+    }
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(NOW)
     }
 
     #[test]
@@ -351,6 +358,98 @@ mod tests {
     }
 
     #[test]
+    fn rfc9068_wants_client_id_iat_jti_and_sub_as_well() {
+        let judged = |name: &str, value: Option<Value>| {
+            let mut token = json!({
+                "iss": "https://acme.test", "aud": "api", "exp": NOW + 60,
+                "client_id": "app", "iat": NOW, "jti": "1", "sub": "alice",
+            });
+            let members = token.as_object_mut().unwrap();
+            match value {
+                None => members.remove(name),
+                Some(value) => members.insert(name.to_owned(), value),
+            };
+            Expectations { rfc9068: true, ..expectations() }.judge(&claims(token), now())
+        };
+        assert_eq!(judged("x", None), Ok(()));
+        for (name, odd) in
+            [("client_id", json!(1)), ("iat", json!("1")), ("jti", json!([])), ("sub", json!(null))]
+        {
+            assert_eq!(judged(name, None), Err(InvalidToken::Claim(name)));
+            assert_eq!(judged(name, Some(odd)), Err(InvalidToken::Claim(name)));
+        }
+    }
+
+    #[test]
+    fn an_introspection_answer_is_judged_alike_but_may_leave_exp_out() {
+        let judged = |name: &str, value: Value| {
+            let mut answer = json!({"iss": "https://acme.test", "aud": "api"});
+            answer.as_object_mut().unwrap().insert(name.to_owned(), value);
+            expectations().judge_introspected(&claims(answer), now())
+        };
+        assert_eq!(judged("sub", json!("alice")), Ok(()));
+        assert_eq!(judged("exp", json!(NOW)), Ok(()));
+        for (name, value, reason) in [
+            ("iss", json!("https://evil.test"), InvalidToken::Issuer),
+            ("aud", json!("other"), InvalidToken::Audience),
+            ("exp", json!(NOW - 55), InvalidToken::Expired),
+            ("exp", json!(null), InvalidToken::Claim("exp")),
+            ("nbf", json!(NOW + 66), InvalidToken::NotYetValid),
+            ("sub", json!(7), InvalidToken::Claim("sub")),
+        ] {
+            assert_eq!(judged(name, value), Err(reason));
+        }
+    }
+
+    #[test]
+    fn every_fault_is_told_in_the_order_of_the_rules() {
+        let faults = |kind, rfc9068| {
+            let token = claims(json!({"iss": "https://evil.test", "aud": 1, "nbf": NOW + 66}));
+            Expectations { rfc9068, ..expectations() }.faults(&token, kind, now())
+        };
+        let [iss, aud, exp, nbf, sub] = [
+            InvalidToken::Issuer,
+            InvalidToken::Claim("aud"),
+            InvalidToken::Claim("exp"),
+            InvalidToken::NotYetValid,
+            InvalidToken::Claim("sub"),
+        ];
+        assert_eq!(faults(TokenKind::Jwt, false), [iss, aud, exp, nbf]);
+        assert_eq!(faults(TokenKind::Jwt, true), [iss, aud, exp, nbf, sub]);
+        for rfc9068 in [false, true] {
+            assert_eq!(faults(TokenKind::Opaque, rfc9068), [iss, aud, nbf]);
+        }
+    }
+
+    #[test]
+    fn the_registered_claims_can_be_asked_for_by_name() {
+        let full = claims(json!({
+            "iss": "https://acme.test", "sub": "alice", "client_id": "app", "aud": ["api", "other"],
+            "exp": 1.5,
+        }));
+        assert_eq!(full.issuer(), Some("https://acme.test"));
+        assert_eq!(full.subject(), Some("alice"));
+        assert_eq!(full.client_id(), Some("app"));
+        assert_eq!(full.audience().collect::<Vec<_>>(), ["api", "other"]);
+        assert_eq!(full.expires_at(), Some(UNIX_EPOCH + Duration::from_millis(1500)));
+        assert_eq!(claims(json!({"aud": "api"})).audience().collect::<Vec<_>>(), ["api"]);
+        for odd in [json!({}), json!({"sub": 1, "client_id": 1, "aud": 1, "exp": "1"})] {
+            let odd = claims(odd);
+            assert_eq!((odd.issuer(), odd.subject(), odd.client_id()), (None, None, None));
+            assert_eq!((odd.audience().count(), odd.expires_at()), (0, None));
+        }
+    }
+
+    #[test]
+    fn all_claims_can_be_read_into_a_type_of_the_applications() {
+        let read = |value: Value| {
+            claims(value).deserialize::<std::collections::BTreeMap<String, u8>>().ok()
+        };
+        assert_eq!(read(json!({"level": 7})), Some([("level".to_owned(), 7)].into()));
+        assert_eq!(read(json!({"level": "7"})), None);
+    }
+
+    #[test]
     fn scopes_come_from_a_string_or_an_array_and_are_exact() {
         for scope in [json!("a b:c  d"), json!(["a", "b:c", "d", 7, null])] {
             let claims = claims(json!({"scope": scope}));
@@ -358,6 +457,8 @@ mod tests {
             assert!(claims.has_scope("b:c"));
             assert!(!claims.has_scope("B:C") && !claims.has_scope("b") && !claims.has_scope(""));
         }
+        // Blanks are those of ASCII.
+        assert_eq!(claims(json!({"scope": "a\u{a0}b"})).scopes().collect::<Vec<_>>(), ["a\u{a0}b"]);
         for odd in
             [json!({}), json!({"scope": 7}), json!({"scope": {"a": 1}}), json!({"scope": null})]
         {

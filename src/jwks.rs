@@ -232,3 +232,234 @@ fn unsigned_integer(jwk: &Map<String, Value>, member: &str) -> Option<Vec<u8>> {
     let leading_zeros = octets.iter().take_while(|octet| **octet == 0).count();
     Some(octets.into_iter().skip(leading_zeros).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use InvalidToken::{AmbiguousKey, UnknownKey};
+    use SigningAlgorithm::{EdDsa, Es256, Es384, Ps256, Rs256, Rs512};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A P-256 key (RFC 7515 A.3.1) with members set, or removed where the value is null.
+    fn ec(members: &Value) -> Value {
+        let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+        let y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+        with(json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "1"}), members)
+    }
+
+    /// An RSA key whose modulus is all ones, and nobody's.
+    fn rsa(bits: usize, members: &Value) -> Value {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] >>= (8 - bits % 8) % 8;
+        let modulus = BASE64_URL_SAFE_NO_PAD.encode(modulus);
+        with(json!({"kty": "RSA", "n": modulus, "e": "AQAB", "kid": "1"}), members)
+    }
+
+    fn with(mut key: Value, members: &Value) -> Value {
+        for (name, value) in members.as_object().unwrap() {
+            match value {
+                Value::Null => key.as_object_mut().unwrap().remove(name),
+                value => key.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+            };
+        }
+        key
+    }
+
+    fn parse(document: &Value) -> Result<KeySet, &'static str> {
+        KeySet::parse(document.to_string().as_bytes())
+    }
+
+    fn set(keys: &[Value]) -> KeySet {
+        parse(&json!({ "keys": keys })).unwrap()
+    }
+
+    /// The algorithm of the key that verifies a token of this header.
+    fn found(
+        keys: &[Value],
+        kid: Option<&str>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SigningAlgorithm, InvalidToken> {
+        set(keys).find(kid, algorithm).map(|verifier| verifier.algorithm)
+    }
+
+    /// Whether a key can be used with the one algorithm it is meant for.
+    fn is_usable(key: Value, algorithm: SigningAlgorithm) -> bool {
+        found(&[key], Some("1"), algorithm).is_ok()
+    }
+
+    #[test]
+    fn a_set_is_an_object_with_one_key_or_up_to_256() {
+        for odd in [json!([]), json!({}), json!({"keys": {}}), json!(null)] {
+            let refused = parse(&odd).err();
+            assert_eq!(refused, Some("it is not a JSON object with an array of keys"), "{odd}");
+        }
+        let of = |count: usize| parse(&json!({ "keys": vec![json!({}); count] })).err();
+        assert_eq!(of(0), Some("it holds no key"));
+        assert_eq!(of(1), None);
+        assert_eq!(of(256), None);
+        assert_eq!(of(257), Some("it holds more than 256 keys"));
+    }
+
+    #[test]
+    fn a_set_is_usable_by_one_good_key_and_knows_the_kids_of_the_others_too() {
+        let other = ec(&json!({"kid": "2", "use": "enc"}));
+        assert!(!set(std::slice::from_ref(&other)).is_usable());
+        let both = set(&[other, ec(&json!({}))]);
+        assert!(both.is_usable());
+        assert!(both.contains("1") && both.contains("2") && !both.contains("3"));
+        assert!(!set(&[ec(&json!({"kid": null}))]).contains(""));
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_kid_or_as_the_only_one_that_fits() {
+        let (one, two) = (ec(&json!({})), ec(&json!({"kid": "2"})));
+        let (bare, rsa) = (ec(&json!({"kid": null})), rsa(2048, &json!({})));
+        for (keys, kid, expected) in [
+            (vec![one.clone(), two.clone()], Some("1"), Ok(Es256)),
+            (vec![one.clone(), two.clone()], Some("3"), Err(UnknownKey)),
+            (vec![one.clone(), two], None, Err(AmbiguousKey)),
+            (vec![one.clone(), one.clone()], Some("1"), Err(AmbiguousKey)),
+            (vec![one.clone(), rsa.clone()], Some("1"), Ok(Es256)),
+            (vec![rsa.clone(), one], None, Ok(Es256)),
+            (vec![bare.clone()], None, Ok(Es256)),
+            (vec![bare], Some("1"), Err(UnknownKey)),
+            (vec![rsa], None, Err(UnknownKey)),
+        ] {
+            assert_eq!(found(&keys, kid, Es256), expected, "{kid:?} in {keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_used_only_as_it_says_and_only_if_it_is_public() {
+        for (members, expected) in [
+            (json!({}), true),
+            (json!({"use": "sig", "key_ops": ["verify"], "alg": "ES256"}), true),
+            (json!({"key_ops": ["sign", "verify"]}), true),
+            (json!({"use": "enc"}), false),
+            (json!({"use": ["sig"]}), false),
+            (json!({"use": "enc", "key_ops": ["verify"]}), false),
+            (json!({"use": "sig", "key_ops": ["encrypt"]}), false),
+            (json!({"key_ops": []}), false),
+            (json!({"key_ops": "verify"}), false),
+            (json!({"alg": "ES384"}), false),
+            (json!({"alg": "ECDH-ES"}), false),
+            (json!({"alg": 256}), false),
+            (json!({"kty": "OKP"}), false),
+        ] {
+            assert_eq!(is_usable(ec(&members), Es256), expected, "{members}");
+        }
+        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
+            assert!(!is_usable(ec(&json!({member: "AQAB"})), Es256), "{member}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_fits_all_six_algorithms_unless_it_names_one() {
+        for algorithm in [Rs256, Rs512, Ps256] {
+            let any = rsa(2048, &json!({}));
+            assert_eq!(found(&[any], Some("1"), algorithm), Ok(algorithm));
+            let pinned = rsa(2048, &json!({"alg": "RS256"}));
+            assert_eq!(is_usable(pinned, algorithm), algorithm == Rs256, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_has_2048_to_8192_bits_and_an_odd_exponent_above_one_of_at_most_four_octets() {
+        for (bits, expected) in [
+            (1024, false),
+            (2047, false),
+            (2048, true),
+            (2049, true),
+            (8191, true),
+            (8192, true),
+            (8193, false),
+            (16384, false),
+        ] {
+            assert_eq!(is_usable(rsa(bits, &json!({})), Rs256), expected, "{bits} bits");
+        }
+        for (exponent, expected) in [
+            (vec![3], true),
+            (vec![0, 3], true),
+            (vec![0xff; 4], true),
+            (vec![], false),
+            (vec![0], false),
+            (vec![1], false),
+            (vec![0, 1], false),
+            (vec![2], false),
+            (vec![1, 0, 2], false),
+            (vec![1, 0, 0, 0, 1], false),
+        ] {
+            let e = BASE64_URL_SAFE_NO_PAD.encode(&exponent);
+            assert_eq!(is_usable(rsa(2048, &json!({"e": e})), Rs256), expected, "{exponent:?}");
+        }
+        let padded = rsa(2048, &json!({}))["n"].as_str().unwrap().to_owned() + "=";
+        assert!(!is_usable(rsa(2048, &json!({"n": padded})), Rs256));
+        assert!(!is_usable(rsa(2048, &json!({"n": null})), Rs256));
+    }
+
+    #[test]
+    fn a_point_is_one_of_its_curve_with_coordinates_of_full_length() {
+        let octets = |name| octets(ec(&json!({})).as_object().unwrap(), name).unwrap();
+        let (x, y) = (octets("x"), octets("y"));
+        let point = |x: &[u8], y: &[u8]| {
+            let [x, y] = [x, y].map(|octets| BASE64_URL_SAFE_NO_PAD.encode(octets));
+            ec(&json!({"x": x, "y": y}))
+        };
+        assert!(is_usable(point(&x, &y), Es256));
+        let all = [x.as_slice(), &y].concat();
+        for at in [0, 1, 31, 33, 63, 64] {
+            let (x, y) = all.split_at(at);
+            assert!(!is_usable(point(x, y), Es256), "split at {at}");
+        }
+        assert!(!is_usable(point(&x[..31], &y), Es256));
+        assert!(!is_usable(point(&x, &y[..31]), Es256));
+        assert!(!is_usable(point(&[&[0], x.as_slice()].concat(), &y), Es256));
+        assert!(!is_usable(point(&y, &x), Es256));
+        for (curve, algorithm) in [("P-384", Es384), ("secp256k1", Es256), ("p-256", Es256)] {
+            assert!(!is_usable(ec(&json!({"crv": curve})), algorithm), "{curve}");
+        }
+    }
+
+    #[test]
+    fn an_octet_key_pair_is_one_of_ed25519() {
+        let okp = |curve: &str| {
+            // RFC 8037 A.2.
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            json!({"kty": "OKP", "crv": curve, "x": x, "kid": "1"})
+        };
+        assert!(is_usable(okp("Ed25519"), EdDsa));
+        for curve in ["X25519", "Ed448", "ed25519"] {
+            assert!(!is_usable(okp(curve), EdDsa), "{curve}");
+        }
+    }
+
+    #[test]
+    fn a_set_tells_its_keys_and_what_each_is_good_for() {
+        let keys = set(&[
+            ec(&json!({})),
+            ec(&json!({"kid": "2", "use": "enc"})),
+            ec(&json!({"kid": null})),
+        ]);
+        assert_eq!(keys.kids().collect::<Vec<_>>(), ["1"]);
+        let told = keys.keys().map(|(kid, algorithms)| (kid, algorithms.collect()));
+        let expected = [(Some("1"), vec![Es256]), (Some("2"), vec![]), (None, vec![Es256])];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn debug_shows_the_kids_and_algorithms_of_a_set() {
+        let shown = format!("{:?}", set(&[ec(&json!({}))]));
+        assert_eq!(shown, r#"KeySet { keys: [Key { kid: Some("1"), verifiers: [Es256] }] }"#);
+    }
+
+    #[test]
+    fn a_key_that_is_odd_is_as_good_as_not_there() {
+        for odd in
+            [json!(null), json!(1), json!([]), ec(&json!({"kid": 1})), ec(&json!({"kid": []}))]
+        {
+            assert_eq!(found(&[odd.clone(), ec(&json!({}))], None, Es256), Ok(Es256), "{odd}");
+            assert!(!set(&[odd]).is_usable());
+        }
+    }
+}

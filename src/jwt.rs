@@ -121,3 +121,36 @@ fn decode(segment: &str) -> Result<Vec<u8>, InvalidToken> {
         _ => Err(InvalidToken::Malformed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn segment(value: &Value) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
+    }
+
+    #[test]
+    fn the_issuer_that_a_token_claims_is_a_string() {
+        let claimed = |payload: &Value| {
+            let token = format!("{}.{}.AA", segment(&json!({})), segment(payload));
+            DecodedJwt::decode(&token).unwrap().claimed_issuer().map(str::to_owned)
+        };
+        assert_eq!(claimed(&json!({"iss": "https://a.test"})), Ok("https://a.test".to_owned()));
+        for odd in [json!({}), json!({"iss": 1})] {
+            assert_eq!(claimed(&odd), Err(InvalidToken::Claim("iss")));
+        }
+    }
+
+    #[test]
+    fn the_header_of_what_is_hardly_a_token_can_still_be_shown() {
+        let header = json!({"alg": "none"});
+        let shown = unverified_header(&format!("{}.", segment(&header)));
+        assert_eq!(shown.map(Value::Object), Some(header));
+        for odd in ["", "abc", ".abc", "e30", "AA."] {
+            assert_eq!(unverified_header(odd), None, "{odd}");
+        }
+    }
+}

@@ -229,6 +229,57 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_names_no_group_is_a_mistake() {
+        let mistakes: [fn() -> Policy; 3] = [
+            || Policy::ANY_TOKEN.groups(&[]),
+            || Policy::ANY_TOKEN.any_group(&[]),
+            || Policy::ANY_TOKEN.all_groups(&[]),
+        ];
+        for mistake in mistakes {
+            assert!(std::panic::catch_unwind(mistake).is_err());
+        }
+    }
+
+    #[test]
+    fn what_a_policy_says_last_of_groups_counts_and_the_rest_stays() {
+        let policy = Policy::ANY_TOKEN.scopes(&["a"]);
+        assert_eq!(policy.any_group(&["x"]).groups(&["y"]), policy.groups(&["y"]));
+        assert_eq!(policy.all_groups(&["x"]).any_group(&["y"]), policy.any_group(&["y"]));
+        assert_eq!(policy.any_group(&["x"]).all_groups(&["y"]), policy.all_groups(&["y"]));
+        let other_order = Policy::ANY_TOKEN.any_group(&["x"]).scopes(&["a"]);
+        assert_eq!(other_order, policy.any_group(&["x"]));
+    }
+
+    #[test]
+    fn one_alternative_is_enough_and_the_denial_is_that_of_the_first() {
+        let rules = GroupRules { claim: "groups".to_owned(), default_match: GroupMatch::Any };
+        let [scope, group] =
+            [Policy::ANY_TOKEN.scopes(&["a"]), Policy::ANY_TOKEN.any_group(&["x"])];
+        let access = Access { alternatives: vec![scope.into(), group.into()], ..Access::default() };
+        let denial = Denial::Scopes { required: "a".into() };
+        for (claims, expected) in [
+            (json!({"scope": "a"}), Ok(())),
+            (json!({"groups": ["x"]}), Ok(())),
+            (json!({"scope": "b", "groups": ["y"]}), Err(denial)),
+        ] {
+            let claims = Claims::new(claims.as_object().unwrap().clone());
+            assert_eq!(access.authorize(&claims, &rules), expected);
+        }
+    }
+
+    #[test]
+    fn only_alternatives_ask_for_a_token_of_ours_and_only_another_way_in_makes_it_optional() {
+        let of_policy = Access::from(Policy::ANY_TOKEN);
+        assert!(!of_policy.is_public() && !of_policy.is_optional());
+        let optional = Access::any_token_or_none();
+        assert!(!optional.is_public() && optional.is_optional());
+        let other_scheme = Access { has_other_schemes: true, ..of_policy };
+        assert!(!other_scheme.is_public() && other_scheme.is_optional());
+        let nothing_asked = Access::default();
+        assert!(nothing_asked.is_public() && !nothing_asked.is_optional());
+    }
+
+    #[test]
     fn scopes_are_judged_before_groups() {
         let policy = Policy::ANY_TOKEN.scopes(&["a"]).any_group(&["x"]);
         let denial = authorized(policy, &json!({}), GroupMatch::Any).unwrap_err();

@@ -207,6 +207,54 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_made_of_the_bytes_of_a_b64token_and_no_other() {
+        let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+        for byte in 0..=u8::MAX {
+            let taken = AccessToken::from_bytes(&[b'a', byte, b'a'], 3).is_ok();
+            assert_eq!(taken, allowed.contains(&byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn whoever_sets_no_limit_is_given_tokens_of_any_length() {
+        let token = "a".repeat(1 << 20);
+        assert_eq!(AccessToken::new(&token).unwrap().expose(), token);
+        let presented = presented(&[format!("Bearer {token}").as_bytes()]).unwrap();
+        assert_eq!(presented, Some(token));
+    }
+
+    #[test]
+    fn a_token_is_as_long_as_allowed_and_not_a_byte_longer() {
+        let taken = |token: &[u8]| AccessToken::from_bytes(token, 3).map(|token| token.0);
+        assert_eq!(taken(b"ab").unwrap(), "ab".into());
+        assert_eq!(taken(b"abc").unwrap(), "abc".into());
+        let oversized = taken(b"abcd");
+        assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
+        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer abcd"))];
+        let oversized = AccessToken::in_headers(&headers.into_iter().collect(), 3);
+        assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
+    }
+
+    #[test]
+    fn three_segments_are_a_jwt_five_are_encrypted_and_any_other_number_is_opaque() {
+        let kind = |token: &str| AccessToken::new(token).unwrap().kind();
+        for opaque in ["a", "a.b", "a.b.c.d", "a.b.c.d.e.f", "..."] {
+            assert_eq!(kind(opaque), Ok(TokenKind::Opaque), "{opaque}");
+        }
+        for jwt in ["a.b.c", ".."] {
+            assert_eq!(kind(jwt), Ok(TokenKind::Jwt), "{jwt}");
+        }
+        for encrypted in ["a.b.c.d.e", "...."] {
+            assert_eq!(kind(encrypted), Err(InvalidToken::Encrypted), "{encrypted}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_a_word_of_its_own() {
+        assert_eq!([TokenKind::Jwt, TokenKind::Opaque].map(TokenKind::word), ["jwt", "opaque"]);
+    }
+
+    #[test]
     fn debug_does_not_print_the_token() {
         assert_eq!(format!("{:?}", AccessToken::new("abc").unwrap()), "AccessToken([redacted])");
     }
