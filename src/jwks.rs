@@ -217,7 +217,12 @@ fn okp_verifiers(jwk: &Map<String, Value>) -> Option<Vec<Verifier>> {
     if jwk.get("crv")?.as_str()? != "Ed25519" {
         return None;
     }
-    let key = ParsedPublicKey::new(&signature::ED25519, octets(jwk, "x")?).ok()?;
+    let x = octets(jwk, "x")?;
+    // A SubjectPublicKeyInfo would be taken for a key too.
+    if x.len() != 32 {
+        return None;
+    }
+    let key = ParsedPublicKey::new(&signature::ED25519, x).ok()?;
     Some(vec![Verifier { algorithm: SigningAlgorithm::EdDsa, key }])
 }
 
@@ -423,15 +428,18 @@ mod tests {
 
     #[test]
     fn an_octet_key_pair_is_one_of_ed25519() {
-        let okp = |curve: &str| {
-            // RFC 8037 A.2.
-            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-            json!({"kty": "OKP", "crv": curve, "x": x, "kid": "1"})
-        };
-        assert!(is_usable(okp("Ed25519"), EdDsa));
+        // RFC 8037 A.2.
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let okp = |curve: &str, x: &str| json!({"kty": "OKP", "crv": curve, "x": x, "kid": "1"});
+        assert!(is_usable(okp("Ed25519", x), EdDsa));
         for curve in ["X25519", "Ed448", "ed25519"] {
-            assert!(!is_usable(okp(curve), EdDsa), "{curve}");
+            assert!(!is_usable(okp(curve, x), EdDsa), "{curve}");
         }
+        // The same key as a SubjectPublicKeyInfo (RFC 8410 §4).
+        let octets = BASE64_URL_SAFE_NO_PAD.decode(x).unwrap();
+        let prefix = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        let spki = BASE64_URL_SAFE_NO_PAD.encode([prefix.as_slice(), &octets].concat());
+        assert!(!is_usable(okp("Ed25519", &spki), EdDsa));
     }
 
     #[test]

@@ -7,6 +7,9 @@
 //!
 //! The clock that tenant and library share runs as fast as the load lets it: every second of it
 //! has some hundred requests in it. `SOAK_SEED` repeats the order of what happens.
+//!
+//! The mock tenant shares the process and keeps what it has minted and answered, so the load spares
+//! it: what grows is the library's, or is not much.
 
 #![allow(
     clippy::expect_used,
@@ -27,6 +30,7 @@ use std::{
 };
 
 use aws_lc_rs::rand;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use monocloud_backend::{AccessToken, Error, Guard, Policy, ProtectApi};
 use monocloud_testkit::{
     Algorithm, ClientAuth, Clock, Endpoint, Fault, FaultGuard, MockTenant, Signer,
@@ -116,9 +120,14 @@ impl World {
         while !self.is_over() {
             let before = self.rotations.load(Ordering::SeqCst);
             let token = self.tenant.token().mint();
-            let verdict = self.present(&token).await;
-            let is_excused = before % 2 == 1 || before != self.rotations.load(Ordering::SeqCst);
-            assert!(verdict == Verdict::Accepted || is_excused, "a valid token is {verdict:?}");
+            for _ in 0..100 {
+                let verdict = self.present(&token).await;
+                let is_excused = before % 2 == 1 || before != self.rotations.load(Ordering::SeqCst);
+                assert!(verdict == Verdict::Accepted || is_excused, "a valid token is {verdict:?}");
+                if is_excused {
+                    break;
+                }
+            }
         }
     }
 
@@ -126,24 +135,26 @@ impl World {
     async fn present_forged_tokens(self: Arc<Self>) {
         let mut number = 0;
         while !self.is_over() {
-            number += 1;
-            let made_up = self.tenant.token().header("kid", format!("made-up-{number}"));
-            let foreign = self.tenant.token().signed_by(Signer::Foreign);
-            let unpublished = self.tenant.token().signed_by(Signer::Foreign).header("kid", "next");
-            for token in [made_up.mint(), foreign.mint(), unpublished.mint()] {
-                let verdict = self.present(&token).await;
-                assert_ne!(verdict, Verdict::Accepted, "a forged token");
+            let foreign = self.tenant.token().signed_by(Signer::Foreign).mint();
+            let (_, rest) = foreign.split_once('.').unwrap();
+            for _ in 0..50 {
+                number += 1;
+                let header = format!(r#"{{"alg":"ES256","kid":"made-up-{number}"}}"#);
+                let made_up = format!("{}.{rest}", BASE64_URL_SAFE_NO_PAD.encode(header));
+                for token in [&made_up, &foreign] {
+                    let verdict = self.present(token).await;
+                    assert_ne!(verdict, Verdict::Accepted, "a forged token");
+                }
             }
         }
     }
 
-    /// Opaque tokens, each valid until it is revoked. One now and then: the mock tenant keeps what it
-    /// was asked, and that would pass for the library's memory.
+    /// Opaque tokens, each valid until it is revoked.
     async fn present_opaque_tokens(self: Arc<Self>) {
         let mut last = 0;
         while !self.is_over() {
             let passed = self.passed.load(Ordering::SeqCst);
-            if passed < last + 5 {
+            if passed < last + 20 {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -282,9 +293,8 @@ async fn soak() {
             1 => rotate_abruptly(&world, &mut report).await,
             _ => go_down(&world, &mut report, dice.roll()).await,
         }
-        while let Some(ended) = load.try_join_next() {
-            ended.expect("the load goes on until the end");
-            panic!("the load ended early");
+        if let Some(ended) = load.try_join_next() {
+            panic!("the load ended early: {ended:?}");
         }
         world.seconds(u64::from(dice.roll())).await;
     }
