@@ -96,10 +96,10 @@ impl Meter {
     }
 
     /// A key set of this age judges tokens.
-    pub(crate) fn key_set_is_used(&self, age: Duration) {
+    pub(crate) fn key_set_is_used(&self, age: impl FnOnce() -> Duration) {
         #[cfg(feature = "metrics")]
         gauge!("monocloud_backend_key_set_age_seconds", "issuer" => Arc::clone(&self.issuer))
-            .set(age.as_secs_f64());
+            .set(age().as_secs_f64());
     }
 
     /// A token was refused because no key has its `kid`.

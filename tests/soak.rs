@@ -2,7 +2,7 @@
 //! rotate, announced and abruptly, the tenant goes down and comes up, and made-up tokens pour in.
 //!
 //! ```sh
-//! cargo test --test soak -- --ignored --nocapture
+//! cargo test --test soak --all-features -- --ignored --nocapture
 //! ```
 //!
 //! The clock that tenant and library share runs as fast as the load lets it: every second of it

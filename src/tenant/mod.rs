@@ -173,7 +173,7 @@ impl Tenant {
     pub(crate) async fn verify(&self, jwt: UnverifiedJwt<'_>) -> Result<Claims, Error> {
         let flights_before = self.documents.key_set().flights();
         let mut keys = self.documents.keys().await?;
-        self.meter.key_set_is_used(keys.age(self.clock.monotonic()));
+        self.meter.key_set_is_used(|| keys.age(self.clock.monotonic()));
         if let Some(kid) = jwt.kid.as_deref()
             && !keys.value.contains(kid)
         {
