@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     hosts::HOSTS,
     keys::{DAY, fetches, seconds},
-    support::{at_once, frozen_tenant, get, ok, protect, served, unavailable, until},
+    support::{at_once, frozen_tenant, get, landed, ok, protect, served, unavailable, until},
 };
 
 /// Lets the tasks of this thread do what they can without the clock.
@@ -191,6 +191,23 @@ async fn a_cold_api_is_served_within_ten_seconds_of_the_tenants_return() {
             tenant.clock().advance(seconds(8.8));
             at_once(api.check("back", call(), &ok())).await;
         }
+    }
+}
+
+/// Two pauses would add up.
+#[tokio::test]
+async fn keys_that_wait_for_the_metadata_wait_for_nothing_else() {
+    let tenant = frozen_tenant().await;
+    let _fault = tenant.fault(Endpoint::Discovery, Fault::Status(503));
+    let protect = protect(&tenant).build().unwrap();
+    for attempt in 1..=6 {
+        let _ = protect.warm_up().await;
+        landed(&protect).await;
+        let health = protect.health().tenants.remove(0);
+        assert_eq!(health.metadata.failure.unwrap().attempts, attempt);
+        assert_eq!(health.keys.next_refresh, health.metadata.next_refresh);
+        tenant.clock().advance(seconds(8.8));
+        at_once(tenant.requested(Endpoint::Discovery, attempt as usize + 1)).await;
     }
 }
 
