@@ -5,10 +5,10 @@ use std::time::Duration;
 use monocloud_backend::{
     Diagnosis, FindingKind, HttpClient, HttpFuture, ProtectApi, ProtectApiBuilder, Severity,
 };
-use monocloud_testkit::{ClientAuth, Clock, Endpoint, MockTenant, ServerCertificate};
+use monocloud_testkit::{ClientAuth, Clock, Endpoint, Fault, MockTenant, ServerCertificate};
 use serde_json::{Value, json};
 
-use crate::support::{Upstream, frozen_tenant, introspecting, protect};
+use crate::support::{at_once, frozen_tenant, introspecting, protect};
 
 /// What is printed, with the names of this run replaced, whose secrets are not in it.
 pub(crate) async fn report(
@@ -144,11 +144,13 @@ async fn a_tenant_that_does_not_answer_is_told_by_what_may_be_the_cause() {
 
 #[tokio::test]
 async fn a_tenant_that_hangs_is_out_of_time() {
-    let upstream = Upstream::start().await;
-    upstream.close();
-    let impatient = upstream.protect().response_timeout(Duration::from_secs(1));
-    let report = complaints(&upstream.tenant, impatient, None).await;
-    let report = report.replace(&upstream.issuer(), "https://acme.test");
+    let tenant = frozen_tenant().await;
+    let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
+    let time = async {
+        at_once(tenant.requested(Endpoint::Discovery, 1)).await;
+        tenant.clock().advance(Duration::from_secs(10));
+    };
+    let (report, ()) = tokio::join!(complaints(&tenant, protect(&tenant), None), time);
     insta::assert_snapshot!(report, @r#"
     error tenant-timeout the metadata did not come in time from https://acme.test/.well-known/openid-configuration
     → see whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name the wrong way; a slow tenant needs a greater MONOCLOUD_BACKEND_RESPONSE_TIMEOUT, in milliseconds
