@@ -56,7 +56,12 @@ impl CertificateBinding {
                     member("x5t#S256").and_then(Value::as_str).ok_or(InvalidToken::Binding)?;
                 let found = presented()?.ok_or(InvalidToken::Binding)?.thumbprint();
                 verify_slices_are_equal(expected.as_bytes(), found.as_bytes()).map_err(|_| {
-                    tracing::debug!(name: "token.binding", expected, found, "the token is bound to another certificate");
+                    tracing::debug!(
+                        name: "token.binding",
+                        expected,
+                        found,
+                        "the token is bound to another certificate"
+                    );
                     InvalidToken::Binding
                 })
             }

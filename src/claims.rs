@@ -174,7 +174,12 @@ impl Expectations {
         if issuer == self.issuer {
             return Ok(());
         }
-        tracing::debug!(name: "token.issuer", expected = self.issuer, found = issuer, "token of another issuer");
+        tracing::debug!(
+            name: "token.issuer",
+            expected = self.issuer,
+            found = issuer,
+            "token of another issuer"
+        );
         Err(InvalidToken::Issuer)
     }
 
@@ -188,7 +193,12 @@ impl Expectations {
         if strings(Some(audience)).any(|entry| entry == self.audience) {
             return Ok(());
         }
-        tracing::debug!(name: "token.audience", expected = self.audience, found = %audience, "token for another audience");
+        tracing::debug!(
+            name: "token.audience",
+            expected = self.audience,
+            found = %audience,
+            "token for another audience"
+        );
         Err(InvalidToken::Audience)
     }
 
@@ -204,14 +214,26 @@ impl Expectations {
         if let Some(expires) = expires {
             let expires = numeric_date(expires).ok_or(InvalidToken::Claim("exp"))?;
             if expires <= now - tolerance {
-                tracing::debug!(name: "token.expired", exp = expires, now, tolerance, "expired token");
+                tracing::debug!(
+                    name: "token.expired",
+                    exp = expires,
+                    now,
+                    tolerance,
+                    "expired token"
+                );
                 return Err(InvalidToken::Expired);
             }
         }
         if let Some(not_before) = not_before {
             let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
             if not_before > now + tolerance {
-                tracing::debug!(name: "token.not_yet_valid", nbf = not_before, now, tolerance, "token from the future");
+                tracing::debug!(
+                    name: "token.not_yet_valid",
+                    nbf = not_before,
+                    now,
+                    tolerance,
+                    "token from the future"
+                );
                 return Err(InvalidToken::NotYetValid);
             }
         }

@@ -67,76 +67,6 @@ impl Error {
     }
 }
 
-/// Gives each variant of an enum a word, and lists the words.
-macro_rules! words {
-    ($name:ident { $($variant:ident => $word:literal,)+ }) => {
-        impl $name {
-            /// Every word of [`word`](Self::word).
-            #[cfg(test)]
-            const WORDS: &[&str] = &[$($word),+];
-
-            const fn word(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $word,)+
-                }
-            }
-        }
-    };
-}
-
-words! {
-    InvalidRequest {
-        MalformedToken => "malformed_token",
-        RepeatedHeader => "repeated_header",
-    }
-}
-
-words! {
-    InvalidToken {
-        Algorithm => "algorithm",
-        AmbiguousKey => "ambiguous_key",
-        Audience => "audience",
-        Binding => "binding",
-        Certificate => "certificate",
-        Claim => "claim",
-        Critical => "critical",
-        Encrypted => "encrypted",
-        Expired => "expired",
-        Inactive => "inactive",
-        Issuer => "issuer",
-        Malformed => "malformed",
-        NotYetValid => "not_yet_valid",
-        Oversized => "oversized",
-        Signature => "signature",
-        Type => "type",
-        Unbound => "unbound",
-        UnknownKey => "unknown_key",
-        Unsupported => "unsupported",
-    }
-}
-
-words! {
-    Denial {
-        Groups => "groups",
-        Scopes => "scopes",
-    }
-}
-
-words! {
-    TenantError {
-        Certificate => "tenant_certificate",
-        Credentials => "tenant_credentials",
-        Document => "tenant_document",
-        Endpoint => "tenant_endpoint",
-        Interrupted => "tenant_interrupted",
-        Issuer => "tenant_issuer",
-        Overloaded => "tenant_overloaded",
-        Status => "tenant_status",
-        Timeout => "tenant_timeout",
-        Unreachable => "tenant_unreachable",
-    }
-}
-
 /// Why a request is malformed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -394,6 +324,76 @@ impl fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
+    }
+}
+
+/// Gives each variant of an enum a word, and lists the words.
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal,)+ }) => {
+        impl $name {
+            /// Every word of [`word`](Self::word).
+            #[cfg(test)]
+            const WORDS: &[&str] = &[$($word),+];
+
+            const fn word(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $word,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    InvalidRequest {
+        MalformedToken => "malformed_token",
+        RepeatedHeader => "repeated_header",
+    }
+}
+
+words! {
+    InvalidToken {
+        Algorithm => "algorithm",
+        AmbiguousKey => "ambiguous_key",
+        Audience => "audience",
+        Binding => "binding",
+        Certificate => "certificate",
+        Claim => "claim",
+        Critical => "critical",
+        Encrypted => "encrypted",
+        Expired => "expired",
+        Inactive => "inactive",
+        Issuer => "issuer",
+        Malformed => "malformed",
+        NotYetValid => "not_yet_valid",
+        Oversized => "oversized",
+        Signature => "signature",
+        Type => "type",
+        Unbound => "unbound",
+        UnknownKey => "unknown_key",
+        Unsupported => "unsupported",
+    }
+}
+
+words! {
+    Denial {
+        Groups => "groups",
+        Scopes => "scopes",
+    }
+}
+
+words! {
+    TenantError {
+        Certificate => "tenant_certificate",
+        Credentials => "tenant_credentials",
+        Document => "tenant_document",
+        Endpoint => "tenant_endpoint",
+        Interrupted => "tenant_interrupted",
+        Issuer => "tenant_issuer",
+        Overloaded => "tenant_overloaded",
+        Status => "tenant_status",
+        Timeout => "tenant_timeout",
+        Unreachable => "tenant_unreachable",
     }
 }
 

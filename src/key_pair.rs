@@ -126,7 +126,11 @@ impl State {
     /// Tells each failure once, however often the files are tried.
     fn fail(&mut self, error: KeyPairError) {
         if self.failure.as_ref() != Some(&error) {
-            tracing::warn!(name: "key_pair.unusable", %error, "a renewed key pair is of no use; the last good one serves");
+            tracing::warn!(
+                name: "key_pair.unusable",
+                %error,
+                "a renewed key pair is of no use; the last good one serves"
+            );
         }
         self.failure = Some(error);
     }

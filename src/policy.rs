@@ -115,7 +115,12 @@ impl Requirement {
     pub(crate) fn authorize(&self, claims: &Claims, rules: &GroupRules) -> Result<(), Denial> {
         if !self.scopes.iter().all(|scope| claims.has_scope(scope)) {
             let required: Arc<str> = self.scopes.join(" ").into();
-            tracing::debug!(name: "token.scope_missing", %required, found = ?claims.get("scope"), "a scope is missing");
+            tracing::debug!(
+                name: "token.scope_missing",
+                %required,
+                found = ?claims.get("scope"),
+                "a scope is missing"
+            );
             return Err(Denial::Scopes { required });
         }
         let has_group = |group: &String| claims.has_group(&rules.claim, group);
@@ -125,7 +130,12 @@ impl Requirement {
                 GroupMatch::Any => self.groups.iter().any(has_group),
             };
         if !permitted {
-            tracing::debug!(name: "token.group_missing", required = ?self.groups, found = ?claims.get(&rules.claim), "a group is missing");
+            tracing::debug!(
+                name: "token.group_missing",
+                required = ?self.groups,
+                found = ?claims.get(&rules.claim),
+                "a group is missing"
+            );
             return Err(Denial::Groups);
         }
         Ok(())

@@ -38,7 +38,12 @@ impl Refusal {
     /// Nobody judged the caller, so nobody passes. The log says why; the answer does not.
     pub(crate) fn unprotected(method: &Method, path: &str, why: &str) -> Self {
         let error = Error::Internal(Internal::Unprotected);
-        tracing::error!(name: "request.unprotected", %method, path, "{why}: {error}, see the crate documentation");
+        tracing::error!(
+            name: "request.unprotected",
+            %method,
+            path,
+            "{why}: {error}, see the crate documentation"
+        );
         Self::new(error, &Realm::new(""))
     }
 

@@ -20,8 +20,10 @@
     reason = "a test's mistake is best told by a panic"
 )]
 
+mod memory;
+
 use std::{
-    env, fs,
+    env,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -37,6 +39,8 @@ use monocloud_testkit::{
 };
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use tokio::task::JoinSet;
+
+use crate::memory::resident_kilobytes;
 
 /// How long it goes on, in seconds of the machine's time.
 const DURATION: Duration = Duration::from_secs(120);
@@ -317,11 +321,4 @@ async fn soak() {
     assert!(report.announced > 0 && report.abrupt > 0 && report.outages > 0, "{report:?}");
     assert!(fetches[0] <= limits[0] && fetches[1] <= limits[1], "{fetches:?} of {limits:?}");
     assert!(grown <= MEMORY, "{grown} kB more");
-}
-
-/// What this process has in memory; nothing where there is no `/proc`.
-fn resident_kilobytes() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.map_or(0, |size| size.trim().trim_end_matches(" kB").parse().unwrap())
 }

@@ -127,7 +127,10 @@ impl MutualTlsClient {
         if !Arc::ptr_eq(&pair, &identity.pair) {
             let client = self.connector.client_as(Arc::clone(&pair))?;
             *identity = Identity { pair, client };
-            tracing::info!(name: "client_certificate.renewed", "the tenant is shown a renewed certificate from now on");
+            tracing::info!(
+                name: "client_certificate.renewed",
+                "the tenant is shown a renewed certificate from now on"
+            );
         }
         Ok(identity.client.clone())
     }

@@ -55,13 +55,13 @@ pub struct DocumentHealth {
     /// Whether there is one that may serve, and which.
     pub state: DocumentState,
     /// How old it is.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "seconds_if_any")]
     pub age: Option<Duration>,
     /// When it is to be fetched next; none while a fetch is under way, or before the first one.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "seconds_if_any")]
     pub next_refresh: Option<Duration>,
     /// How much longer it may serve if it cannot be fetched again.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "seconds_if_any")]
     pub serves_for: Option<Duration>,
     /// Why it could not be fetched the last time, until it could be.
     pub failure: Option<RefreshFailure>,
@@ -92,7 +92,7 @@ pub struct RefreshFailure {
     pub attempts: u32,
     /// How long ago the first of them failed.
     #[serde(serialize_with = "seconds")]
-    pub since: Option<Duration>,
+    pub since: Duration,
 }
 
 impl TenantHealth {
@@ -124,7 +124,7 @@ impl DocumentHealth {
             failure: standing.failure.as_ref().map(|failure| RefreshFailure {
                 error: Chain(&failure.error).to_string(),
                 attempts: failure.attempts,
-                since: now.checked_duration_since(failure.since),
+                since: now.saturating_duration_since(failure.since),
             }),
         }
     }
@@ -137,6 +137,13 @@ impl DocumentState {
 }
 
 /// Seconds with their fraction.
-fn seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    time.as_secs_f64().serialize(serializer)
+}
+
+fn seconds_if_any<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     time.map(|time| time.as_secs_f64()).serialize(serializer)
 }

@@ -22,6 +22,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     hosts::HOSTS,
+    memory::resident_kilobytes,
     support::{frozen_tenant, get, introspecting, ok, unavailable},
 };
 
@@ -332,11 +333,4 @@ async fn a_flood_of_a_million_bad_tokens_takes_no_more_memory_than_a_small_one()
     flood(1_000_000).await;
     let grown = resident_kilobytes().saturating_sub(before);
     assert!(grown < 16 * 1024, "{grown} kB more");
-}
-
-/// What this process has in memory; nothing where there is no `/proc`.
-fn resident_kilobytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.map_or(0, |size| size.trim().trim_end_matches(" kB").parse().unwrap())
 }

@@ -35,6 +35,8 @@ mod key_choice;
 mod keys;
 mod log;
 mod manners;
+#[path = "../memory/mod.rs"]
+mod memory;
 mod mutual_tls;
 mod openapi;
 mod outage;

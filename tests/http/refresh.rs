@@ -252,7 +252,7 @@ async fn health_tells_what_is_kept_how_old_it_is_and_what_went_wrong() {
     let keys = protect.health().tenants.remove(0).keys;
     assert_eq!(keys.state, DocumentState::Stale);
     let failure = keys.failure.unwrap();
-    assert_eq!((failure.attempts, failure.since), (1, Some(Duration::from_millis(500))));
+    assert_eq!((failure.attempts, failure.since), (1, Duration::from_millis(500)));
     assert_eq!(
         failure.error,
         format!("the tenant answered {} with status 503", tenant.url(Endpoint::Jwks))
