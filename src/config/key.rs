@@ -89,6 +89,8 @@ settings! {
     KeysOutageTolerance = "keys_outage_tolerance", Plain;
     /// Where introspection verdicts are kept.
     IntrospectionCache = "introspection_cache", Secret;
+    /// Whether the application keeps introspection verdicts in a store of its own.
+    IntrospectionCacheStore = "introspection_cache_store", Code;
     /// Seconds a verdict is kept.
     IntrospectionCacheDuration = "introspection_cache_duration", Plain;
     /// What is asked of a token's certificate binding.
@@ -99,6 +101,8 @@ settings! {
     ResponseTimeout = "response_timeout", Plain;
     /// The API's own public URL.
     Resource = "resource", Plain;
+    /// The secret that the instances of one API share, and that no store knows.
+    FleetKey = "fleet_key", Secret;
     /// The public client of the login on `/docs`.
     SwaggerClientId = "swagger_client_id", Plain;
 }
