@@ -32,10 +32,8 @@ impl FleetKey {
         };
         let text = secret.expose_secret();
         if text.trim().len() < MIN_BYTES {
-            settings.refuse(
-                Key::FleetKey,
-                format!("must have at least {MIN_BYTES} bytes; {REMEDY}"),
-            );
+            settings
+                .refuse(Key::FleetKey, format!("must have at least {MIN_BYTES} bytes; {REMEDY}"));
         }
         if is_in_cache_url(text.trim(), settings) {
             let cache = Key::IntrospectionCache.variable();

@@ -16,6 +16,8 @@ mod redis;
 mod removals;
 mod sealed;
 mod shared;
+#[cfg(test)]
+mod shared_model;
 
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 

@@ -164,12 +164,11 @@ pub(super) mod tests {
         let claims = forged.to_string();
         let header = [17_u64.to_be_bytes(), 17_u64.to_be_bytes()].concat();
         let older = json!({"until": u64::MAX, "claims": forged}).to_string().into_bytes();
-        let public = [&[][..], PURPOSE, token.expose().as_bytes(), key(&token).as_bytes()].map(
-            |secret| {
+        let public =
+            [&[][..], PURPOSE, token.expose().as_bytes(), key(&token).as_bytes()].map(|secret| {
                 let derived = expand(&Salt::new(HKDF_SHA256, &[]).extract(secret), PURPOSE);
                 [secret.to_vec(), derived.unwrap().to_vec()]
-            },
-        );
+            });
         for salt in public.iter().flatten() {
             let secret = Salt::new(HKDF_SHA256, salt).extract(token.expose().as_bytes());
             for (info, plain) in [

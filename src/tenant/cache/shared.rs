@@ -137,8 +137,7 @@ impl SharedStore {
         if self.state().removals.get(key).is_some() {
             return;
         }
-        let result =
-            StoredResult { requested: seen.wall, received: wall, claims: claims.clone() };
+        let result = StoredResult { requested: seen.wall, received: wall, claims: claims.clone() };
         if let Some(sealed) = self.sealer.seal(key, token, &result) {
             let write = || self.store.compare_and_set(key, expected, sealed, lifetime);
             // Nothing follows from a value that was not written: the next call writes its own.
@@ -219,18 +218,14 @@ impl SharedStore {
         is_retried
     }
 
-    async fn retry(
-        &self,
-        key: CacheKey,
-        waiting: Waiting,
-    ) -> Result<Option<Vec<u8>>, Failed> {
+    async fn retry(&self, key: CacheKey, waiting: Waiting) -> Result<Option<Vec<u8>>, Failed> {
         let held = self.remove(key, waiting.removal).await?;
         self.state().removals.complete(key, waiting);
         Ok(held)
     }
 
     /// Retries what waits until the store fails again; true once nothing waits.
-    async fn retry_all(&self) -> bool {
+    pub(super) async fn retry_all(&self) -> bool {
         loop {
             let next = {
                 let mut state = self.state();
