@@ -15,9 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use monocloud_backend::{
-    Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi,
-};
+use monocloud_backend::{Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi};
 use monocloud_testkit::{Algorithm, MockTenant};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::Mutex;

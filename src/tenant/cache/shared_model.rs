@@ -56,9 +56,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         2 => prop_oneof![1..6_u64, 100..700_u64].prop_map(Step::Advance),
-        4 => process.clone().prop_map(Step::LookUp),
+        6 => process.clone().prop_map(Step::LookUp),
         3 => (0..4_usize).prop_map(Step::Accept),
-        1 => (0..4_usize).prop_map(Step::Reject),
+        2 => (0..4_usize).prop_map(Step::Reject),
         2 => process.prop_map(Step::Forget),
         2 => mood.prop_map(Step::Store),
     ];
@@ -137,6 +137,13 @@ struct Limits {
     written_after: usize,
 }
 
+/// A result that was written, and the steps at which it was requested and written.
+struct Written {
+    process: usize,
+    requested: usize,
+    written: usize,
+}
+
 struct Model {
     clock: TestClock,
     store: Store,
@@ -144,8 +151,10 @@ struct Model {
     limits: [Limits; PROCESSES],
     token: AccessToken,
     calls: Vec<Call>,
-    /// When each result was requested and written; its index is in its claims.
-    results: Vec<(usize, usize)>,
+    /// Their indices are in their claims.
+    results: Vec<Written>,
+    /// The process and the step of each token that was forgotten.
+    forgotten: Vec<(usize, usize)>,
     now: usize,
 }
 
@@ -163,8 +172,9 @@ impl Model {
         let store = Store(Arc::default(), clock.clone());
         let processes = [(); PROCESSES].map(|()| process(&store, &clock));
         let token = AccessToken::new("token").unwrap();
-        let (limits, calls, results) = (Default::default(), Vec::new(), Vec::new());
-        Self { clock, store, processes, limits, token, calls, results, now: 0 }
+        let (calls, results, forgotten) = (Vec::new(), Vec::new(), Vec::new());
+        let limits = Default::default();
+        Self { clock, store, processes, limits, token, calls, results, forgotten, now: 0 }
     }
 
     async fn take(&mut self, step: Step) {
@@ -174,6 +184,7 @@ impl Model {
             Step::Store(mood) => self.store.0.lock().unwrap().mood = mood,
             Step::LookUp(process) => self.look_up(process).await,
             Step::Forget(process) => {
+                self.forgotten.push((process, self.now));
                 let forgotten = self.processes[process].forget(key(&self.token)).await;
                 for other in 0..PROCESSES {
                     if other == process || forgotten.is_ok() {
@@ -184,7 +195,7 @@ impl Model {
             Step::Accept(call) if call < self.calls.len() => {
                 let Call { process, seen, requested } = self.calls.remove(call);
                 let claims = json!({"result": self.results.len()});
-                self.results.push((requested, self.now));
+                self.results.push(Written { process, requested, written: self.now });
                 let claims = result(claims, 0).claims;
                 let store = &self.processes[process];
                 store.write(key(&self.token), &self.token, seen, &claims, DURATION).await;
@@ -209,7 +220,12 @@ impl Model {
 
     fn check(&self, process: usize, claims: &Claims) {
         let index = claims.get("result").unwrap().as_u64().unwrap();
-        let (requested, written) = self.results[usize::try_from(index).unwrap()];
+        let result = &self.results[usize::try_from(index).unwrap()];
+        let (requested, written) = (result.requested, result.written);
+        for (process, forgotten) in &self.forgotten {
+            let was_under_way = (requested..written).contains(forgotten);
+            assert!(!was_under_way || *process != result.process, "written for all the same");
+        }
         let limits = self.limits[process];
         assert!(requested > limits.requested_after, "requested before the token was forgotten");
         assert!(written > limits.written_after, "written before the token was rejected");
@@ -244,6 +260,8 @@ impl Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
     #[test]
     fn no_process_uses_a_result_that_it_must_not_use(steps in steps()) {
         let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
