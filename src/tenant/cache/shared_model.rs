@@ -321,3 +321,20 @@ async fn a_store_that_was_down_for_too_many_removals_is_used_for_newer_results_o
     model.take(Step::Accept(0)).await;
     assert!(is_hit().await, "it was requested after");
 }
+
+#[tokio::test]
+async fn a_result_is_not_written_while_the_removal_of_its_token_waits() {
+    let mut model = Model::new();
+    for step in [
+        Step::LookUp(0),
+        Step::Store(Mood::Fails),
+        Step::Forget(0),
+        Step::Store(Mood::Works),
+        Step::Advance(5),
+        Step::Accept(0),
+        Step::LookUp(1),
+    ] {
+        model.take(step).await;
+    }
+    assert_eq!(model.calls.len(), 1, "the other process found nothing");
+}
