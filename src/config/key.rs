@@ -18,6 +18,7 @@ macro_rules! settings {
     ($($(#[$doc:meta])+ $key:ident = $name:literal, $kind:ident;)+) => {
         /// A setting. The order is that of the documentation and of every list of mistakes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(clippy::enum_variant_names, reason = "`FleetKey` is named like its variable")]
         pub(crate) enum Key {
             $($(#[$doc])+ $key,)+
         }

@@ -34,6 +34,10 @@ const REST: Duration = Duration::from_secs(5);
 /// over, and time to spare.
 const MAX_CALL: Duration = Duration::from_secs(300);
 
+/// A longer value that is no usable result is not kept in mind during a call, in bytes. It stays in
+/// the store until it expires.
+const MAX_SEEN: usize = 64 * 1024;
+
 /// The length of a tombstone, in bytes: too short for a sealed result.
 const TOMBSTONE: usize = 16;
 
@@ -55,7 +59,7 @@ pub(super) enum Lookup {
 
 /// What the store held before a call to the tenant. The result of the call takes its place.
 pub(crate) struct Seen {
-    /// Nothing is known if the store could not be read.
+    /// Nothing is known if the store could not be read, or held more than is kept in mind.
     value: Option<Option<Vec<u8>>>,
     wall: SystemTime,
     monotonic: Instant,
@@ -116,7 +120,12 @@ impl SharedStore {
         let result = sealed.and_then(|sealed| self.sealer.open(key, token, sealed));
         match result.filter(|result| self.may_use(key, result)) {
             Some(result) => Lookup::Hit(result.claims),
-            None => Lookup::Miss(Seen { value, wall, monotonic }),
+            None => {
+                let is_short = |held: &Option<Vec<u8>>| {
+                    held.as_ref().is_none_or(|held| held.len() <= MAX_SEEN)
+                };
+                Lookup::Miss(Seen { value: value.filter(is_short), wall, monotonic })
+            }
         }
     }
 

@@ -338,3 +338,16 @@ async fn a_result_is_not_written_while_the_removal_of_its_token_waits() {
     }
     assert_eq!(model.calls.len(), 1, "the other process found nothing");
 }
+
+#[tokio::test]
+async fn what_a_stranger_wrote_is_replaced_unless_it_is_long() {
+    for (length, is_replaced) in [(1, true), (64 * 1024, true), (64 * 1024 + 1, false)] {
+        let mut model = Model::new();
+        let key = key(&model.token);
+        model.store.set(key, vec![b'x'; length], DURATION).await.unwrap();
+        model.take(Step::LookUp(0)).await;
+        model.take(Step::Accept(0)).await;
+        let held = model.store.get(key).await.unwrap().unwrap();
+        assert_eq!(held != vec![b'x'; length], is_replaced, "{length} bytes");
+    }
+}
