@@ -26,7 +26,7 @@ use crate::{
     refusal::Realm,
     tenant::{
         Tenant, TenantConfig,
-        cache::{IntrospectionCache, VerdictCache},
+        cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
         client_auth::{ClientAuthentication, SvidProvider},
         connector::{Connector, MutualTlsClient},
         http::{Http, HttpClient},
@@ -186,10 +186,21 @@ impl ProtectApiBuilder {
         self.set(Key::IntrospectionCache, "memory".to_owned())
     }
 
-    /// Keeps the tenant's answers in a store of the application's, sealed.
+    /// Keeps the tenant's responses in a store of the application's, sealed. It needs a
+    /// [`fleet_key`](Self::fleet_key).
     pub fn introspection_cache(mut self, store: impl IntrospectionCache) -> Self {
         self.introspection_cache = Some(Arc::new(store));
-        self
+        self.set(Key::IntrospectionCacheStore, true)
+    }
+
+    /// The secret that the instances of this API share and that no store knows: at least 32 bytes,
+    /// random (`openssl rand -base64 32`). It seals what is kept in a shared store and is required
+    /// with one.
+    ///
+    /// A party that knows it and can write to the store can sign in as anyone. A new key turns what
+    /// the store holds into misses.
+    pub fn fleet_key(self, secret: impl Into<String>) -> Self {
+        self.set(Key::FleetKey, secret.into())
     }
 
     /// How long answers are kept, in whole seconds; five minutes unless set, and never longer than
@@ -230,7 +241,8 @@ impl ProtectApiBuilder {
         self.set(Key::ResponseTimeout, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// A PEM file of authorities trusted for the tenant beside the system's.
+    /// A PEM file of authorities trusted in addition to the system's, for the tenant and for the
+    /// Redis that the variable `INTROSPECTION_CACHE` names.
     pub fn ca_certificate_file(self, path: impl Into<PathBuf>) -> Self {
         self.set(Key::CaCertificateFile, path.into().to_string_lossy().into_owned())
     }
@@ -443,17 +455,19 @@ fn doors(
 
 fn verdict_cache(
     config: &Config,
-    shared: Option<Arc<dyn IntrospectionCache>>,
+    own_store: Option<Arc<dyn IntrospectionCache>>,
     clock: &Clock,
 ) -> Result<VerdictCache, ConfigError> {
-    let is_on = !config.introspection_cache_duration.is_zero();
-    Ok(match (shared, &config.introspection_cache) {
-        (Some(store), _) if is_on => VerdictCache::shared(store, clock.clone()),
-        (None, IntrospectionCacheConfig::Memory) if is_on => VerdictCache::in_memory(clock.clone()),
+    let duration = config.introspection_cache_duration;
+    let is_on = !duration.is_zero();
+    let store = match (own_store, &config.introspection_cache) {
+        (Some(store), _) if is_on => store,
+        (None, IntrospectionCacheConfig::Memory) if is_on => {
+            return Ok(VerdictCache::in_memory(duration, clock.clone()));
+        }
         #[cfg(feature = "redis")]
         (None, IntrospectionCacheConfig::Redis(url)) if is_on => {
-            let store = RedisCache::new(url.expose_secret())?;
-            VerdictCache::shared(Arc::new(store), clock.clone())
+            Arc::new(RedisCache::trusting(url.expose_secret(), &config.ca_certificates)?)
         }
         _ => {
             tracing::info!(
@@ -462,9 +476,14 @@ fn verdict_cache(
                  set {} to keep its answers for a while",
                 Key::IntrospectionCache.variable()
             );
-            VerdictCache::refusals_only(clock.clone())
+            return Ok(VerdictCache::refusals_only(clock.clone()));
         }
-    })
+    };
+    let unusable = |reason| ConfigError::of(&Key::FleetKey.variable(), reason);
+    let key = config.fleet_key.as_ref().ok_or_else(|| unusable("a shared store needs it"))?;
+    let sealer = Sealer::new(key).map_err(|_| unusable("no key can be derived from it"))?;
+    let rules = SharingRules { duration, clock_tolerance: config.clock_tolerance };
+    Ok(VerdictCache::shared(SharedStore::new(store, sealer, rules, clock.clone())))
 }
 
 /// OpenAPI 3.0 §4.7.7.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{error::InvalidToken, token::TokenKind};
+use crate::{error::InvalidToken, json, token::TokenKind};
 
 /// The latest time a claim may name: the last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
@@ -95,6 +95,11 @@ impl Claims {
     /// What serde finds missing or misshapen.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(Value::Object(self.0.clone()))
+    }
+
+    /// About how much memory they occupy beside the value itself, in bytes.
+    pub(crate) fn heap_size(&self) -> usize {
+        json::heap_size_of_object(&self.0)
     }
 
     fn string(&self, name: &str) -> Option<&str> {

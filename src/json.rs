@@ -30,6 +30,41 @@ pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_jso
     }
 }
 
+/// About how much memory an object occupies beside its own value, in bytes: rather more than less.
+pub(crate) fn heap_size_of_object(members: &Map<String, Value>) -> usize {
+    if members.is_empty() {
+        return 0;
+    }
+    // A node of a B-tree has room for eleven members, and may hold as few as five; the root one.
+    let node = ALLOCATION + 12 * size_of::<usize>() + 11 * size_of::<(String, Value)>();
+    let nodes = 1 + members.len() / 4;
+    let content = members.iter().map(|(name, value)| heap_size_of_text(name) + heap_size(value));
+    node * nodes + content.sum::<usize>()
+}
+
+fn heap_size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => heap_size_of_text(text),
+        Value::Array(elements) if elements.capacity() == 0 => 0,
+        Value::Array(elements) => {
+            let content = elements.iter().map(heap_size).sum::<usize>();
+            ALLOCATION + elements.capacity() * size_of::<Value>() + content
+        }
+        Value::Object(members) => heap_size_of_object(members),
+    }
+}
+
+fn heap_size_of_text(text: &String) -> usize {
+    match text.capacity() {
+        0 => 0,
+        capacity => ALLOCATION + capacity,
+    }
+}
+
+/// What an allocation takes beside its content, in bytes: its header, and rounding up.
+const ALLOCATION: usize = 16;
+
 /// Builds a [`Value`] that sits inside `depth` objects and arrays.
 #[derive(Clone, Copy)]
 struct StrictValue {

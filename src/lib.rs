@@ -87,7 +87,9 @@ pub use crate::{
     claims::Claims,
     config::{ConfigError, ConfigProblem},
     diagnosis::{Diagnosis, Finding, FindingKind, Severity},
-    error::{Cause, Denial, Error, Internal, InvalidRequest, InvalidToken, TenantError},
+    error::{
+        Cause, Denial, Error, ForgetError, Internal, InvalidRequest, InvalidToken, TenantError,
+    },
     policy::{AnyToken, Policy, Require},
     protect::{Authenticated, Caller, Guard, ProtectApi},
     refusal::Refusal,

@@ -30,12 +30,12 @@ use crate::{
     config::{ConfigError, Resource},
     diagnosis::Diagnosis,
     doctor::Doctor,
-    error::{Cause, Chain, Error, Internal, InvalidToken},
+    error::{Cause, Chain, Error, ForgetError, Internal, InvalidToken},
     jwt::DecodedJwt,
     meter::Meter,
     policy::{Access, GroupRules, Policy},
     refusal::{Realm, Refusal},
-    tenant::{Tenant, health::Health, introspection::Introspector},
+    tenant::{Tenant, cache::NotRemoved, health::Health, introspection::Introspector},
     tenants::{FurtherTenants, Presented},
     token::{AccessToken, TokenKind},
 };
@@ -174,14 +174,33 @@ impl ProtectApi {
         Diagnosis::of_several(diagnoses)
     }
 
-    /// Forgets what any tenant said of an opaque token, so that the next request with it asks again:
-    /// for a log-out. Where a cache is shared, every process forgets.
-    pub async fn forget(&self, token: &AccessToken) {
-        for issuer in self.issuers() {
-            if let Some(introspector) = &issuer.introspector {
-                introspector.forget(token).await;
+    /// Forgets what any tenant said of an opaque token, for example at logout: the next request with
+    /// it asks the tenant again. A call that is under way still serves the requests that wait for
+    /// it, and its result is not kept.
+    ///
+    /// Where a cache is shared, this holds in every process that shares it once `Ok` is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`] if a shared cache did not confirm it. This process has forgotten the token
+    /// all the same; the others may accept it until the removal, which is retried, succeeds, or the
+    /// result expires.
+    pub async fn forget(&self, token: &AccessToken) -> Result<(), ForgetError> {
+        // Every cache starts before the first is waited for.
+        let removals: Vec<_> = self
+            .issuers()
+            .filter_map(|issuer| {
+                let removal = issuer.introspector.as_ref()?.forget(token);
+                Some((issuer.expectations.issuer.clone(), removal))
+            })
+            .collect();
+        let mut failures = Vec::new();
+        for (issuer, removal) in removals {
+            if let Err(NotRemoved { is_retried }) = removal.await {
+                failures.push((issuer, is_retried));
             }
         }
+        ForgetError::of(failures)
     }
 
     /// Describes a scope, once, for the document of every operation that needs it.

@@ -1,13 +1,21 @@
-//! Refusing a hostile token costs memory in proportion to its length, and an oversized one none.
+//! Refusing a hostile token costs memory in proportion to its length, and an oversized one none. The
+//! cache of introspection results is bounded by the memory that they occupy.
 //!
 //! The allocator of this binary counts what is asked for, whether or not it is given back.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::alloc::System;
+use std::{
+    alloc::System,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use monocloud_backend::{Error, Guard, InvalidToken, Policy, ProtectApi};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use monocloud_backend::{Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi};
 use monocloud_testkit::{Algorithm, MockTenant};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::Mutex;
@@ -142,4 +150,97 @@ async fn an_oversized_token_costs_nothing() {
         let allocated = allocated(&guard, &token, InvalidToken::Oversized).await;
         assert!((0..=COUNTING).contains(&allocated), "{allocated} bytes for {}", token.len());
     }
+}
+
+/// What the in-process cache of introspection results may occupy, in bytes, and its tables.
+const CACHE: usize = 16 * 1024 * 1024;
+const TABLES: usize = 1024 * 1024;
+
+/// A tenant without a network that says the same of each token.
+struct Saying {
+    claims: String,
+    calls: Arc<AtomicUsize>,
+}
+
+impl HttpClient for Saying {
+    fn send(&self, request: Request<Bytes>, _: usize) -> HttpFuture<'_> {
+        let body = match request.uri().path() {
+            "/introspect" => {
+                self.calls.fetch_add(1, Ordering::SeqCst);
+                let claims = &self.claims;
+                format!(r#"{{"active":true,"iss":"https://acme.test","aud":"api",{claims}}}"#)
+            }
+            _ => r#"{"issuer":"https://acme.test","jwks_uri":"https://acme.test/jwks",
+                "introspection_endpoint":"https://acme.test/introspect"}"#
+                .to_owned(),
+        };
+        Box::pin(async move { Ok(Response::new(body.into())) })
+    }
+}
+
+/// Fills the cache with so many results, and says what they occupy and how many are kept.
+async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let tenant = Saying { claims: claims.to_owned(), calls: Arc::clone(&calls) };
+    let guard = ProtectApi::builder()
+        .tenant_domain("https://acme.test")
+        .audience("api")
+        .client("api", "secret")
+        .introspection_cache_in_memory()
+        .http_client(tenant)
+        .build()
+        .unwrap()
+        .require(Policy::ANY_TOKEN);
+    let check = async |number: usize| {
+        let mut headers = HeaderMap::new();
+        let authorization = HeaderValue::try_from(format!("Bearer opaque-{number:06}")).unwrap();
+        headers.insert(AUTHORIZATION, authorization);
+        guard.check(&headers, None).await.unwrap();
+    };
+    check(tokens).await;
+    let region = Region::new(ALLOCATOR);
+    for number in 0..tokens {
+        check(number).await;
+    }
+    let change = region.change();
+    let occupied = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+    let before = calls.load(Ordering::SeqCst);
+    assert_eq!(before, tokens + 1);
+    // From the newest to the oldest, as each miss displaces one.
+    for number in (0..tokens).rev() {
+        check(number).await;
+    }
+    (occupied, 2 * tokens + 1 - calls.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn cached_results_occupy_what_the_cache_may_whatever_they_are_made_of() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let list = |entry: &str| format!(r#""a":[{}]"#, vec![entry; 300].join(","));
+    let members = (0..300).map(|number| format!(r#""{number}":{{"":0}}"#));
+    for (claims, tokens) in [
+        (list(r#"{"":0}"#), 150),
+        (list(r#"{"a":{"":""}}"#), 100),
+        (list("[0]"), 1_500),
+        (list("\"\""), 2_000),
+        (members.collect::<Vec<_>>().join(","), 150),
+        (format!(r#""a":"{}""#, "x".repeat(10_000)), 2_000),
+        (r#""sub":"a""#.to_owned(), 20_000),
+    ] {
+        let (occupied, kept) = occupied(&claims, tokens).await;
+        let start: String = claims.chars().take(30).collect();
+        assert!(occupied <= CACHE + TABLES, "{occupied} bytes for {tokens} of {start}");
+        assert!(occupied >= CACHE / 4, "{occupied} bytes are weighed too heavily: {start}");
+        assert!(kept > 0 && kept < tokens, "{kept} of {tokens} are kept of {start}");
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_usual_results_are_kept() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let claims = r#""sub":"0123456789","client_id":"abcdefghijkl","token_type":"Bearer",
+        "scope":"openid posts:read posts:write","exp":4102444800,"iat":1700000000,
+        "nbf":1700000000,"groups":["admin","staff"],"jti":"0123456789abcdef","acr":"1""#;
+    let (_, kept) = occupied(claims, 3_000).await;
+    assert!(kept > 2_900, "{kept} are kept");
 }

@@ -166,7 +166,7 @@ impl World {
             let token = self.tenant.opaque_token().mint();
             assert_ne!(self.present(&token).await, Verdict::Refused, "an opaque token");
             self.tenant.revoke(&token);
-            self.protect.forget(&AccessToken::new(&token).unwrap()).await;
+            self.protect.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
             for _ in 0..3 {
                 assert_ne!(self.present(&token).await, Verdict::Accepted, "a revoked token");
             }

@@ -18,6 +18,7 @@ macro_rules! settings {
     ($($(#[$doc:meta])+ $key:ident = $name:literal, $kind:ident;)+) => {
         /// A setting. The order is that of the documentation and of every list of mistakes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(clippy::enum_variant_names, reason = "`FleetKey` is named like its variable")]
         pub(crate) enum Key {
             $($(#[$doc])+ $key,)+
         }
@@ -89,6 +90,8 @@ settings! {
     KeysOutageTolerance = "keys_outage_tolerance", Plain;
     /// Where introspection verdicts are kept.
     IntrospectionCache = "introspection_cache", Secret;
+    /// Whether the application keeps introspection verdicts in a store of its own.
+    IntrospectionCacheStore = "introspection_cache_store", Code;
     /// Seconds a verdict is kept.
     IntrospectionCacheDuration = "introspection_cache_duration", Plain;
     /// What is asked of a token's certificate binding.
@@ -99,6 +102,8 @@ settings! {
     ResponseTimeout = "response_timeout", Plain;
     /// The API's own public URL.
     Resource = "resource", Plain;
+    /// The secret that the instances of one API share, and that no store knows.
+    FleetKey = "fleet_key", Secret;
     /// The public client of the login on `/docs`.
     SwaggerClientId = "swagger_client_id", Plain;
 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod fleet_key;
 mod jwk;
 mod key;
 mod pem;
@@ -33,6 +34,7 @@ use crate::{
 
 pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
+pub(crate) use fleet_key::{FleetKey, expand};
 pub(crate) use jwk::SecretJwk;
 pub(crate) use key::Key;
 pub(crate) use resource::Resource;
@@ -64,12 +66,14 @@ pub(crate) struct Config {
     pub(crate) introspection_cache: IntrospectionCacheConfig,
     /// Zero turns the cache off.
     pub(crate) introspection_cache_duration: Duration,
+    /// There is one wherever a store is shared.
+    pub(crate) fleet_key: Option<FleetKey>,
     pub(crate) certificate_binding: CertificateBinding,
     /// The one header that is believed, if any is.
     pub(crate) client_certificate_header: Option<HeaderName>,
     /// For a whole exchange with the tenant, body included.
     pub(crate) response_timeout: Duration,
-    /// Trusted for the tenant beside the system's roots.
+    /// Trusted for the tenant and for a cache in Redis, in addition to the system's roots.
     pub(crate) ca_certificates: Vec<CertificateDer<'static>>,
     /// The API's public URL (RFC 9728); the audience, if that is an https URL.
     pub(crate) resource: Option<Resource>,
@@ -125,6 +129,9 @@ impl Config {
                 settings.missing(key, "it is required");
             }
         }
+        let introspection_cache = introspection_cache(settings);
+        let is_store_shared = settings.flag(Key::IntrospectionCacheStore)
+            || matches!(introspection_cache, IntrospectionCacheConfig::Redis(_));
         let config = Self {
             realm: realm(settings),
             client: ClientConfig::judge(settings),
@@ -145,7 +152,8 @@ impl Config {
                 6 * HOUR,
                 0..=THIRTY_DAYS,
             ),
-            introspection_cache: introspection_cache(settings),
+            introspection_cache,
+            fleet_key: FleetKey::read(settings, is_store_shared),
             introspection_cache_duration: settings.seconds(
                 Key::IntrospectionCacheDuration,
                 300,

@@ -5,11 +5,12 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use url::Url;
 
 use super::{
     back_off::Unavailable,
-    cache::{CacheKey, Verdict, VerdictCache},
+    cache::{CacheKey, Lookup, Miss, NotRemoved, Verdict, VerdictCache},
     client_auth::ClientAuthentication,
     documents::Documents,
     flight::Flight,
@@ -56,7 +57,6 @@ pub(crate) struct Inner {
     pub(crate) client: ClientAuthentication,
     pub(crate) expectations: Expectations,
     pub(crate) cache: VerdictCache,
-    pub(crate) cache_duration: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) clock: Clock,
     pub(crate) meter: Meter,
@@ -99,14 +99,14 @@ impl Introspector {
     /// The claims of an active token, judged at this instant.
     pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
         let key = self.0.key(token);
-        let verdict = match self.0.cache.get(key, token).await {
-            Some(verdict) => {
+        let verdict = match self.0.cache.look_up(key, token).await {
+            Lookup::Hit(verdict) => {
                 self.0.meter.looked_up(Cache::Hit);
                 verdict
             }
-            None => {
+            Lookup::Miss(miss) => {
                 self.0.meter.looked_up(Cache::Miss);
-                self.ask(key, token).await?
+                self.ask(key, token, miss).await?
             }
         };
         match verdict {
@@ -123,11 +123,18 @@ impl Introspector {
     }
 
     /// Makes the next request with this token ask the tenant again, and a call that is under way
-    /// leave nothing behind.
-    pub(crate) async fn forget(&self, token: &AccessToken) {
+    /// leave nothing behind. This process forgets at once; the future waits for a shared store.
+    pub(crate) fn forget(
+        &self,
+        token: &AccessToken,
+    ) -> impl Future<Output = Result<(), NotRemoved>> + Send + use<> {
         let key = self.0.key(token);
-        self.0.calls.flights().remove(&key);
-        self.0.cache.forget(key).await;
+        {
+            let mut flights = self.0.calls.flights();
+            flights.remove(&key);
+            self.0.cache.forget_in_process(key);
+        }
+        self.0.cache.forget_shared(key)
     }
 
     /// Who asks, and how it proves that.
@@ -144,7 +151,7 @@ impl Introspector {
         self.0.exchange(endpoint, token).await
     }
 
-    async fn ask(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
+    async fn ask(&self, key: CacheKey, token: &AccessToken, miss: Miss) -> Result<Verdict, Error> {
         let flight = {
             let mut flights = self.0.calls.flights();
             // One may have landed while we waited for the lock.
@@ -155,7 +162,7 @@ impl Introspector {
                 Some((_, flight)) => flight.clone(),
                 None => {
                     let number = self.0.calls.started.fetch_add(1, Ordering::Relaxed);
-                    let flight = self.start(key, token.clone(), number);
+                    let flight = self.start(key, token.clone(), miss, number);
                     flights.insert(key, (number, flight.clone()));
                     flight
                 }
@@ -165,19 +172,24 @@ impl Introspector {
         flight.landing().await.unwrap_or_else(|| Err(interrupted()))
     }
 
-    fn start(&self, key: CacheKey, token: AccessToken, number: u64) -> VerdictFlight {
+    fn start(&self, key: CacheKey, token: AccessToken, miss: Miss, number: u64) -> VerdictFlight {
         let inner = Arc::clone(&self.0);
         Flight::start(async move {
             let span = tracing::debug_span!("introspect");
-            let verdict = inner.call(key, &token).instrument(span).await;
+            let verdict = inner.call(&token).instrument(span).await;
             inner.meter.introspected(match &verdict {
                 Ok(Verdict::Accepted(_)) => "accepted",
                 Ok(Verdict::Refused(_)) => "refused",
                 Err(_) => "failed",
             });
-            if !inner.calls.land(key, number) {
-                inner.cache.forget(key).await;
+            if let Ok(verdict) = &verdict {
+                inner.cache.share(key, &token, miss, verdict).await;
             }
+            inner.calls.land(key, number, || {
+                if let Ok(verdict) = &verdict {
+                    inner.cache.keep_in_process(key, verdict);
+                }
+            });
             verdict
         })
     }
@@ -189,7 +201,7 @@ impl Inner {
         CacheKey::new(issuer, audience, &self.client.client_id, token)
     }
 
-    async fn call(&self, key: CacheKey, token: &AccessToken) -> Result<Verdict, Error> {
+    async fn call(&self, token: &AccessToken) -> Result<Verdict, Error> {
         self.refuse_while_paused()?;
         let permit = self.clock.timeout(self.response_timeout, self.calls.permits.acquire());
         let Some(Ok(_permit)) = permit.await else {
@@ -204,7 +216,7 @@ impl Inner {
             .map_err(|error| self.failed(error.clone()))?;
         let answer = self.exchange(endpoint, token).await;
         let answer = answer.map_err(|error| self.failed(error))?;
-        self.read(key, token, answer.body()).await
+        self.read(answer.body())
     }
 
     async fn exchange(
@@ -217,40 +229,19 @@ impl Inner {
         self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await
     }
 
-    /// Turns an answer into a verdict, and remembers it.
-    async fn read(
-        &self,
-        key: CacheKey,
-        token: &AccessToken,
-        body: &[u8],
-    ) -> Result<Verdict, Error> {
+    /// Turns a response into a verdict.
+    fn read(&self, body: &[u8]) -> Result<Verdict, Error> {
         let Answer { is_active, claims } =
             Answer::read(body).map_err(|error| self.failed(error))?;
-        let now = self.clock.wall();
         let judged = match is_active {
             false => Err(InvalidToken::Inactive),
-            true => self.expectations.judge_introspected(&claims, now),
+            true => self.expectations.judge_introspected(&claims, self.clock.wall()),
         };
-        let claims = Arc::new(claims);
-        match judged {
-            // It may come to be valid while it is kept; its lifetime is judged on each hit anyway.
-            Ok(()) | Err(InvalidToken::NotYetValid) => {
-                let lifetime = self.lifetime(&claims, now);
-                self.cache.accept(key, token, &claims, body.len(), lifetime).await;
-                Ok(Verdict::Accepted(claims))
-            }
-            Err(reason) => {
-                self.cache.refuse(key, reason);
-                Ok(Verdict::Refused(reason))
-            }
-        }
-    }
-
-    /// A verdict is kept no longer than the token lives (RFC 7662 §4).
-    fn lifetime(&self, claims: &Claims, now: SystemTime) -> Duration {
-        let left =
-            claims.expires_at().map(|expires| expires.duration_since(now).unwrap_or_default());
-        left.map_or(self.cache_duration, |left| left.min(self.cache_duration))
+        Ok(match judged {
+            // It may become valid while it is kept; its lifetime is validated on each hit anyway.
+            Ok(()) | Err(InvalidToken::NotYetValid) => Verdict::Accepted(Arc::new(claims)),
+            Err(reason) => Verdict::Refused(reason),
+        })
     }
 
     fn failed(&self, error: TenantError) -> Error {
@@ -292,14 +283,14 @@ impl Answer {
 }
 
 impl Calls {
-    /// Ends a flight; false if the token was forgotten since it started.
-    fn land(&self, key: CacheKey, number: u64) -> bool {
+    /// Ends a call. Its result is kept unless the token was forgotten since the call started, and
+    /// under the lock, so that it is never visible in that case.
+    fn land(&self, key: CacheKey, number: u64, keep: impl FnOnce()) {
         let mut flights = self.flights();
-        let is_wanted = flights.get(&key).is_some_and(|(current, _)| *current == number);
-        if is_wanted {
+        if flights.get(&key).is_some_and(|(current, _)| *current == number) {
             flights.remove(&key);
+            keep();
         }
-        is_wanted
     }
 
     /// Never poisoned for long: nothing that can panic runs under the lock.

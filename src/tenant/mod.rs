@@ -151,7 +151,6 @@ impl Tenant {
             client,
             expectations,
             cache,
-            cache_duration: config.introspection_cache_duration,
             response_timeout: config.response_timeout,
             clock: self.clock.clone(),
             meter: self.meter.clone(),

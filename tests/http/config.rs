@@ -32,6 +32,7 @@ fn every_mistake_is_told_at_once_with_its_source_and_its_rule_and_no_secret() {
         ("METADATA_CACHE_DURATION", "5 minutes"),
         ("KEYS_OUTAGE_TOLERANCE", "2592001"),
         ("INTROSPECTION_CACHE", "redis://:hunter2@cache:6379 "),
+        ("FLEET_KEY", "hunter2-and-enough-else-to-be-long"),
         ("VALIDATE_CERTIFICATE_BINDING", "WHEN_PRESENT"),
         ("RESPONSE_TIMEOUT", "999"),
         ("RESOURCE", "api.example.com"),

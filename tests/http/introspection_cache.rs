@@ -35,10 +35,11 @@ struct Shelf {
     values: Mutex<HashMap<CacheKey, Vec<u8>>>,
     operations: AtomicUsize,
     mood: Mutex<Mood>,
+    last_key: Mutex<Option<CacheKey>>,
 }
 
 #[derive(Clone, Copy, Default)]
-enum Mood {
+pub(crate) enum Mood {
     Fails,
     Hangs,
     #[default]
@@ -46,11 +47,11 @@ enum Mood {
 }
 
 impl Store {
-    fn set_mood(&self, mood: Mood) {
+    pub(crate) fn set_mood(&self, mood: Mood) {
         *self.0.mood.lock().unwrap() = mood;
     }
 
-    fn operations(&self) -> usize {
+    pub(crate) fn operations(&self) -> usize {
         self.0.operations.load(Ordering::SeqCst)
     }
 
@@ -59,8 +60,18 @@ impl Store {
         self.0.values.lock().unwrap().values_mut().for_each(change);
     }
 
-    fn values(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn values(&self) -> Vec<Vec<u8>> {
         self.0.values.lock().unwrap().values().cloned().collect()
+    }
+
+    /// Writes as another party may that reaches the store.
+    pub(crate) fn put(&self, key: CacheKey, value: Vec<u8>) {
+        self.0.values.lock().unwrap().insert(key, value);
+    }
+
+    /// The key that was read last.
+    pub(crate) fn last_key(&self) -> CacheKey {
+        self.0.last_key.lock().unwrap().unwrap()
     }
 
     fn operate<T: Send + 'static>(
@@ -81,6 +92,7 @@ impl Store {
 
 impl IntrospectionCache for Store {
     fn get(&self, key: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
+        *self.0.last_key.lock().unwrap() = Some(key);
         self.operate(move |values| values.get(&key).cloned())
     }
 
@@ -88,8 +100,20 @@ impl IntrospectionCache for Store {
         self.operate(move |values| drop(values.insert(key, value)))
     }
 
-    fn delete(&self, key: CacheKey) -> CacheFuture<'_, ()> {
-        self.operate(move |values| drop(values.remove(&key)))
+    fn compare_and_set(
+        &self,
+        key: CacheKey,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        _: Duration,
+    ) -> CacheFuture<'_, bool> {
+        self.operate(move |values| {
+            let is_expected = values.get(&key) == expected.as_ref();
+            if is_expected {
+                values.insert(key, value);
+            }
+            is_expected
+        })
     }
 }
 
@@ -242,7 +266,7 @@ async fn what_is_forgotten_is_asked_again_by_all_who_share_a_store() {
         }
         assert_eq!(calls(&tenant), 1, "{}", host.name);
         tenant.revoke(&token);
-        one.forget(&AccessToken::new(&token).unwrap()).await;
+        one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
         let inactive = invalid_token(InvalidToken::Inactive);
         for api in &apis {
             api.check("forgotten", get("/any").bearer(&token), &inactive).await;
@@ -324,7 +348,7 @@ async fn a_store_that_fails_or_hangs_is_left_alone_for_five_seconds_and_fails_no
                 assert_eq!(store.operations(), operations, "{}", host.name);
                 assert_eq!(calls(&tenant), total, "{}", host.name);
             }
-            protect.forget(&AccessToken::new(&token).unwrap()).await;
+            protect.forget(&AccessToken::new(&token).unwrap()).await.unwrap_err();
             store.set_mood(Mood::Works);
             tenant.clock().advance(Duration::from_secs(5));
             for _ in 0..3 {

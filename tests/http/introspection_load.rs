@@ -31,7 +31,7 @@ const AUDIENCE: &str = "https://api.example.com";
 
 /// A tenant without a network. It holds its answers while the door is shut.
 #[derive(Clone)]
-struct Tenant(Arc<State>);
+pub(crate) struct Tenant(Arc<State>);
 
 struct State {
     door: watch::Sender<bool>,
@@ -42,7 +42,7 @@ struct State {
 }
 
 impl Tenant {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(State {
             door: watch::Sender::new(true),
             calls: watch::Sender::new(0),
@@ -52,7 +52,7 @@ impl Tenant {
         }))
     }
 
-    fn protect(&self) -> ProtectApiBuilder {
+    pub(crate) fn protect(&self) -> ProtectApiBuilder {
         ProtectApi::builder()
             .tenant_domain(ISSUER)
             .audience(AUDIENCE)
@@ -67,24 +67,24 @@ impl Tenant {
         self.protect().build().unwrap().require(Policy::ANY_TOKEN)
     }
 
-    fn shut(&self) {
+    pub(crate) fn shut(&self) {
         self.0.door.send_replace(false);
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         self.0.door.send_replace(true);
     }
 
-    fn revoke(&self, token: &str) {
+    pub(crate) fn revoke(&self, token: &str) {
         self.0.revoked.lock().unwrap().insert(format!("token={token}&"));
     }
 
-    fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         *self.0.calls.borrow()
     }
 
     /// Waits until so many calls have come in.
-    async fn called(&self, count: usize) {
+    pub(crate) async fn called(&self, count: usize) {
         self.0.calls.subscribe().wait_for(|calls| *calls >= count).await.unwrap();
     }
 
@@ -138,7 +138,7 @@ impl HttpClient for Tenant {
     }
 }
 
-async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
+pub(crate) async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
     guard.check(&headers, None).await
@@ -201,7 +201,7 @@ async fn a_verdict_that_was_under_way_when_its_token_was_forgotten_is_not_kept()
     let early = callers(&guard, 1);
     tenant.called(1).await;
     tenant.revoke("good-0");
-    protect.forget(&AccessToken::new("good-0").unwrap()).await;
+    protect.forget(&AccessToken::new("good-0").unwrap()).await.unwrap();
     let late = callers(&guard, 1);
     tenant.called(2).await;
     tenant.open();

@@ -45,6 +45,7 @@ mod refresh;
 mod renewal;
 mod resource;
 mod shape;
+mod shared_cache;
 mod support;
 mod tenants;
 mod tls;

@@ -380,7 +380,7 @@ async fn assert_kept_apart(host: Host, cached: impl Fn(ProtectApiBuilder) -> Pro
     }
     assert_eq!(asked(&tenants, Endpoint::Introspection), [1, 1], "{}", host.name);
     // What is forgotten is forgotten of all.
-    protect.forget(&AccessToken::new(token).unwrap()).await;
+    protect.forget(&AccessToken::new(token).unwrap()).await.unwrap();
     let inactive = invalid_token(Inactive);
     for tenant in [own, partner] {
         tenant.introspection_answer(json!({"active": false}));

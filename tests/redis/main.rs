@@ -18,14 +18,19 @@ mod support;
 mod tls;
 mod trouble;
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
 use hosts::POEM;
-use monocloud_backend::{AccessToken, ProtectApi, RedisCache};
+use monocloud_backend::{
+    AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken, ProtectApi, RedisCache,
+};
 use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
 use redis::Commands;
 use server::Redis;
-use support::{Api, Log, frozen_tenant, get, ok};
+use support::{Api, FLEET_KEY, Log, forged, frozen_tenant, get, invalid_token, ok};
 use tracing::Level;
 
 /// How long a store that failed is left alone.
@@ -44,7 +49,16 @@ fn hold_time() -> mpsc::Sender<()> {
 fn protect(tenant: &MockTenant, url: &str) -> ProtectApi {
     let cache = ("MONOCLOUD_BACKEND_INTROSPECTION_CACHE".to_owned(), url.to_owned());
     let vars = tenant.vars_for(ClientAuth::SecretPost).into_iter().chain([cache]);
-    ProtectApi::builder().vars(vars).clock(tenant.clock().reading()).build().unwrap()
+    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
+    protect.fleet_key(FLEET_KEY).build().unwrap()
+}
+
+fn protect_with(tenant: &MockTenant, url: &str, duration: Duration) -> ProtectApi {
+    let vars = tenant.vars_for(ClientAuth::SecretPost);
+    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
+    let cache = RedisCache::new(url).unwrap();
+    let protect = protect.introspection_cache(cache).introspection_cache_duration(duration);
+    protect.fleet_key(FLEET_KEY).build().unwrap()
 }
 
 fn served(tenant: &MockTenant, url: &str) -> Api {
@@ -107,9 +121,144 @@ async fn what_one_forgets_all_forget() {
     let (one, other) = (protect(&tenant, &redis.url()), served(&tenant, &redis.url()));
     let token = tenant.opaque_token().mint();
     assert_eq!(asked(&other, &tenant, &token).await, 1);
-    one.forget(&AccessToken::new(&token).unwrap()).await;
-    assert_eq!(redis.keys(), [""; 0]);
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
+    assert_tombstone(&redis);
     assert_eq!(asked(&other, &tenant, &token).await, 2);
+    assert_eq!(asked(&other, &tenant, &token).await, 2, "what was asked later is kept");
+}
+
+/// The one value there is is a tombstone, and outlives a result.
+fn assert_tombstone(redis: &Redis) {
+    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let value: Vec<u8> = redis.commands().get(&key).unwrap();
+    assert_eq!(value.len(), 16);
+    let left: i64 = redis.commands().pttl(&key).unwrap();
+    assert!((600_000..=660_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_rejected_token_leaves_nothing_in_redis_and_removes_an_older_result() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant, &redis.url());
+    let inactive = invalid_token(InvalidToken::Inactive);
+    api.check("made up", get("/any").bearer("made-up"), &inactive).await;
+    assert_eq!(redis.keys(), [""; 0]);
+
+    let longer = protect_with(&tenant, &redis.url(), Duration::from_secs(3600));
+    let longer = POEM.serve(&longer);
+    let token = tenant.opaque_token().expires_in(7200).mint();
+    let before = asked(&longer, &tenant, &token).await;
+    tenant.clock().advance(Duration::from_secs(300));
+    tenant.revoke(&token);
+    assert_eq!(asked(&longer, &tenant, &token).await, before, "it is kept");
+    api.check("too old here", get("/any").bearer(&token), &inactive).await;
+    assert_tombstone(&redis);
+    longer.check("rejected", get("/any").bearer(&token), &inactive).await;
+}
+
+#[tokio::test]
+async fn a_value_is_replaced_only_while_it_is_the_expected_one() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let cache = RedisCache::new(&redis.url()).unwrap();
+    let (key, minute) = (key_of(&frozen_tenant().await, "token").await, Duration::from_secs(60));
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    for (expected, value, is_written) in [
+        (Some("x"), "a", false),
+        (None, "a", true),
+        (None, "b", false),
+        (Some("b"), "b", false),
+        (Some("a"), "b", true),
+        (Some("a"), "c", false),
+    ] {
+        let expected = expected.map(bytes);
+        let written = cache.compare_and_set(key, expected, bytes(value), minute).await.unwrap();
+        assert_eq!(written, is_written, "{value}");
+    }
+    cache.set(key, bytes("tombstone"), minute).await.unwrap();
+    assert!(!cache.compare_and_set(key, Some(bytes("b")), bytes("c"), minute).await.unwrap());
+    assert_eq!(cache.get(key).await.unwrap(), Some(bytes("tombstone")));
+    let left: i64 = redis.commands().pttl(&redis.keys()[0]).unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+}
+
+/// A user that may not read may not write either, for want of a comparison.
+#[tokio::test]
+async fn a_value_that_may_not_be_read_is_not_replaced() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let (key, minute) = (key_of(&frozen_tenant().await, "token").await, Duration::from_secs(60));
+    let mut admin = redis.commands();
+    redis::cmd("ACL")
+        .arg(&["SETUSER", "writer", "on", ">pa55word", "~*", "+set", "+eval"])
+        .exec(&mut admin)
+        .unwrap();
+    let url = format!("redis://writer:pa55word@127.0.0.1:{}", redis.port);
+    let cache = RedisCache::new(&url).unwrap();
+    cache.set(key, vec![1], minute).await.unwrap();
+    let written = cache.compare_and_set(key, None, vec![2], minute).await;
+    assert!(written.unwrap_err().to_string().contains("error"));
+    let value: Vec<u8> = redis.commands().get(&redis.keys()[0]).unwrap();
+    assert_eq!(value, [1]);
+}
+
+/// The key that a token has in a store.
+async fn key_of(tenant: &MockTenant, token: &str) -> CacheKey {
+    let probe = Probe::default();
+    let vars = tenant.vars_for(ClientAuth::SecretPost);
+    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
+    let protect = protect.fleet_key(FLEET_KEY).introspection_cache(probe.clone());
+    POEM.serve(&protect.build().unwrap()).send(get("/any").bearer(token)).await;
+    let key = *probe.0.lock().unwrap();
+    key.unwrap()
+}
+
+/// Tells the key that a token has.
+#[derive(Clone, Default)]
+struct Probe(Arc<Mutex<Option<CacheKey>>>);
+
+impl IntrospectionCache for Probe {
+    fn get(&self, key: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
+        *self.0.lock().unwrap() = Some(key);
+        Box::pin(async { Ok(None) })
+    }
+
+    fn set(&self, _: CacheKey, _: Vec<u8>, _: Duration) -> CacheFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn compare_and_set(
+        &self,
+        _: CacheKey,
+        _: Option<Vec<u8>>,
+        _: Vec<u8>,
+        _: Duration,
+    ) -> CacheFuture<'_, bool> {
+        Box::pin(async { Ok(true) })
+    }
+}
+
+#[tokio::test]
+async fn a_made_up_token_stays_invalid_whatever_a_stranger_writes_to_redis() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let token = "an-invented-token";
+    let inactive = invalid_token(InvalidToken::Inactive);
+    let key = key_of(&tenant, token).await;
+    let api = served(&tenant, &redis.url());
+    let name = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let name = format!("monocloud-backend:introspection:{name}");
+    let mut calls = tenant.requests(Endpoint::Introspection);
+    for value in forged(&tenant, token, key.as_bytes()) {
+        redis.commands().set::<_, _, ()>(&name, value).unwrap();
+        api.check("forged", get("/admin").bearer(token), &inactive).await;
+        calls += 1;
+        assert_eq!(tenant.requests(Endpoint::Introspection), calls);
+        tenant.clock().advance(Duration::from_secs(10));
+    }
 }
 
 #[tokio::test]
@@ -127,12 +276,14 @@ async fn a_verdict_is_forgotten_in_a_store_that_came_back_before_its_rest_is_ove
         .arg("x")
         .exec(&mut redis.commands())
         .unwrap();
-    one.forget(&AccessToken::new(&token).unwrap()).await;
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap_err();
     let mut admin = redis::Client::open(format!("redis://:x@127.0.0.1:{}", redis.port)).unwrap();
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut admin).unwrap();
-    assert_eq!(redis.keys().len(), 1, "it could not be forgotten then");
-    one.forget(&AccessToken::new(&token).unwrap()).await;
-    assert_eq!(redis.keys(), [""; 0]);
+    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let value: Vec<u8> = redis.commands().get(&key).unwrap();
+    assert_ne!(value.len(), 16, "it could not be forgotten then");
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
+    assert_tombstone(&redis);
 }
 
 #[tokio::test]

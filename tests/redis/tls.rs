@@ -2,13 +2,16 @@
 
 use std::{env, process::Command};
 
-use monocloud_testkit::Authority;
+use monocloud_backend::{ProtectApi, RedisCache};
+use monocloud_testkit::{Authority, ClientAuth};
 use tracing::Level;
 
 use crate::{
-    asked, hold_time, served,
+    asked, hold_time,
+    hosts::POEM,
+    served,
     server::{Redis, free_port},
-    support::{Log, frozen_tenant},
+    support::{FLEET_KEY, Log, frozen_tenant},
     warnings,
 };
 
@@ -60,6 +63,50 @@ async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
     assert_eq!(asked(&api, &tenant, &token).await, 1);
     assert_eq!(asked(&api, &tenant, &token).await, 2);
     assert!(warnings(&log).contains("an authority that is not trusted"), "{}", warnings(&log));
+}
+
+#[tokio::test]
+async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
+    let authority = Authority::new();
+    let server = authority.server("localhost");
+    let [certificate, key] =
+        [server.certificate_file(), server.key_file()].map(|path| path.display().to_string());
+    let tls_port = free_port().to_string();
+    let options =
+        ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let options = [&options[..], &["--tls-auth-clients", "no"]].concat();
+    let Some(redis) = Redis::start(&options) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let url = format!("rediss://localhost:{tls_port}");
+    let pem = std::fs::read(authority.certificate_file()).unwrap();
+    let introspecting = || {
+        let vars = tenant.vars_for(ClientAuth::SecretPost);
+        let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
+        protect.fleet_key(FLEET_KEY)
+    };
+    let ca = authority.certificate_file();
+    let by_variable = [
+        ("MONOCLOUD_BACKEND_INTROSPECTION_CACHE", url.as_str()),
+        ("MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE", ca.to_str().unwrap()),
+    ];
+    let by_call = RedisCache::with_ca_certificates(&url, &pem).unwrap();
+    let log = Log::capture();
+    for (number, protect) in
+        [introspecting().vars(by_variable), introspecting().introspection_cache(by_call)]
+            .into_iter()
+            .enumerate()
+    {
+        let (api, token) = (POEM.serve(&protect.build().unwrap()), tenant.opaque_token().mint());
+        for _ in 0..2 {
+            assert_eq!(asked(&api, &tenant, &token).await, number + 1);
+        }
+    }
+    assert_eq!(redis.keys().len(), 2);
+    assert_eq!(warnings(&log), "");
+    for pem in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        assert!(RedisCache::with_ca_certificates(&url, pem.as_bytes()).is_err(), "{pem}");
+    }
 }
 
 async fn with_trusted_authority(port: &str) {

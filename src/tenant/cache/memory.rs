@@ -7,7 +7,7 @@ use quick_cache::{Weighter, sync::Cache};
 use super::CacheKey;
 use crate::clock::Clock;
 
-/// Values with a lifetime each, bounded by their size in octets.
+/// Values with a lifetime each, bounded by the memory that they occupy.
 pub(super) struct Memory<V> {
     entries: Cache<CacheKey, Entry<V>, EntrySize>,
     clock: Clock,
@@ -30,21 +30,22 @@ impl<V> Weighter<CacheKey, Entry<V>> for EntrySize {
 }
 
 impl<V: Clone> Memory<V> {
-    /// What an entry takes beside its value.
-    const OVERHEAD: u64 = 128;
+    /// What an entry takes beside what its value has on the heap, in bytes: itself, its places in
+    /// the cache's tables, and an `Arc`.
+    const OVERHEAD: u64 = 256;
 
-    /// Some 10,000 answers of a kilobyte.
+    /// Some thousands of accepted tokens with a dozen claims each, in 16 MiB.
     pub(super) fn large(clock: Clock) -> Self {
-        Self::new(10_000, 16 * 1024 * 1024, clock)
+        Self::new(4_096, 16 * 1024 * 1024, clock)
     }
 
-    /// Some thousands of refusals.
+    /// Some thousands of rejections, in 1 MiB.
     pub(super) fn small(clock: Clock) -> Self {
         Self::new(4_096, 4_096 * Self::OVERHEAD, clock)
     }
 
-    fn new(entries: usize, octets: u64, clock: Clock) -> Self {
-        Self { entries: Cache::with_weighter(entries, octets, EntrySize), clock }
+    fn new(entries: usize, bytes: u64, clock: Clock) -> Self {
+        Self { entries: Cache::with_weighter(entries, bytes, EntrySize), clock }
     }
 
     pub(super) fn get(&self, key: CacheKey) -> Option<V> {
@@ -52,11 +53,13 @@ impl<V: Clone> Memory<V> {
         (self.clock.monotonic() < entry.expires).then_some(entry.value)
     }
 
-    pub(super) fn set(&self, key: CacheKey, value: V, size: usize, lifetime: Duration) {
+    /// Keeps a value that has `heap_size` bytes on the heap. One that takes up too much of the cache
+    /// is not kept.
+    pub(super) fn set(&self, key: CacheKey, value: V, heap_size: usize, lifetime: Duration) {
         let Some(expires) = self.clock.monotonic().checked_add(lifetime) else {
             return;
         };
-        let size = Self::OVERHEAD + size as u64;
+        let size = Self::OVERHEAD + heap_size as u64;
         self.entries.insert(key, Entry { value, expires, size });
     }
 

@@ -19,7 +19,10 @@ use ::redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue,
     IntoConnectionInfo, RedisConnectionInfo, RedisError, aio::MultiplexedConnection,
 };
-use rustls::{CertificateError, pki_types::ServerName};
+use rustls::{
+    CertificateError,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -31,6 +34,7 @@ use url::Url;
 use super::{CacheFuture, CacheKey, IntrospectionCache};
 use crate::{
     config::ConfigError,
+    key_pair,
     tenant::{
         connector::{tls_config, trusted_roots},
         flight::Flight,
@@ -54,7 +58,9 @@ const MAX_VALUE: usize = 2 * 1024 * 1024;
 ///
 /// This is what the variable `MONOCLOUD_BACKEND_INTROSPECTION_CACHE` makes of a URL. Values are
 /// sealed before they get here, and expire by themselves. The commands are `GETRANGE`, `SET` and
-/// `DEL`, on keys that begin with `monocloud-backend:introspection:`.
+/// `EVAL`, on keys that begin with `monocloud-backend:introspection:`; they go to the server that the
+/// URL names, which must be the primary. A fail-over may lose what was written last, a tombstone for
+/// a forgotten token included.
 ///
 /// Nothing is connected before the first request with an opaque token, so the API starts while Redis
 /// is down. While it is down the tenant is asked.
@@ -64,7 +70,7 @@ const MAX_VALUE: usize = 2 * 1024 * 1024;
 ///
 /// # fn main() -> Result<(), ConfigError> {
 /// let protect = ProtectApi::builder()
-///     .env()
+///     .env() // with MONOCLOUD_BACKEND_FLEET_KEY
 ///     .introspection_cache(RedisCache::new("rediss://:password@cache.internal:6380/1")?)
 ///     .build()?;
 /// # Ok(())
@@ -84,12 +90,32 @@ impl RedisCache {
     ///
     /// [`ConfigError`] if the URL is no such URL. It does not show it.
     pub fn new(url: &str) -> Result<Self, ConfigError> {
+        Self::trusting(url, &[])
+    }
+
+    /// As [`new`](Self::new), and over TLS the certificates in `pem` are trusted too.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the URL is no such URL, or `pem` holds no certificate or a broken one.
+    pub fn with_ca_certificates(url: &str, pem: &[u8]) -> Result<Self, ConfigError> {
+        let certificates = key_pair::certificates(pem);
+        let refused = |mistake| ConfigError::of("RedisCache", format!("the PEM text {mistake}"));
+        Self::trusting(url, &certificates.map_err(refused)?)
+    }
+
+    /// A cache that trusts these certificates in addition to the system's roots.
+    pub(crate) fn trusting(
+        url: &str,
+        ca_certificates: &[CertificateDer<'static>],
+    ) -> Result<Self, ConfigError> {
         let refused = |rule: &str| ConfigError::of("RedisCache", rule);
         let Address { host, port, tls_name, login } = Address::parse(url).map_err(refused)?;
         let tls = match tls_name {
             None => None,
             Some(name) => {
-                Some((tls_connector().map_err(|error| refused(&error.to_string()))?, name))
+                let connector = tls_connector(ca_certificates);
+                Some((connector.map_err(|error| refused(&error.to_string()))?, name))
             }
         };
         let server = Arc::new(Server { host, port, tls, login });
@@ -161,16 +187,49 @@ impl IntrospectionCache for RedisCache {
             if value.len() > MAX_VALUE {
                 return Ok(());
             }
-            let milliseconds = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1);
             let mut command = ::redis::cmd("SET");
-            command.arg(name(key)).arg(value).arg("PX").arg(milliseconds);
+            command.arg(name(key)).arg(value).arg("PX").arg(milliseconds(lifetime));
             Ok(self.run(&command).await?)
         })
     }
 
-    fn delete(&self, key: CacheKey) -> CacheFuture<'_, ()> {
-        Box::pin(async move { Ok(self.run(&Cmd::del(name(key))).await?) })
+    fn compare_and_set(
+        &self,
+        key: CacheKey,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        lifetime: Duration,
+    ) -> CacheFuture<'_, bool> {
+        Box::pin(async move {
+            if value.len() > MAX_VALUE {
+                return Ok(false);
+            }
+            let mut command = ::redis::cmd("EVAL");
+            command.arg(COMPARE_AND_SET).arg(1).arg(name(key));
+            command.arg(MAX_VALUE).arg(expected.unwrap_or_default()).arg(value);
+            command.arg(milliseconds(lifetime));
+            Ok(self.run(&command).await?)
+        })
     }
+}
+
+/// Reads a value as `get` does, and writes another if it is the expected one. Redis runs a script as
+/// one step.
+const COMPARE_AND_SET: &str = "
+local longest = tonumber(ARGV[1])
+local held = redis.pcall('GETRANGE', KEYS[1], 0, longest)
+if type(held) == 'table' then
+    if string.sub(held.err or '', 1, 9) ~= 'WRONGTYPE' then return held end
+    held = ''
+end
+if #held > longest then held = '' end
+if held ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 1
+";
+
+fn milliseconds(lifetime: Duration) -> u64 {
+    u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 impl fmt::Debug for RedisCache {
@@ -236,8 +295,10 @@ struct Server {
     login: RedisConnectionInfo,
 }
 
-fn tls_connector() -> Result<TlsConnector, rustls::Error> {
-    Ok(TlsConnector::from(Arc::new(tls_config(trusted_roots(&[])?)?)))
+fn tls_connector(
+    ca_certificates: &[CertificateDer<'static>],
+) -> Result<TlsConnector, rustls::Error> {
+    Ok(TlsConnector::from(Arc::new(tls_config(trusted_roots(ca_certificates)?)?)))
 }
 
 /// The connection, or the one that is being made. Each has a number, so that one that failed

@@ -1,191 +1,188 @@
-//! A shared store that learns nothing and forges nothing.
+//! How a result is sealed before it goes to a shared store.
 //!
-//! Each value is encrypted with AES-256-GCM under a key that HKDF derives from the token (RFC 5869),
-//! and bound to its place in the store. Whoever does not hold the token can neither read the value
-//! nor make one up, nor move one from another token. What does not open is not there.
+//! AES-256-GCM, under a key that HKDF-SHA256 (RFC 5869) derives from the fleet key and the token,
+//! with the cache key as associated data. The store has none of the secrets. Opening or making a
+//! value takes the fleet key: the token alone is not enough, because a writer can choose a token of
+//! their own. A value that does not open is a miss.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
-    hkdf::{HKDF_SHA256, KeyType, Salt},
+    error::Unspecified,
+    hkdf::{HKDF_SHA256, Salt},
 };
-use serde_json::{Map, Value, json};
 
-use super::{CacheFuture, CacheKey, IntrospectionCache};
-use crate::{claims::Claims, clock::Clock, json, token::AccessToken};
+use super::CacheKey;
+use crate::{
+    claims::Claims,
+    config::{FleetKey, expand},
+    json,
+    token::AccessToken,
+};
 
-/// How long an operation of the store may take.
-const TIMEOUT: Duration = Duration::from_millis(100);
+/// Sets these keys apart from any others that are derived from the fleet key.
+const PURPOSE: &[u8] = b"monocloud-backend introspection cache, version 2";
 
-/// How long a store that failed is left alone.
-const REST: Duration = Duration::from_secs(5);
+/// The two times in front of the claims, in bytes.
+const HEADER: usize = 2 * size_of::<u64>();
 
-/// Sets these keys apart from any others that are derived from a token.
-const PURPOSE: &[u8] = b"monocloud-backend introspection cache, version 1";
+/// Seals and opens results.
+pub(crate) struct Sealer(Salt);
 
-pub(super) struct SealedStore {
-    store: Arc<dyn IntrospectionCache>,
-    clock: Clock,
-    health: Mutex<Health>,
+/// The tenant's response, and when it was requested and received, by the wall clock of the process
+/// that did so: wall time is all that processes share.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StoredResult {
+    pub(super) requested: SystemTime,
+    pub(super) received: SystemTime,
+    pub(super) claims: Claims,
 }
 
-#[derive(Default)]
-struct Health {
-    resting_until: Option<Instant>,
-    /// Since the start.
-    failures: u64,
-}
-
-impl SealedStore {
-    pub(super) fn new(store: Arc<dyn IntrospectionCache>, clock: Clock) -> Self {
-        Self { store, clock, health: Mutex::default() }
+impl Sealer {
+    pub(crate) fn new(fleet_key: &FleetKey) -> Result<Self, Unspecified> {
+        Ok(Self(Salt::new(HKDF_SHA256, &fleet_key.derive(PURPOSE)?)))
     }
 
-    pub(super) async fn get(&self, key: CacheKey, token: &AccessToken) -> Option<Claims> {
-        let sealed = self.unless_resting("read", || self.store.get(key)).await??;
-        let (until, claims) = open(key, token, sealed)?;
-        (self.seconds() < until).then_some(claims)
-    }
-
-    pub(super) async fn set(
+    pub(super) fn seal(
         &self,
         key: CacheKey,
         token: &AccessToken,
-        claims: &Claims,
-        lifetime: Duration,
-    ) {
-        let until = self.seconds().saturating_add(lifetime.as_secs());
-        if let Some(sealed) = seal(key, token, until, claims) {
-            self.unless_resting("write", || self.store.set(key, sealed, lifetime)).await;
+        result: &StoredResult,
+    ) -> Option<Vec<u8>> {
+        let mut sealed = Vec::with_capacity(1024);
+        for time in [result.requested, result.received] {
+            sealed.extend(milliseconds(time)?.to_be_bytes());
         }
+        serde_json::to_writer(&mut sealed, &result.claims).ok()?;
+        let cipher = self.cipher(token)?;
+        let nonce = cipher.seal_in_place_append_tag(Aad::from(key.as_bytes()), &mut sealed).ok()?;
+        Some([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
-    /// Tried even while the store rests: it may have come back, with a verdict that must go.
-    pub(super) async fn delete(&self, key: CacheKey) {
-        self.attempt("delete", self.store.delete(key)).await;
+    pub(super) fn open(
+        &self,
+        key: CacheKey,
+        token: &AccessToken,
+        sealed: &[u8],
+    ) -> Option<StoredResult> {
+        let mut sealed = sealed.to_vec();
+        let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let aad = Aad::from(key.as_bytes());
+        let text = self.cipher(token)?.open_in_place(nonce, aad, text).ok()?;
+        let (header, claims) = text.split_at_checked(HEADER)?;
+        let (requested, received) = header.split_at_checked(size_of::<u64>())?;
+        Some(StoredResult {
+            requested: time(requested)?,
+            received: time(received)?,
+            claims: Claims::new(json::parse_object(claims).ok()?),
+        })
     }
 
-    /// Runs an operation, unless the store failed a moment ago.
-    async fn unless_resting<'s, T>(
-        &'s self,
-        operation: &'static str,
-        work: impl FnOnce() -> CacheFuture<'s, T>,
-    ) -> Option<T> {
-        let until = self.health().resting_until;
-        if until.is_some_and(|until| self.clock.monotonic() < until) {
-            return None;
-        }
-        self.attempt(operation, work()).await
-    }
-
-    async fn attempt<T>(&self, operation: &'static str, work: CacheFuture<'_, T>) -> Option<T> {
-        let failure = match tokio::time::timeout(TIMEOUT, work).await {
-            Ok(Ok(value)) => return Some(value),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {TIMEOUT:?}"),
-        };
-        let now = self.clock.monotonic();
-        let mut health = self.health();
-        health.failures += 1;
-        // Those who were under way when the first one failed have nothing to add.
-        let is_news = health.resting_until.is_none_or(|until| until <= now);
-        if is_news || operation == "delete" {
-            let failures = health.failures;
-            tracing::warn!(
-                name: "introspection_cache.failed",
-                operation,
-                failure,
-                failures,
-                "the introspection cache failed; the tenant is asked instead"
-            );
-        }
-        health.resting_until = Some(now + REST);
-        None
-    }
-
-    /// Never poisoned for long: nothing that can panic runs under the lock.
-    fn health(&self) -> MutexGuard<'_, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Wall time, because it is all that processes share.
-    fn seconds(&self) -> u64 {
-        self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    fn cipher(&self, token: &AccessToken) -> Option<RandomizedNonceKey> {
+        let secret = self.0.extract(token.expose().as_bytes());
+        RandomizedNonceKey::new(&AES_256_GCM, &expand(&secret, b"seal").ok()?).ok()
     }
 }
 
-fn seal(key: CacheKey, token: &AccessToken, until: u64, claims: &Claims) -> Option<Vec<u8>> {
-    let mut sealed = json!({ "until": until, "claims": claims }).to_string().into_bytes();
-    let cipher = cipher(token)?;
-    let nonce = cipher.seal_in_place_append_tag(Aad::from(key.as_bytes()), &mut sealed).ok()?;
-    Some([nonce.as_ref().as_slice(), &sealed].concat())
+fn milliseconds(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-fn open(key: CacheKey, token: &AccessToken, mut sealed: Vec<u8>) -> Option<(u64, Claims)> {
-    let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let text = cipher(token)?.open_in_place(nonce, Aad::from(key.as_bytes()), text).ok()?;
-    let mut value: Map<String, Value> = json::parse_object(text).ok()?;
-    let until = value.get("until")?.as_u64()?;
-    match value.remove("claims")? {
-        Value::Object(claims) => Some((until, Claims::new(claims))),
-        _ => None,
-    }
-}
-
-fn cipher(token: &AccessToken) -> Option<RandomizedNonceKey> {
-    struct Aes256;
-
-    impl KeyType for Aes256 {
-        fn len(&self) -> usize {
-            32
-        }
-    }
-
-    let mut key = [0; 32];
-    let secret = Salt::new(HKDF_SHA256, &[]).extract(token.expose().as_bytes());
-    secret.expand(&[PURPOSE], Aes256).ok()?.fill(&mut key).ok()?;
-    RandomizedNonceKey::new(&AES_256_GCM, &key).ok()
+fn time(milliseconds: &[u8]) -> Option<SystemTime> {
+    let milliseconds = u64::from_be_bytes(milliseconds.try_into().ok()?);
+    UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    fn key(token: &AccessToken) -> CacheKey {
+    /// Some fleet's. Another letter is another fleet.
+    pub(in crate::tenant::cache) fn sealer(letter: &str) -> Sealer {
+        Sealer::new(&FleetKey::new(&letter.repeat(32))).unwrap()
+    }
+
+    pub(in crate::tenant::cache) fn key(token: &AccessToken) -> CacheKey {
         CacheKey::new("https://acme.test", "api", "client", token)
     }
 
+    pub(in crate::tenant::cache) fn result(claims: Value, seconds: u64) -> StoredResult {
+        let received = UNIX_EPOCH + Duration::from_secs(seconds);
+        let Value::Object(claims) = claims else { panic!("{claims} is an object") };
+        StoredResult { requested: received, received, claims: Claims::new(claims) }
+    }
+
     fn sealed(token: &AccessToken) -> Vec<u8> {
-        let claims = json!({"sub": "alice"}).as_object().unwrap().clone();
-        seal(key(token), token, 17, &Claims::new(claims)).unwrap()
+        sealer("a").seal(key(token), token, &result(json!({"sub": "alice"}), 17)).unwrap()
     }
 
     #[test]
-    fn the_token_opens_what_it_sealed() {
+    fn what_is_sealed_opens_again() {
         let token = AccessToken::new("secret").unwrap();
-        let (until, claims) = open(key(&token), &token, sealed(&token)).unwrap();
-        assert_eq!((until, claims.subject()), (17, Some("alice")));
+        let opened = sealer("a").open(key(&token), &token, &sealed(&token)).unwrap();
+        assert_eq!(opened, result(json!({"sub": "alice"}), 17));
         assert_ne!(sealed(&token), sealed(&token), "nonces are fresh");
+    }
+
+    #[test]
+    fn claims_may_nest_as_deep_as_those_of_a_response() {
+        let token = AccessToken::new("secret").unwrap();
+        let deep = (1..32).fold(json!({}), |inner, _| json!({"a": inner}));
+        assert!(json::parse_object(deep.to_string().as_bytes()).is_ok());
+        let sealed = sealer("a").seal(key(&token), &token, &result(deep, 17)).unwrap();
+        assert!(sealer("a").open(key(&token), &token, &sealed).is_some());
     }
 
     #[test]
     fn nothing_else_opens_it() {
         let (token, other) =
             (AccessToken::new("secret").unwrap(), AccessToken::new("other").unwrap());
-        assert!(open(key(&token), &other, sealed(&token)).is_none(), "another token");
-        assert!(open(key(&other), &token, sealed(&token)).is_none(), "another place");
+        let open = |place, token, sealed: &[u8]| sealer("a").open(place, token, sealed);
+        assert!(sealer("b").open(key(&token), &token, &sealed(&token)).is_none(), "another fleet");
+        assert!(open(key(&token), &other, &sealed(&token)).is_none(), "another token");
+        assert!(open(key(&other), &token, &sealed(&token)).is_none(), "another place");
         for length in 0..sealed(&token).len() {
-            assert!(open(key(&token), &token, sealed(&token)[..length].to_vec()).is_none());
+            assert!(open(key(&token), &token, &sealed(&token)[..length]).is_none());
         }
         for index in 0..sealed(&token).len() {
             let mut forged = sealed(&token);
             forged[index] ^= 1;
-            assert!(open(key(&token), &token, forged).is_none(), "octet {index}");
+            assert!(open(key(&token), &token, &forged).is_none(), "byte {index}");
+        }
+    }
+
+    /// An attacker knows how values are sealed and everything that goes into them but the fleet
+    /// key, the token included: it is one they made up.
+    #[test]
+    fn a_value_sealed_with_everything_public_does_not_open() {
+        let token = AccessToken::new("an-invented-token").unwrap();
+        let forged = json!({"iss": "https://acme.test", "aud": "api", "groups": ["admin"]});
+        let claims = forged.to_string();
+        let header = [17_u64.to_be_bytes(), 17_u64.to_be_bytes()].concat();
+        let older = json!({"until": u64::MAX, "claims": forged}).to_string().into_bytes();
+        let public =
+            [&[][..], PURPOSE, token.expose().as_bytes(), key(&token).as_bytes()].map(|secret| {
+                let derived = expand(&Salt::new(HKDF_SHA256, &[]).extract(secret), PURPOSE);
+                [secret.to_vec(), derived.unwrap().to_vec()]
+            });
+        for salt in public.iter().flatten() {
+            let secret = Salt::new(HKDF_SHA256, salt).extract(token.expose().as_bytes());
+            for (info, plain) in [
+                (&b"seal"[..], [&header, claims.as_bytes()].concat()),
+                (b"monocloud-backend introspection cache, version 1", older.clone()),
+            ] {
+                let cipher =
+                    RandomizedNonceKey::new(&AES_256_GCM, &expand(&secret, info).unwrap()).unwrap();
+                let mut value = plain;
+                let aad = Aad::from(*key(&token).as_bytes());
+                let nonce = cipher.seal_in_place_append_tag(aad, &mut value).unwrap();
+                let value = [nonce.as_ref().as_slice(), &value].concat();
+                assert!(sealer("a").open(key(&token), &token, &value).is_none());
+            }
         }
     }
 

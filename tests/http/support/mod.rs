@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod forged;
 mod log;
 mod scripted;
 mod tenant;
@@ -13,10 +14,12 @@ pub(crate) use self::{
         ok, says, unavailable,
     },
     call::{Api, Call, call, client, get, head, impostor, post},
+    forged::forged,
     log::Log,
     scripted::{Act, Scripted, ok_with},
     tenant::{
-        at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length, until,
+        FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
+        until,
     },
     upstream::{Document, Upstream},
 };

@@ -19,9 +19,12 @@ pub(crate) fn protect(tenant: &MockTenant) -> ProtectApiBuilder {
     ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).timer(clock.timer())
 }
 
+/// What the instances of an API share that share a store.
+pub(crate) const FLEET_KEY: &str = "a secret that no store of the tests knows";
+
 /// The configuration of an API that also asks its tenant about tokens.
 pub(crate) fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
-    protect(tenant).vars(tenant.vars_for(ClientAuth::SecretPost))
+    protect(tenant).vars(tenant.vars_for(ClientAuth::SecretPost)).fleet_key(FLEET_KEY)
 }
 
 /// The API with nothing configured but its tenant.
