@@ -85,6 +85,9 @@ impl Doctor<'_> {
         match keys {
             None => self.find(unverified("the tenant's keys could not be had")),
             Some(keys) => {
+                seen.ignored_key = jwt.kid.as_deref().and_then(|kid| {
+                    keys.ignored().find(|(ignored, _)| *ignored == Some(kid)).map(|(_, why)| why)
+                });
                 let verifier = keys.find(jwt.kid.as_deref(), jwt.algorithm);
                 let verified = verifier.and_then(|verifier| {
                     jwt.verified(|input, signature| verifier.verify(input, signature))
@@ -161,6 +164,7 @@ impl Seen {
             claims: Claims::new(serde_json::Map::new()),
         }
     }
+            ignored_key: None,
 }
 
 /// What no `Authorization` header could carry; most of the time something stuck to it.
