@@ -250,6 +250,21 @@ impl ProtectApiBuilder {
 
     /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can
     /// then publish keys of their own and sign whatever they like.
+    /// Accepts an `X-Forwarded-Client-Cert` of several elements and reads the last one, for a proxy
+    /// that appends to what it receives (Envoy's `APPEND_FORWARD`).
+    ///
+    /// Only the proxy next to this API vouches for anything, and only for the element it writes.
+    /// The elements before it come from earlier proxies or from the caller, and are ignored. The
+    /// last element must therefore be the one about the caller: where a sidecar adds its own, it
+    /// describes the gateway instead.
+    ///
+    /// Envoy writes `URI=` and `DNS=`, the subject alternative names of the caller's certificate,
+    /// without quotes, so that a name with a comma in it begins another element. Do not have the
+    /// proxy forward them unless it accepts only certificates whose names it vouches for.
+    pub fn last_forwarded_certificate_counts(self) -> Self {
+        self.set(Key::LastForwardedCertificate, true)
+    }
+
     pub fn dangerously_allow_http(self) -> Self {
         self.set(Key::DangerouslyAllowHttp, true)
     }

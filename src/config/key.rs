@@ -97,6 +97,8 @@ settings! {
     ClientCertificateHeader = "client_certificate_header", Plain;
     /// Milliseconds a whole exchange with the tenant may take.
     ResponseTimeout = "response_timeout", Plain;
+    /// Whether the last of several elements of `X-Forwarded-Client-Cert` is read.
+    LastForwardedCertificate = "last_forwarded_certificate_counts", Code;
     /// The API's own public URL.
     Resource = "resource", Plain;
     /// The public client of the login on `/docs`.

@@ -28,6 +28,7 @@ use settings::Settings;
 use crate::{
     certificate::CertificateBinding,
     key_pair::KeyPairFiles,
+    certificate_header::CertificateHeader,
     policy::{GroupMatch, GroupRules},
 };
 
@@ -65,8 +66,8 @@ pub(crate) struct Config {
     /// Zero turns the cache off.
     pub(crate) introspection_cache_duration: Duration,
     pub(crate) certificate_binding: CertificateBinding,
-    /// The one header that is believed, if any is.
-    pub(crate) client_certificate_header: Option<HeaderName>,
+    /// The one header that is trusted, if any is.
+    pub(crate) client_certificate_header: Option<CertificateHeader>,
     /// For a whole exchange with the tenant, body included.
     pub(crate) response_timeout: Duration,
     /// Trusted for the tenant beside the system's roots.
@@ -213,10 +214,20 @@ fn certificate_binding(settings: &mut Settings) -> CertificateBinding {
     binding.unwrap_or(default)
 }
 
-fn client_certificate_header(settings: &mut Settings) -> Option<HeaderName> {
-    settings.parsed(Key::ClientCertificateHeader, |text| {
-        HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is no header name")
-    })
+fn client_certificate_header(settings: &mut Settings) -> Option<CertificateHeader> {
+    let name = settings.parsed(Key::ClientCertificateHeader, |text| {
+        HeaderName::from_bytes(text.trim().as_bytes())
+            .map_err(|_| "is not a header name; write one such as X-Client-Cert")
+    });
+    let last_counts = settings.flag(Key::LastForwardedCertificate);
+    let is_set = settings.is_set(Key::ClientCertificateHeader);
+    let is_list = name.as_ref().is_some_and(CertificateHeader::is_list);
+    if last_counts && !is_list && (name.is_some() || !is_set) {
+        let variable = Key::ClientCertificateHeader.variable();
+        let message = format!("needs {variable} to be X-Forwarded-Client-Cert, the only list");
+        settings.refuse(Key::LastForwardedCertificate, message);
+    }
+    Some(CertificateHeader::new(name?, last_counts))
 }
 
 /// The browser's client is public; this API's own has a secret to keep.

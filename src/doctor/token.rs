@@ -143,7 +143,9 @@ impl Doctor<'_> {
     fn certificate_needed(&self) -> Finding {
         let message = "the token is bound to a certificate, and good only beside it";
         let advice = match &self.api.certificate_header {
-            Some(name) => format!("requests must bring that certificate, in the header {name}"),
+            Some(header) => {
+                format!("requests must carry that certificate, in the header {}", header.name())
+            }
             None => format!(
                 "requests must come by TLS with that certificate; where a proxy ends TLS, set {}",
                 Key::ClientCertificateHeader.variable()
@@ -162,9 +164,9 @@ impl Seen {
             secret: signature.unwrap_or(token).to_owned(),
             header: serde_json::Map::new(),
             claims: Claims::new(serde_json::Map::new()),
+            ignored_key: None,
         }
     }
-            ignored_key: None,
 }
 
 /// What no `Authorization` header could carry; most of the time something stuck to it.

@@ -77,7 +77,8 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     assert!(config.ca_certificates.is_empty() && config.swagger_client_id.is_none());
     assert!(matches!(config.introspection_cache, IntrospectionCacheConfig::None));
     assert_eq!(config.certificate_binding, CertificateBinding::WhenPresent);
-    assert_eq!(config.client_certificate_header, None);
+    assert!(config.client_certificate_header.is_none());
+    assert_eq!(config.scheme_name, "MonoCloud");
     for (duration, seconds) in [
         (config.clock_skew, 0),
         (config.clock_tolerance, 60),

@@ -10,6 +10,70 @@ fn an_audience_is_taken_byte_for_byte() {
 }
 
 #[test]
+fn an_audience_that_was_copied_with_more_than_itself_is_refused_from_every_source() {
+    let files = Files::new();
+    let placeholder =
+        "is a placeholder; write this API's own audience, as the MonoCloud dashboard shows it";
+    let white_space = "has white space or a control character at an end; write it without";
+    for (audience, rule) in [
+        ("https://<your-api-audience>", placeholder),
+        ("https://api.example.com\n", white_space),
+        ("https://api.example.com\r\n", white_space),
+        (" https://api.example.com", white_space),
+        ("https://api.example.com\"", "has a quote at an end; write it without"),
+    ] {
+        let message = format!("{audience:?} {rule}");
+        assert_eq!(mistakes(&[("AUDIENCE", audience)]), [format!("AUDIENCE: {message}")]);
+        let mut built = sources(&[]);
+        built.set(Key::Audience, audience);
+        assert_eq!(mistakes_of(built), [format!("builder: audience: {message}")]);
+        let mut filed = Sources::new();
+        filed.set(Key::TenantDomain, "acme.us.monocloud.com");
+        let path = files.write("audience.toml", format!("audience = {audience:?}"));
+        filed.file(&path);
+        assert_eq!(mistakes_of(filed), [format!("{path}: audience: {message}")]);
+    }
+}
+
+#[test]
+fn a_bare_tenant_name_is_told_the_full_form() {
+    let mistake = r#"TENANT_DOMAIN: "acme" is not a full domain; write one such as acme.us.monocloud.com, or https://acme if that is the whole host name"#;
+    assert_eq!(mistakes(&[("TENANT_DOMAIN", "acme")]), [mistake]);
+    assert_eq!(config(&[("TENANT_DOMAIN", "https://acme")]).tenant.issuer(), "https://acme");
+}
+
+#[test]
+fn the_last_forwarded_certificate_counts_in_one_header_alone() {
+    let counts = |header: Option<&str>| {
+        let mut sources = sources(&[]);
+        sources.set(Key::LastForwardedCertificate, true);
+        if let Some(header) = header {
+            sources.set(Key::ClientCertificateHeader, header);
+        }
+        mistakes_of(sources)
+    };
+    assert_eq!(counts(Some("X-Forwarded-Client-CERT")), [""; 0]);
+    for other in [None, Some("X-Client-Cert")] {
+        let rule = "needs CLIENT_CERTIFICATE_HEADER to be X-Forwarded-Client-Cert, the only list";
+        assert_eq!(counts(other), [format!("builder: last_forwarded_certificate_counts: {rule}")]);
+    }
+    assert_eq!(counts(Some("X Cert")).len(), 1);
+}
+
+#[test]
+fn the_name_of_the_scheme_is_that_of_a_component() {
+    let mut right = sources(&[]);
+    right.set(Key::SchemeName, "My.Scheme_1-2");
+    assert_eq!(right.resolve().unwrap().scheme_name, "My.Scheme_1-2");
+    let mut wrong = sources(&[("CLOCK_SKEW", "x")]);
+    wrong.set(Key::SchemeName, "My Scheme");
+    let rule = "must consist of letters, digits, `.`, `_` and `-`";
+    let mistakes = mistakes_of(wrong);
+    assert_eq!(mistakes[0], format!("builder: scheme_name: \"My Scheme\" {rule}"));
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+}
+
+#[test]
 fn numbers_are_whole_decimal_digits_within_their_range() {
     for (text, seconds) in [("0123", 123), (" 60\n", 60), ("3600", 3600), ("0", 0)] {
         assert_eq!(config(&[("CLOCK_SKEW", text)]).clock_skew.as_secs(), seconds, "{text:?}");
