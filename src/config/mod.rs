@@ -15,6 +15,7 @@ mod sources;
 mod tenant_domain;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ use settings::Settings;
 
 use crate::{
     certificate::CertificateBinding,
-    key_pair::KeyPairFiles,
     certificate_header::CertificateHeader,
+    key_pair::KeyPairFiles,
     policy::{GroupMatch, GroupRules},
 };
 
@@ -39,6 +40,9 @@ pub(crate) use key::Key;
 pub(crate) use resource::Resource;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
+
+/// What the security scheme is called in a document unless set.
+const SCHEME_NAME: &str = "MonoCloud";
 
 const HOUR: u64 = 3_600;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
@@ -51,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) audience: String,
     /// The challenge's realm, where it is not the audience.
     pub(crate) realm: Option<String>,
+    /// What the security scheme is called in documents.
+    pub(crate) scheme_name: String,
     pub(crate) clock_skew: Duration,
     pub(crate) clock_tolerance: Duration,
     /// Who introspects; without one, nobody does.
@@ -120,14 +126,18 @@ impl Config {
         let plain_http = settings.flag(Key::DangerouslyAllowHttp);
         let tenant =
             settings.parsed(Key::TenantDomain, |text| TenantDomain::parse(text, plain_http));
-        let audience = settings.text(Key::Audience);
-        for key in [Key::TenantDomain, Key::Audience] {
+        let audience = settings.parsed(Key::Audience, text::audience);
+        for (key, example) in [
+            (Key::TenantDomain, "write your tenant's domain, such as acme.us.monocloud.com"),
+            (Key::Audience, "write this API's audience, such as https://api.example.com"),
+        ] {
             if !settings.is_set(key) {
-                settings.missing(key, "it is required");
+                settings.missing(key, &format!("it is required: {example}"));
             }
         }
         let config = Self {
             realm: realm(settings),
+            scheme_name: scheme_name(settings),
             client: ClientConfig::judge(settings),
             ca_certificates: pem::ca_certificates(settings),
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
@@ -169,7 +179,7 @@ impl Config {
 fn refuse_what_was_left_out(config: &Config, settings: &mut Settings) {
     let is_redis = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
     if is_redis && !cfg!(feature = "redis") {
-        let message = "a cache in Redis needs the feature `redis` of monocloud-backend";
+        let message = "a cache in Redis needs the feature `redis` of monocloud-backend; add it";
         settings.refuse(Key::IntrospectionCache, message);
     }
 }
@@ -180,6 +190,16 @@ fn realm(settings: &mut Settings) -> Option<String> {
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         printable.then(|| text.to_owned()).ok_or("must be printable ASCII")
     })
+}
+
+/// The name of a component (OpenAPI 3.0 §4.7.7).
+fn scheme_name(settings: &mut Settings) -> String {
+    let name = settings.parsed(Key::SchemeName, |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let rule = "must consist of letters, digits, `.`, `_` and `-`";
+        text.bytes().all(is_allowed).then(|| text.to_owned()).ok_or(rule)
+    });
+    name.unwrap_or_else(|| SCHEME_NAME.to_owned())
 }
 
 fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
