@@ -186,6 +186,10 @@ fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
     if operations.is_some_and(|operations| !lists(operations, "verify")) {
         return Err("its key_ops do not include verify");
     }
+    let kty = string(jwk, "kty").unwrap_or_default();
+    if !["RSA", "EC", "OKP"].contains(&kty) {
+        return Err("its kty is not RSA, EC or OKP");
+    }
     let pinned = match jwk.get("alg") {
         None => None,
         Some(name) => {
@@ -193,11 +197,10 @@ fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
             Some(algorithm.ok_or("its alg is not an accepted signature algorithm")?)
         }
     };
-    let mut verifiers = match string(jwk, "kty") {
-        Some("RSA") => rsa_verifiers(jwk, pinned)?,
-        Some("EC") => ec_verifiers(jwk)?,
-        Some("OKP") => okp_verifiers(jwk)?,
-        _ => return Err("its kty is not RSA, EC or OKP"),
+    let mut verifiers = match kty {
+        "RSA" => rsa_verifiers(jwk, pinned)?,
+        "EC" => ec_verifiers(jwk)?,
+        _ => okp_verifiers(jwk)?,
     };
     verifiers.retain(|verifier| pinned.is_none_or(|alg| alg == verifier.algorithm));
     match verifiers.is_empty() {
@@ -533,7 +536,7 @@ mod tests {
             (ec(&json!({"alg": "ES384"})), Some("1"), "its alg does not fit its kty or crv"),
             (rsa(2048, &json!({"alg": "ES256"})), Some("1"), "its alg does not fit its kty or crv"),
             (
-                json!({"kty": "AKP", "pub": x, "kid": "pq"}),
+                json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": x, "kid": "pq"}),
                 Some("pq"),
                 "its kty is not RSA, EC or OKP",
             ),

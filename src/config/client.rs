@@ -173,8 +173,12 @@ fn refuse_what_needs_a_client(settings: &mut Settings) {
 
 fn check_credentials(method: Method, settings: &mut Settings) {
     let name = method.name();
+    let idle = format!(
+        "is set, but {name} does not use it; remove it or choose another {}",
+        Key::ClientAuthMethod.variable()
+    );
     if settings.flag(Key::SvidProvider) && !method.needs(Key::ClientAssertionFile) {
-        settings.refuse(Key::SvidProvider, format!("is set, but {name} does not use it"));
+        settings.refuse(Key::SvidProvider, idle.as_str());
     }
     for credential in CREDENTIALS {
         let substitute = substitute(credential).filter(|&(key, _)| settings.flag(key));
@@ -183,7 +187,7 @@ fn check_credentials(method: Method, settings: &mut Settings) {
                 settings.missing(credential, &format!("{name} needs it"));
             }
             (true, _) if !method.takes(credential) => {
-                settings.refuse(credential, format!("is set, but {name} does not use it"));
+                settings.refuse(credential, idle.as_str());
             }
             (true, Some((_, who))) => {
                 settings.refuse(credential, format!("is set, but {who}; keep one of them"));
@@ -207,7 +211,7 @@ fn substitute(credential: Key) -> Option<(Key, &'static str)> {
 /// A secret that is sent as it is.
 fn password(settings: &mut Settings) -> Option<SecretString> {
     secret(settings, |text| match jwk::is_meant(text) {
-        true => Err("is a JWK, but this method sends a plain secret"),
+        true => Err("is a JWK, which only private_key_jwt and client_secret_jwt sign with"),
         false => Ok(SecretString::from(text)),
     })
 }
@@ -219,7 +223,7 @@ fn hmac_key(settings: &mut Settings) -> Option<HmacKey> {
             return Ok(HmacKey::Jwk(jwk));
         }
         match text.len() < HS256_KEY_BYTES {
-            true => Err(format!("is shorter than the {HS256_KEY_BYTES} bytes that HS256 needs")),
+            true => Err(format!("must have at least {HS256_KEY_BYTES} bytes for HS256")),
             false => Ok(HmacKey::Text(SecretString::from(text))),
         }
     })

@@ -22,13 +22,13 @@ pub(crate) enum JwkError {
     Algorithm(Vec<&'static str>),
     #[error("is an asymmetric JWK; client_secret_jwt needs an `oct` key")]
     Asymmetric,
-    #[error("is a JWK without `{0}`")]
+    #[error("is a JWK without `{0}`; add it")]
     Missing(&'static str),
     #[error("is not a JWK in JSON")]
     NotJwk,
     #[error("is a public JWK; private_key_jwt needs the private key, with `d`")]
     Public,
-    #[error("is a JWK that may not sign, by its `use` or `key_ops`")]
+    #[error("is a JWK whose `use` or `key_ops` do not allow signing; use a key that may sign")]
     Purpose,
     #[error("is a symmetric JWK; private_key_jwt needs a private key")]
     Symmetric,

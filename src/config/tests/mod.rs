@@ -325,7 +325,7 @@ fn many_mistakes_are_told_at_once_in_the_order_of_the_documentation() {
     MONOCLOUD_BACKEND_INTROSPECTION_CACHE: must be `memory`, or a URL that starts with redis:// or rediss://
     MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER: "X Cert" is not a header name; write one such as X-Client-Cert
     MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be a whole number of milliseconds from 1000 to 60000, not "10s"
-    MONOCLOUD_BACKEND_RESOURCE: [not shown] must be an absolute https:// URL without user information and fragment
+    MONOCLOUD_BACKEND_RESOURCE: [not shown] must be a URL such as https://api.example.com, without user information and fragment
     MONOCLOUD_BACKEND_SWAGGER_CLIENT_ID: must be a public client of its own, not that of MONOCLOUD_BACKEND_CLIENT_ID
     "#);
 }

@@ -163,7 +163,7 @@ fn a_resource_is_an_absolute_https_url_without_a_fragment() {
     for text in ["/api", "api.example.com", "http://api.example.com", "https://api.example.com/#x"]
     {
         let mistake = format!(
-            "RESOURCE: {text:?} must be an absolute https:// URL without user information and fragment"
+            "RESOURCE: {text:?} must be a URL such as https://api.example.com, without user information and fragment"
         );
         assert_eq!(mistakes(&[("RESOURCE", text)]), [mistake]);
     }
