@@ -128,8 +128,14 @@ impl Config {
             settings.parsed(Key::TenantDomain, |text| TenantDomain::parse(text, plain_http));
         let audience = settings.parsed(Key::Audience, text::audience);
         for (key, example) in [
-            (Key::TenantDomain, "write your tenant's domain, such as acme.us.monocloud.com"),
-            (Key::Audience, "write this API's audience, such as https://api.example.com"),
+            (
+                Key::TenantDomain,
+                "write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com",
+            ),
+            (
+                Key::Audience,
+                "write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com",
+            ),
         ] {
             if !settings.is_set(key) {
                 settings.missing(key, &format!("it is required: {example}"));
@@ -236,7 +242,7 @@ fn certificate_binding(settings: &mut Settings) -> CertificateBinding {
 
 fn client_certificate_header(settings: &mut Settings) -> Option<CertificateHeader> {
     let name = settings.parsed(Key::ClientCertificateHeader, |text| {
-        HeaderName::from_bytes(text.trim().as_bytes())
+        HeaderName::from_bytes(text.as_bytes())
             .map_err(|_| "is not a header name; write one such as X-Client-Cert")
     });
     let last_counts = settings.flag(Key::LastForwardedCertificate);

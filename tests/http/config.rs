@@ -41,7 +41,7 @@ fn every_mistake_is_told_at_once_with_its_source_and_its_rule_and_no_secret() {
     insta::assert_snapshot!(error, @r#"
     invalid configuration (13 problems):
     MONOCLOUD_BACKEND_TENANT_DOMAIN: "http://acme.us.monocloud.com" uses http:// for a host that is not this machine; write https://
-    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience, such as https://api.example.com
+    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     MONOCLOUD_BACKEND_CLIENT_SECRET: is set, and so is MONOCLOUD_BACKEND_CLIENT_SECRET_FILE; keep one of them
     MONOCLOUD_BACKEND_CLOCK_SKEW: must be a whole number of seconds from 0 to 3600, not "-1"
     MONOCLOUD_BACKEND_CLOCK_TOLERANCE: must be a whole number of seconds from 0 to 3600, not "1e3"
@@ -61,7 +61,7 @@ fn a_mistyped_name_of_what_is_required_is_named() {
     let error = from_vars(&[("TENANT_DOMIAN", "acme.us.monocloud.com"), ("AUDIENCE", "api")]);
     insta::assert_snapshot!(error.unwrap_err(), @r"
     invalid configuration:
-    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain, such as acme.us.monocloud.com (MONOCLOUD_BACKEND_TENANT_DOMIAN is set; was that meant?)
+    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com (MONOCLOUD_BACKEND_TENANT_DOMIAN is set; was that meant?)
     ");
 }
 
@@ -97,13 +97,13 @@ fn what_was_copied_from_a_quickstart_or_an_env_file_is_refused_with_the_reason()
 fn what_is_required_is_asked_for_by_name() {
     insta::assert_snapshot!(from_vars(&[]).unwrap_err(), @r"
     invalid configuration (2 problems):
-    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain, such as acme.us.monocloud.com
-    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience, such as https://api.example.com
+    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com
+    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     ");
     let blank = from_vars(&[("TENANT_DOMAIN", "acme.us.monocloud.com"), ("AUDIENCE", " ")]);
     insta::assert_snapshot!(blank.unwrap_err(), @r"
     invalid configuration:
-    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience, such as https://api.example.com
+    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     ");
 }
 

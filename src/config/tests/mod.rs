@@ -122,8 +122,8 @@ fn a_blank_value_is_unset_and_uncovers_the_weaker_source() {
 
 #[test]
 fn what_is_required_is_missed_by_name_and_a_blank_one_is_called_blank() {
-    let domain = "it is required: write your tenant's domain, such as acme.us.monocloud.com";
-    let audience = "it is required: write this API's audience, such as https://api.example.com";
+    let domain = "it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com";
+    let audience = "it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com";
     let both = |how: &str| {
         [format!("TENANT_DOMAIN: {how}; {domain}"), format!("AUDIENCE: {how}; {audience}")]
     };
@@ -318,7 +318,7 @@ fn many_mistakes_are_told_at_once_in_the_order_of_the_documentation() {
     insta::assert_snapshot!(error, @r#"
     invalid configuration (10 problems):
     MONOCLOUD_BACKEND_TENANT_DOMAIN: "https://<your-domain>" is a placeholder; write your tenant's own domain, such as acme.us.monocloud.com
-    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience, such as https://api.example.com
+    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD: must be one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, spiffe_jwt, spiffe_x509, not "private_key"; did you mean private_key_jwt?
     builder: clock_tolerance: must be a whole number of seconds from 0 to 3600, not "3601"
     MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be true or false, not "1"
