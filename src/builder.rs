@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use figment::value::Value;
 use http::HeaderMap;
 #[cfg(feature = "redis")]
 use secrecy::ExposeSecret;
@@ -33,9 +34,6 @@ use crate::{
     },
 };
 
-/// What the security scheme is called in a document unless set.
-pub(crate) const SCHEME_NAME: &str = "MonoCloud";
-
 /// A longer token is refused before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
@@ -59,7 +57,6 @@ const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 #[must_use = "nothing is configured before `build`"]
 pub struct ProtectApiBuilder {
     sources: Sources,
-    scheme_name: String,
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
@@ -73,7 +70,6 @@ impl ProtectApiBuilder {
     pub(crate) fn new() -> Self {
         Self {
             sources: Sources::new(),
-            scheme_name: SCHEME_NAME.to_owned(),
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
@@ -85,9 +81,9 @@ impl ProtectApiBuilder {
     }
 
     /// Reads the `MONOCLOUD_BACKEND_…` variables of the environment.
-    pub fn env(self) -> Self {
-        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-        self.vars(env::vars_os().map(|(name, value)| (text(name), text(value))))
+    pub fn env(mut self) -> Self {
+        self.sources.env(env::vars_os());
+        self
     }
 
     /// Reads the `MONOCLOUD_BACKEND_…` variables of a list.
@@ -123,12 +119,12 @@ impl ProtectApiBuilder {
 
     /// How far this machine's clock is behind, in whole seconds up to an hour.
     pub fn clock_skew(self, skew: Duration) -> Self {
-        self.set(Key::ClockSkew, skew.as_secs())
+        self.set(Key::ClockSkew, seconds(skew))
     }
 
     /// How far clocks may differ, in whole seconds up to an hour; one minute unless set.
     pub fn clock_tolerance(self, tolerance: Duration) -> Self {
-        self.set(Key::ClockTolerance, tolerance.as_secs())
+        self.set(Key::ClockTolerance, seconds(tolerance))
     }
 
     /// The client this API is when it introspects, and its secret: plain text, or a JWK as JSON text.
@@ -172,7 +168,7 @@ impl ProtectApiBuilder {
         R: Future<Output = Result<String, Box<dyn StdError + Send + Sync>>> + Send + 'static,
     {
         self.svid_provider = Some(Arc::new(move || Box::pin(provider())));
-        self.set(Key::ClientAssertionProvider, true)
+        self.set(Key::SvidProvider, true)
     }
 
     /// Whether JWTs are introspected too: a revoked one is refused at once, and each one costs a
@@ -206,7 +202,7 @@ impl ProtectApiBuilder {
     /// How long answers are kept, in whole seconds; five minutes unless set, and never longer than
     /// the token lives. Zero turns caching off.
     pub fn introspection_cache_duration(self, duration: Duration) -> Self {
-        self.set(Key::IntrospectionCacheDuration, duration.as_secs())
+        self.set(Key::IntrospectionCacheDuration, seconds(duration))
     }
 
     /// The claim that lists a caller's groups; `groups` unless set.
@@ -221,24 +217,29 @@ impl ProtectApiBuilder {
 
     /// How long the key set is fresh, in whole seconds; five minutes unless set.
     pub fn jwks_cache_duration(self, duration: Duration) -> Self {
-        self.set(Key::JwksCacheDuration, duration.as_secs())
+        self.set(Key::JwksCacheDuration, seconds(duration))
     }
 
     /// How long the metadata is fresh, in whole seconds; five minutes unless set.
     pub fn metadata_cache_duration(self, duration: Duration) -> Self {
-        self.set(Key::MetadataCacheDuration, duration.as_secs())
+        self.set(Key::MetadataCacheDuration, seconds(duration))
     }
 
     /// How long the last good documents serve while the tenant fails, in whole seconds; six hours
     /// unless set.
     pub fn keys_outage_tolerance(self, duration: Duration) -> Self {
-        self.set(Key::KeysOutageTolerance, duration.as_secs())
+        self.set(Key::KeysOutageTolerance, seconds(duration))
     }
 
     /// How long an exchange with the tenant may take, body included, in milliseconds from one
     /// second to one minute; ten seconds unless set.
     pub fn response_timeout(self, timeout: Duration) -> Self {
-        self.set(Key::ResponseTimeout, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
+        let is_whole = timeout.subsec_nanos().is_multiple_of(1_000_000);
+        let whole = u64::try_from(timeout.as_millis()).ok().filter(|_| is_whole);
+        self.set(
+            Key::ResponseTimeout,
+            whole.map_or_else(|| Value::from(timeout.as_secs_f64() * 1000.0), Value::from),
+        )
     }
 
     /// A PEM file of authorities trusted in addition to the system's, for the tenant and for the
@@ -252,12 +253,28 @@ impl ProtectApiBuilder {
         self.set(Key::ValidateCertificateBinding, binding.word().to_owned())
     }
 
-    /// The header in which a trusted proxy says what certificate its caller has presented.
+    /// The header in which a trusted proxy passes on the certificate of its TLS client.
     ///
-    /// Everybody who reaches this API past the proxy can be anybody, and so can everybody if the
-    /// proxy lets the header of its callers through.
+    /// Anyone who can bypass the proxy can impersonate any client, and so can every client if the
+    /// proxy does not remove the header from the requests it receives. The header holds exactly one
+    /// certificate, `X-Forwarded-Client-Cert` exactly one element.
     pub fn client_certificate_header(self, name: impl Into<String>) -> Self {
         self.set(Key::ClientCertificateHeader, name.into())
+    }
+
+    /// Accepts an `X-Forwarded-Client-Cert` of several elements and reads the last one, for a proxy
+    /// that appends to what it receives (Envoy's `APPEND_FORWARD`).
+    ///
+    /// Only the proxy next to this API vouches for anything, and only for the element it writes.
+    /// The elements before it come from earlier proxies or from the caller, and are ignored. The
+    /// last element must therefore be the one about the caller: where a sidecar adds its own, it
+    /// describes the gateway instead.
+    ///
+    /// Envoy writes `URI=` and `DNS=`, the subject alternative names of the caller's certificate,
+    /// without quotes, so that a name with a comma in it begins another element. Do not have the
+    /// proxy forward them unless it accepts only certificates whose names it vouches for.
+    pub fn last_forwarded_certificate_counts(self) -> Self {
+        self.set(Key::LastForwardedCertificate, true)
     }
 
     /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can
@@ -268,9 +285,8 @@ impl ProtectApiBuilder {
 
     /// What the security scheme is called in OpenAPI documents; `MonoCloud` unless set. A
     /// component's name has letters, digits, `.`, `_` and `-`.
-    pub fn scheme_name(mut self, name: impl Into<String>) -> Self {
-        self.scheme_name = name.into();
-        self
+    pub fn scheme_name(self, name: impl Into<String>) -> Self {
+        self.set(Key::SchemeName, name.into())
     }
 
     /// The public client that people log in with on the page of the documentation; never this
@@ -367,14 +383,7 @@ impl ProtectApiBuilder {
     ///
     /// [`ConfigError`] with every mistake there is.
     pub fn build(self) -> Result<ProtectApi, ConfigError> {
-        let (config, warnings) = self.sources.resolve()?;
-        for warning in warnings {
-            tracing::warn!(name: "configuration.unknown_variable", "{warning}");
-        }
-        if !is_component_name(&self.scheme_name) {
-            let rule = "must have letters, digits, `.`, `_` and `-` only";
-            return Err(ConfigError::of("builder: scheme_name", rule));
-        }
+        let config = self.sources.resolve()?;
         let (http, introspection_http) = doors(self.http_client, &config, &self.clock)?;
         let meter = Meter::new(config.tenant.issuer());
         let clock = self.clock.clone();
@@ -405,7 +414,7 @@ impl ProtectApiBuilder {
             resource: config.resource.clone(),
             is_metadata_served: AtomicBool::new(false),
             group_rules: Arc::new(config.group_rules()),
-            scheme_name: self.scheme_name,
+            scheme_name: config.scheme_name,
             swagger_client_id: config.swagger_client_id,
             binding: config.certificate_binding,
             certificate_header: config.client_certificate_header,
@@ -416,7 +425,7 @@ impl ProtectApiBuilder {
         }))
     }
 
-    fn set(mut self, key: Key, value: impl Into<figment::value::Value>) -> Self {
+    fn set(mut self, key: Key, value: impl Into<Value>) -> Self {
         self.sources.set(key, value);
         self
     }
@@ -425,6 +434,14 @@ impl ProtectApiBuilder {
 impl fmt::Debug for ProtectApiBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProtectApiBuilder").finish_non_exhaustive()
+    }
+}
+
+/// A number of seconds: a fraction stays one, so that it is refused rather than cut off.
+fn seconds(duration: Duration) -> Value {
+    match duration.subsec_nanos() {
+        0 => duration.as_secs().into(),
+        _ => duration.as_secs_f64().into(),
     }
 }
 
@@ -484,10 +501,4 @@ fn verdict_cache(
     let sealer = Sealer::new(key).map_err(|_| unusable("no key can be derived from it"))?;
     let rules = SharingRules { duration, clock_tolerance: config.clock_tolerance };
     Ok(VerdictCache::shared(SharedStore::new(store, sealer, rules, clock.clone())))
-}
-
-/// OpenAPI 3.0 §4.7.7.
-fn is_component_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }

@@ -87,7 +87,7 @@ pub enum InvalidToken {
     #[error("the token's algorithm is not accepted")]
     Algorithm,
     /// Several of the tenant's keys fit the token.
-    #[error("the token does not say which key signed it")]
+    #[error("several of the tenant's keys fit the token")]
     AmbiguousKey,
     /// `aud` does not hold this API's audience.
     #[error("the token is meant for another audience")]

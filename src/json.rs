@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn integers_are_exact_within_64_bits_and_a_nearby_fraction_beyond() {
+        let read = |number: &str| {
+            let object = parse_object(format!("{{\"n\":{number}}}").as_bytes()).unwrap();
+            object["n"].to_string()
+        };
+        for exact in ["-9223372036854775808", "9007199254740993", "18446744073709551615"] {
+            assert_eq!(read(exact), exact);
+        }
+        let nearby: f64 = read("123456789012345678901234567890").parse().unwrap();
+        assert_eq!(nearby, 123_456_789_012_345_678_901_234_567_890.0);
+    }
+
+    #[test]
     fn a_member_may_stand_once_at_every_depth() {
         assert!(!parses(r#"{"a":1,"a":1}"#));
         assert!(!parses(r#"{"a":[{"b":{"c":1,"d":2,"c":3}}]}"#));

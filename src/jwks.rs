@@ -22,41 +22,54 @@ const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", 
 
 /// A JWK Set, its usable keys prepared for verification.
 ///
-/// Keys are read one by one: one that is odd, private, symmetric, or too small or too large is
-/// known by its `kid` and verifies nothing.
+/// Keys are parsed one by one: an unusable one verifies nothing, and is kept for its `kid` and the
+/// reason.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
 }
 
 impl KeySet {
-    /// Reads a JWK Set; the error says what is wrong with the document as a whole.
+    /// Parses a JWK Set; the error says what is wrong with the document as a whole.
+    ///
+    /// At debug level the log names each key that is ignored.
     pub(crate) fn parse(document: &[u8]) -> Result<Self, &'static str> {
         #[derive(Deserialize)]
         struct Document<'d> {
             #[serde(borrow)]
             keys: Vec<&'d RawValue>,
         }
-        let Document { keys } = serde_json::from_slice(document)
+        let Document { keys: jwks } = serde_json::from_slice(document)
             .map_err(|_| "it is not a JSON object with an array of keys")?;
-        match keys.len() {
-            0 => Err("it holds no key"),
-            1..=MAX_KEYS => Ok(Self { keys: keys.into_iter().filter_map(Key::parse).collect() }),
-            _ => Err("it holds more than 256 keys"),
+        if jwks.is_empty() {
+            return Err("it holds no key");
         }
+        if jwks.len() > MAX_KEYS {
+            return Err("it holds more than 256 keys");
+        }
+        let mut keys: Vec<Key> = Vec::with_capacity(jwks.len());
+        for jwk in jwks {
+            let key = Key::parse(jwk);
+            if let Err(reason) = key.verifiers {
+                let kid = key.kid.as_deref();
+                tracing::debug!(name: "keys.ignored", kid, reason, "a key of the tenant is ignored");
+            }
+            // A key that is published twice is one key, not two of which either may be meant.
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Ok(Self { keys })
     }
 
     /// Whether any key can verify a token.
     pub(crate) fn is_usable(&self) -> bool {
-        self.keys.iter().any(|key| !key.verifiers.is_empty())
+        self.usable().next().is_some()
     }
 
     /// The `kid`s of the keys that can verify a token.
     pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
-        self.keys
-            .iter()
-            .filter(|key| !key.verifiers.is_empty())
-            .filter_map(|key| key.kid.as_deref())
+        self.usable().filter_map(|(kid, _)| kid)
     }
 
     /// Whether the set has a key of this `kid`, usable or not.
@@ -64,27 +77,34 @@ impl KeySet {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// The `kid` of each key, and the algorithms that it may be used with, if any.
-    pub(crate) fn keys(
+    /// Each usable key: its `kid`, and the algorithms that it may be used with.
+    pub(crate) fn usable(
         &self,
     ) -> impl Iterator<Item = (Option<&str>, impl Iterator<Item = SigningAlgorithm>)> {
-        self.keys.iter().map(|key| {
-            let algorithms = key.verifiers.iter().map(|verifier| verifier.algorithm);
-            (key.kid.as_deref(), algorithms)
+        self.keys.iter().filter_map(|key| {
+            let verifiers = key.verifiers.as_ref().ok()?;
+            Some((key.kid.as_deref(), verifiers.iter().map(|verifier| verifier.algorithm)))
         })
     }
 
-    /// Finds the one key that may verify a token of this header: by `kid` if there is one, else
-    /// the only one that fits. Two that fit are as bad as none.
+    /// Each key that is ignored: its `kid`, and why.
+    pub(crate) fn ignored(&self) -> impl Iterator<Item = (Option<&str>, &'static str)> {
+        self.keys
+            .iter()
+            .filter_map(|key| Some((key.kid.as_deref(), key.verifiers.as_ref().err().copied()?)))
+    }
+
+    /// Finds the one key that may verify a token with this header: by `kid` if it has one,
+    /// otherwise the only key that fits. If two keys fit, neither is used.
     pub(crate) fn find(
         &self,
         kid: Option<&str>,
         algorithm: SigningAlgorithm,
     ) -> Result<&Verifier, InvalidToken> {
+        let candidates = self.keys.iter().filter(|key| kid.is_none() || key.kid.as_deref() == kid);
+        let verifiers = candidates.filter_map(|key| key.verifiers.as_ref().ok());
         let mut fitting =
-            self.keys.iter().filter(|key| kid.is_none() || key.kid.as_deref() == kid).filter_map(
-                |key| key.verifiers.iter().find(|verifier| verifier.algorithm == algorithm),
-            );
+            verifiers.filter_map(|verifiers| verifiers.iter().find(|it| it.algorithm == algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(verifier), None) => Ok(verifier),
             (Some(_), Some(_)) => Err(InvalidToken::AmbiguousKey),
@@ -108,66 +128,92 @@ impl Verifier {
     }
 }
 
+/// By algorithm and key material.
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.key.as_ref() == other.key.as_ref()
+    }
+}
+
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.algorithm.fmt(f)
     }
 }
 
-/// One key of the set: one verifier for each algorithm it may be used with.
-#[derive(Debug)]
+/// One key of the set: a verifier for each algorithm it may be used with, or why there is none.
+#[derive(Debug, PartialEq)]
 struct Key {
     kid: Option<Box<str>>,
-    verifiers: Vec<Verifier>,
+    verifiers: Result<Vec<Verifier>, &'static str>,
 }
 
 impl Key {
-    /// Reads a JWK; `None` if not even its `kid` is of use.
-    fn parse(jwk: &RawValue) -> Option<Self> {
-        let jwk = json::parse_object(jwk.get().as_bytes()).ok()?;
-        let kid = match jwk.get("kid") {
-            None => None,
-            Some(Value::String(kid)) => Some(kid.as_str().into()),
-            Some(_) => return None,
+    fn parse(jwk: &RawValue) -> Self {
+        let Ok(mut jwk) = json::parse_object(jwk.get().as_bytes()) else {
+            let reason = "it is not a JSON object whose members are unique";
+            return Self { kid: None, verifiers: Err(reason) };
         };
-        let verifiers = verifiers(&jwk).unwrap_or_default();
-        Some(Self { kid, verifiers })
+        remove_unset(&mut jwk);
+        match jwk.get("kid") {
+            None => Self { kid: None, verifiers: verifiers(&jwk) },
+            Some(Value::String(kid)) => {
+                Self { kid: Some(kid.as_str().into()), verifiers: verifiers(&jwk) }
+            }
+            Some(_) => Self { kid: None, verifiers: Err("its kid is not a string") },
+        }
     }
 }
 
-/// Prepares a JWK for the algorithms it may be used with; `None` if it may not verify at all.
-fn verifiers(jwk: &Map<String, Value>) -> Option<Vec<Verifier>> {
-    let is_public = SECRET_MEMBERS.iter().all(|member| !jwk.contains_key(*member));
-    let is_for_signatures = jwk.get("use").is_none_or(|purpose| purpose == "sig");
-    let may_verify = jwk.get("key_ops").is_none_or(|operations| {
-        operations.as_array().is_some_and(|list| list.iter().any(|operation| operation == "verify"))
+/// Removes the members of a JWK that say nothing: null ones, and the empty lists that .NET writes
+/// for what is not set.
+pub(crate) fn remove_unset(jwk: &mut Map<String, Value>) {
+    jwk.retain(|name, value| {
+        let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
+        !value.is_null() && !(is_empty_list && matches!(name.as_str(), "key_ops" | "oth"))
     });
-    if !(is_public && is_for_signatures && may_verify) {
-        return None;
+}
+
+/// Prepares a JWK for the algorithms it may be used with, or says why it may verify nothing.
+fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
+    if SECRET_MEMBERS.iter().any(|member| jwk.contains_key(*member)) {
+        return Err("it is private or symmetric");
+    }
+    if jwk.get("use").is_some_and(|purpose| purpose != "sig") {
+        return Err("its use is not sig");
+    }
+    let operations = jwk.get("key_ops");
+    if operations.is_some_and(|operations| !lists(operations, "verify")) {
+        return Err("its key_ops do not include verify");
+    }
+    let kty = string(jwk, "kty").unwrap_or_default();
+    if !["RSA", "EC", "OKP"].contains(&kty) {
+        return Err("its kty is not RSA, EC or OKP");
     }
     let pinned = match jwk.get("alg") {
         None => None,
-        Some(name) => Some(SigningAlgorithm::from_name(name.as_str()?)?),
+        Some(name) => {
+            let algorithm = name.as_str().and_then(SigningAlgorithm::from_name);
+            Some(algorithm.ok_or("its alg is not an accepted signature algorithm")?)
+        }
     };
-    let verifiers = match jwk.get("kty")?.as_str()? {
+    let mut verifiers = match kty {
         "RSA" => rsa_verifiers(jwk, pinned)?,
         "EC" => ec_verifiers(jwk)?,
-        "OKP" => okp_verifiers(jwk)?,
-        _ => return None,
+        _ => okp_verifiers(jwk)?,
     };
-    Some(
-        verifiers
-            .into_iter()
-            .filter(|verifier| pinned.is_none_or(|alg| alg == verifier.algorithm))
-            .collect(),
-    )
+    verifiers.retain(|verifier| pinned.is_none_or(|alg| alg == verifier.algorithm));
+    match verifiers.is_empty() {
+        true => Err("its alg does not fit its kty or crv"),
+        false => Ok(verifiers),
+    }
 }
 
 /// RFC 7518 §6.3.1. Without `alg`, an RSA key fits all six RSA algorithms.
 fn rsa_verifiers(
     jwk: &Map<String, Value>,
     pinned: Option<SigningAlgorithm>,
-) -> Option<Vec<Verifier>> {
+) -> Result<Vec<Verifier>, &'static str> {
     const ALGORITHMS: [(SigningAlgorithm, &RsaParameters); 6] = [
         (SigningAlgorithm::Rs256, &signature::RSA_PKCS1_2048_8192_SHA256),
         (SigningAlgorithm::Rs384, &signature::RSA_PKCS1_2048_8192_SHA384),
@@ -176,54 +222,68 @@ fn rsa_verifiers(
         (SigningAlgorithm::Ps384, &signature::RSA_PSS_2048_8192_SHA384),
         (SigningAlgorithm::Ps512, &signature::RSA_PSS_2048_8192_SHA512),
     ];
-    let modulus = unsigned_integer(jwk, "n")?;
-    let exponent = unsigned_integer(jwk, "e")?;
-    let bits = modulus.len() * 8 - modulus.first()?.leading_zeros() as usize;
-    let is_exponent_sound = exponent.len() <= 4 && exponent.last()? % 2 == 1 && exponent != [1];
-    if !RSA_BITS.contains(&bits) || !is_exponent_sound {
-        return None;
+    let modulus = unsigned_integer(jwk, "n").ok_or("its n is not unpadded base64url")?;
+    let exponent = unsigned_integer(jwk, "e").ok_or("its e is not unpadded base64url")?;
+    let leading_zeros = modulus.first().map_or(0, |octet| octet.leading_zeros() as usize);
+    if !RSA_BITS.contains(&(modulus.len() * 8 - leading_zeros)) {
+        return Err("its modulus does not have 2048 to 8192 bits");
+    }
+    let is_odd = exponent.last().is_some_and(|octet| octet % 2 == 1);
+    if !is_odd || exponent == [1] || exponent.len() > 4 {
+        return Err("its exponent is not an odd number above 1 of at most 4 bytes");
     }
     let components = RsaPublicKeyComponents { n: modulus, e: exponent };
     let algorithms =
         ALGORITHMS.into_iter().filter(|(algorithm, _)| pinned.is_none_or(|alg| alg == *algorithm));
     algorithms
         .map(|(algorithm, parameters)| {
-            let key = components.to_parsed_public_key(parameters).ok()?;
-            Some(Verifier { algorithm, key })
+            let key = components.to_parsed_public_key(parameters);
+            Ok(Verifier { algorithm, key: key.map_err(|_| "its n and e are not an RSA key")? })
         })
         .collect()
 }
 
 /// RFC 7518 §6.2.1: the curve decides the algorithm, and each coordinate has its full length.
-fn ec_verifiers(jwk: &Map<String, Value>) -> Option<Vec<Verifier>> {
+fn ec_verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
     let (algorithm, verification, length): (_, &'static dyn VerificationAlgorithm, _) =
-        match jwk.get("crv")?.as_str()? {
-            "P-256" => (SigningAlgorithm::Es256, &signature::ECDSA_P256_SHA256_FIXED, 32),
-            "P-384" => (SigningAlgorithm::Es384, &signature::ECDSA_P384_SHA384_FIXED, 48),
-            "P-521" => (SigningAlgorithm::Es512, &signature::ECDSA_P521_SHA512_FIXED, 66),
-            _ => return None,
+        match string(jwk, "crv") {
+            Some("P-256") => (SigningAlgorithm::Es256, &signature::ECDSA_P256_SHA256_FIXED, 32),
+            Some("P-384") => (SigningAlgorithm::Es384, &signature::ECDSA_P384_SHA384_FIXED, 48),
+            Some("P-521") => (SigningAlgorithm::Es512, &signature::ECDSA_P521_SHA512_FIXED, 66),
+            _ => return Err("its crv is not P-256, P-384 or P-521"),
         };
-    let (x, y) = (octets(jwk, "x")?, octets(jwk, "y")?);
+    let x = octets(jwk, "x").ok_or("its x is not unpadded base64url")?;
+    let y = octets(jwk, "y").ok_or("its y is not unpadded base64url")?;
     if x.len() != length || y.len() != length {
-        return None;
+        return Err("its x or y does not have the full length of its curve (RFC 7518 §6.2.1)");
     }
     let uncompressed_point = [&[4], x.as_slice(), &y].concat();
-    let key = ParsedPublicKey::new(verification, uncompressed_point).ok()?;
-    Some(vec![Verifier { algorithm, key }])
+    let key = ParsedPublicKey::new(verification, uncompressed_point)
+        .map_err(|_| "its x and y are not a point of its curve")?;
+    Ok(vec![Verifier { algorithm, key }])
 }
 
 /// RFC 8037 §2.
-fn okp_verifiers(jwk: &Map<String, Value>) -> Option<Vec<Verifier>> {
-    if jwk.get("crv")?.as_str()? != "Ed25519" {
-        return None;
+fn okp_verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
+    if string(jwk, "crv") != Some("Ed25519") {
+        return Err("its crv is not Ed25519");
     }
-    let x = octets(jwk, "x")?;
+    let x = octets(jwk, "x").ok_or("its x is not unpadded base64url")?;
     // A SubjectPublicKeyInfo would be taken for a key too.
     if x.len() != 32 {
-        return None;
+        return Err("its x does not have 32 bytes");
     }
-    let key = ParsedPublicKey::new(&signature::ED25519, x).ok()?;
-    Some(vec![Verifier { algorithm: SigningAlgorithm::EdDsa, key }])
+    let key = ParsedPublicKey::new(&signature::ED25519, x).map_err(|_| "its x is not a key")?;
+    Ok(vec![Verifier { algorithm: SigningAlgorithm::EdDsa, key }])
+}
+
+/// Whether a member is a list with this string in it.
+pub(crate) fn lists(member: &Value, word: &str) -> bool {
+    member.as_array().is_some_and(|list| list.iter().any(|entry| entry == word))
+}
+
+fn string<'a>(jwk: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
+    jwk.get(member).and_then(Value::as_str)
 }
 
 /// A member in strict base64url (RFC 7515 §2).
@@ -324,7 +384,7 @@ mod tests {
             (vec![one.clone(), two.clone()], Some("1"), Ok(Es256)),
             (vec![one.clone(), two.clone()], Some("3"), Err(UnknownKey)),
             (vec![one.clone(), two], None, Err(AmbiguousKey)),
-            (vec![one.clone(), one.clone()], Some("1"), Err(AmbiguousKey)),
+            (vec![one.clone(), one.clone()], Some("1"), Ok(Es256)),
             (vec![one.clone(), rsa.clone()], Some("1"), Ok(Es256)),
             (vec![rsa.clone(), one], None, Ok(Es256)),
             (vec![bare.clone()], None, Ok(Es256)),
@@ -345,7 +405,8 @@ mod tests {
             (json!({"use": ["sig"]}), false),
             (json!({"use": "enc", "key_ops": ["verify"]}), false),
             (json!({"use": "sig", "key_ops": ["encrypt"]}), false),
-            (json!({"key_ops": []}), false),
+            (json!({"key_ops": []}), true),
+            (json!({"key_ops": {}}), false),
             (json!({"key_ops": "verify"}), false),
             (json!({"alg": "ES384"}), false),
             (json!({"alg": "ECDH-ES"}), false),
@@ -450,15 +511,143 @@ mod tests {
             ec(&json!({"kid": null})),
         ]);
         assert_eq!(keys.kids().collect::<Vec<_>>(), ["1"]);
-        let told = keys.keys().map(|(kid, algorithms)| (kid, algorithms.collect()));
-        let expected = [(Some("1"), vec![Es256]), (Some("2"), vec![]), (None, vec![Es256])];
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        let usable = keys.usable().map(|(kid, algorithms)| (kid, algorithms.collect()));
+        assert_eq!(usable.collect::<Vec<_>>(), [(Some("1"), vec![Es256]), (None, vec![Es256])]);
+        assert_eq!(keys.ignored().collect::<Vec<_>>(), [(Some("2"), "its use is not sig")]);
+    }
+
+    #[test]
+    fn a_key_that_is_ignored_has_a_reason() {
+        let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+        let modulus = rsa(2048, &json!({}))["n"].as_str().unwrap().to_owned();
+        for (key, kid, reason) in [
+            (json!("key"), None, "it is not a JSON object whose members are unique"),
+            (ec(&json!({"kid": 7})), None, "its kid is not a string"),
+            (ec(&json!({"d": x})), Some("1"), "it is private or symmetric"),
+            (ec(&json!({"oth": ["x"]})), Some("1"), "it is private or symmetric"),
+            (json!({"kty": "oct", "k": x}), None, "it is private or symmetric"),
+            (ec(&json!({"use": "enc"})), Some("1"), "its use is not sig"),
+            (ec(&json!({"key_ops": ["sign"]})), Some("1"), "its key_ops do not include verify"),
+            (
+                ec(&json!({"alg": "ES256K"})),
+                Some("1"),
+                "its alg is not an accepted signature algorithm",
+            ),
+            (ec(&json!({"alg": "ES384"})), Some("1"), "its alg does not fit its kty or crv"),
+            (rsa(2048, &json!({"alg": "ES256"})), Some("1"), "its alg does not fit its kty or crv"),
+            (
+                json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": x, "kid": "pq"}),
+                Some("pq"),
+                "its kty is not RSA, EC or OKP",
+            ),
+            (rsa(2048, &json!({"n": modulus + "="})), Some("1"), "its n is not unpadded base64url"),
+            (rsa(2048, &json!({"e": "AQ+B"})), Some("1"), "its e is not unpadded base64url"),
+            (rsa(2047, &json!({})), Some("1"), "its modulus does not have 2048 to 8192 bits"),
+            (
+                rsa(2048, &json!({"n": ""})),
+                Some("1"),
+                "its modulus does not have 2048 to 8192 bits",
+            ),
+            (
+                rsa(2048, &json!({"e": "Ag"})),
+                Some("1"),
+                "its exponent is not an odd number above 1 of at most 4 bytes",
+            ),
+            (ec(&json!({"crv": "secp256k1"})), Some("1"), "its crv is not P-256, P-384 or P-521"),
+            (ec(&json!({"x": "f83="})), Some("1"), "its x is not unpadded base64url"),
+            (ec(&json!({"y": null})), Some("1"), "its y is not unpadded base64url"),
+            (
+                ec(&json!({"x": "AQAB"})),
+                Some("1"),
+                "its x or y does not have the full length of its curve (RFC 7518 §6.2.1)",
+            ),
+            (ec(&json!({"y": x})), Some("1"), "its x and y are not a point of its curve"),
+            (json!({"kty": "OKP", "crv": "X25519", "x": x}), None, "its crv is not Ed25519"),
+            (json!({"kty": "OKP", "crv": "Ed25519"}), None, "its x is not unpadded base64url"),
+            (
+                json!({"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}),
+                None,
+                "its x does not have 32 bytes",
+            ),
+        ] {
+            let keys = set(&[key.clone(), ec(&json!({"kid": "good"}))]);
+            assert_eq!(keys.ignored().collect::<Vec<_>>(), [(kid, reason)], "{key}");
+            assert_eq!(keys.kids().collect::<Vec<_>>(), ["good"], "{key}");
+        }
+    }
+
+    /// A key with members set, null ones too.
+    fn keep(mut key: Value, members: Value) -> Value {
+        key.as_object_mut().unwrap().append(&mut members.as_object().unwrap().clone());
+        key
+    }
+
+    #[test]
+    fn members_that_are_null_are_absent() {
+        for name in ["use", "key_ops", "alg", "x5c", "d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            for key in [ec(&json!({})), rsa(2048, &json!({}))] {
+                let key = keep(key, json!({name: null}));
+                let [keys, bare] =
+                    [key.clone(), keep(key, json!({"kid": null}))].map(|key| set(&[key]));
+                assert!(keys.is_usable() && keys.contains("1"), "{name}");
+                assert!(bare.is_usable() && bare.usable().all(|(kid, _)| kid.is_none()), "{name}");
+            }
+        }
+        for needed in ["kty", "crv", "x", "y"] {
+            assert!(!is_usable(keep(ec(&json!({})), json!({needed: null})), Es256), "{needed}");
+        }
+    }
+
+    #[test]
+    fn the_empty_lists_of_a_dotnet_issuer_say_nothing() {
+        let unset = json!({"key_ops": [], "oth": [], "x5c": []});
+        assert!(is_usable(keep(ec(&json!({})), unset.clone()), Es256));
+        assert!(is_usable(keep(rsa(2048, &json!({})), unset.clone()), Rs256));
+        assert!(!is_usable(keep(ec(&json!({"d": "AQAB"})), unset), Es256));
+        for odd in [
+            json!({"d": []}),
+            json!({"use": []}),
+            json!({"alg": []}),
+            json!({"kid": []}),
+            json!({"oth": {}}),
+        ] {
+            assert!(!set(&[keep(ec(&json!({})), odd.clone())]).is_usable(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_published_twice_is_one_key() {
+        for key in [ec(&json!({})), ec(&json!({"alg": "ES256"}))] {
+            let again = keep(key.clone(), json!({"x5c": ["AAAA"], "d": null, "key_ops": []}));
+            for keys in [vec![key.clone(), key.clone()], vec![key, again]] {
+                assert_eq!(found(&keys, Some("1"), Es256), Ok(Es256), "{keys:?}");
+                assert_eq!(found(&keys, None, Es256), Ok(Es256), "{keys:?}");
+                assert_eq!(set(&keys).kids().count(), 1);
+            }
+        }
+        let zero_first = {
+            let modulus = octets(rsa(2048, &json!({})).as_object().unwrap(), "n").unwrap();
+            BASE64_URL_SAFE_NO_PAD.encode([&[0], modulus.as_slice()].concat())
+        };
+        let twice = [rsa(2048, &json!({})), rsa(2048, &json!({"n": zero_first}))];
+        assert_eq!(found(&twice, Some("1"), Rs256), Ok(Rs256));
+
+        let other_modulus = [rsa(2048, &json!({})), rsa(2056, &json!({}))];
+        let other_exponent = [rsa(2048, &json!({})), rsa(2048, &json!({"e": "Aw"}))];
+        for two in [other_modulus, other_exponent] {
+            assert_eq!(found(&two, Some("1"), Rs256), Err(AmbiguousKey), "{two:?}");
+        }
+        let other_kid = [ec(&json!({})), ec(&json!({"kid": "2"}))];
+        assert_eq!(found(&other_kid, None, Es256), Err(AmbiguousKey));
+        let more_algorithms = [rsa(2048, &json!({"alg": "RS256"})), rsa(2048, &json!({}))];
+        assert_eq!(found(&more_algorithms, Some("1"), Rs256), Err(AmbiguousKey));
+        assert_eq!(found(&more_algorithms, Some("1"), Rs512), Ok(Rs512));
     }
 
     #[test]
     fn debug_shows_the_kids_and_algorithms_of_a_set() {
         let shown = format!("{:?}", set(&[ec(&json!({}))]));
-        assert_eq!(shown, r#"KeySet { keys: [Key { kid: Some("1"), verifiers: [Es256] }] }"#);
+        assert_eq!(shown, r#"KeySet { keys: [Key { kid: Some("1"), verifiers: Ok([Es256]) }] }"#);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! 2. the header is a JSON object without duplicate members, and so is the payload;
 //! 3. no `crit` (RFC 7515 §4.1.11) and no `b64` (RFC 7797);
 //! 4. `alg` is one of [`SigningAlgorithm`]'s;
-//! 5. `typ` is that of an access token, or says nothing.
+//! 5. `typ` is that of an access token, the general `JWT`, or absent.
 //!
 //! `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose its key.
 
@@ -102,9 +102,13 @@ fn is_access_token_type(typ: Option<&Value>, rfc9068: bool) -> bool {
     match typ {
         None => !rfc9068,
         Some(Value::String(typ)) => {
-            typ.eq_ignore_ascii_case("at+jwt")
-                || typ.eq_ignore_ascii_case("application/at+jwt")
-                || (!rfc9068 && typ.eq_ignore_ascii_case("JWT"))
+            // The prefix may be left out.
+            let subtype = match typ.split_at_checked("application/".len()) {
+                Some((prefix, subtype)) if prefix.eq_ignore_ascii_case("application/") => subtype,
+                _ => typ,
+            };
+            subtype.eq_ignore_ascii_case("at+jwt")
+                || (!rfc9068 && subtype.eq_ignore_ascii_case("jwt"))
         }
         Some(_) => false,
     }
@@ -142,6 +146,34 @@ mod tests {
         for odd in [json!({}), json!({"iss": 1})] {
             assert_eq!(claimed(&odd), Err(InvalidToken::Claim("iss")));
         }
+    }
+
+    #[test]
+    fn a_type_is_a_media_type_whose_prefix_may_be_left_out() {
+        for (typ, plain, strict) in [
+            (json!(null), false, false),
+            (json!("JWT"), true, false),
+            (json!("jwt"), true, false),
+            (json!("application/jwt"), true, false),
+            (json!("Application/JWT"), true, false),
+            (json!("at+jwt"), true, true),
+            (json!("AT+JWT"), true, true),
+            (json!("application/at+jwt"), true, true),
+            (json!("APPLICATION/at+JWT"), true, true),
+            (json!(""), false, false),
+            (json!("application/"), false, false),
+            (json!("application/application/jwt"), false, false),
+            (json!("text/jwt"), false, false),
+            (json!("JOSE"), false, false),
+            (json!("dpop+jwt"), false, false),
+            (json!("jwt;a=b"), false, false),
+            (json!(" jwt"), false, false),
+            (json!(["JWT"]), false, false),
+        ] {
+            assert_eq!(is_access_token_type(Some(&typ), false), plain, "{typ}");
+            assert_eq!(is_access_token_type(Some(&typ), true), strict, "{typ}");
+        }
+        assert!(is_access_token_type(None, false) && !is_access_token_type(None, true));
     }
 
     #[test]

@@ -195,7 +195,7 @@ pub(crate) enum Mistake {
     NoCertificate,
     #[error("holds no unencrypted private key in PEM")]
     NoKey,
-    #[error("is no file")]
+    #[error("is not a file")]
     NotAFile,
     #[error("holds a certificate that is not valid X.509")]
     NotX509,
@@ -203,10 +203,18 @@ pub(crate) enum Mistake {
     OtherKey,
     #[error("is longer than {MAX_FILE} bytes")]
     TooLong,
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", why_unreadable(*.0))]
     Unreadable(io::ErrorKind),
     #[error("holds a key that cannot be used")]
     UnusableKey,
+}
+
+/// Why a file cannot be read, as a terminal says it.
+pub(crate) fn why_unreadable(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Mistake> {
@@ -341,7 +349,7 @@ mod tests {
         assert_eq!(
             pair.files.load().unwrap_err().to_string(),
             format!(
-                "{} cannot be read: entity not found; {} is no file",
+                "{} cannot be read: no such file; {} is not a file",
                 certificate_file.display(),
                 key_file.display()
             )

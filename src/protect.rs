@@ -18,13 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use tracing::{Instrument as _, field};
 
 use crate::{
     builder::ProtectApiBuilder,
     certificate::{CertificateBinding, PeerCertificate},
-    certificate_header::certificate_in,
+    certificate_header::CertificateHeader,
     claims::{Claims, Expectations},
     clock::Clock,
     config::{ConfigError, Resource},
@@ -67,7 +67,7 @@ pub(crate) struct Inner {
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
     /// Where a trusted proxy says what certificate it saw.
-    pub(crate) certificate_header: Option<HeaderName>,
+    pub(crate) certificate_header: Option<CertificateHeader>,
     pub(crate) group_rules: Arc<GroupRules>,
     pub(crate) realm: Realm,
     pub(crate) resource: Option<Resource>,
@@ -272,7 +272,7 @@ impl ProtectApi {
         };
         // Where a proxy is configured, the peer is the proxy.
         let presented = || match &self.inner.certificate_header {
-            Some(name) => certificate_in(headers, name),
+            Some(header) => header.certificate_in(headers),
             None => Ok(peer.cloned()),
         };
         issuer.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;

@@ -115,7 +115,7 @@ impl ClientAuth {
             }
             Method::SpiffeJwt => {
                 let file = settings.file(Key::ClientAssertionFile).map(|(path, _)| path);
-                let is_provided = settings.flag(Key::ClientAssertionProvider);
+                let is_provided = settings.flag(Key::SvidProvider);
                 (file.is_some() || is_provided).then_some(Self::SpiffeJwt { assertion_file: file })
             }
             Method::Tls | Method::SelfSignedTls | Method::SpiffeX509 => {
@@ -157,22 +157,29 @@ impl Method {
 
 fn refuse_what_needs_a_client(settings: &mut Settings) {
     let others = [Key::ClientAuthMethod, Key::IntrospectionCache];
+    let hint = settings.hint(Key::ClientId);
+    let rule = format!("needs a client, but {} is not set{hint}", Key::ClientId.variable());
     for key in CREDENTIALS.into_iter().chain(others) {
         if settings.is_set(key) {
-            settings.refuse(key, needs_a_client());
+            settings.refuse(key, rule.as_str());
         }
     }
-    if settings.flag(Key::IntrospectJwtTokens) {
-        settings.refuse(Key::IntrospectJwtTokens, needs_a_client());
+    for key in [Key::IntrospectJwtTokens, Key::SvidProvider] {
+        if settings.flag(key) {
+            settings.refuse(key, rule.as_str());
+        }
     }
-}
-
-fn needs_a_client() -> String {
-    format!("needs a client, but {} is not set", Key::ClientId.variable())
 }
 
 fn check_credentials(method: Method, settings: &mut Settings) {
     let name = method.name();
+    let idle = format!(
+        "is set, but {name} does not use it; remove it or choose another {}",
+        Key::ClientAuthMethod.variable()
+    );
+    if settings.flag(Key::SvidProvider) && !method.needs(Key::ClientAssertionFile) {
+        settings.refuse(Key::SvidProvider, idle.as_str());
+    }
     for credential in CREDENTIALS {
         let substitute = substitute(credential).filter(|&(key, _)| settings.flag(key));
         match (settings.is_set(credential), substitute) {
@@ -180,7 +187,7 @@ fn check_credentials(method: Method, settings: &mut Settings) {
                 settings.missing(credential, &format!("{name} needs it"));
             }
             (true, _) if !method.takes(credential) => {
-                settings.refuse(credential, format!("is set, but {name} does not use it"));
+                settings.refuse(credential, idle.as_str());
             }
             (true, Some((_, who))) => {
                 settings.refuse(credential, format!("is set, but {who}; keep one of them"));
@@ -193,9 +200,7 @@ fn check_credentials(method: Method, settings: &mut Settings) {
 /// What the application can do in code instead.
 fn substitute(credential: Key) -> Option<(Key, &'static str)> {
     match credential {
-        Key::ClientAssertionFile => {
-            Some((Key::ClientAssertionProvider, "`svid_provider` hands over the SVID"))
-        }
+        Key::ClientAssertionFile => Some((Key::SvidProvider, "`svid_provider` provides the SVID")),
         Key::ClientCertificateFile | Key::ClientKeyFile => {
             Some((Key::HttpClient, "the application's `http_client` presents the certificate"))
         }
@@ -206,7 +211,7 @@ fn substitute(credential: Key) -> Option<(Key, &'static str)> {
 /// A secret that is sent as it is.
 fn password(settings: &mut Settings) -> Option<SecretString> {
     secret(settings, |text| match jwk::is_meant(text) {
-        true => Err("is a JWK; this method sends a plain secret"),
+        true => Err("is a JWK, which only private_key_jwt and client_secret_jwt sign with"),
         false => Ok(SecretString::from(text)),
     })
 }
@@ -218,7 +223,7 @@ fn hmac_key(settings: &mut Settings) -> Option<HmacKey> {
             return Ok(HmacKey::Jwk(jwk));
         }
         match text.len() < HS256_KEY_BYTES {
-            true => Err(format!("is shorter than the {HS256_KEY_BYTES} bytes HS256 needs")),
+            true => Err(format!("must have at least {HS256_KEY_BYTES} bytes for HS256")),
             false => Ok(HmacKey::Text(SecretString::from(text))),
         }
     })

@@ -1,11 +1,11 @@
-//! What is wrong with a configuration: every mistake at once.
+//! What is wrong with a configuration: every problem at once.
 
 use std::fmt;
 
-/// The configuration cannot be used. It lists every mistake, in the documentation's order.
+/// The configuration is invalid. The error lists every problem, in the order of the documentation.
 ///
-/// `Display` is made for a terminal: a heading, then one line a mistake that begins with its
-/// source. No secret is in it.
+/// `Display` is made for a terminal: a heading, then one line per problem that begins with its
+/// source. It never contains a secret.
 #[derive(Clone)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
@@ -16,12 +16,12 @@ impl ConfigError {
         Self { problems }
     }
 
-    /// One mistake that shows only when a setting is put to use.
+    /// One problem that shows only when a setting is put to use.
     pub(crate) fn of(source: &str, message: impl fmt::Display) -> Self {
         Self::new(vec![ConfigProblem::new(source, message.to_string())])
     }
 
-    /// Each mistake.
+    /// Each problem.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
@@ -31,8 +31,8 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.len() {
-            1 => f.write_str("the configuration has a mistake:")?,
-            count => write!(f, "the configuration has {count} mistakes:")?,
+            1 => f.write_str("invalid configuration:")?,
+            count => write!(f, "invalid configuration ({count} problems):")?,
         }
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
     }
@@ -47,7 +47,7 @@ impl fmt::Debug for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// One mistake of a configuration.
+/// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigProblem {
@@ -60,14 +60,14 @@ impl ConfigProblem {
         Self { source: source.into(), message: message.into() }
     }
 
-    /// Where the mistake is: `MONOCLOUD_BACKEND_CLOCK_SKEW`, `monocloud.toml: clock_skew`, or
+    /// Where the problem is: `MONOCLOUD_BACKEND_CLOCK_SKEW`, `monocloud.toml: clock_skew`, or
     /// `builder: clock_skew`.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The rule that was broken and, unless it is a secret, the value that broke it.
+    /// The rule that is broken, what to write instead and, unless it is a secret, the value.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -6,6 +6,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::jwks::{lists, remove_unset};
+
 /// A private or symmetric key (RFC 7517) whose members fit its `alg`.
 #[derive(Clone)]
 pub(crate) struct SecretJwk {
@@ -20,13 +22,13 @@ pub(crate) enum JwkError {
     Algorithm(Vec<&'static str>),
     #[error("is an asymmetric JWK; client_secret_jwt needs an `oct` key")]
     Asymmetric,
-    #[error("is a JWK without `{0}`")]
+    #[error("is a JWK without `{0}`; add it")]
     Missing(&'static str),
-    #[error("is no JWK in JSON")]
+    #[error("is not a JWK in JSON")]
     NotJwk,
     #[error("is a public JWK; private_key_jwt needs the private key, with `d`")]
     Public,
-    #[error("is a JWK that may not sign, by its `use` or `key_ops`")]
+    #[error("is a JWK whose `use` or `key_ops` do not allow signing; use a key that may sign")]
     Purpose,
     #[error("is a symmetric JWK; private_key_jwt needs a private key")]
     Symmetric,
@@ -146,7 +148,9 @@ const SYMMETRIC: &[Shape] = &[
 ];
 
 fn object(text: &str) -> Option<Map<String, Value>> {
-    serde_json::from_str(text).ok()
+    let mut members = serde_json::from_str(text).ok()?;
+    remove_unset(&mut members);
+    Some(members)
 }
 
 fn string<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, JwkError> {
@@ -156,12 +160,7 @@ fn string<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a
 
 fn may_sign(members: &Map<String, Value>) -> bool {
     let for_signatures = members.get("use").is_none_or(|it| it == "sig");
-    let operations = members.get("key_ops");
-    for_signatures
-        && operations.is_none_or(|it| {
-            let list = it.as_array().map(Vec::as_slice);
-            list.unwrap_or_default().iter().any(|it| it == "sign")
-        })
+    for_signatures && members.get("key_ops").is_none_or(|operations| lists(operations, "sign"))
 }
 
 #[cfg(test)]
@@ -222,6 +221,19 @@ mod tests {
             assert_eq!(key, Value::Object(jwk.members().clone()));
             assert_eq!(key["alg"], jwk.alg());
         }
+    }
+
+    #[test]
+    fn members_that_say_nothing_are_absent() {
+        let unset = json!({"use": null, "key_ops": [], "oth": [], "x5c": [], "kid": null});
+        let mut key = ec("ES256", "P-256", 32);
+        key.as_object_mut().unwrap().append(&mut unset.as_object().unwrap().clone());
+        let jwk = SecretJwk::private(&key.to_string()).unwrap();
+        assert!(!["use", "key_ops", "oth", "kid"].iter().any(|it| jwk.members().contains_key(*it)));
+        let public = with(ec("ES256", "P-256", 32), "d", json!([null]));
+        assert_eq!(SecretJwk::private(&public.to_string()).unwrap_err(), JwkError::Missing("d"));
+        let public = public.to_string().replace("[null]", "null");
+        assert_eq!(SecretJwk::private(&public).unwrap_err(), JwkError::Public);
     }
 
     #[test]

@@ -50,6 +50,8 @@ settings! {
     Audience = "audience", Plain;
     /// The challenge's realm, where it is not the audience.
     Realm = "realm", Code;
+    /// The name of the security scheme in documents.
+    SchemeName = "scheme_name", Code;
     /// Accept an `http://` tenant on another machine.
     DangerouslyAllowHttp = "dangerously_allow_http", Code;
     /// The client this API is at the tenant.
@@ -64,8 +66,8 @@ settings! {
     ClientKeyFile = "client_key_file", Plain;
     /// The JWT-SVID of `spiffe_jwt`.
     ClientAssertionFile = "client_assertion_file", Plain;
-    /// Whether the application hands the JWT-SVID over itself.
-    ClientAssertionProvider = "client_assertion_provider", Code;
+    /// Whether the application provides the JWT-SVID itself.
+    SvidProvider = "svid_provider", Code;
     /// Whether the application sends requests to the tenant itself, and so presents the certificate.
     HttpClient = "http_client", Code;
     /// PEM: authorities trusted for the tenant beside the system's.
@@ -98,6 +100,8 @@ settings! {
     ValidateCertificateBinding = "validate_certificate_binding", Plain;
     /// The header in which a trusted proxy hands on the client's certificate.
     ClientCertificateHeader = "client_certificate_header", Plain;
+    /// Whether the last of several elements of `X-Forwarded-Client-Cert` is read.
+    LastForwardedCertificate = "last_forwarded_certificate_counts", Code;
     /// Milliseconds a whole exchange with the tenant may take.
     ResponseTimeout = "response_timeout", Plain;
     /// The API's own public URL.
@@ -139,8 +143,28 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 /// The candidate that a mistyped word most resembles.
 pub(super) fn nearest(word: &str, candidates: impl Iterator<Item = String>) -> String {
     let word = word.to_ascii_lowercase();
-    let closeness = |name: &String| strsim::jaro_winkler(&word, name);
-    candidates.max_by(|a, b| closeness(a).total_cmp(&closeness(b))).unwrap_or_default()
+    candidates
+        .max_by(|a, b| closeness(&word, a).total_cmp(&closeness(&word, b)))
+        .unwrap_or_default()
+}
+
+/// Whether a word that is not a known name was probably meant as `name`.
+pub(super) fn is_meant_as(word: &str, name: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    (closeness(&word, name) > 0.8 || is_part(&word, name)) && nearest(&word, names()) == name
+}
+
+/// From 0 to 1. A word that a name ends with counts for much: `DOMAIN` is short for
+/// `tenant_domain`.
+fn closeness(word: &str, name: &str) -> f64 {
+    let part = if is_part(word, name) { 0.9 } else { 0.0 };
+    strsim::jaro_winkler(word, name).max(part)
+}
+
+/// Whether the word is one or more whole words of the name, at either end.
+fn is_part(word: &str, name: &str) -> bool {
+    let is_end = |rest: Option<&str>| rest.is_some_and(|rest| rest.starts_with('_'));
+    is_end(name.strip_prefix(word)) || name.strip_suffix(word).is_some_and(|it| it.ends_with('_'))
 }
 
 #[cfg(test)]
@@ -159,6 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_meant_by_what_is_nearly_it_or_a_part_of_it() {
+        for (typed, name, expected) in [
+            ("TENANT_DOMIAN", "tenant_domain", true),
+            ("DOMAIN", "tenant_domain", true),
+            ("TENANT", "tenant_domain", true),
+            ("AUD", "audience", true),
+            ("CLIENT_SECRETS", "client_secret", true),
+            ("CLIENT_SECRETS", "client_id", false),
+            ("REALM", "tenant_domain", false),
+            ("FOO", "audience", false),
+            ("", "audience", false),
+        ] {
+            assert_eq!(is_meant_as(typed, name), expected, "{typed} as {name}");
+        }
+    }
+
+    #[test]
     fn a_typing_mistake_finds_the_name_it_meant() {
         for (typed, meant) in [
             ("CLOK_SKEW", "clock_skew"),
@@ -167,6 +208,7 @@ mod tests {
             ("jwks_cache_ttl", "jwks_cache_duration"),
             ("client_secrets_file", "client_secret_file"),
             ("TENANT", "tenant_domain"),
+            ("DOMAIN", "tenant_domain"),
         ] {
             assert_eq!(nearest(typed, names()), meant, "{typed}");
         }

@@ -16,6 +16,7 @@ mod sources;
 mod tenant_domain;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use settings::Settings;
 
 use crate::{
     certificate::CertificateBinding,
+    certificate_header::CertificateHeader,
     key_pair::KeyPairFiles,
     policy::{GroupMatch, GroupRules},
 };
@@ -41,6 +43,9 @@ pub(crate) use resource::Resource;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 
+/// What the security scheme is called in a document unless set.
+const SCHEME_NAME: &str = "MonoCloud";
+
 const HOUR: u64 = 3_600;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
 
@@ -52,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) audience: String,
     /// The challenge's realm, where it is not the audience.
     pub(crate) realm: Option<String>,
+    /// What the security scheme is called in documents.
+    pub(crate) scheme_name: String,
     pub(crate) clock_skew: Duration,
     pub(crate) clock_tolerance: Duration,
     /// Who introspects; without one, nobody does.
@@ -69,8 +76,8 @@ pub(crate) struct Config {
     /// There is one wherever a store is shared.
     pub(crate) fleet_key: Option<FleetKey>,
     pub(crate) certificate_binding: CertificateBinding,
-    /// The one header that is believed, if any is.
-    pub(crate) client_certificate_header: Option<HeaderName>,
+    /// The one header that is trusted, if any is.
+    pub(crate) client_certificate_header: Option<CertificateHeader>,
     /// For a whole exchange with the tenant, body included.
     pub(crate) response_timeout: Duration,
     /// Trusted for the tenant and for a cache in Redis, in addition to the system's roots.
@@ -123,10 +130,19 @@ impl Config {
         let plain_http = settings.flag(Key::DangerouslyAllowHttp);
         let tenant =
             settings.parsed(Key::TenantDomain, |text| TenantDomain::parse(text, plain_http));
-        let audience = settings.text(Key::Audience);
-        for key in [Key::TenantDomain, Key::Audience] {
+        let audience = settings.parsed(Key::Audience, text::audience);
+        for (key, example) in [
+            (
+                Key::TenantDomain,
+                "write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com",
+            ),
+            (
+                Key::Audience,
+                "write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com",
+            ),
+        ] {
             if !settings.is_set(key) {
-                settings.missing(key, "it is required");
+                settings.missing(key, &format!("it is required: {example}"));
             }
         }
         let introspection_cache = introspection_cache(settings);
@@ -134,6 +150,7 @@ impl Config {
             || matches!(introspection_cache, IntrospectionCacheConfig::Redis(_));
         let config = Self {
             realm: realm(settings),
+            scheme_name: scheme_name(settings),
             client: ClientConfig::judge(settings),
             ca_certificates: pem::ca_certificates(settings),
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
@@ -176,7 +193,7 @@ impl Config {
 fn refuse_what_was_left_out(config: &Config, settings: &mut Settings) {
     let is_redis = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
     if is_redis && !cfg!(feature = "redis") {
-        let message = "a cache in Redis needs the feature `redis` of monocloud-backend";
+        let message = "a cache in Redis needs the feature `redis` of monocloud-backend; add it";
         settings.refuse(Key::IntrospectionCache, message);
     }
 }
@@ -187,6 +204,16 @@ fn realm(settings: &mut Settings) -> Option<String> {
         let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         printable.then(|| text.to_owned()).ok_or("must be printable ASCII")
     })
+}
+
+/// The name of a component (OpenAPI 3.0 §4.7.7).
+fn scheme_name(settings: &mut Settings) -> String {
+    let name = settings.parsed(Key::SchemeName, |text| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let rule = "must consist of letters, digits, `.`, `_` and `-`";
+        text.bytes().all(is_allowed).then(|| text.to_owned()).ok_or(rule)
+    });
+    name.unwrap_or_else(|| SCHEME_NAME.to_owned())
 }
 
 fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
@@ -221,10 +248,20 @@ fn certificate_binding(settings: &mut Settings) -> CertificateBinding {
     binding.unwrap_or(default)
 }
 
-fn client_certificate_header(settings: &mut Settings) -> Option<HeaderName> {
-    settings.parsed(Key::ClientCertificateHeader, |text| {
-        HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is no header name")
-    })
+fn client_certificate_header(settings: &mut Settings) -> Option<CertificateHeader> {
+    let name = settings.parsed(Key::ClientCertificateHeader, |text| {
+        HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| "is not a header name; write one such as X-Client-Cert")
+    });
+    let last_counts = settings.flag(Key::LastForwardedCertificate);
+    let is_set = settings.is_set(Key::ClientCertificateHeader);
+    let is_list = name.as_ref().is_some_and(CertificateHeader::is_list);
+    if last_counts && !is_list && (name.is_some() || !is_set) {
+        let variable = Key::ClientCertificateHeader.variable();
+        let message = format!("needs {variable} to be X-Forwarded-Client-Cert, the only list");
+        settings.refuse(Key::LastForwardedCertificate, message);
+    }
+    Some(CertificateHeader::new(name?, last_counts))
 }
 
 /// The browser's client is public; this API's own has a secret to keep.

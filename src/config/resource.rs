@@ -31,7 +31,7 @@ impl Resource {
         }
         settings.parsed(Key::Resource, |text| {
             read(text)
-                .ok_or("must be an absolute https:// URL without user information and fragment")
+                .ok_or("must be a URL such as https://api.example.com, without user information and fragment")
         })
     }
 

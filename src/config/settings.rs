@@ -1,13 +1,23 @@
 //! The settings as they were said, read one by one; whatever breaks a rule is noted.
 
 use std::{
-    collections::BTreeMap, fmt::Display, fs, ops::RangeInclusive, path::PathBuf, time::Duration,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    fs,
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
 };
 
 use figment::value::{Num, Value};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ConfigProblem, Key, key::nearest};
+use super::{
+    ConfigProblem, Key,
+    key::{self, PREFIX, nearest},
+    text,
+};
+use crate::key_pair::why_unreadable;
 
 /// What stands for a value that is, or may hold, a secret.
 const HIDDEN: &str = "[not shown]";
@@ -18,6 +28,10 @@ const HIDDEN: &str = "[not shown]";
 pub(super) struct Settings {
     said: BTreeMap<String, Said>,
     blank: BTreeMap<String, String>,
+    /// Variables without a meaning, by their names without the prefix.
+    unknown: Vec<String>,
+    /// Variables with the name of a setting and without the prefix.
+    bare_names: BTreeSet<String>,
     secrets: BTreeMap<Key, SecretString>,
     /// All that must not be quoted, whoever said it and wherever it turns up.
     hidden: Vec<SecretString>,
@@ -43,6 +57,8 @@ impl Settings {
         let mut settings = Self {
             said,
             blank,
+            unknown: Vec::new(),
+            bare_names: BTreeSet::new(),
             secrets: BTreeMap::new(),
             hidden: hidden.collect(),
             problems: problems.into_iter().map(|it| (None, it)).collect(),
@@ -57,13 +73,28 @@ impl Settings {
         settings
     }
 
+    /// Adds what may have been meant as a setting that is missing.
+    pub(super) fn with_mistyped(self, unknown: Vec<String>, bare_names: BTreeSet<String>) -> Self {
+        Self { unknown, bare_names, ..self }
+    }
+
     /// Whether a source gave a value, be it right or wrong.
     pub(super) fn is_set(&self, key: Key) -> bool {
         self.origin(key).is_some()
     }
 
-    /// A text, byte for byte.
+    /// A text, byte for byte. One in quotes is refused: an `--env-file` of Docker's keeps them.
     pub(super) fn text(&mut self, key: Key) -> Option<String> {
+        let text = self.string(key)?;
+        if text::is_quoted(&text) {
+            let message = format!("{} is in quotes; write it without them", self.shown(&text));
+            self.refuse(key, message);
+            return None;
+        }
+        Some(text)
+    }
+
+    fn string(&mut self, key: Key) -> Option<String> {
         let value = &self.said.get(key.name())?.value;
         match value.as_str() {
             Some(text) => Some(text.to_owned()),
@@ -98,7 +129,7 @@ impl Settings {
 
     /// `true` or `false`; false when unset.
     pub(super) fn flag(&mut self, key: Key) -> bool {
-        let flag = self.scalar(key, "`true` or `false`", |text| {
+        let flag = self.scalar(key, "true or false", |text| {
             let is = |word| text.eq_ignore_ascii_case(word);
             is("true").then_some(true).or(is("false").then_some(false))
         });
@@ -137,7 +168,7 @@ impl Settings {
         }
         let names: Vec<String> = words.iter().map(|(word, _)| (*word).to_owned()).collect();
         let message = format!(
-            "must be one of {}, not {}; the nearest is {}",
+            "must be one of {}, not {}; did you mean {}?",
             names.join(", "),
             self.shown(&text),
             nearest(text.trim(), names.into_iter()),
@@ -170,7 +201,7 @@ impl Settings {
         if may_hold_a_password || self.is_hidden(value) {
             HIDDEN.to_owned()
         } else {
-            format!("{:?}", value.trim())
+            format!("{value:?}")
         }
     }
 
@@ -185,8 +216,23 @@ impl Settings {
         let twin = || self.blank.get(&key.file_twin()?);
         match self.blank.get(key.name()).or_else(twin).cloned() {
             Some(source) => self.note(key, source, format!("is set but blank; {why}")),
-            None => self.note(key, key.variable(), format!("is not set; {why}")),
+            None => {
+                let message = format!("is not set; {why}{}", self.hint(key));
+                self.note(key, key.variable(), message);
+            }
         }
+    }
+
+    /// The variable that may have been meant as this one, as the end of a message.
+    pub(super) fn hint(&self, key: Key) -> String {
+        let names = [Some(key.name().to_owned()), key.file_twin()];
+        let is_meant = |word: &str| names.iter().flatten().any(|name| key::is_meant_as(word, name));
+        let is_bare =
+            |word: &str| names.iter().flatten().any(|name| name.eq_ignore_ascii_case(word));
+        let unknown = self.unknown.iter().find(|word| is_meant(word));
+        let unknown = unknown.map(|word| format!("{PREFIX}{word}"));
+        let meant = unknown.or_else(|| self.bare_names.iter().find(|word| is_bare(word)).cloned());
+        meant.map_or_else(String::new, |name| format!(" ({name} is set; was that meant?)"))
     }
 
     /// Whether nothing was wrong so far.
@@ -218,7 +264,7 @@ impl Settings {
     fn read_secret(&mut self, key: Key) -> Option<SecretString> {
         let twin = key.file_twin()?;
         let Some(file) = self.said.get(&twin) else {
-            return self.text(key).map(SecretString::from);
+            return self.string(key).map(SecretString::from);
         };
         if self.said.contains_key(key.name()) {
             let message = format!("is set, and so is {}; keep one of them", file.source);
@@ -242,8 +288,9 @@ impl Settings {
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let content = fs::read(path)
-            .map_err(|error| format!("cannot read {}: {}", self.shown(path), error.kind()))?;
+        let content = fs::read(path).map_err(|error| {
+            format!("cannot read {}: {}", self.shown(path), why_unreadable(error.kind()))
+        })?;
         if content.trim_ascii().is_empty() {
             return Err(format!("names {}, which is empty", self.shown(path)));
         }
@@ -252,7 +299,7 @@ impl Settings {
 
     fn number(&mut self, key: Key, unit: &str, default: u64, range: &RangeInclusive<u64>) -> u64 {
         let (least, most) = (range.start(), range.end());
-        let rule = format!("whole decimal digits, from {least} to {most} {unit}");
+        let rule = format!("a whole number of {unit} from {least} to {most}");
         let number = self.scalar(key, &rule, |text| {
             // `parse` alone would take `+5`.
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -316,7 +363,8 @@ fn kind(value: &Value) -> &'static str {
         Value::Bool(..) => "a boolean",
         Value::Num(_, Num::F32(_) | Num::F64(_)) => "a fraction",
         Value::Num(..) => "an integer",
-        Value::Empty(..) => "nothing",
+        // TOML has no such value; the environment has.
+        Value::Empty(..) => "bytes that are not UTF-8",
         Value::Dict(..) => "a table or a date",
         Value::Array(..) => "an array",
     }

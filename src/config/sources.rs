@@ -1,11 +1,16 @@
 //! Where settings come from, and which source wins. figment layers; it parses nothing.
 
-use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt, fs,
+    path::PathBuf,
+};
 
 use figment::{
     Figment, Metadata, Profile, Provider,
     providers::{Format, Toml},
-    value::{Dict, Map, Value},
+    value::{Dict, Empty, Map, Tag, Value},
 };
 
 use super::{
@@ -13,6 +18,7 @@ use super::{
     key::{self, PREFIX},
     settings::{Said, Settings},
 };
+use crate::key_pair::why_unreadable;
 
 /// What was said about the configuration, before it is judged.
 ///
@@ -21,7 +27,10 @@ use super::{
 #[derive(Clone, Default)]
 pub(crate) struct Sources {
     files: Vec<PathBuf>,
-    vars: BTreeMap<String, String>,
+    /// Without their prefix.
+    vars: BTreeMap<String, Value>,
+    /// Variables with the name of a setting and without the prefix.
+    bare_names: BTreeSet<String>,
     calls: Dict,
 }
 
@@ -36,14 +45,29 @@ impl Sources {
         self.calls.insert(key.name().to_owned(), value.into());
     }
 
-    /// Environment-shaped pairs, of which only those of our prefix count. A later one of the same
-    /// name wins.
+    /// Environment-shaped pairs, of which only those with this library's prefix count. A later one
+    /// of the same name wins.
     pub(crate) fn vars(&mut self, vars: impl IntoIterator<Item = (String, String)>) {
-        let ours = vars.into_iter().filter_map(|(name, value)| {
-            let name = name.strip_prefix(PREFIX)?.to_owned();
-            Some((name, value))
-        });
-        self.vars.extend(ours);
+        for (name, value) in vars {
+            self.var(&name, Value::from(value));
+        }
+    }
+
+    /// The environment itself, where a value need not be UTF-8: such a value is a mistake.
+    pub(crate) fn env(&mut self, vars: impl IntoIterator<Item = (OsString, OsString)>) {
+        for (name, value) in vars {
+            let value =
+                value.into_string().map_or(Value::Empty(Tag::Default, Empty::Unit), Value::from);
+            self.var(&name.to_string_lossy(), value);
+        }
+    }
+
+    fn var(&mut self, name: &str, value: Value) {
+        if let Some(name) = name.strip_prefix(PREFIX) {
+            self.vars.insert(name.to_owned(), value);
+        } else if key::names().any(|known| known.eq_ignore_ascii_case(name)) {
+            self.bare_names.insert(name.to_owned());
+        }
     }
 
     /// A TOML file, which must exist.
@@ -51,10 +75,13 @@ impl Sources {
         self.files.push(path.into());
     }
 
-    /// The configuration, and the warnings to log; or every mistake there is.
-    pub(crate) fn resolve(self) -> Result<(Config, Vec<String>), ConfigError> {
+    /// The configuration, or every mistake there is. Unknown variables are logged either way.
+    pub(crate) fn resolve(self) -> Result<Config, ConfigError> {
         let (settings, warnings) = self.settle();
-        Ok((Config::judge(settings)?, warnings))
+        for warning in warnings {
+            tracing::warn!(name: "configuration.unknown_variable", "{warning}");
+        }
+        Config::judge(settings)
     }
 
     /// What holds once the stronger sources have overridden the weaker, and the warnings.
@@ -64,10 +91,12 @@ impl Sources {
         for path in self.files {
             layers.extend(Layer::file(path, &mut problems));
         }
-        let (environment, warnings) = Layer::environment(self.vars);
+        let (environment, unknown) = Layer::environment(self.vars);
+        let warnings = unknown.iter().map(|name| unknown_variable(name)).collect();
         layers.push(environment);
         layers.push(Layer::new(Origin::Builder, self.calls));
-        (stack(layers, problems), warnings)
+        let settings = stack(layers, problems).with_mistyped(unknown, self.bare_names);
+        (settings, warnings)
     }
 }
 
@@ -96,27 +125,24 @@ impl Layer {
         Self { origin, values }
     }
 
-    /// The known variables, and a warning for each unknown one.
-    fn environment(vars: BTreeMap<String, String>) -> (Self, Vec<String>) {
-        let (mut values, mut warnings) = (Dict::new(), Vec::new());
+    /// The known variables, and the names of the unknown ones without their prefix.
+    fn environment(vars: BTreeMap<String, Value>) -> (Self, Vec<String>) {
+        let (mut values, mut unknown) = (Dict::new(), Vec::new());
         for (name, value) in vars {
             match key::names().find(|known| known.to_ascii_uppercase() == name) {
                 Some(known) => {
-                    values.insert(known, Value::from(value));
+                    values.insert(known, value);
                 }
-                None => warnings.push(format!(
-                    "unknown variable {PREFIX}{name} is ignored; the nearest known one is {}",
-                    key::variable(&key::nearest(&name, key::names())),
-                )),
+                None => unknown.push(name),
             }
         }
-        (Self::new(Origin::Environment, values), warnings)
+        (Self::new(Origin::Environment, values), unknown)
     }
 
     fn file(path: PathBuf, problems: &mut Vec<ConfigProblem>) -> Option<Self> {
         let name = path.display().to_string();
         let values = fs::read_to_string(path)
-            .map_err(|error| format!("cannot be read: {}", error.kind()))
+            .map_err(|error| format!("cannot be read: {}", why_unreadable(error.kind())))
             .and_then(|text| parse_toml(&text))
             .map_err(|message| problems.push(ConfigProblem::new(&name, message)))
             .ok()?;
@@ -125,7 +151,7 @@ impl Layer {
             values.into_iter().partition(|(name, _)| key::names().any(|known| known == *name));
         problems.extend(unknown.keys().map(|name| {
             let nearest = key::nearest(name, key::names());
-            let message = format!("is no known setting; the nearest known one is {nearest}");
+            let message = format!("is not a known setting; the nearest one is {nearest}");
             ConfigProblem::new(origin.name_of(name), message)
         }));
         Some(Self::new(origin, values))
@@ -152,6 +178,13 @@ impl Origin {
             Self::File(name) => format!("{name}: {key}"),
         }
     }
+}
+
+fn unknown_variable(name: &str) -> String {
+    format!(
+        "unknown variable {PREFIX}{name} is ignored; the nearest known one is {}",
+        key::variable(&key::nearest(name, key::names())),
+    )
 }
 
 /// Puts the layers, weakest first, on top of each other. A blank hides nothing below it.
@@ -189,6 +222,6 @@ fn parse_toml(text: &str) -> Result<Dict, String> {
         let before = text.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        format!("is not TOML, line {line}: {message}")
+        format!("is not valid TOML, line {line}: {message}")
     })
 }

@@ -3,6 +3,8 @@
 use thiserror::Error;
 use url::{Host, Url};
 
+use super::text::is_quote;
+
 const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// A tenant's domain in its one normal form, which is also its issuer.
@@ -12,9 +14,14 @@ pub(crate) struct TenantDomain {
     discovery_url: Url,
 }
 
-/// Why a text is no tenant domain, and what to write.
+/// Why a text is not a tenant domain, and what to write instead.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum TenantDomainError {
+    #[error(
+        "is not a full domain; write one such as acme.us.monocloud.com, or {0} if that is the \
+         whole host name"
+    )]
+    BareName(String),
     #[error("is the address of the discovery document; write {0}")]
     DiscoveryUrl(String),
     #[error("has a fragment; write it without the `#` and what follows")]
@@ -29,6 +36,8 @@ pub(crate) enum TenantDomainError {
     PlainHttp,
     #[error("has a query; write it without the `?` and what follows")]
     Query,
+    #[error("has a quote in it; write it without")]
+    Quote,
     #[error("has the scheme {0}; write https:// or the host name alone")]
     Scheme(String),
     #[error("has user information; write it without what stands before the `@`")]
@@ -41,8 +50,8 @@ impl TenantDomain {
     /// Reads a host name, with or without port and path, or an `https://` URL.
     ///
     /// Trailing slashes and the scheme's default port are dropped, scheme and host are lower-cased,
-    /// a path is kept. `http://` is for this machine only, unless
-    /// `dangerously_allow_http`.
+    /// a path is kept. A host name without a dot needs a scheme. `http://` is for this machine
+    /// only, unless `dangerously_allow_http`.
     pub(crate) fn parse(
         text: &str,
         dangerously_allow_http: bool,
@@ -68,6 +77,9 @@ impl TenantDomain {
         let normal = url.as_str().trim_end_matches('/');
         if normal != issuer {
             return Err(TenantDomainError::NotNormal(normal.to_owned()));
+        }
+        if !text.contains("://") && is_bare(&url) {
+            return Err(TenantDomainError::BareName(issuer));
         }
         if let Some(issuer) = normal.strip_suffix(DISCOVERY_PATH) {
             return Err(TenantDomainError::DiscoveryUrl(issuer.to_owned()));
@@ -111,12 +123,21 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a URL's host is a name without a dot, as an abbreviation is.
+fn is_bare(url: &Url) -> bool {
+    let is_name = url.domain().is_some_and(|name| !name.contains('.'));
+    is_name && !is_loopback(url)
+}
+
 fn refuse_what_no_domain_has(text: &str) -> Result<(), TenantDomainError> {
     if is_placeholder(text) {
         return Err(TenantDomainError::Placeholder);
     }
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(TenantDomainError::WhiteSpace);
+    }
+    if text.contains(is_quote) {
+        return Err(TenantDomainError::Quote);
     }
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -199,6 +220,9 @@ mod tests {
             ("http://127.255.3.4", "http://127.255.3.4"),
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("your-bank.eu.monocloud.com", "https://your-bank.eu.monocloud.com"),
+            ("https://acme", "https://acme"),
+            ("https://acme:8443/one", "https://acme:8443/one"),
+            ("localhost", "https://localhost"),
         ] {
             let tenant = TenantDomain::parse(text, false).unwrap();
             assert_eq!(tenant.issuer(), issuer, "{text:?}");
@@ -214,6 +238,7 @@ mod tests {
         use TenantDomainError::*;
         let not_normal = |normal: &str| NotNormal(normal.to_owned());
         let scheme = |name: &str| Scheme(name.to_owned());
+        let bare = |url: &str| BareName(url.to_owned());
         for (text, error) in [
             ("https://<your-domain>", Placeholder),
             ("https://<your domain>", Placeholder),
@@ -256,6 +281,15 @@ mod tests {
             ("::1", Host),
             ("acme.com:99999", Host),
             ("acme..com", Host),
+            ("acme", bare("https://acme")),
+            ("ACME/", bare("https://acme")),
+            ("acme:8443", bare("https://acme:8443")),
+            ("acme/one.two", bare("https://acme/one.two")),
+            ("\"acme.us.monocloud.com\"", Quote),
+            ("'https://acme.us.monocloud.com'", Quote),
+            ("“acme.us.monocloud.com”", Quote),
+            ("\"acme.us.monocloud.com", Quote),
+            ("https://acme.com/it's", Quote),
             ("acme.com.", Host),
             ("$TENANT", Host),
             ("https://acme.com,other.com", Host),

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::Doctor;
 use crate::{
+    SigningAlgorithm,
     config::Key,
     diagnosis::{Finding, FindingKind, listed, quoted},
     json,
@@ -68,8 +69,9 @@ impl Doctor<'_> {
             true => Finding::note(FindingKind::Keys, usable(&keys)),
             false => {
                 let message = format!(
-                    "the key set at {jwks_uri} holds no key for any algorithm accepted here: no \
-                     JWT verifies"
+                    "the key set at {jwks_uri} holds no key for any algorithm accepted here, so no \
+                     JWT verifies{}",
+                    ignored(&keys)
                 );
                 Finding::error(FindingKind::Keys, message).advise(
                     "have the tenant sign with RS, PS or ES at 256, 384 or 512, or with EdDSA, \
@@ -121,25 +123,32 @@ impl Doctor<'_> {
 /// Where nothing can be set here.
 pub(super) const ASK_THE_TENANT: &str = "nothing can be set here: look at the tenant's console";
 
-/// Which keys there are, by `kid`, and what each may verify.
+/// Which keys verify JWTs, by `kid`, and with which algorithms; and which are ignored.
 fn usable(keys: &KeySet) -> String {
-    let mut usable = Vec::new();
-    let mut idle = 0;
-    for (kid, algorithms) in keys.keys() {
-        let algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.name()).collect();
-        let kid = kid.map_or_else(|| "a key without kid".to_owned(), quoted);
-        match algorithms.is_empty() {
-            true => idle += 1,
-            false => usable.push(format!("{kid} ({})", algorithms.join(" "))),
-        }
-    }
-    let keys = match usable.len() {
+    let usable: Vec<_> = keys
+        .usable()
+        .map(|(kid, algorithms)| {
+            let algorithms: Vec<_> = algorithms.map(SigningAlgorithm::name).collect();
+            format!("{} ({})", named(kid), algorithms.join(" "))
+        })
+        .collect();
+    let count = match usable.len() {
         1 => "one key verifies JWTs".to_owned(),
         count => format!("{count} keys verify JWTs"),
     };
-    let rest = match idle {
-        0 => String::new(),
-        idle => format!("; {idle} more cannot be used here"),
-    };
-    format!("{keys}: {}{rest}", listed(&usable))
+    format!("{count}: {}{}", listed(&usable), ignored(keys))
+}
+
+/// The keys that are ignored, by `kid`, and why.
+fn ignored(keys: &KeySet) -> String {
+    let ignored: Vec<_> =
+        keys.ignored().map(|(kid, reason)| format!("{} ({reason})", named(kid))).collect();
+    match ignored.is_empty() {
+        true => String::new(),
+        false => format!("; ignored: {}", listed(&ignored)),
+    }
+}
+
+fn named(kid: Option<&str>) -> String {
+    kid.map_or_else(|| "a key without kid".to_owned(), quoted)
 }

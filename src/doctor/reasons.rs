@@ -19,6 +19,8 @@ pub(super) struct Seen {
     pub(super) secret: String,
     pub(super) header: Map<String, Value>,
     pub(super) claims: Claims,
+    /// Why the key that the token names is ignored, if it is.
+    pub(super) ignored_key: Option<&'static str>,
 }
 
 impl Doctor<'_> {
@@ -32,8 +34,13 @@ impl Doctor<'_> {
             ),
             InvalidToken::AmbiguousKey => (
                 FindingKind::TokenKey,
-                "the token has no kid of its own, and several of the tenant's keys fit".to_owned(),
-                "have the tenant write a kid, each of its keys with another".to_owned(),
+                format!(
+                    "several of the tenant's keys fit the token: its kid is {} and its alg {}",
+                    seen.header("kid"),
+                    seen.header("alg")
+                ),
+                "have the tenant give each key a kid of its own, and each token the kid of its key"
+                    .to_owned(),
             ),
             InvalidToken::Audience => (
                 FindingKind::TokenAudience,
@@ -53,8 +60,8 @@ impl Doctor<'_> {
             ),
             InvalidToken::Certificate => (
                 FindingKind::TokenBinding,
-                "the certificate beside the token cannot be read".to_owned(),
-                format!("see to {}", Key::ClientCertificateHeader.variable()),
+                "the certificate sent with the token cannot be read".to_owned(),
+                format!("check {}", Key::ClientCertificateHeader.variable()),
             ),
             InvalidToken::Claim(name) => (
                 FindingKind::TokenClaim,
@@ -140,6 +147,11 @@ impl Doctor<'_> {
                     "have the client ask for a bound one, or see to {}",
                     Key::ValidateCertificateBinding.variable()
                 ),
+            ),
+            InvalidToken::UnknownKey if let Some(why) = seen.ignored_key => (
+                FindingKind::TokenKey,
+                format!("the tenant's key {} is ignored: {why}", seen.header("kid")),
+                "have the tenant publish it as RFC 7517 and RFC 7518 §6 specify".to_owned(),
             ),
             InvalidToken::UnknownKey => (
                 FindingKind::TokenKey,

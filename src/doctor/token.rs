@@ -85,6 +85,9 @@ impl Doctor<'_> {
         match keys {
             None => self.find(unverified("the tenant's keys could not be had")),
             Some(keys) => {
+                seen.ignored_key = jwt.kid.as_deref().and_then(|kid| {
+                    keys.ignored().find(|(ignored, _)| *ignored == Some(kid)).map(|(_, why)| why)
+                });
                 let verifier = keys.find(jwt.kid.as_deref(), jwt.algorithm);
                 let verified = verifier.and_then(|verifier| {
                     jwt.verified(|input, signature| verifier.verify(input, signature))
@@ -140,7 +143,9 @@ impl Doctor<'_> {
     fn certificate_needed(&self) -> Finding {
         let message = "the token is bound to a certificate, and good only beside it";
         let advice = match &self.api.certificate_header {
-            Some(name) => format!("requests must bring that certificate, in the header {name}"),
+            Some(header) => {
+                format!("requests must carry that certificate, in the header {}", header.name())
+            }
             None => format!(
                 "requests must come by TLS with that certificate; where a proxy ends TLS, set {}",
                 Key::ClientCertificateHeader.variable()
@@ -159,6 +164,7 @@ impl Seen {
             secret: signature.unwrap_or(token).to_owned(),
             header: serde_json::Map::new(),
             claims: Claims::new(serde_json::Map::new()),
+            ignored_key: None,
         }
     }
 }

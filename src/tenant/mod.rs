@@ -208,8 +208,8 @@ impl Tenant {
 
     /// Looks for a key that the loaded set does not have, as far as the budget allows.
     ///
-    /// A set that was asked for after the token arrived is the last word. An older one, or one
-    /// whose flight was in the air already, may have missed a rotation.
+    /// A set whose fetch started after the token arrived is conclusive, for a while. An older one, or
+    /// one that was already being fetched, may have missed a rotation.
     async fn look_for(
         &self,
         kid: &str,
@@ -218,7 +218,8 @@ impl Tenant {
         cost: &mut UnknownKid,
     ) -> Result<Option<Arc<Loaded<KeySet>>>, Unavailable> {
         while keys.flight <= flights_before {
-            if self.unknown_kids().absent.contains(kid, keys.flight) {
+            let now = self.clock.monotonic();
+            if self.unknown_kids().absent.contains(kid, keys.flight, now) {
                 return Ok(None);
             }
             *cost = UnknownKid::Fetched;
@@ -232,7 +233,7 @@ impl Tenant {
                 return Ok(Some(keys));
             }
         }
-        self.unknown_kids().absent.remember(kid, keys.flight);
+        self.unknown_kids().absent.remember(kid, keys.flight, self.clock.monotonic());
         Ok(None)
     }
 

@@ -1,10 +1,10 @@
-//! What a `kid` that no key has may cost.
+//! What a token with an unknown `kid` may cost.
 //!
-//! It may mean that the tenant has rotated its keys, and then the new set must be fetched at once;
-//! or that somebody makes up tokens, and then nothing must be fetched. A budget lets both be.
+//! Either the tenant has rotated its keys, and the new set must be fetched at once; or the token is
+//! forged, and nothing must be fetched. A budget allows for both.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
 };
@@ -12,10 +12,10 @@ use std::{
 /// How many fetches the budget holds when it is full.
 const FULL: u32 = 2;
 
-/// How long it takes to regain one fetch.
+/// How long it takes to regain one fetch, and how long an absent kid is remembered.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// How many absent kids are remembered.
+/// How many absent kids are remembered at once.
 const MAX_REMEMBERED: usize = 1024;
 
 /// The fetches that unknown kids may cause: time alone gives them back, neither success nor
@@ -38,29 +38,35 @@ impl FetchBudget {
     }
 }
 
-/// Kids that a key set is known not to have. Hashed under a key of this process: a `kid` can be as
-/// long as a token.
+/// Kids that a key set is known not to have, each for one window: a key may be published a moment
+/// after a token that it signed is presented.
 #[derive(Debug, Default)]
 pub(crate) struct AbsentKids {
-    /// The flight that brought the set in question.
+    /// The fetch that brought the set in question.
     flight: u64,
-    hashes: HashSet<u64>,
+    /// Until when each is remembered. Hashed under a key of this process: a `kid` can be as long as
+    /// a token.
+    until: HashMap<u64, Instant>,
     hasher: RandomState,
 }
 
 impl AbsentKids {
-    pub(crate) fn remember(&mut self, kid: &str, flight: u64) {
+    pub(crate) fn remember(&mut self, kid: &str, flight: u64, now: Instant) {
         if self.flight < flight {
             self.flight = flight;
-            self.hashes.clear();
+            self.until.clear();
         }
-        if self.flight == flight && self.hashes.len() < MAX_REMEMBERED {
-            self.hashes.insert(self.hasher.hash_one(kid));
+        if self.until.len() >= MAX_REMEMBERED {
+            self.until.retain(|_, until| now < *until);
+        }
+        if self.flight == flight && self.until.len() < MAX_REMEMBERED {
+            self.until.insert(self.hasher.hash_one(kid), now + WINDOW);
         }
     }
 
-    pub(crate) fn contains(&self, kid: &str, flight: u64) -> bool {
-        self.flight == flight && self.hashes.contains(&self.hasher.hash_one(kid))
+    pub(crate) fn contains(&self, kid: &str, flight: u64, now: Instant) -> bool {
+        let until = || self.until.get(&self.hasher.hash_one(kid));
+        self.flight == flight && until().is_some_and(|until| now < *until)
     }
 }
 
@@ -82,15 +88,37 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "any instant will do as a start")]
     fn absent_kids_are_remembered_until_the_next_set_and_never_more_than_1024() {
+        let now = Instant::now();
         let mut absent = AbsentKids::default();
         for number in 0..2000 {
-            absent.remember(&number.to_string(), 1);
+            absent.remember(&number.to_string(), 1, now);
         }
-        assert_eq!(absent.hashes.len(), MAX_REMEMBERED);
-        assert!(absent.contains("7", 1) && !absent.contains("7", 2) && !absent.contains("x", 1));
-        absent.remember("x", 2);
-        absent.remember("late", 1);
-        assert!(absent.contains("x", 2) && !absent.contains("7", 2) && !absent.contains("late", 2));
+        assert_eq!(absent.until.len(), MAX_REMEMBERED);
+        let contains = |absent: &AbsentKids, kid, flight| absent.contains(kid, flight, now);
+        assert!(contains(&absent, "7", 1) && !contains(&absent, "7", 2));
+        assert!(!contains(&absent, "x", 1));
+        absent.remember("x", 2, now);
+        absent.remember("late", 1, now);
+        assert!(contains(&absent, "x", 2) && !contains(&absent, "7", 2));
+        assert!(!contains(&absent, "late", 2));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "any instant will do as a start")]
+    fn an_absent_kid_is_forgotten_after_one_window_and_makes_room() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut absent = AbsentKids::default();
+        for number in 0..MAX_REMEMBERED {
+            absent.remember(&number.to_string(), 1, start);
+        }
+        assert!(absent.contains("7", 1, after(29)) && !absent.contains("7", 1, after(30)));
+        absent.remember("late", 1, after(29));
+        assert!(!absent.contains("late", 1, after(29)));
+        absent.remember("late", 1, after(30));
+        assert!(absent.contains("late", 1, after(59)) && !absent.contains("late", 1, after(60)));
+        assert_eq!(absent.until.len(), 1);
     }
 }

@@ -49,9 +49,17 @@ type Case<'c> = (&'c str, &'c [(HeaderName, String)], Expected);
 
 /// Makes calls with a JWT and with an opaque token, both bound to `own`.
 async fn assert_calls(header: &str, own: &Certificate, cases: &[Case<'_>]) {
+    assert_calls_where(|tenant| behind_proxy(tenant, header), own, cases).await;
+}
+
+async fn assert_calls_where(
+    protect: impl Fn(&MockTenant) -> ProtectApiBuilder,
+    own: &Certificate,
+    cases: &[Case<'_>],
+) {
     for host in HOSTS {
         let tenant = frozen_tenant().await;
-        let api = host.serve(&behind_proxy(&tenant, header).build().unwrap());
+        let api = host.serve(&protect(&tenant).build().unwrap());
         for token in [tenant.token(), tenant.opaque_token()] {
             let token = token.bound_to(own).mint();
             for (case, headers, expected) in cases {
@@ -84,13 +92,55 @@ async fn the_certificate_is_read_in_each_form_and_must_be_the_one() {
         ];
         assert_calls("Client-Cert", &own, &cases).await;
     }
-    let list = format!("{},{}", xfcc(&other), xfcc(&own));
+}
+
+#[tokio::test]
+async fn a_forwarded_list_has_one_element_unless_the_last_one_counts() {
+    let (own, other) = (Certificate::self_signed("own"), Certificate::self_signed("other"));
+    let unusable = || invalid_token(InvalidToken::Certificate);
+    let binding = || invalid_token(InvalidToken::Binding);
+    let line = |value: String| [(XFCC, value)];
+    let (own_last, other_last) = (
+        line(format!("{},{}", xfcc(&other), xfcc(&own))),
+        line(format!("{},{}", xfcc(&own), xfcc(&other))),
+    );
+    let two_lines = [(XFCC, xfcc(&other)), (XFCC, xfcc(&own))];
+    let without_cert = line(format!("{},By=spiffe://mesh/sidecar;URI=", xfcc(&own)));
+    // A quote of the caller's, and a subject that would then pass for an element.
+    let names_own = format!(r#"CN=x\,Cert={}\;y\""#, escaped(&own));
+    let with_subject = format!(r#"By=a;Hash=00;Cert="{}";Subject="{names_own}""#, escaped(&other));
+    let shifted = line(format!(r#"By="x,{with_subject}"#));
+    let shifted_lines = [(XFCC, r#"By="x"#.to_owned()), (XFCC, with_subject.clone())];
+    let with_name = line(format!("{};URI=spiffe://x,Cert={}", xfcc(&other), escaped(&own)));
+    let twice = line(format!(r#"{};Cert="{}""#, xfcc(&other), escaped(&own)));
+
     let cases = [
-        ("the last element", &[(XFCC, list)][..], ok()),
-        ("two headers", &[(XFCC, xfcc(&other)), (XFCC, xfcc(&own))], ok()),
-        ("another's last", &[(XFCC, xfcc(&own)), (XFCC, xfcc(&other))], binding()),
+        ("one element", &line(xfcc(&own))[..], ok()),
+        ("one element of another", &line(xfcc(&other)), binding()),
+        ("two elements", &own_last, unusable()),
+        ("two lines", &two_lines, unusable()),
+        ("a sidecar's element", &without_cert, unusable()),
+        ("a shifted quote", &shifted, unusable()),
+        ("a shifted quote in a line before", &shifted_lines, unusable()),
+        ("a name with a comma", &with_name, unusable()),
+        ("two certificates", &twice, unusable()),
     ];
     assert_calls("x-forwarded-client-cert", &own, &cases).await;
+
+    let cases = [
+        ("one element", &line(xfcc(&own))[..], ok()),
+        ("own last", &own_last, ok()),
+        ("own last, in two lines", &two_lines, ok()),
+        ("another's last", &other_last, binding()),
+        ("a sidecar's element", &without_cert, unusable()),
+        ("a shifted quote", &shifted, binding()),
+        ("a shifted quote in a line before", &shifted_lines, binding()),
+        ("two certificates", &twice, unusable()),
+    ];
+    let last_counts = |tenant: &MockTenant| {
+        behind_proxy(tenant, "x-forwarded-client-cert").last_forwarded_certificate_counts()
+    };
+    assert_calls_where(last_counts, &own, &cases).await;
 }
 
 #[tokio::test]
@@ -104,6 +154,9 @@ async fn what_cannot_be_one_certificate_is_refused() {
     let cases = [
         ("twice the same", &twice[..], unusable()),
         ("twice in one", &header(&format!("{own_base64}, {own_base64}")), unusable()),
+        ("a chain of bare base64", &header(&format!("{own_base64},{own_base64}")), unusable()),
+        ("text after it", &header(&format!("{}%00", escaped(&own))), unusable()),
+        ("another in PEM after a comma", &header(&format!("{0},{0}", escaped(&own))), unusable()),
         ("nothing", &header(""), unusable()),
         ("text", &header("let me in"), unusable()),
         ("no X.509", &header("AQIDBAUGBwg="), unusable()),

@@ -71,21 +71,67 @@ async fn a_flood_of_made_up_kids_costs_two_fetches_and_then_one_every_thirty_sec
 }
 
 #[tokio::test]
-async fn a_kid_that_the_last_set_did_not_have_costs_nothing_again() {
+async fn a_kid_that_the_last_set_did_not_have_costs_nothing_for_one_window() {
     for host in HOSTS {
         let (tenant, api) = warm(*host).await;
         for (advanced, kid, fetched) in [
             (0, "x", 2),
             (0, "x", 2),
-            (100, "x", 2),
-            (0, "y", 3),
-            (0, "x", 4),
+            (29, "x", 2),
+            (1, "x", 3),
+            (29, "x", 3),
             (0, "y", 4),
             (0, "x", 4),
+            (0, "y", 4),
+            (1, "x", 5),
+            (0, "y", 5),
         ] {
             tenant.clock().advance(Duration::from_secs(advanced));
             api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
             assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{kid} on {}", host.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kid_asked_for_a_moment_before_its_key_is_published_works_within_one_window() {
+    for host in HOSTS {
+        let builder = MockTenant::builder().algorithm(Algorithm::EdDsa).clock(Clock::frozen());
+        let tenant = builder.start().await;
+        let duration = [("MONOCLOUD_BACKEND_JWKS_CACHE_DURATION", "3600")];
+        let api = host.serve(&protect(&tenant).vars(duration).build().unwrap());
+        let old = tenant.token().mint();
+        api.check("warm", get("/any").bearer(&old), &ok()).await;
+        let published = tenant.jwks();
+        tenant.rotate_keys();
+        let early = tenant.token().expires_in(3600).mint();
+        let rotated = tenant.jwks();
+        tenant.publish(published);
+        for (advanced, expected) in [(0, invalid_token(UnknownKey)), (1, invalid_token(UnknownKey))]
+        {
+            tenant.clock().advance(Duration::from_secs(advanced));
+            api.check("too early", get("/any").bearer(&early), &expected).await;
+        }
+        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
+        tenant.publish(rotated);
+        tenant.clock().advance(Duration::from_secs(29));
+        api.check("published", get("/any").bearer(&early), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), 3, "{}", host.name);
+    }
+}
+
+/// One `kid` again and again costs no more than many.
+#[tokio::test]
+async fn a_flood_of_one_made_up_kid_costs_one_fetch_per_window() {
+    for host in HOSTS {
+        let (tenant, api) = warm(*host).await;
+        let calls = [(0, 2), (29, 2), (1, 3), (29, 3), (1, 4), (29, 4), (1, 5)];
+        for (advanced, fetched) in calls {
+            tenant.clock().advance(Duration::from_secs(advanced));
+            for _ in 0..50 {
+                api.check("again", bogus(&tenant, "x"), &invalid_token(UnknownKey)).await;
+            }
+            assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{}", host.name);
         }
     }
 }

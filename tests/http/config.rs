@@ -1,7 +1,7 @@
 //! The configuration as an application meets it; its rules one by one are tested
 //! beside them.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use monocloud_backend::{ConfigError, ProtectApi};
 use reqwest::header::WWW_AUTHENTICATE;
@@ -40,34 +40,71 @@ fn every_mistake_is_told_at_once_with_its_source_and_its_rule_and_no_secret() {
     .unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     insta::assert_snapshot!(error, @r#"
-    the configuration has 13 mistakes:
+    invalid configuration (13 problems):
     MONOCLOUD_BACKEND_TENANT_DOMAIN: "http://acme.us.monocloud.com" uses http:// for a host that is not this machine; write https://
-    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required
+    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     MONOCLOUD_BACKEND_CLIENT_SECRET: is set, and so is MONOCLOUD_BACKEND_CLIENT_SECRET_FILE; keep one of them
-    MONOCLOUD_BACKEND_CLOCK_SKEW: must be whole decimal digits, from 0 to 3600 seconds, not "-1"
-    MONOCLOUD_BACKEND_CLOCK_TOLERANCE: must be whole decimal digits, from 0 to 3600 seconds, not "1e3"
-    MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be `true` or `false`, not "yes"
-    MONOCLOUD_BACKEND_GROUPS_MATCH_ALL: must be `true` or `false`, not "1"
-    MONOCLOUD_BACKEND_JWKS_CACHE_DURATION: must be whole decimal digits, from 1 to 2592000 seconds, not "0"
-    MONOCLOUD_BACKEND_METADATA_CACHE_DURATION: must be whole decimal digits, from 1 to 2592000 seconds, not "5 minutes"
-    MONOCLOUD_BACKEND_KEYS_OUTAGE_TOLERANCE: must be whole decimal digits, from 0 to 2592000 seconds, not "2592001"
-    MONOCLOUD_BACKEND_VALIDATE_CERTIFICATE_BINDING: must be one of when_present, required, dangerously_ignore, not "WHEN_PRESENT"; the nearest is when_present
-    MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be whole decimal digits, from 1000 to 60000 milliseconds, not "999"
-    MONOCLOUD_BACKEND_RESOURCE: "api.example.com" must be an absolute https:// URL without user information and fragment
+    MONOCLOUD_BACKEND_CLOCK_SKEW: must be a whole number of seconds from 0 to 3600, not "-1"
+    MONOCLOUD_BACKEND_CLOCK_TOLERANCE: must be a whole number of seconds from 0 to 3600, not "1e3"
+    MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be true or false, not "yes"
+    MONOCLOUD_BACKEND_GROUPS_MATCH_ALL: must be true or false, not "1"
+    MONOCLOUD_BACKEND_JWKS_CACHE_DURATION: must be a whole number of seconds from 1 to 2592000, not "0"
+    MONOCLOUD_BACKEND_METADATA_CACHE_DURATION: must be a whole number of seconds from 1 to 2592000, not "5 minutes"
+    MONOCLOUD_BACKEND_KEYS_OUTAGE_TOLERANCE: must be a whole number of seconds from 0 to 2592000, not "2592001"
+    MONOCLOUD_BACKEND_VALIDATE_CERTIFICATE_BINDING: must be one of when_present, required, dangerously_ignore, not "WHEN_PRESENT"; did you mean when_present?
+    MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be a whole number of milliseconds from 1000 to 60000, not "999"
+    MONOCLOUD_BACKEND_RESOURCE: "api.example.com" must be a URL such as https://api.example.com, without user information and fragment
+    "#);
+}
+
+#[test]
+fn a_mistyped_name_of_what_is_required_is_named() {
+    let error = from_vars(&[("TENANT_DOMIAN", "acme.us.monocloud.com"), ("AUDIENCE", "api")]);
+    insta::assert_snapshot!(error.unwrap_err(), @r"
+    invalid configuration:
+    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com (MONOCLOUD_BACKEND_TENANT_DOMIAN is set; was that meant?)
+    ");
+}
+
+#[test]
+fn what_was_copied_from_a_quickstart_or_an_env_file_is_refused_with_the_reason() {
+    let error =
+        from_vars(&[("TENANT_DOMAIN", "acme"), ("AUDIENCE", "https://<your-api-audience>")]);
+    insta::assert_snapshot!(error.unwrap_err(), @r#"
+    invalid configuration (2 problems):
+    MONOCLOUD_BACKEND_TENANT_DOMAIN: "acme" is not a full domain; write one such as acme.us.monocloud.com, or https://acme if that is the whole host name
+    MONOCLOUD_BACKEND_AUDIENCE: "https://<your-api-audience>" is a placeholder; write this API's own audience, as the MonoCloud dashboard shows it
+    "#);
+    let error = ProtectApi::builder()
+        .tenant_domain("\"acme.us.monocloud.com\"")
+        .audience("https://api.example.com\n")
+        .clock_skew(Duration::from_millis(1500))
+        .introspection_cache_duration(Duration::from_millis(900))
+        .response_timeout(Duration::from_micros(2_000_500))
+        .scheme_name("Mono Cloud")
+        .build();
+    insta::assert_snapshot!(error.unwrap_err(), @r#"
+    invalid configuration (6 problems):
+    builder: tenant_domain: "\"acme.us.monocloud.com\"" is in quotes; write it without them
+    builder: audience: "https://api.example.com\n" has white space or a control character at an end; write it without
+    builder: scheme_name: "Mono Cloud" must consist of letters, digits, `.`, `_` and `-`
+    builder: clock_skew: must be a whole number of seconds from 0 to 3600, not a fraction
+    builder: introspection_cache_duration: must be a whole number of seconds from 0 to 2592000, not a fraction
+    builder: response_timeout: must be a whole number of milliseconds from 1000 to 60000, not a fraction
     "#);
 }
 
 #[test]
 fn what_is_required_is_asked_for_by_name() {
     insta::assert_snapshot!(from_vars(&[]).unwrap_err(), @r"
-    the configuration has 2 mistakes:
-    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required
-    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required
+    invalid configuration (2 problems):
+    MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com
+    MONOCLOUD_BACKEND_AUDIENCE: is not set; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     ");
     let blank = from_vars(&[("TENANT_DOMAIN", "acme.us.monocloud.com"), ("AUDIENCE", " ")]);
     insta::assert_snapshot!(blank.unwrap_err(), @r"
-    the configuration has a mistake:
-    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required
+    invalid configuration:
+    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
     ");
 }
 
@@ -157,8 +194,8 @@ fn a_file_is_held_to_the_names_it_may_have() {
     let text = error.to_string().replace(&format!("{}/", folder.path().display()), "");
     assert!(!format!("{error:?}{text}").contains("hunter2"), "{error:?}");
     insta::assert_snapshot!(text, @r"
-    the configuration has 3 mistakes:
-    monocloud.toml: audeince: is no known setting; the nearest known one is audience
+    invalid configuration (3 problems):
+    monocloud.toml: audeince: is not a known setting; the nearest one is audience
     monocloud.toml: client_secret: must be a string, not an array
     monocloud.toml: client_secret: needs a client, but MONOCLOUD_BACKEND_CLIENT_ID is not set
     ");

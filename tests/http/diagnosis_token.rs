@@ -41,6 +41,33 @@ async fn a_token_of_another_issuer_or_audience_is_told_with_both_sides() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_ignored_is_named_with_the_reason() {
+    let tenant = frozen_tenant().await;
+    let token = tenant.token().mint();
+    let mut jwks = tenant.jwks();
+    let keys = jwks["keys"].as_array_mut().unwrap();
+    let kid = keys[0]["kid"].clone();
+    let mut good = keys[0].clone();
+    good["kid"] = json!("good");
+    keys[0]["d"] = json!("canary");
+    keys.push(json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB"}));
+    keys.push(good);
+    tenant.publish(jwks);
+    let diagnosis = protect(&tenant).build().unwrap().diagnose(Some(&token)).await.to_string();
+    for line in [
+        format!(
+            "one key verifies JWTs: \"good\" (RS256); ignored: {kid} (it is private or symmetric), \
+             a key without kid (its kty is not RSA, EC or OKP)"
+        ),
+        format!("token-key the tenant's key {kid} is ignored: it is private or symmetric"),
+    ] {
+        let has = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(has(&diagnosis).contains(&has(&line)), "{line} is not in\n{diagnosis}");
+    }
+    assert!(!diagnosis.contains("canary"), "{diagnosis}");
+}
+
+#[tokio::test]
 async fn each_reason_has_its_words() {
     let tenant = frozen_tenant().await;
     let now = tenant.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

@@ -88,6 +88,8 @@ async fn typ_may_be_absent_or_that_of_an_access_token_in_any_case() {
         let tenant = MockTenant::start().await;
         let api = served(*host, &tenant);
         for typ in [
+            "application/jwt",
+            "Application/JWT",
             "JWT",
             "jwt",
             "Jwt",
@@ -121,7 +123,8 @@ async fn another_typ_is_no_access_token() {
         "secevent+jwt",
         "token-introspection+jwt",
         "client-authentication+jwt",
-        "application/jwt",
+        "text/jwt",
+        "jwt; a=b",
         "text/at+jwt",
         "application/application/at+jwt",
         "JWE",
@@ -148,7 +151,8 @@ async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
         }
         let absent = tenant.token().without_header("typ").mint();
         let jwt = tenant.token().header("typ", "JWT").mint();
-        for (case, token) in [("absent", absent), ("JWT", jwt)] {
+        let prefixed = tenant.token().header("typ", "application/jwt").mint();
+        for (case, token) in [("absent", absent), ("JWT", jwt), ("application/jwt", prefixed)] {
             api.check(case, get("/any").bearer(&token), &invalid_token(InvalidToken::Type)).await;
         }
         for claim in ["sub", "client_id", "jti", "iat"] {

@@ -54,7 +54,8 @@ async fn what_a_key_says_of_its_use_is_held_to() {
         ("for encryption", json!({"use": "enc"}), Some(UnknownKey)),
         ("an odd use", json!({"use": ["sig"]}), Some(UnknownKey)),
         ("for signing only", json!({"key_ops": ["sign"]}), Some(UnknownKey)),
-        ("for no operation", json!({"key_ops": []}), Some(UnknownKey)),
+        ("an empty list", json!({"key_ops": [], "oth": [], "x5c": []}), None),
+        ("an object of operations", json!({"key_ops": {}}), Some(UnknownKey)),
         ("operations of an odd type", json!({"key_ops": "verify"}), Some(UnknownKey)),
         ("another hash", json!({"alg": "RS384"}), Some(UnknownKey)),
         ("another padding", json!({"alg": "PS256"}), Some(UnknownKey)),
@@ -71,6 +72,30 @@ async fn what_a_key_says_of_its_use_is_held_to() {
     ] {
         assert_set(case, |key| json!([with(key, &members)]), |token| token, refused).await;
     }
+}
+
+#[tokio::test]
+async fn members_that_are_null_are_absent() {
+    let null = |members: &[&str]| {
+        let members = members.iter().map(|name| ((*name).to_owned(), Value::Null));
+        members.collect::<serde_json::Map<_, _>>()
+    };
+    for members in
+        [&["alg", "use", "key_ops", "x5c"][..], &["d", "p", "q", "dp", "dq", "qi", "oth", "k"]]
+    {
+        let set = |mut key: Value| {
+            key.as_object_mut().unwrap().extend(null(members));
+            json!([key])
+        };
+        assert_set(&format!("{members:?}"), set, |token| token, None).await;
+        assert_set(&format!("{members:?} without kid"), set, bare, None).await;
+    }
+    let null_kid = |mut key: Value| {
+        key["kid"] = Value::Null;
+        json!([key])
+    };
+    assert_set("kid null", null_kid, bare, None).await;
+    assert_set("kid null, and a token with one", null_kid, |token| token, Some(UnknownKey)).await;
 }
 
 #[tokio::test]
@@ -195,7 +220,9 @@ async fn without_a_kid_exactly_one_key_must_fit() {
 #[tokio::test]
 async fn two_keys_of_one_kid_are_refused_where_both_fit() {
     for (case, second, refused) in [
-        ("the same twice", json!({}), Some(AmbiguousKey)),
+        ("the same twice", json!({}), None),
+        ("the same with more members", json!({"x5c": ["AAAA"], "key_ops": ["verify"]}), None),
+        ("another key", json!({"e": "Aw"}), Some(AmbiguousKey)),
         ("one for another algorithm", json!({"alg": "RS512"}), None),
         ("one for encryption", json!({"use": "enc"}), None),
         ("one of another kind", json!({"kty": "EC"}), None),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use monocloud_backend::ProtectApi;
-use monocloud_testkit::Hostile;
+use monocloud_backend::{InvalidToken, ProtectApi};
+use monocloud_testkit::{Certificate, Hostile};
 use tracing::Level;
 
 use crate::{
     hosts::HOSTS,
-    support::{Log, frozen_tenant, get, served},
+    support::{Log, frozen_tenant, get, invalid_token, ok, protect, served},
 };
 
 #[tokio::test]
@@ -74,10 +74,58 @@ async fn an_unknown_variable_is_one_warning_with_the_nearest_name() {
     let log = Log::capture();
     let unknown = ("MONOCLOUD_BACKEND_AUDIENC".to_owned(), "canary".to_owned());
     let other = ("AUDIENC".to_owned(), "x".to_owned());
-    ProtectApi::from_vars(tenant.vars().into_iter().chain([unknown, other])).unwrap();
+    let vars = [unknown, other];
+    ProtectApi::from_vars(tenant.vars().into_iter().chain(vars.clone())).unwrap();
+    // Where the configuration is invalid all the more.
+    ProtectApi::from_vars(vars).unwrap_err();
     let lines = log.lines(Level::WARN);
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("MONOCLOUD_BACKEND_AUDIENC "), "{lines:?}");
-    assert!(lines[0].contains("MONOCLOUD_BACKEND_AUDIENCE"), "{lines:?}");
-    assert!(!lines[0].contains("canary"), "{lines:?}");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for line in lines {
+        assert!(line.contains("MONOCLOUD_BACKEND_AUDIENC "), "{line}");
+        assert!(line.contains("MONOCLOUD_BACKEND_AUDIENCE"), "{line}");
+        assert!(!line.contains("canary"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn each_key_of_a_set_that_is_ignored_is_named_with_the_reason() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let mut jwks = tenant.jwks();
+        let keys = jwks["keys"].as_array_mut().unwrap();
+        let mut padded = keys[0].clone();
+        padded["kid"] = "padded".into();
+        padded["n"] = format!("{}=", padded["n"].as_str().unwrap()).into();
+        keys.push(padded);
+        keys.push(serde_json::json!({"kty": "oct", "k": "canary", "kid": "symmetric"}));
+        tenant.publish(jwks);
+        let (api, log) = (served(*host, &tenant), Log::capture());
+        for _ in 0..3 {
+            api.check("good", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        }
+        for (kid, reason) in [
+            ("padded", "its n is not unpadded base64url"),
+            ("symmetric", "it is private or symmetric"),
+        ] {
+            let lines = log.lines(Level::DEBUG);
+            let naming = lines.iter().filter(|line| line.contains(kid) && line.contains(reason));
+            assert_eq!(naming.count(), 1, "{kid} on {}: {lines:?}", host.name);
+        }
+        assert_eq!(log.count("canary"), 0, "{}", host.name);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_header_that_is_unusable_has_its_reason_at_debug_level() {
+    let own = Certificate::self_signed("own");
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let builder = protect(&tenant).client_certificate_header("X-Forwarded-Client-Cert");
+        let (api, log) = (host.serve(&builder.build().unwrap()), Log::capture());
+        let bound = tenant.token().bound_to(&own).mint();
+        let call = get("/any").bearer(&bound).header("x-forwarded-client-cert", "Hash=canary,By=a");
+        api.check("two", call, &invalid_token(InvalidToken::Certificate)).await;
+        assert_eq!(log.count("the header has several elements"), 1, "{}", host.name);
+        assert_eq!(log.count("canary"), 0, "{}", host.name);
+    }
 }

@@ -537,9 +537,7 @@ async fn an_issuer_is_accepted_once_whatever_the_audience() {
         first.also_accept(then.build().unwrap()).map(drop).unwrap_err().to_string()
     };
     let twice = |issuer: &str| {
-        format!(
-            "the configuration has a mistake:\nalso_accept: the issuer {issuer} is accepted already"
-        )
+        format!("invalid configuration:\nalso_accept: the issuer {issuer} is accepted already")
     };
     let alone = || protect(own).build().unwrap();
     assert_eq!(accept(alone(), protect(own)), twice(own.issuer()));

@@ -126,8 +126,18 @@ fn what_the_application_does_in_code_is_not_named_in_files_too() {
             ))
         );
     }
-    let provider = Key::ClientAssertionProvider;
+    let provider = Key::SvidProvider;
     assert_eq!(said("spiffe_jwt", provider, &[]), [""; 0]);
+    let idle = said("client_secret_post", provider, &[("CLIENT_SECRET", SECRET)]);
+    assert_eq!(
+        idle,
+        ["builder: svid_provider: is set, but client_secret_post does not use it; \
+          remove it or choose another CLIENT_AUTH_METHOD"]
+    );
+    let mut alone = sources(&[]);
+    alone.set(provider, true);
+    let needed = "builder: svid_provider: needs a client, but CLIENT_ID is not set";
+    assert_eq!(mistakes_of(alone), [needed]);
     let both = said("spiffe_jwt", provider, &[("CLIENT_ASSERTION_FILE", "/none")]);
     assert!(both[0].starts_with("CLIENT_ASSERTION_FILE: is set, but `svid_provider`"), "{both:?}");
 }
@@ -136,16 +146,24 @@ fn what_the_application_does_in_code_is_not_named_in_files_too() {
 fn a_secret_of_the_wrong_kind_is_refused() {
     let public = ED25519.replace(r#""d":"#, r#""dd":"#);
     for (method, secret, mistake) in [
-        ("client_secret_post", ED25519, "is a JWK; this method sends a plain secret"),
-        ("client_secret_basic", ED25519, "is a JWK; this method sends a plain secret"),
+        (
+            "client_secret_post",
+            ED25519,
+            "is a JWK, which only private_key_jwt and client_secret_jwt sign with",
+        ),
+        (
+            "client_secret_basic",
+            ED25519,
+            "is a JWK, which only private_key_jwt and client_secret_jwt sign with",
+        ),
         (
             "client_secret_jwt",
             "0123456789012345678901234567890",
-            "is shorter than the 32 bytes HS256 needs",
+            "must have at least 32 bytes for HS256",
         ),
         ("client_secret_jwt", ED25519, "is an asymmetric JWK"),
         ("client_secret_jwt", "{}", "is a JWK without `kty`"),
-        ("private_key_jwt", SECRET, "is no JWK in JSON"),
+        ("private_key_jwt", SECRET, "is not a JWK in JSON"),
         ("private_key_jwt", &public, "is a public JWK"),
     ] {
         let mistake = format!("CLIENT_SECRET: {mistake}");

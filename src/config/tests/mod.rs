@@ -26,7 +26,7 @@ fn sources(vars: &[(&str, &str)]) -> Sources {
 }
 
 fn config(vars: &[(&str, &str)]) -> Config {
-    sources(vars).resolve().unwrap().0
+    sources(vars).resolve().unwrap()
 }
 
 /// The mistakes, without the prefix of their variables.
@@ -77,7 +77,8 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     assert!(config.ca_certificates.is_empty() && config.swagger_client_id.is_none());
     assert!(matches!(config.introspection_cache, IntrospectionCacheConfig::None));
     assert_eq!(config.certificate_binding, CertificateBinding::WhenPresent);
-    assert_eq!(config.client_certificate_header, None);
+    assert!(config.client_certificate_header.is_none());
+    assert_eq!(config.scheme_name, "MonoCloud");
     for (duration, seconds) in [
         (config.clock_skew, 0),
         (config.clock_tolerance, 60),
@@ -101,7 +102,7 @@ fn a_builder_call_beats_the_environment_beats_a_file_beats_an_earlier_file() {
     sources.file(files.write("weakest.toml", weakest));
     sources
         .file(files.write("weak.toml", "clock_skew = 2\nclock_tolerance = 2\ngroups_claim = 'b'"));
-    let (config, _) = sources.resolve().unwrap();
+    let config = sources.resolve().unwrap();
     assert_eq!(config.clock_skew.as_secs(), 4);
     assert_eq!(config.clock_tolerance.as_secs(), 3);
     assert_eq!(config.groups_claim, "b");
@@ -114,24 +115,113 @@ fn a_blank_value_is_unset_and_uncovers_the_weaker_source() {
     let mut sources =
         sources(&[("CLOCK_SKEW", " \t"), ("GROUPS_MATCH_ALL", ""), ("CLIENT_ID", " ")]);
     sources.file(files.write("monocloud.toml", "clock_skew = 7"));
-    let (config, _) = sources.resolve().unwrap();
+    let config = sources.resolve().unwrap();
     assert_eq!(config.clock_skew.as_secs(), 7);
     assert!(!config.groups_match_all && config.client.is_none());
 }
 
 #[test]
 fn what_is_required_is_missed_by_name_and_a_blank_one_is_called_blank() {
+    let domain = "it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com";
+    let audience = "it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com";
+    let both = |how: &str| {
+        [format!("TENANT_DOMAIN: {how}; {domain}"), format!("AUDIENCE: {how}; {audience}")]
+    };
+    assert_eq!(mistakes_of(Sources::new()), both("is not set"));
+    assert_eq!(mistakes(&[("TENANT_DOMAIN", "  "), ("AUDIENCE", "")]), both("is set but blank"));
+}
+
+#[test]
+fn a_variable_that_may_have_been_meant_is_named_where_one_is_missing() {
+    let hints = |vars: &[(&str, &str)]| {
+        let mut sources = Sources::new();
+        sources.vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let error = sources.resolve().unwrap_err();
+        let messages = error.problems().iter().map(|problem| problem.message().to_owned());
+        let hints = messages.filter_map(|it| Some(it.rsplit_once(" (")?.1.to_owned()));
+        hints.collect::<Vec<_>>()
+    };
+    for (name, audience) in [
+        ("MONOCLOUD_BACKEND_TENANT_DOMIAN", "AUDIENCE"),
+        ("MONOCLOUD_BACKEND_DOMAIN", "MONOCLOUD_BACKEND_AUDEINCE"),
+        ("MONOCLOUD_BACKEND_TENANT", "MONOCLOUD_BACKEND_AUDIENCES"),
+        ("TENANT_DOMAIN", "audience"),
+        ("MONOCLOUD_BACKEND_tenant_domain", "MONOCLOUD_BACKEND_Audience"),
+    ] {
+        assert_eq!(
+            hints(&[(name, "acme.us.monocloud.com"), (audience, "api")]),
+            [name, audience].map(|name| format!("{name} is set; was that meant?)"))
+        );
+    }
+    assert_eq!(hints(&[("MONOCLOUD_BACKEND_VERBOSE", "1"), ("PATH", "/bin")]), [""; 0]);
     assert_eq!(
-        mistakes_of(Sources::new()),
-        ["TENANT_DOMAIN: is not set; it is required", "AUDIENCE: is not set; it is required",]
+        mistakes(&[("CLIENT_ID", "me"), ("CLIENT_SECERT", "hunter2")]),
+        ["CLIENT_SECRET: is not set; client_secret_post needs it \
+          (CLIENT_SECERT is set; was that meant?)"]
     );
     assert_eq!(
-        mistakes(&[("TENANT_DOMAIN", "  "), ("AUDIENCE", "")]),
+        mistakes(&[("CLIENTID", "me"), ("CLIENT_SECRET", "hunter2")]),
+        ["CLIENT_SECRET: needs a client, but CLIENT_ID is not set \
+          (CLIENTID is set; was that meant?)"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_of_the_environment_that_is_not_utf8_is_a_mistake_and_not_repaired() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut sources = sources(&[]);
+    let [audience, secret, other] = ["AUDIENCE", "CLIENT_SECRET", "CLOCK_SKEW"]
+        .map(|name| format!("MONOCLOUD_BACKEND_{name}").into());
+    let value = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec());
+    sources.env([
+        (audience, value(b"https://api\xff.example.com")),
+        (secret, value(b"\xff")),
+        (other, value(b"5")),
+        (value(b"\xff"), value(b"\xff")),
+    ]);
+    assert_eq!(
+        mistakes_of(sources),
         [
-            "TENANT_DOMAIN: is set but blank; it is required",
-            "AUDIENCE: is set but blank; it is required",
+            "AUDIENCE: must be a string, not bytes that are not UTF-8",
+            "CLIENT_SECRET: must be a string, not bytes that are not UTF-8",
+            "CLIENT_SECRET: needs a client, but CLIENT_ID is not set",
         ]
     );
+}
+
+#[test]
+fn a_value_in_quotes_is_refused_from_every_source_unless_it_is_a_secret() {
+    let files = Files::new();
+    for (name, value) in [
+        ("TENANT_DOMAIN", "\"acme.us.monocloud.com\""),
+        ("TENANT_DOMAIN", " 'https://acme.us.monocloud.com' "),
+        ("AUDIENCE", "\"https://api.example.com\""),
+        ("GROUPS_CLAIM", "'groups'"),
+        ("RESOURCE", "\"https://api.example.com\""),
+        ("SWAGGER_CLIENT_ID", "`docs`"),
+        ("CA_CERTIFICATE_FILE", "\"/etc/ca.pem\""),
+        ("CLIENT_CERTIFICATE_HEADER", "\"X-Cert\""),
+    ] {
+        let mistake = format!("{name}: {value:?} is in quotes; write it without them");
+        assert_eq!(mistakes(&[(name, value)]), [mistake]);
+    }
+    let key = |name: &str| Key::ALL.iter().copied().find(|key| key.name() == name).unwrap();
+    for name in ["tenant_domain", "audience"] {
+        let mut built = sources(&[]);
+        built.set(key(name), "\"x\"");
+        let mistake = r#""\"x\"" is in quotes; write it without them"#;
+        assert_eq!(mistakes_of(built), [format!("builder: {name}: {mistake}")]);
+        let mut filed = Sources::new();
+        let other = if name == "audience" { "TENANT_DOMAIN" } else { "AUDIENCE" };
+        filed.vars([(format!("MONOCLOUD_BACKEND_{other}"), "a.example".to_owned())]);
+        let path = files.write("quoted.toml", format!("{name} = '\"x\"'"));
+        filed.file(&path);
+        assert_eq!(mistakes_of(filed), [format!("{path}: {name}: {mistake}")]);
+    }
+    let secret = "\"a secret in quotes\"";
+    let auth = client(&[("CLIENT_ID", "me"), ("CLIENT_SECRET", secret)]).auth;
+    assert!(matches!(auth, ClientAuth::SecretPost(it) if it.expose_secret() == secret));
 }
 
 #[test]
@@ -142,7 +232,7 @@ fn a_file_may_use_the_types_of_toml_where_they_fit() {
         files
             .write("right.toml", "clock_skew = 5\nclock_tolerance = '06'\ngroups_match_all = true"),
     );
-    let (config, _) = right.resolve().unwrap();
+    let config = right.resolve().unwrap();
     assert_eq!((config.clock_skew.as_secs(), config.clock_tolerance.as_secs()), (5, 6));
     assert!(config.groups_match_all);
 
@@ -163,16 +253,16 @@ fn a_file_may_use_the_types_of_toml_where_they_fit() {
     let root = format!("{}/", files.0.path().display());
     let mistakes = mistakes_of(sources).join("\n").replace(&root, "");
     insta::assert_snapshot!(mistakes, @r#"
-    wrong.toml: jwks_cach_duration: is no known setting; the nearest known one is jwks_cache_duration
-    wrong.toml: realm: is no known setting; the nearest known one is tenant_domain
+    wrong.toml: jwks_cach_duration: is not a known setting; the nearest one is jwks_cache_duration
+    wrong.toml: realm: is not a known setting; the nearest one is tenant_domain
     wrong.toml: client_id: must be a string, not an integer
     wrong.toml: client_secret: must be a string, not an integer
-    wrong.toml: clock_skew: must be whole decimal digits, from 0 to 3600 seconds, not "-1"
-    wrong.toml: clock_tolerance: must be whole decimal digits, from 0 to 3600 seconds, not a fraction
-    wrong.toml: introspect_jwt_tokens: must be `true` or `false`, not an array
+    wrong.toml: clock_skew: must be a whole number of seconds from 0 to 3600, not "-1"
+    wrong.toml: clock_tolerance: must be a whole number of seconds from 0 to 3600, not a fraction
+    wrong.toml: introspect_jwt_tokens: must be true or false, not an array
     wrong.toml: groups_claim: must be a string, not a table or a date
-    wrong.toml: groups_match_all: must be `true` or `false`, not "1"
-    wrong.toml: jwks_cache_duration: must be whole decimal digits, from 1 to 2592000 seconds, not "false"
+    wrong.toml: groups_match_all: must be true or false, not "1"
+    wrong.toml: jwks_cache_duration: must be a whole number of seconds from 1 to 2592000, not "false"
     "#);
 }
 
@@ -188,9 +278,9 @@ fn a_file_that_cannot_be_used_is_named_without_what_is_in_it() {
     let mistakes = mistakes_of(sources).join("\n").replace(&root, "");
     assert!(!mistakes.contains("hunter2"), "{mistakes}");
     insta::assert_snapshot!(mistakes, @r#"
-    none.toml: cannot be read: entity not found
-    bad.toml: is not TOML, line 2: invalid string, expected `"`, `'`
-    twice.toml: is not TOML, line 2: duplicate key `client_secret` in document root
+    none.toml: cannot be read: no such file
+    bad.toml: is not valid TOML, line 2: invalid string, expected `"`, `'`
+    twice.toml: is not valid TOML, line 2: duplicate key `client_secret` in document root
     "#);
 }
 
@@ -198,7 +288,7 @@ fn a_file_that_cannot_be_used_is_named_without_what_is_in_it() {
 fn an_unknown_variable_is_one_warning_and_other_peoples_are_none() {
     let mut sources = sources(&[("CLOK_SKEW", "1"), ("REALM", "x")]);
     sources.vars([("PATH".to_owned(), "x".to_owned())]);
-    let (_, warnings) = sources.resolve().unwrap();
+    let (_, warnings) = sources.settle();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert_eq!(
         warnings[0],
@@ -226,16 +316,16 @@ fn many_mistakes_are_told_at_once_in_the_order_of_the_documentation() {
     assert_eq!(error.problems().len(), 10);
     assert_eq!(error.problems()[3].source(), "builder: clock_tolerance");
     insta::assert_snapshot!(error, @r#"
-    the configuration has 10 mistakes:
+    invalid configuration (10 problems):
     MONOCLOUD_BACKEND_TENANT_DOMAIN: "https://<your-domain>" is a placeholder; write your tenant's own domain, such as acme.us.monocloud.com
-    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required
-    MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD: must be one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, spiffe_jwt, spiffe_x509, not "private_key"; the nearest is private_key_jwt
-    builder: clock_tolerance: must be whole decimal digits, from 0 to 3600 seconds, not "3601"
-    MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be `true` or `false`, not "1"
+    MONOCLOUD_BACKEND_AUDIENCE: is set but blank; it is required: write this API's audience as the MonoCloud dashboard shows it, such as https://api.example.com
+    MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD: must be one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, spiffe_jwt, spiffe_x509, not "private_key"; did you mean private_key_jwt?
+    builder: clock_tolerance: must be a whole number of seconds from 0 to 3600, not "3601"
+    MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be true or false, not "1"
     MONOCLOUD_BACKEND_INTROSPECTION_CACHE: must be `memory`, or a URL that starts with redis:// or rediss://
-    MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER: "X Cert" is no header name
-    MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be whole decimal digits, from 1000 to 60000 milliseconds, not "10s"
-    MONOCLOUD_BACKEND_RESOURCE: [not shown] must be an absolute https:// URL without user information and fragment
+    MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER: "X Cert" is not a header name; write one such as X-Client-Cert
+    MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be a whole number of milliseconds from 1000 to 60000, not "10s"
+    MONOCLOUD_BACKEND_RESOURCE: [not shown] must be a URL such as https://api.example.com, without user information and fragment
     MONOCLOUD_BACKEND_SWAGGER_CLIENT_ID: must be a public client of its own, not that of MONOCLOUD_BACKEND_CLIENT_ID
     "#);
 }

@@ -89,9 +89,9 @@ fn a_secret_file_that_is_missing_empty_or_beside_the_secret_is_refused() {
     let (empty, absent) = (files.write("empty", "\n"), files.write("full", "x") + "-not");
     for (vars, mistake) in [
         ([("CLIENT_SECRET_FILE", &*empty), ("CLIENT_ID", "me")], "which is empty"),
-        ([("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")], "entity not found"),
+        ([("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")], "no such file"),
         ([("CLIENT_SECRET_FILE", &absent), ("CLIENT_ID", "me")], &absent),
-        ([("INTROSPECTION_CACHE_FILE", &absent), ("CLOCK_SKEW", "0")], "entity not found"),
+        ([("INTROSPECTION_CACHE_FILE", &absent), ("CLOCK_SKEW", "0")], "no such file"),
     ] {
         let mistakes = mistakes(&vars);
         assert!(mistakes[0].starts_with(&format!("{}: ", vars[0].0)), "{mistakes:?}");
