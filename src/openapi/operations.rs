@@ -17,7 +17,7 @@ use crate::{policy::Access, protect::ProtectApi};
 
 /// What a document says of each operation, beside what is routed.
 pub(crate) struct Operations<'a> {
-    declared: Vec<(OperationKey, Result<Access, &'static str>)>,
+    declared: Vec<(OperationKey, Result<Access, String>)>,
     /// By path and method.
     routes: BTreeSet<(String, String)>,
     dialect: Dialect,
@@ -49,7 +49,7 @@ impl<'a> Operations<'a> {
     /// whose declaration is known to be unclear.
     pub(crate) fn new(
         document: &Document,
-        contradictions: Vec<(OperationKey, &'static str)>,
+        contradictions: Vec<(OperationKey, String)>,
         routes: impl IntoIterator<Item = (String, String)>,
         dialect: Dialect,
         plan: &'a Plan,
@@ -115,11 +115,11 @@ impl<'a> Operations<'a> {
     fn problems_of(
         &self,
         key: &OperationKey,
-        access: &Result<Access, &'static str>,
+        access: &Result<Access, String>,
     ) -> Vec<String> {
         let access = match access {
             Ok(access) => access,
-            Err(reason) => return vec![(*reason).to_owned()],
+            Err(reason) => return vec![reason.clone()],
         };
         let mut problems: Vec<String> = self.route_of(key).err().into_iter().collect();
         problems.extend(undescribed(access, self.protect).into_iter().map(|scope| {
@@ -171,7 +171,7 @@ impl<'a> Operations<'a> {
         &self,
         route: &str,
         method: &Method,
-    ) -> Vec<&(OperationKey, Result<Access, &'static str>)> {
+    ) -> Vec<&(OperationKey, Result<Access, String>)> {
         let is_here =
             |key: &OperationKey| key.method == *method && (self.dialect.is_route)(&key.path, route);
         self.declared.iter().filter(|(key, _)| is_here(key)).collect()

@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct Declared {
     pub(super) document: Document,
     /// Operations whose declaration does not say clearly who may call them.
-    pub(super) contradictions: Vec<(OperationKey, &'static str)>,
+    pub(super) contradictions: Vec<(OperationKey, String)>,
 }
 
 impl Declared {
@@ -50,7 +50,7 @@ impl Declared {
             let key = OperationKey { path: path.to_owned(), method: method.clone() };
             if operation.contains_key("security") {
                 if let Err(reason) = unite_schemes(operation, scheme) {
-                    contradictions.push((key, reason));
+                    contradictions.push((key, reason.to_owned()));
                 }
             } else {
                 plan.complete(&key, operation, scheme);
@@ -62,14 +62,15 @@ impl Declared {
 
 /// Operations that a document has no place for: it shows one of each method and path, and knows
 /// fewer methods than there are.
-fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
+fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, String)> {
     let mut seen = Vec::new();
     let mut lost = Vec::new();
     for (key, _) in keys::<T>() {
         if !document::is_method(&key.method) {
-            lost.push((key, "OpenAPI has no such method; hide the operation"));
+            lost.push((key, "OpenAPI has no such method; hide the operation".to_owned()));
         } else if seen.contains(&key) {
-            lost.push((key, "two operations are documented there, and one would be lost"));
+            let problem = "two operations are documented there, and one would be lost";
+            lost.push((key, problem.to_owned()));
         } else {
             seen.push(key);
         }
