@@ -12,7 +12,7 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{guards::RouteTable, policy_name};
+use super::{guards::RouteTable, policy_name, raw};
 use crate::{
     openapi::{
         document::{self, Document},
@@ -31,18 +31,19 @@ pub(super) struct Declared {
 
 impl Declared {
     /// Reads what a type declares, without a value of it.
-    pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the framework's document, if it cannot be parsed.
+    pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Result<Self, String> {
         let service = OpenApiService::new(Metadata::<T>(PhantomData), "", "");
-        let mut declared = Self::read(&service.spec(), plan, "", scheme);
+        let mut declared = Self::of(raw::parse(&service.spec())?, plan, "", scheme);
         declared.contradictions.extend(not_in_the_document::<T>());
-        declared
+        Ok(declared)
     }
 
     /// Reads a raw document whose paths begin with `prefix`.
-    pub(super) fn read(raw: &str, plan: &Plan, prefix: &str, scheme: &str) -> Self {
-        // poem-openapi writes JSON; if it ever did not, nothing would be documented, and what is
-        // routed and not documented is found out.
-        let mut document = Document::parse(raw).unwrap_or_default();
+    pub(super) fn of(mut document: Document, plan: &Plan, prefix: &str, scheme: &str) -> Self {
         let mut contradictions = Vec::new();
         forget_policy_schemes(&mut document);
         document.rewrite(|path, method, operation| {
