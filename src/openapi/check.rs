@@ -121,10 +121,18 @@ enum Kind {
     Document,
     Components,
     /// Path items by path or name; those that are `served` are the API's own.
-    PathItems { served: bool },
-    PathItem { served: bool },
-    Operations { served: bool },
-    Operation { served: bool },
+    PathItems {
+        served: bool,
+    },
+    PathItem {
+        served: bool,
+    },
+    Operations {
+        served: bool,
+    },
+    Operation {
+        served: bool,
+    },
     Responses,
     Callbacks,
     SecuritySchemes,
@@ -246,7 +254,9 @@ impl Walk<'_> {
         } else {
             match nearest(&name.to_ascii_lowercase()) {
                 Some(nearest) => format!("{name:?} is unknown; write {nearest:?}"),
-                None => format!("{name:?} is unknown; operations may have {}", ON_OPERATIONS.join(", ")),
+                None => {
+                    format!("{name:?} is unknown; operations may have {}", ON_OPERATIONS.join(", "))
+                }
             }
         };
         Some(problem)

@@ -200,7 +200,8 @@ pub(super) fn is_extension(path: &str) -> bool {
 
 /// The security schemes of a document.
 pub(super) fn schemes(members: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
-    let schemes = members.get("components").and_then(|components| components.get("securitySchemes"));
+    let schemes =
+        members.get("components").and_then(|components| components.get("securitySchemes"));
     let schemes = schemes.and_then(Value::as_object).into_iter().flatten();
     schemes.map(|(name, scheme)| (name.as_str(), scheme))
 }

@@ -1,5 +1,7 @@
 //! The text of a given document, parsed as strictly as a token: no member twice, bounded depth.
 
+use std::thread;
+
 use serde::de::DeserializeSeed;
 use serde_json::{Map, Value};
 use serde_saphyr::{
@@ -12,8 +14,12 @@ use crate::json::StrictValue;
 /// How deep objects and arrays may nest. `serde_json` has the same limit.
 const MAX_DEPTH: usize = 127;
 
+/// The stack for the parser of YAML, which takes up to 30 KB a level: more than the thread of a caller
+/// may have.
+const YAML_STACK: usize = 16 * 1024 * 1024;
+
 /// How many nodes the aliases of a YAML document may expand to.
-const MAX_ALIASED_NODES: usize = 1_000_000;
+const MAX_ALIASED_NODES: usize = 500_000;
 
 /// The members of a text, and how it is written.
 #[derive(Debug)]
@@ -85,11 +91,21 @@ fn from_json(text: &str) -> Result<(Value, Order), serde_json::Error> {
     Ok((value, serde_json::from_str(text)?))
 }
 
-fn from_yaml(text: &str) -> Result<(Value, Order), serde_saphyr::Error> {
-    let value = with_deserializer_from_str_with_options(text, yaml_options(), |deserializer| {
-        StrictValue::of_a_document(MAX_DEPTH).deserialize(deserializer)
-    })?;
-    Ok((value, serde_saphyr::from_str_with_options(text, yaml_options())?))
+fn from_yaml(text: &str) -> Result<(Value, Order), String> {
+    let read = || {
+        let value =
+            with_deserializer_from_str_with_options(text, yaml_options(), |deserializer| {
+                StrictValue::of_a_document(MAX_DEPTH).deserialize(deserializer)
+            })?;
+        let order = serde_saphyr::from_str_with_options(text, yaml_options())?;
+        Ok((value, order))
+    };
+    let read = || read().map_err(|error: serde_saphyr::Error| error.to_string());
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(YAML_STACK).spawn_scoped(scope, read);
+        let read = thread.map_err(|error| error.to_string())?.join();
+        read.unwrap_or_else(|_| Err("its parser panicked".to_owned()))
+    })
 }
 
 /// OpenAPI documents are YAML 1.2 with the types of JSON (OpenAPI 3.0 §4.2): `no`, `1_000` and `007`
@@ -176,7 +192,10 @@ mod tests {
     #[test]
     fn a_member_that_is_written_twice_is_named_with_its_place() {
         for (text, place) in [
-            (json(r#""paths":{"/a":{"get":{"security":[],"security":[]}}}"#), "paths./a.get.security"),
+            (
+                json(r#""paths":{"/a":{"get":{"security":[],"security":[]}}}"#),
+                "paths./a.get.security",
+            ),
             (json(r#""paths":{"/a":{},"/a":{}}"#), "paths./a"),
             (json(r#""tags":[{},{"name":"a","name":"b"}]"#), "tags.1.name"),
             (json(r#""a":1,"\u0061":2"#), "a"),
@@ -191,17 +210,34 @@ mod tests {
 
     #[test]
     fn yaml_has_the_types_of_json() {
-        let text = yaml("enum: [DK, NO, SE, n, N, y, Y, on, off, yes, 1_000, 0x_F, 007, 12:30:45, 2020-01-01]");
+        let text = yaml(
+            "enum: [DK, NO, SE, n, N, y, Y, on, off, yes, 1_000, 0x_F, 007, 12:30:45, 2020-01-01]",
+        );
         let texts = [
-            "DK", "NO", "SE", "n", "N", "y", "Y", "on", "off", "yes", "1_000", "0x_F", "007",
-            "12:30:45", "2020-01-01",
+            "DK",
+            "NO",
+            "SE",
+            "n",
+            "N",
+            "y",
+            "Y",
+            "on",
+            "off",
+            "yes",
+            "1_000",
+            "0x_F",
+            "007",
+            "12:30:45",
+            "2020-01-01",
         ];
         assert_eq!(members(&text)["enum"], json!(texts));
         let text = yaml("a: [true, false, null, ~, 1, -1, 1.5, 1e3, 0, 'true', \"1\", !!str 1]");
         let values = json!([true, false, null, null, 1, -1, 1.5, 1000.0, 0, "true", "1", "1"]);
         assert_eq!(members(&text)["a"], values);
-        assert_eq!(members(&yaml("on: { y: 1, 200: 2, null: 3 }"))["on"], json!({"y":1,"200":2,"null":3}));
-        for text in ["a: .inf", "a: .nan", "get: !include a.yaml", "get: !own {}", "{[a]: 1}"] {
+        assert_eq!(members(&yaml("on: { y: 1, 200: 2 }"))["on"], json!({ "y": 1, "200": 2 }));
+        for text in
+            ["a: .inf", "a: .nan", "get: !include a.yaml", "get: !own {}", "{[a]: 1}", "{null: 1}"]
+        {
             assert!(read(&yaml(text)).is_err(), "{text}");
         }
     }

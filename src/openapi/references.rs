@@ -107,7 +107,10 @@ pub(super) fn follow<'d>(
 }
 
 /// The names of the security schemes that a scheme is given by, itself first.
-pub(super) fn schemes_behind<'d>(root: &'d Map<String, Value>, scheme: &'d str) -> Vec<Cow<'d, str>> {
+pub(super) fn schemes_behind<'d>(
+    root: &'d Map<String, Value>,
+    scheme: &'d str,
+) -> Vec<Cow<'d, str>> {
     let schemes = root.get("components").and_then(|components| components.get("securitySchemes"));
     let mut names = vec![Cow::Borrowed(scheme)];
     while let Some(name) = names.last().filter(|_| names.len() <= MAX_HOPS) {
@@ -135,11 +138,7 @@ pub(super) fn tokens(reference: &str) -> Option<Vec<Cow<'_, str>>> {
 ///
 /// What stands beside the reference is added; only `summary` and `description` may replace what the
 /// reference leads to, as the specification leaves open which of two members counts.
-fn resolve(
-    root: &Map<String, Value>,
-    value: &Value,
-    hops: usize,
-) -> Result<Option<Value>, String> {
+fn resolve(root: &Map<String, Value>, value: &Value, hops: usize) -> Result<Option<Value>, String> {
     let Some(reference) = value.get("$ref") else { return Ok(None) };
     let target = target(root, reference)?;
     let hops = hops.checked_sub(1).ok_or_else(too_long)?;

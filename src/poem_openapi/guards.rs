@@ -40,11 +40,11 @@ pub(super) fn guard<T: OpenApi>(
     plan: &Plan,
     protect: &ProtectApi,
 ) -> (RouteTable, Vec<String>) {
-    let Declared { document, contradictions } =
-        match Declared::by::<T>(plan, protect.scheme_name()) {
-            Ok(declared) => declared,
-            Err(problem) => return (all_refused(table, protect), vec![problem]),
-        };
+    let Declared { document, contradictions } = match Declared::by::<T>(plan, protect.scheme_name())
+    {
+        Ok(declared) => declared,
+        Err(problem) => return (all_refused(table, protect), vec![problem]),
+    };
     let routes: Vec<_> = table
         .iter()
         .flat_map(|(path, methods)| methods.keys().map(|method| (path.clone(), method.to_string())))

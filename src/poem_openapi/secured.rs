@@ -106,7 +106,8 @@ impl<T: OpenApi> Secured<T> {
         }
         let (protect, plan) = (self.protect.clone(), self.plan.clone());
         let service = build(self);
-        let raw = raw::parse(&service.spec()).map_err(|problem| DocumentError::new(vec![problem]))?;
+        let raw =
+            raw::parse(&service.spec()).map_err(|problem| DocumentError::new(vec![problem]))?;
         let prefix = routes::prefix::<T>(&raw);
         let declared = Declared::of(raw, &plan, &prefix, protect.scheme_name());
         Ok((service, ApiDocument::new(protect, declared.document)))
