@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 /// How deep objects and arrays may nest.
 const MAX_DEPTH: usize = 32;
@@ -22,7 +22,7 @@ pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_jso
     // UTF-8 is cheaper to judge at once than string by string.
     let text = str::from_utf8(bytes).map_err(Error::custom)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = StrictValue { depth: 0 }.deserialize(&mut deserializer)?;
+    let value = StrictValue::OF_A_TOKEN.deserialize(&mut deserializer)?;
     deserializer.end()?;
     match value {
         Value::Object(members) => Ok(members),
@@ -67,20 +67,84 @@ const ALLOCATION: usize = 16;
 
 /// Builds a [`Value`] that sits inside `depth` objects and arrays.
 #[derive(Clone, Copy)]
-struct StrictValue {
+pub(crate) struct StrictValue<'p> {
     depth: usize,
+    max_depth: usize,
+    /// Errors name it; those about a token must not.
+    place: Option<&'p Place<'p>>,
 }
 
-impl StrictValue {
-    fn nested<E: Error>(self) -> Result<Self, E> {
-        match self.depth + 1 {
-            depth if depth <= MAX_DEPTH => Ok(Self { depth }),
-            _ => Err(E::custom("nested too deeply")),
+/// Where a value is: at the root, or at a member or an element of another one.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'p> {
+    #[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "documents have places"))]
+    Root,
+    Member(&'p Place<'p>, &'p str),
+    Element(&'p Place<'p>, usize),
+}
+
+impl Place<'_> {
+    /// The names and indices that lead to it from the root.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut place = self;
+        loop {
+            place = match place {
+                Self::Root => break,
+                Self::Member(outer, name) => {
+                    names.push((*name).to_owned());
+                    outer
+                }
+                Self::Element(outer, index) => {
+                    names.push(index.to_string());
+                    outer
+                }
+            };
+        }
+        names.reverse();
+        names
+    }
+}
+
+/// Names joined by dots, such as `paths./posts.get`.
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("the document"),
+            place => f.write_str(&place.names().join(".")),
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for StrictValue {
+impl<'p> StrictValue<'p> {
+    const OF_A_TOKEN: Self = Self { depth: 0, max_depth: MAX_DEPTH, place: None };
+
+    /// The value of a document, whose errors name their places.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn of_a_document(max_depth: usize) -> Self {
+        Self { depth: 0, max_depth, place: Some(&Place::Root) }
+    }
+
+    fn nested<E: Error>(self) -> Result<Self, E> {
+        match self.depth + 1 {
+            depth if depth <= self.max_depth => Ok(Self { depth, ..self }),
+            _ => Err(self.error("nested too deeply")),
+        }
+    }
+
+    fn at(self, place: Option<&'p Place<'p>>) -> Self {
+        Self { place, ..self }
+    }
+
+    fn error<E: Error>(self, problem: &str) -> E {
+        match self.place {
+            None => E::custom(problem),
+            Some(place) => E::custom(format_args!("{problem}: {place}")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for StrictValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -88,7 +152,7 @@ impl<'de> DeserializeSeed<'de> for StrictValue {
     }
 }
 
-impl<'de> Visitor<'de> for StrictValue {
+impl<'de> Visitor<'de> for StrictValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,10 +190,13 @@ impl<'de> Visitor<'de> for StrictValue {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         let element = self.nested()?;
         let mut array = Vec::new();
-        while let Some(value) = elements.next_element_seed(element)? {
+        loop {
+            let place = self.place.map(|outer| Place::Element(outer, array.len()));
+            let Some(value) = elements.next_element_seed(element.at(place.as_ref()))? else {
+                return Ok(Value::Array(array));
+            };
             array.push(value);
         }
-        Ok(Value::Array(array))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
@@ -141,12 +208,17 @@ impl<'de> Visitor<'de> for StrictValue {
         let member = self.nested()?;
         while let Some(name) = next_name {
             if name.starts_with(PRIVATE_PREFIX) {
-                return Err(A::Error::custom("a member of serde_json's own"));
+                return Err(self.error("a member of serde_json's own"));
             }
-            let value = members.next_value_seed(member)?;
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("the same member twice"));
-            }
+            let place = self.place.map(|outer| Place::Member(outer, &name));
+            let value = members.next_value_seed(member.at(place.as_ref()))?;
+            match object.entry(name) {
+                Entry::Vacant(entry) => entry.insert(value),
+                Entry::Occupied(entry) => {
+                    let place = self.place.map(|outer| Place::Member(outer, entry.key()));
+                    return Err(self.at(place.as_ref()).error("the same member twice"));
+                }
+            };
             next_name = members.next_key()?;
         }
         Ok(Value::Object(object))
@@ -253,7 +325,8 @@ mod tests {
     /// Makes the calls that `serde_json` makes for a number under `arbitrary_precision`.
     fn arbitrary_precision(text: &str, depth: usize) -> Result<Value, ValueError> {
         let member = ("$serde_json::private::Number", text.to_owned());
-        StrictValue { depth }.deserialize(MapDeserializer::new([member].into_iter()))
+        let value = StrictValue { depth, ..StrictValue::OF_A_TOKEN };
+        value.deserialize(MapDeserializer::new([member].into_iter()))
     }
 
     #[test]

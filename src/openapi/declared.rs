@@ -5,6 +5,7 @@ use super::{
     document::Document,
     operations::{Dialect, Operations},
     plan::Plan,
+    references,
     security::OperationKey,
 };
 use crate::{policy::Policy, protect::ProtectApi};
@@ -40,9 +41,11 @@ impl ProtectApi {
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] if the text is no such document.
+    /// [`DocumentError`] if the text is not valid JSON or YAML, has a member twice, is of another
+    /// version, refers to operations in other files, or has `security` or an extension of this
+    /// library where it is not read.
     pub fn from_document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
-        let document = Document::read(text).map_err(|why| DocumentError::new(vec![why]))?;
+        let document = Document::read(text, self.scheme_name(), self.binding())?;
         let mut protect = self.clone();
         for (scope, description) in document.scopes(self.scheme_name()) {
             if !protect.scope_descriptions().contains_key(scope) {
@@ -97,7 +100,9 @@ impl DeclaredApi {
                 }
             });
         }
-        let (guarded, problems) = routes.guard(&Declaration { protect, document, plan });
+        let mut problems = references::resolve_refusals(document, protect.scheme_name());
+        let (guarded, differences) = routes.guard(&Declaration { protect, document, plan });
+        problems.extend(differences);
         if !problems.is_empty() {
             return Err(DocumentError::new(problems));
         }

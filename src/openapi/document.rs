@@ -1,13 +1,11 @@
 //! A document as JSON, and the operations in it.
 
-use std::fmt;
-
 use http::Method;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::Serialize;
 use serde_json::{Map, Value};
+
+use super::{DocumentError, check, order::Order, read, references};
+use crate::certificate::CertificateBinding;
 
 /// The members of a path item that are operations (OpenAPI 3.0 §4.7.9).
 const METHODS: [(&str, Method); 8] = [
@@ -21,14 +19,31 @@ const METHODS: [(&str, Method); 8] = [
     ("trace", Method::TRACE),
 ];
 
-/// Whether a document can show operations of a method.
+/// The member of a path item that holds operations by method (OpenAPI 3.2 §4.9).
+pub(super) const ADDITIONAL: &str = "additionalOperations";
+
+/// Whether a document of any version can show operations of a method.
 pub(crate) fn is_method(method: &Method) -> bool {
     METHODS.iter().any(|(_, known)| known == method)
 }
 
+/// The method of a member of a path item, if that is an operation.
+pub(super) fn method_of(member: &str) -> Option<Method> {
+    let known = METHODS.iter().find(|(name, _)| *name == member);
+    known.map(|(_, method)| method.clone()).or((member == "query").then_some(Method::QUERY))
+}
+
+/// How problems name an operation.
+pub(super) fn operation_place(method: &Method, path: &str) -> String {
+    format!("{method} {path}")
+}
+
 /// An OpenAPI document.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Document(Map<String, Value>);
+pub(crate) struct Document {
+    members: Map<String, Value>,
+    order: Order,
+}
 
 /// An operation's place in a document.
 pub(crate) struct OperationRef<'d> {
@@ -38,58 +53,80 @@ pub(crate) struct OperationRef<'d> {
 }
 
 impl Document {
-    /// Reads a document that somebody wrote, as JSON or YAML.
-    pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let is_json = text.trim_start().starts_with('{');
-        let mut document = if is_json {
-            Self::parse(text).map_err(|error| format!("the document is no JSON: {error}"))?
-        } else {
-            let members = serde_saphyr::from_str(text)
-                .map_err(|error| format!("the document is no YAML: {error}"))?;
-            Self(members)
-        };
-        document.name_wildcards();
-        let version = document.0.get("openapi").and_then(Value::as_str).unwrap_or_default();
-        match version.strip_prefix("3.") {
-            Some(_) => Ok(document),
-            None => Err("the document has no `openapi: 3.…`".to_owned()),
+    /// Reads a given document, as JSON or YAML, whose scheme of this library is `scheme`.
+    pub(super) fn read(
+        text: &str,
+        scheme: &str,
+        binding: CertificateBinding,
+    ) -> Result<Self, DocumentError> {
+        let read::Text { mut members, order, version } =
+            read::read(text).map_err(DocumentError::unreadable)?;
+        let mut problems = check::extensions(&members, scheme, binding);
+        references::resolve_paths(&mut members, &mut problems);
+        check::security_schemes(&members, &mut problems);
+        check::paths(&members, version, &mut problems);
+        if !problems.is_empty() {
+            return Err(DocumentError::unusable(problems));
         }
+        let mut document = Self { members, order };
+        document.name_wildcards();
+        Ok(document)
     }
 
-    /// Reads a document as JSON. A path that stands in it twice, as poem-openapi writes it where two APIs
-    /// share one, is one path with the operations of both.
-    pub(crate) fn parse(json: &str) -> Result<Self, serde_json::Error> {
-        let Parsed { paths: Paths(paths), rest: mut members } = serde_json::from_str(json)?;
-        members.insert("paths".to_owned(), Value::Object(paths));
-        Ok(Self(members))
+    /// A document that a framework wrote, with the order of its text.
+    #[cfg(feature = "poem-openapi")]
+    pub(crate) fn generated(members: Map<String, Value>, order: Order) -> Self {
+        Self { members, order }
     }
 
     pub(crate) fn members(&self) -> &Map<String, Value> {
-        &self.0
+        &self.members
     }
 
     pub(crate) fn members_mut(&mut self) -> &mut Map<String, Value> {
-        &mut self.0
+        &mut self.members
+    }
+
+    /// Another version of this document, in the order of this one.
+    pub(super) fn in_order<'v>(&'v self, document: &'v Value) -> impl Serialize + 'v {
+        self.order.of(document)
     }
 
     /// The scopes that the flows of an oauth2 scheme describe (OpenAPI 3.0 §4.7.29).
     pub(crate) fn scopes(&self, scheme: &str) -> impl Iterator<Item = (&str, &str)> {
-        let flows = self
-            .0
-            .get("components")
-            .and_then(|components| components.get("securitySchemes")?.get(scheme)?.get("flows"));
-        let flows = flows.and_then(Value::as_object).into_iter().flatten();
+        let scheme = schemes(&self.members).find(|(name, _)| *name == scheme);
+        let flows = scheme.and_then(|(_, scheme)| {
+            references::follow(&self.members, scheme).ok()?.get("flows")?.as_object()
+        });
+        let flows = flows.into_iter().flatten();
         let scopes = flows.filter_map(|(_, flow)| flow.get("scopes")?.as_object()).flatten();
         scopes.filter_map(|(scope, description)| Some((scope.as_str(), description.as_str()?)))
     }
 
-    /// Every operation, in the order of the document.
+    /// The schemes whose requirements have scopes (OpenAPI 3.0 §4.7.30).
+    pub(super) fn schemes_with_scopes(&self) -> Vec<String> {
+        let has_scopes = |(_, scheme): &(&str, &Value)| {
+            let scheme = references::follow(&self.members, scheme);
+            scheme.is_ok_and(|it| it["type"] == "oauth2" || it["type"] == "openIdConnect")
+        };
+        schemes(&self.members).filter(has_scopes).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The paths of the servers' URLs, such as `/v1`.
+    pub(super) fn base_paths(&self) -> Vec<String> {
+        let servers = self.members.get("servers").and_then(Value::as_array).into_iter().flatten();
+        servers.filter_map(base_path).collect()
+    }
+
+    /// Every operation, in the order of the members.
     pub(crate) fn operations(&self) -> impl Iterator<Item = OperationRef<'_>> {
-        let paths = self.0.get("paths").and_then(Value::as_object).into_iter().flatten();
-        paths.flat_map(|(path, item)| {
-            METHODS.into_iter().filter_map(move |(name, method)| {
-                let operation = item.get(name)?.as_object()?;
-                Some(OperationRef { path, method, operation })
+        let paths = self.members.get("paths").and_then(Value::as_object).into_iter().flatten();
+        paths.filter(|(path, _)| !is_extension(path)).flat_map(|(path, item)| {
+            let fixed = item.as_object().into_iter().flatten();
+            let fixed = fixed.filter_map(|(name, operation)| Some((method_of(name)?, operation)));
+            let operations = fixed.chain(additional(item));
+            operations.filter_map(move |(method, operation)| {
+                Some(OperationRef { path, method, operation: operation.as_object()? })
             })
         })
     }
@@ -97,7 +134,7 @@ impl Document {
     /// Frameworks write `{*rest}` or `{**rest}` for a parameter that takes the rest of a path, whose
     /// name is `rest`. A path that is there already stays alone.
     fn name_wildcards(&mut self) {
-        let Some(Value::Object(paths)) = self.0.get_mut("paths") else { return };
+        let Some(Value::Object(paths)) = self.members.get_mut("paths") else { return };
         let wild: Vec<_> = paths.keys().filter(|path| path.contains("{*")).cloned().collect();
         for path in wild {
             let names = path.split("{*").map(|name| name.trim_start_matches(['*', '+', '?']));
@@ -105,60 +142,83 @@ impl Document {
             if !paths.contains_key(&named)
                 && let Some(item) = paths.remove(&path)
             {
+                self.order.rename_path(&path, &named);
                 paths.insert(named, item);
             }
         }
     }
 
-    /// Rewrites every operation.
+    /// Rewrites every operation, in the order of [`operations`](Self::operations).
     pub(crate) fn rewrite(
         &mut self,
         mut rewrite: impl FnMut(&str, &Method, &mut Map<String, Value>),
     ) {
-        let paths = self.0.get_mut("paths").and_then(Value::as_object_mut);
-        for (path, item) in paths.into_iter().flatten() {
-            for (name, method) in &METHODS {
-                if let Some(operation) = item.get_mut(name).and_then(Value::as_object_mut) {
-                    rewrite(path, method, operation);
+        let paths = self.members.get_mut("paths").and_then(Value::as_object_mut);
+        let paths = paths.into_iter().flatten().filter(|(path, _)| !is_extension(path));
+        for (path, item) in paths {
+            for (method, operation) in operations_mut(item) {
+                if let Value::Object(operation) = operation {
+                    rewrite(path, &method, operation);
                 }
             }
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Parsed {
-    paths: Paths,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
+/// The operations of a path item: the fixed members first, then the additional ones.
+pub(super) fn operations_mut(item: &mut Value) -> Vec<(Method, &mut Value)> {
+    let (mut fixed, mut additional) = (Vec::new(), Vec::new());
+    for (name, value) in item.as_object_mut().into_iter().flatten() {
+        if let Some(method) = method_of(name) {
+            fixed.push((method, value));
+        } else if let (ADDITIONAL, Value::Object(operations)) = (name.as_str(), value) {
+            additional = operations
+                .iter_mut()
+                .filter_map(|(name, operation)| Some((custom_method(name)?, operation)))
+                .collect();
+        }
+    }
+    fixed.extend(additional);
+    fixed
 }
 
-/// Path items by path; those of one path are merged.
-struct Paths(Map<String, Value>);
+fn additional(item: &Value) -> impl Iterator<Item = (Method, &Value)> {
+    let operations = item.get(ADDITIONAL).and_then(Value::as_object).into_iter().flatten();
+    operations.filter_map(|(name, operation)| Some((custom_method(name)?, operation)))
+}
 
-impl<'de> Deserialize<'de> for Paths {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MergePaths;
+/// A method that is not a member of path items: those are excluded there, in any letter case.
+pub(super) fn custom_method(name: &str) -> Option<Method> {
+    let method = Method::from_bytes(name.as_bytes()).ok()?;
+    method_of(&name.to_ascii_lowercase()).is_none().then_some(method)
+}
 
-        impl<'de> Visitor<'de> for MergePaths {
-            type Value = Paths;
+/// Whether a member of the Paths Object is an extension, and not a path.
+pub(super) fn is_extension(path: &str) -> bool {
+    path.starts_with("x-")
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("path items by path")
-            }
+/// The security schemes of a document.
+pub(super) fn schemes(members: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let schemes =
+        members.get("components").and_then(|components| components.get("securitySchemes"));
+    let schemes = schemes.and_then(Value::as_object).into_iter().flatten();
+    schemes.map(|(name, scheme)| (name.as_str(), scheme))
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Paths, A::Error> {
-                let mut paths = Map::new();
-                while let Some((path, item)) = items.next_entry::<String, Map<String, Value>>()? {
-                    match paths.entry(path).or_insert_with(|| Value::Object(Map::new())) {
-                        Value::Object(merged) => merged.extend(item),
-                        other => *other = Value::Object(item),
-                    }
-                }
-                Ok(Paths(paths))
-            }
+/// The path of a server's URL (OpenAPI 3.0 §4.7.5), its variables being their defaults.
+fn base_path(server: &Value) -> Option<String> {
+    let mut url = server.get("url")?.as_str()?.to_owned();
+    let variables = server.get("variables").and_then(Value::as_object).into_iter().flatten();
+    for (name, variable) in variables {
+        if let Some(default) = variable.get("default").and_then(Value::as_str) {
+            url = url.replace(&format!("{{{name}}}"), default);
         }
-
-        deserializer.deserialize_map(MergePaths)
     }
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map(|(_, path)| format!("/{path}"))?,
+        None => url,
+    };
+    let path = path.split(['?', '#']).next()?.trim_end_matches('/').to_owned();
+    path.starts_with('/').then_some(path)
 }

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// The extension that marks a document which the tenant's endpoints are missing from.
-const INCOMPLETE: &str = "x-monocloud-incomplete";
+pub(super) const INCOMPLETE: &str = "x-monocloud-incomplete";
 
 /// The extension that says which tokens must prove possession of a certificate (RFC 8705).
-const BINDING: &str = "x-monocloud-certificate-binding";
+pub(super) const BINDING: &str = "x-monocloud-certificate-binding";
 
 /// What is known of our scheme beside the document.
 pub(crate) struct Scheme<'s> {
@@ -28,13 +28,12 @@ pub(crate) struct Scheme<'s> {
 /// incomplete: `http` schemes have no endpoints, and no scopes either.
 pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
     let accesses = security::compile(&document, scheme.name);
-    let mut takes_scopes = Vec::new();
     edit(document.members_mut(), "components", |components| {
         edit(components, "securitySchemes", |schemes| {
             schemes.insert(scheme.name.to_owned(), scheme.describe());
-            takes_scopes = schemes_with_scopes(schemes);
         });
     });
+    let takes_scopes = document.schemes_with_scopes();
     if let Some(root) = document.members_mut().get_mut("security") {
         strip_scopes(root, &takes_scopes);
     }
@@ -78,12 +77,6 @@ impl Scheme<'_> {
             }),
         }
     }
-}
-
-fn schemes_with_scopes(schemes: &Map<String, Value>) -> Vec<String> {
-    let has_scopes =
-        |scheme: &Value| scheme["type"] == "oauth2" || scheme["type"] == "openIdConnect";
-    schemes.iter().filter(|(_, scheme)| has_scopes(scheme)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Only oauth2 and openIdConnect schemes have scopes (OpenAPI 3.0 §4.7.30); poem-openapi copies
@@ -137,12 +130,23 @@ fn refusal(description: &str) -> Map<String, Value> {
         .collect()
 }
 
+/// Whether a response describes the challenge of a refusal.
+pub(super) fn has_challenge(response: &Value) -> bool {
+    let headers = response.get("headers").and_then(Value::as_object);
+    headers.is_some_and(|headers| headers.keys().any(|name| is_challenge(name)))
+}
+
+fn is_challenge(header: &str) -> bool {
+    header.eq_ignore_ascii_case("WWW-Authenticate")
+}
+
 fn describe_challenge(response: &mut Map<String, Value>) {
+    // What it refers to describes the challenge.
     if response.contains_key("$ref") {
         return;
     }
     edit(response, "headers", |headers| {
-        if !headers.keys().any(|name| name.eq_ignore_ascii_case("WWW-Authenticate")) {
+        if !headers.keys().any(|name| is_challenge(name)) {
             let header = json!({
                 "description": "The challenge of RFC 6750: realm, error, error_description, scope",
                 "schema": { "type": "string" },
@@ -154,10 +158,11 @@ fn describe_challenge(response: &mut Map<String, Value>) {
 
 /// Edits a member that is an object; what is no object becomes one.
 fn edit(members: &mut Map<String, Value>, name: &str, edit: impl FnOnce(&mut Map<String, Value>)) {
-    let mut object = match members.remove(name) {
-        Some(Value::Object(object)) => object,
+    let member = members.entry(name).or_insert(Value::Null);
+    let mut object = match member.take() {
+        Value::Object(object) => object,
         _ => Map::new(),
     };
     edit(&mut object);
-    members.insert(name.to_owned(), Value::Object(object));
+    *member = Value::Object(object);
 }

@@ -2,6 +2,10 @@
 //!
 //! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
+//! - `read`: the text of a given document, parsed strictly
+//! - `references`: local references, followed
+//! - `check`: what a given document may not say
+//! - `order`: the order in which a document is written
 //! - `operations`: which documented operation a route is
 //! - `plan`: what holds for operations without a requirement of their own
 //! - `security`: an operation's requirement, read and written
@@ -11,11 +15,15 @@
 //!
 //! What a document says an operation needs is all there is: the same text is enforced and shown.
 
+mod check;
 mod declared;
 pub(crate) mod document;
 mod finish;
 pub(crate) mod operations;
+pub(crate) mod order;
 pub(crate) mod plan;
+mod read;
+mod references;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]
@@ -33,16 +41,28 @@ pub use self::{
 
 /// Why an API and its document cannot be served together; every reason at once.
 ///
-/// `Display` is made for a terminal: a heading, then one line a reason that begins with the method
-/// and the path of the operation.
+/// `Display` is made for a terminal: a heading, then one line a reason that begins with its place,
+/// such as the method and the path of an operation.
 #[derive(Clone)]
 pub struct DocumentError {
+    heading: &'static str,
     problems: Vec<String>,
 }
 
 impl DocumentError {
+    /// The routes of an API differ from its document.
     pub(crate) fn new(problems: Vec<String>) -> Self {
-        Self { problems }
+        Self { heading: "the API and its document do not agree:", problems }
+    }
+
+    /// A document cannot be parsed.
+    fn unreadable(problem: String) -> Self {
+        Self { heading: "the document cannot be read:", problems: vec![problem] }
+    }
+
+    /// A document says what cannot be enforced.
+    fn unusable(problems: Vec<String>) -> Self {
+        Self { heading: "the document cannot be enforced:", problems }
     }
 
     /// Each reason.
@@ -54,7 +74,7 @@ impl DocumentError {
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the API and its document do not agree:")?;
+        f.write_str(self.heading)?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
     }
 }

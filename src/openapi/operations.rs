@@ -17,7 +17,9 @@ use crate::{policy::Access, protect::ProtectApi};
 
 /// What a document says of each operation, beside what is routed.
 pub(crate) struct Operations<'a> {
-    declared: Vec<(OperationKey, Result<Access, &'static str>)>,
+    declared: Vec<(OperationKey, Result<Access, String>)>,
+    /// The base paths of the document's servers.
+    base_paths: Vec<String>,
     /// By path and method.
     routes: BTreeSet<(String, String)>,
     dialect: Dialect,
@@ -49,7 +51,7 @@ impl<'a> Operations<'a> {
     /// whose declaration is known to be unclear.
     pub(crate) fn new(
         document: &Document,
-        contradictions: Vec<(OperationKey, &'static str)>,
+        contradictions: Vec<(OperationKey, String)>,
         routes: impl IntoIterator<Item = (String, String)>,
         dialect: Dialect,
         plan: &'a Plan,
@@ -58,7 +60,8 @@ impl<'a> Operations<'a> {
         let mut declared = security::compile(document, protect.scheme_name());
         declared.retain(|(key, _)| contradictions.iter().all(|(other, _)| other != key));
         declared.extend(contradictions.into_iter().map(|(key, reason)| (key, Err(reason))));
-        Self { declared, routes: routes.into_iter().collect(), dialect, plan, protect }
+        let (base_paths, routes) = (document.base_paths(), routes.into_iter().collect());
+        Self { declared, base_paths, routes, dialect, plan, protect }
     }
 
     /// What a route is.
@@ -112,14 +115,10 @@ impl<'a> Operations<'a> {
         lines.collect()
     }
 
-    fn problems_of(
-        &self,
-        key: &OperationKey,
-        access: &Result<Access, &'static str>,
-    ) -> Vec<String> {
+    fn problems_of(&self, key: &OperationKey, access: &Result<Access, String>) -> Vec<String> {
         let access = match access {
             Ok(access) => access,
-            Err(reason) => return vec![(*reason).to_owned()],
+            Err(reason) => return vec![reason.clone()],
         };
         let mut problems: Vec<String> = self.route_of(key).err().into_iter().collect();
         problems.extend(undescribed(access, self.protect).into_iter().map(|scope| {
@@ -153,7 +152,7 @@ impl<'a> Operations<'a> {
         });
         let matching: Vec<_> = matching.map(|(route, method)| (&**route, &**method)).collect();
         match matching.as_slice() {
-            [] => Err("it is documented, and nothing is routed there".to_owned()),
+            [] => self.route_of_get(key),
             [(route, _)] => match self.operations_at(route, &key.method).as_slice() {
                 [_] => Ok(()),
                 rivals => {
@@ -166,12 +165,52 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// The route of the GET operation that answers a HEAD operation without a route of its own
+    /// (RFC 9110 §9.3.2).
+    fn route_of_get(&self, key: &OperationKey) -> Result<(), String> {
+        let at = |method| {
+            let is_there =
+                |(other, _): &&(OperationKey, _)| other.path == key.path && other.method == method;
+            self.declared.iter().find(is_there)
+        };
+        let Some((get, access)) = at(Method::GET)
+            .filter(|(get, _)| key.method == Method::HEAD && self.route_of(get).is_ok())
+        else {
+            return Err(self.unrouted(key));
+        };
+        match at(Method::HEAD) {
+            Some((_, head)) if head == access => Ok(()),
+            _ => Err(format!(
+                "HEAD is answered by the handler of GET {}, and authorized as GET is; give both the same requirement, or route HEAD to a handler of its own",
+                get.path
+            )),
+        }
+    }
+
+    /// Why an operation has no route.
+    fn unrouted(&self, key: &OperationKey) -> String {
+        let mut problem = "it is documented, and nothing is routed there".to_owned();
+        let is_below = |base: &&String| {
+            let path = format!("{base}{}", key.path);
+            self.routes.iter().any(|(route, method)| {
+                key.method == **method && (self.dialect.is_route)(&path, route)
+            })
+        };
+        if let Some(base) = self.base_paths.iter().find(is_below) {
+            problem.push_str(&format!(
+                ", but at {base}{}; {base} is the base path of `servers`, without which routes are compared: route {}, and nest the API that is returned at {base}",
+                key.path, key.path
+            ));
+        }
+        problem
+    }
+
     /// What is documented that a route can be.
     fn operations_at(
         &self,
         route: &str,
         method: &Method,
-    ) -> Vec<&(OperationKey, Result<Access, &'static str>)> {
+    ) -> Vec<&(OperationKey, Result<Access, String>)> {
         let is_here =
             |key: &OperationKey| key.method == *method && (self.dialect.is_route)(&key.path, route);
         self.declared.iter().filter(|(key, _)| is_here(key)).collect()

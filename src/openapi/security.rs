@@ -19,7 +19,7 @@ pub(crate) const GROUPS: &str = "x-monocloud-groups";
 pub(crate) fn compile(
     document: &Document,
     scheme: &str,
-) -> Vec<(OperationKey, Result<Access, &'static str>)> {
+) -> Vec<(OperationKey, Result<Access, String>)> {
     let root = document.members().get("security");
     let components = document.members().get("components");
     let described = components.and_then(|components| components.get("securitySchemes"));
@@ -45,19 +45,19 @@ fn access(
     groups: Option<&Value>,
     scheme: &str,
     is_described: &dyn Fn(&str) -> bool,
-) -> Result<Access, &'static str> {
+) -> Result<Access, String> {
     let mut access = Access::default();
     let alternatives = match security {
         None => &[],
         Some(Value::Array(alternatives)) => alternatives.as_slice(),
-        Some(_) => return Err("its security is not a list"),
+        Some(_) => return Err("its security is not a list".to_owned()),
     };
     let (groups, group_match) = read_groups(groups)?;
     for alternative in alternatives {
         let schemes = alternative.as_object().ok_or("its security does not hold requirements")?;
         // A misspelt name of ours would leave the operation to an application that knows nothing.
         if !schemes.keys().all(|name| is_described(name)) {
-            return Err("it names a security scheme that the document does not describe");
+            return Err("it names a security scheme that the document does not describe".to_owned());
         }
         match schemes.get(scheme) {
             Some(scopes) => access.alternatives.push(Requirement {
@@ -70,7 +70,7 @@ fn access(
         }
     }
     if access.is_public() && !groups.is_empty() {
-        return Err("it names groups and requires no token");
+        return Err("it names groups and requires no token".to_owned());
     }
     Ok(access)
 }

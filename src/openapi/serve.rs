@@ -105,8 +105,11 @@ impl DocumentEndpoint {
     /// The answer to any request.
     pub async fn respond(&self) -> Response<Vec<u8>> {
         let document = self.document.render().await;
+        let document = self.document.document.in_order(&document);
         let (content_type, text) = match self.format {
-            Format::Json => ("application/json", format!("{document:#}")),
+            Format::Json => {
+                ("application/json", serde_json::to_string_pretty(&document).unwrap_or_default())
+            }
             Format::Yaml => {
                 ("application/yaml", serde_saphyr::to_string(&document).unwrap_or_default())
             }

@@ -12,7 +12,7 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{guards::RouteTable, policy_name};
+use super::{guards::RouteTable, policy_name, raw};
 use crate::{
     openapi::{
         document::{self, Document},
@@ -26,23 +26,24 @@ use crate::{
 pub(super) struct Declared {
     pub(super) document: Document,
     /// Operations whose declaration does not say clearly who may call them.
-    pub(super) contradictions: Vec<(OperationKey, &'static str)>,
+    pub(super) contradictions: Vec<(OperationKey, String)>,
 }
 
 impl Declared {
     /// Reads what a type declares, without a value of it.
-    pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the framework's document, if it cannot be parsed.
+    pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Result<Self, String> {
         let service = OpenApiService::new(Metadata::<T>(PhantomData), "", "");
-        let mut declared = Self::read(&service.spec(), plan, "", scheme);
+        let mut declared = Self::of(raw::parse(&service.spec())?, plan, "", scheme);
         declared.contradictions.extend(not_in_the_document::<T>());
-        declared
+        Ok(declared)
     }
 
     /// Reads a raw document whose paths begin with `prefix`.
-    pub(super) fn read(raw: &str, plan: &Plan, prefix: &str, scheme: &str) -> Self {
-        // poem-openapi writes JSON; if it ever did not, nothing would be documented, and what is
-        // routed and not documented is found out.
-        let mut document = Document::parse(raw).unwrap_or_default();
+    pub(super) fn of(mut document: Document, plan: &Plan, prefix: &str, scheme: &str) -> Self {
         let mut contradictions = Vec::new();
         forget_policy_schemes(&mut document);
         document.rewrite(|path, method, operation| {
@@ -50,7 +51,7 @@ impl Declared {
             let key = OperationKey { path: path.to_owned(), method: method.clone() };
             if operation.contains_key("security") {
                 if let Err(reason) = unite_schemes(operation, scheme) {
-                    contradictions.push((key, reason));
+                    contradictions.push((key, reason.to_owned()));
                 }
             } else {
                 plan.complete(&key, operation, scheme);
@@ -62,14 +63,15 @@ impl Declared {
 
 /// Operations that a document has no place for: it shows one of each method and path, and knows
 /// fewer methods than there are.
-fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
+fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, String)> {
     let mut seen = Vec::new();
     let mut lost = Vec::new();
     for (key, _) in keys::<T>() {
         if !document::is_method(&key.method) {
-            lost.push((key, "OpenAPI has no such method; hide the operation"));
+            lost.push((key, "OpenAPI has no such method; hide the operation".to_owned()));
         } else if seen.contains(&key) {
-            lost.push((key, "two operations are documented there, and one would be lost"));
+            let problem = "two operations are documented there, and one would be lost";
+            lost.push((key, problem.to_owned()));
         } else {
             seen.push(key);
         }

@@ -40,7 +40,11 @@ pub(super) fn guard<T: OpenApi>(
     plan: &Plan,
     protect: &ProtectApi,
 ) -> (RouteTable, Vec<String>) {
-    let Declared { document, contradictions } = Declared::by::<T>(plan, protect.scheme_name());
+    let Declared { document, contradictions } = match Declared::by::<T>(plan, protect.scheme_name())
+    {
+        Ok(declared) => declared,
+        Err(problem) => return (all_refused(table, protect), vec![problem]),
+    };
     let routes: Vec<_> = table
         .iter()
         .flat_map(|(path, methods)| methods.keys().map(|method| (path.clone(), method.to_string())))
@@ -96,6 +100,15 @@ impl Guards<'_> {
 fn operation_ids<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
     let ids = keys::<T>().filter_map(|(key, operation)| Some((key, operation.operation_id?)));
     ids.collect()
+}
+
+/// The routes of an API whose document cannot be read.
+fn all_refused(table: RouteTable, protect: &ProtectApi) -> RouteTable {
+    let refused = table.into_iter().map(|(path, methods)| {
+        let methods = methods.into_keys().map(|method| (method, refuse_all(protect.clone())));
+        (path, methods.collect())
+    });
+    refused.collect()
 }
 
 /// Stands where it is not clear who may pass.

@@ -13,6 +13,7 @@ mod declared;
 mod guards;
 mod judge;
 mod policy_name;
+mod raw;
 mod routes;
 mod secured;
 

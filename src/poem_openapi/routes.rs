@@ -42,8 +42,7 @@ fn is_route(path: &str, routed: &str, may_be_parameter: impl Fn(&str) -> bool) -
 }
 
 /// What a service puts before every path of its document.
-pub(super) fn prefix<T: OpenApi>(raw: &str) -> String {
-    let served = Document::parse(raw).unwrap_or_default();
+pub(super) fn prefix<T: OpenApi>(served: &Document) -> String {
     let served = served.operations().map(|operation| operation.path.to_owned()).min();
     let declared = T::meta().into_iter().flat_map(|api| api.paths).map(|path| path.path).min();
     let prefix = served

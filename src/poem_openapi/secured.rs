@@ -11,7 +11,7 @@ use poem_openapi::{
 use super::{
     declared::Declared,
     guards::{RouteTable, guard},
-    routes,
+    raw, routes,
 };
 use crate::{
     openapi::{ApiDocument, DocumentError, plan::Plan},
@@ -106,9 +106,10 @@ impl<T: OpenApi> Secured<T> {
         }
         let (protect, plan) = (self.protect.clone(), self.plan.clone());
         let service = build(self);
-        let raw = service.spec();
+        let raw =
+            raw::parse(&service.spec()).map_err(|problem| DocumentError::new(vec![problem]))?;
         let prefix = routes::prefix::<T>(&raw);
-        let declared = Declared::read(&raw, &plan, &prefix, protect.scheme_name());
+        let declared = Declared::of(raw, &plan, &prefix, protect.scheme_name());
         Ok((service, ApiDocument::new(protect, declared.document)))
     }
 

@@ -7,7 +7,10 @@ use axum::{
 use monocloud_backend::Policy;
 use serde_json::{Value, json};
 
-use crate::world::{declared, needs, offline, public, why_not};
+use crate::{
+    promises::start_with_methods_of_openapi_32,
+    world::{declared, needs, offline, public, why_not},
+};
 
 async fn fine() {}
 
@@ -124,4 +127,13 @@ fn routes_and_documents_agree_however_their_parameters_are_named() {
     });
     let api = declared(&offline(), &paths).public("GET", "/literal/{{braces}}");
     assert_eq!(api.routes(router).err().map(|error| error.to_string()), None);
+}
+
+#[test]
+fn methods_that_axum_does_not_route_are_refused_by_name() {
+    let problems = start_with_methods_of_openapi_32(Router::new().route("/posts", get(fine)));
+    for method in ["COPY", "QUERY"] {
+        let expected = format!("{method} /posts: it is documented, and nothing is routed there");
+        assert!(problems.contains(&expected), "{problems:?}");
+    }
 }

@@ -180,14 +180,14 @@ paths:
 #[test]
 fn what_is_no_document_is_told_with_the_reason() {
     for (text, reason) in [
-        ("", "no `openapi: 3"),
-        ("{", "no JSON"),
-        ("a: b: c", "no YAML"),
-        ("- openapi: 3.1.0", "no YAML"),
-        ("swagger: '2.0'", "no `openapi: 3"),
-        ("openapi: 3", "no `openapi: 3"),
-        (r#"{"openapi": "3.1.0"}"#, "no JSON"),
-        ("openapi: 3.1.0\npaths: {}\npaths: {}", "no YAML"),
+        ("", "it is empty"),
+        ("{", "not valid JSON"),
+        ("a: b: c", "not valid YAML"),
+        ("- openapi: 3.1.0", "not an object"),
+        ("swagger: '2.0'", "Swagger 2.0"),
+        ("openapi: 3", "quote the version"),
+        (r#"{"openapi": "3.1.0"}"#, "it has no `paths`"),
+        ("openapi: 3.1.0\npaths: {}\npaths: {}", "not valid YAML"),
     ] {
         let error = offline().from_document(text).unwrap_err().to_string();
         assert!(error.contains(reason), "{text}: {error}");

@@ -11,6 +11,7 @@
 mod alternatives;
 mod declared;
 mod default;
+mod fixtures;
 mod given;
 mod hidden;
 mod journey;
@@ -19,6 +20,7 @@ mod order;
 mod page;
 mod policies;
 mod random;
+mod reading;
 mod served;
 mod start_up;
 mod tenant_down;

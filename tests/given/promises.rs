@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     host::Router,
-    world::{Client, World, described, needs, public},
+    world::{Client, World, declared, described, needs, offline, public, why_not},
 };
 
 /// A request, the status for nobody, for any token, for a reader and for a writer, and what the
@@ -94,4 +94,37 @@ pub(crate) async fn assert_swagger_ui_is_found(client: &Client) {
 /// The answer to a request of nobody's, as JSON.
 pub(crate) async fn json(client: &Client, request: &str) -> Value {
     serde_json::from_str(&client.text(request, "").await).unwrap()
+}
+
+/// A HEAD operation without a route is authorized as the GET whose handler answers it. `router` has
+/// a GET route at `/posts`.
+pub(crate) async fn assert_head_is_authorized_as_get(router: fn() -> Router) {
+    let world = World::new().await;
+    let paths =
+        json!({ "/posts": { "get": needs(&["posts:read"]), "head": needs(&["posts:read"]) } });
+    let client = world.serve(&paths, router()).await;
+    for (token, status) in [("", 401), (&*world.token(""), 403), (&world.token("posts:read"), 200)]
+    {
+        assert_eq!(client.status("HEAD /posts", token).await, status);
+    }
+    let paths = json!({ "/posts": { "get": needs(&["posts:read"]), "head": public() } });
+    let problem = why_not(declared(&world.protect, &paths), router());
+    assert!(
+        problem.contains("HEAD /posts: HEAD is answered by the handler of GET /posts"),
+        "{problem}"
+    );
+}
+
+/// Why an API does not start, or nothing, whose document has QUERY and COPY at `/posts`.
+pub(crate) fn start_with_methods_of_openapi_32(router: Router) -> Vec<String> {
+    let document = json!({
+        "openapi": "3.2.0",
+        "info": { "title": "Posts", "version": "1.0" },
+        "paths": { "/posts": {
+            "query": needs(&["posts:read"]),
+            "additionalOperations": { "COPY": needs(&["posts:read"]) },
+        } },
+    });
+    let api = offline().from_document(&document.to_string()).unwrap();
+    api.routes(router).err().map(|error| error.problems().to_vec()).unwrap_or_default()
 }

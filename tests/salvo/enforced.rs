@@ -5,7 +5,7 @@ use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
 
 use crate::{
-    promises::{assert_rows, paths},
+    promises::{assert_head_is_authorized_as_get, assert_rows, paths},
     world::{Client, World, declared, guarded, needs, public},
 };
 
@@ -232,4 +232,9 @@ async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challen
     // A token that is there is judged, and its failure is the answer.
     let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
     assert_eq!(with_both.send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn a_documented_head_is_authorized_as_its_get() {
+    assert_head_is_authorized_as_get(|| Router::with_path("posts").get(Say("all"))).await;
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     endpoints::Admins,
+    promises::start_with_methods_of_openapi_32,
     world::{declared, needs, offline, public, why_not},
 };
 
@@ -153,4 +154,16 @@ fn an_undocumented_router_serves_nothing() {
     assert!(declared(&offline(), &json!({})).routes(Router::new()).is_ok());
     let problems = why_not(declared(&offline(), &json!({})), Router::new().get(fine));
     assert!(problems.contains("GET /: it is routed, and the document does not know it"));
+}
+
+#[test]
+fn methods_of_openapi_32_are_compared_with_the_routes() {
+    let copy = filters::MethodFilter(salvo::http::Method::from_bytes(b"COPY").unwrap());
+    let router = || Router::with_path("posts").query(fine);
+    assert_eq!(
+        start_with_methods_of_openapi_32(router()),
+        ["COPY /posts: it is documented, and nothing is routed there"]
+    );
+    let router = router().push(Router::with_filter(copy).goal(fine));
+    assert!(start_with_methods_of_openapi_32(router).is_empty());
 }
