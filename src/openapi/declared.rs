@@ -5,17 +5,18 @@ use super::{
     document::Document,
     operations::{Dialect, Operations},
     plan::Plan,
-    security::OperationKey,
+    security::{OperationKey, OtherSchemes, Unclear},
 };
 use crate::{policy::Policy, protect::ProtectApi};
 
 impl ProtectApi {
     /// Takes an OpenAPI document (3.0 to 3.2, as JSON or YAML) for the policy of an API.
     ///
-    /// An operation states what it needs as `security`, in our scheme's name, with root `security`
-    /// for those that state nothing; groups stand in `x-monocloud-groups`. The scheme itself need
-    /// not be described, since the document that is served has the tenant's endpoints in it; if it
-    /// is, its flows describe the scopes.
+    /// An operation declares what it needs as `security`, in this library's scheme (`MonoCloud`
+    /// unless configured), with root `security` for those without their own; groups are in
+    /// `x-monocloud-groups`. The scheme itself need not be described, since the document that is
+    /// served has the tenant's endpoints in it; if it is, its flows describe the scopes. Other
+    /// schemes are those of [`application_scheme`](DeclaredApi::application_scheme).
     ///
     /// ```
     /// # use monocloud_backend::ProtectApi;
@@ -62,19 +63,56 @@ pub struct DeclaredApi {
 }
 
 impl DeclaredApi {
-    /// Protects every operation that states no requirement, where the document has no root
-    /// `security` either; the document that is served says so.
+    /// Requires a policy of every operation without a requirement of this library's scheme, in
+    /// addition to whatever else it lists; the document that is served says so.
+    ///
+    /// It does not apply to operations that are [`public`](Self::public) or have `security: []` of
+    /// their own, nor to [`hidden`](Self::hidden) ones.
     #[must_use]
     pub fn by_default(mut self, policy: Policy) -> Self {
         self.plan.default = Some(policy);
         self
     }
 
-    /// Leaves an operation out of the [default](Self::by_default): anybody may call it. A route
-    /// that the document does not know is named so too.
+    /// As [`by_default`](Self::by_default), for the operations whose path is `path` or lies below it
+    /// by whole segments. Of several such paths the longest counts, and each takes precedence over
+    /// the default for all.
+    #[must_use]
+    pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
+        self.plan.by_default_under(path, policy);
+        self
+    }
+
+    /// Lets anyone call an operation: no [default](Self::by_default) applies to it. A route that the
+    /// document does not have is listed likewise.
     #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
         self.plan.public(method, path);
+        self
+    }
+
+    /// Says what a route needs that the document does not have.
+    ///
+    /// ```
+    /// # use monocloud_backend::{DeclaredApi, Policy};
+    /// # fn with_reindex(api: DeclaredApi) -> DeclaredApi {
+    /// api.hidden("POST", "/internal/reindex", Policy::ANY_TOKEN.any_group(&["operators"]))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
+        self.plan.hidden(method, path, policy);
+        self
+    }
+
+    /// Says that the application enforces a security scheme of the document, such as an API key.
+    ///
+    /// Requirements of any other scheme but this library's are an error: nothing would enforce them.
+    #[must_use]
+    pub fn application_scheme(mut self, name: &str) -> Self {
+        if let OtherSchemes::Declared(names) = &mut self.plan.other_schemes {
+            names.push(name.to_owned());
+        }
         self
     }
 
@@ -82,22 +120,16 @@ impl DeclaredApi {
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] with everything on which the two differ, every operation whose requirement
-    /// is not clear, every scope that nothing describes, and every public path that does not exist.
+    /// [`DocumentError`] with everything on which the two differ, every operation that does not
+    /// declare what it needs or not clearly, every scope that is not described, and everything that
+    /// was listed and does not exist.
     pub fn routes<R: Routes>(
         mut self,
         routes: R,
     ) -> Result<(R::Guarded, ApiDocument), DocumentError> {
         let Self { protect, document, plan } = &mut self;
-        if !document.members().contains_key("security") {
-            document.rewrite(|path, method, operation| {
-                if !operation.contains_key("security") {
-                    let key = OperationKey { path: path.to_owned(), method: method.clone() };
-                    plan.complete(&key, operation, protect.scheme_name());
-                }
-            });
-        }
-        let (guarded, problems) = routes.guard(&Declaration { protect, document, plan });
+        let unclear = plan.apply(document, "", protect.scheme_name());
+        let (guarded, problems) = routes.guard(&Declaration { protect, document, plan, unclear });
         if !problems.is_empty() {
             return Err(DocumentError::new(problems));
         }
@@ -121,13 +153,16 @@ pub struct Declaration<'d> {
     pub(crate) protect: &'d ProtectApi,
     document: &'d Document,
     plan: &'d Plan,
+    /// Operations to which a default cannot be added.
+    unclear: Vec<(OperationKey, Unclear)>,
 }
 
 impl Declaration<'_> {
-    /// Every path that is documented or listed as public, as it is written there.
+    /// Every path that is documented or listed, as it is written there.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         let documented = self.document.operations().map(|operation| operation.path);
-        documented.chain(self.plan.public.iter().map(|public| &*public.path))
+        let hidden = self.plan.hidden.iter().map(|(listed, _)| listed);
+        documented.chain(self.plan.public.iter().chain(hidden).map(|listed| &*listed.path))
     }
 
     /// The document beside a host's routes, each a path and a method.
@@ -136,6 +171,7 @@ impl Declaration<'_> {
         routes: impl IntoIterator<Item = (String, String)>,
         dialect: Dialect,
     ) -> Operations<'_> {
-        Operations::new(self.document, Vec::new(), routes, dialect, self.plan, self.protect)
+        let unclear = self.unclear.clone();
+        Operations::new(self.document, unclear, routes, dialect, self.plan, self.protect)
     }
 }

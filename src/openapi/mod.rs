@@ -2,8 +2,10 @@
 //!
 //! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
-//! - `operations`: which documented operation a route is
-//! - `plan`: what holds for operations without a requirement of their own
+//! - `operations`: which documented operation a route is, and what a request to it needs
+//! - `problems`: what prevents an API from starting
+//! - `nearest`: what was probably meant by a name that does not exist
+//! - `plan`: defaults, public and hidden operations
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
 //! - `serve`: the document as an answer
@@ -14,8 +16,10 @@
 mod declared;
 pub(crate) mod document;
 mod finish;
+mod nearest;
 pub(crate) mod operations;
 pub(crate) mod plan;
+mod problems;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]

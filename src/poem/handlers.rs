@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, fmt};
 
 use ::poem::{EndpointExt, IntoEndpoint, Route, RouteMethod, endpoint::BoxEndpoint, http::Method};
 
+use super::closed;
 use crate::openapi::{
     Declaration, Routes,
-    operations::{Dialect, Place},
+    operations::{Dialect, Entry},
     plan::agree,
 };
 
@@ -105,16 +106,13 @@ impl Routes for Handlers {
 
     fn guard(self, declaration: &Declaration<'_>) -> (Route, Vec<String>) {
         let operations = declaration.operations(self.0.keys().cloned(), DIALECT);
-        let problems = operations.differences();
         let mut methods: BTreeMap<String, RouteMethod> = BTreeMap::new();
         for ((path, method), handler) in self.0 {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
-            let handler = match operations.at(&path, &method) {
-                Place::Operation(_, access) if !access.is_public() => {
-                    handler.with(declaration.protect.guard(access.clone())).boxed()
-                }
-                // Unless it is public the problems say so, and nothing is served.
-                _ => handler,
+            let handler = match operations.entry(&path, &method) {
+                Entry::Public => handler,
+                Entry::Guarded(access) => handler.with(declaration.protect.guard(access)).boxed(),
+                Entry::Refused => closed().boxed(),
             };
             let route = methods.remove(&path).unwrap_or_default();
             methods.insert(path, route.method(method, handler));
@@ -122,11 +120,17 @@ impl Routes for Handlers {
         let route = methods
             .into_iter()
             .fold(Route::new(), |route, (path, methods)| route.at(path, methods));
-        (route, problems)
+        (route, operations.problems())
     }
 }
 
-const DIALECT: Dialect = Dialect { is_route, lists_route: is_route };
+const DIALECT: Dialect = Dialect {
+    is_route,
+    lists_route: is_route,
+    declare: |scheme| format!("write `security: [{{{scheme}: []}}]` in the document"),
+    scopes_by_type: None,
+    hidden: "it is routed, and the document does not have it",
+};
 
 /// poem writes `:id`, `:id<\d+>`, `<\d+>` and `*rest` where a document writes `{id}`.
 fn is_route(documented: &str, routed: &str) -> bool {

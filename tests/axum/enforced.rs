@@ -12,6 +12,7 @@ use monocloud_backend::{Authenticated, Caller, Policy};
 use serde_json::{Value, json};
 
 use crate::{
+    alternatives::assert_every_alternative,
     promises::{assert_rows, paths},
     world::{Client, World, declared, guarded, needs},
 };
@@ -43,6 +44,16 @@ async fn every_operation_needs_exactly_what_its_document_says() {
     assert_rows(&world, &client, &own).await;
     let answer = client.send("PUT /posts", "").await;
     assert_eq!(answer.headers()["allow"], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let router = Router::new().route("/posts", get(|| async {}));
+        let (router, _) = api.routes(router).map_err(|error| error.to_string())?;
+        Ok(Client::new(router).await.status("GET /posts", token).await)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use monocloud_backend::{ApiDocument, Authenticated, Caller, Policy, poem::Handle
 use poem::{Route, handler, http::Method};
 use serde_json::{Value, json};
 
-use crate::world::{Client, World, offline};
+use crate::{
+    given_alternatives::assert_every_alternative,
+    world::{Client, World, offline},
+};
 
 #[handler]
 fn whose(caller: Caller) -> String {
@@ -28,6 +31,7 @@ fn document(rest: &str) -> String {
 
 fn served(world: &World, rest: &str, handlers: Handlers) -> (Client, ApiDocument) {
     let api = world.protect.from_document(&document(rest)).unwrap();
+    let api = if rest.contains("Key") { api.application_scheme("Key") } else { api };
     let (route, document) = api.routes(handlers).unwrap();
     (Client::new(Route::new().nest("/", route)), document)
 }
@@ -86,10 +90,19 @@ paths:
 }
 
 #[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let handlers = Handlers::new().get("/posts", up);
+        let (route, _) = api.routes(handlers).map_err(|error| error.to_string())?;
+        Ok(Client::new(route).status("GET /posts", token).await)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_handler_of_a_public_operation_is_told_of_nobody() {
     let world = World::new().await;
-    let rest =
-        "paths: { /public: { get: {} }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
+    let rest = "paths: { /public: { get: { security: [] } }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
     let handlers = Handlers::new().get("/public", asks).get("/optional", whose);
     let (client, _) = served(&world, rest, handlers);
     assert_eq!(client.status("GET /public", &world.token("")).await, 500);
@@ -153,6 +166,10 @@ paths:
   /misspelt: { get: { security: [Monocloud: []] } }
   /malformed: { get: { security: { MonoCloud: [] } } }
   /groups: { get: { x-monocloud-groups: [admin] } }
+  /silent: { get: {} }
+  /slash/: { get: { security: [MonoCloud: []] } }
+  /prefix/{id}: { get: { security: [MonoCloud: []] } }
+  /v1/cut: { get: { security: [MonoCloud: []] } }
 ";
     let handlers = Handlers::new()
         .get("/posts", up)
@@ -162,18 +179,29 @@ paths:
         .get("/misspelt", up)
         .get("/malformed", up)
         .get("/groups", up)
+        .get("/silent", up)
+        .get("/slash", up)
+        .get("/v1/prefix/:id", up)
+        .get("/cut", up)
         .at(Method::TRACE, "/routed", up);
     insta::assert_snapshot!(refusal_to_start(rest, handlers), @r#"
     the API and its document do not agree:
+    GET /documented: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/documented")`
     GET /documented: it is documented, and nothing is routed there
-    GET /groups: it names groups and requires no token
+    GET /groups: it names groups and requires no token; give it `security: [{MonoCloud: []}]`
     GET /malformed: its security is not a list
-    GET /misspelt: it names a security scheme that the document does not describe
-    GET /posts: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    GET /misspelt: its security names the scheme "Monocloud", which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name("Monocloud")`; if the application enforces it, call `.application_scheme("Monocloud")`; did you mean "MonoCloud"?
+    GET /posts: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
+    PUT /posts: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("PUT", "/posts")`
     PUT /posts: it is documented, and nothing is routed there
     GET /posts/{id}: it could be any of the routes /posts/:one and /posts/<\d+>
-    POST /posts: it is routed, and the document does not know it
-    TRACE /routed: it is routed, and the document does not know it
+    GET /posts/{id}: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/posts/{id}")`
+    GET /prefix/{id}: it is documented, and routed as /v1/prefix/:id; the document lacks the prefix; write both alike
+    TRACE /routed: it is routed, and the document does not have it; declare what it needs with `.hidden("TRACE", "/routed", POLICY)`, list it with `.public("TRACE", "/routed")`, or document it
+    GET /silent: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/silent")`
+    GET /slash/: it is documented, and routed as /slash; the two differ in the slash at the end; write both alike
+    GET /v1/cut: it is documented, and routed as /cut; the route lacks the prefix; write both alike
     "#);
 }
 

@@ -12,6 +12,8 @@ mod alternatives;
 mod declared;
 mod default;
 mod given;
+#[path = "../given/alternatives.rs"]
+mod given_alternatives;
 mod hidden;
 mod journey;
 mod optional;

@@ -5,6 +5,7 @@ use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
 
 use crate::{
+    alternatives::assert_every_alternative,
     promises::{assert_rows, paths},
     world::{Client, World, declared, guarded, needs, public},
 };
@@ -61,6 +62,16 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         ("GET /posts/x", [404, 404, 404, 404], ""),
     ];
     assert_rows(&world, &client, &own).await;
+}
+
+#[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let router = Router::with_path("posts").get(Say("all"));
+        let (router, _) = api.routes(router).map_err(|error| error.to_string())?;
+        Ok(Client::new(router).await.status("GET /posts", token).await)
+    })
+    .await;
 }
 
 #[tokio::test]
