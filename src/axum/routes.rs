@@ -56,7 +56,10 @@ impl Routes for Router {
             }
         }
         if problems.is_empty() && gates.is_any_shut() {
-            problems.push("a handler is routed where no request for its path arrives".to_owned());
+            problems.push(
+                "a handler is routed where no request for its path arrives; look for white space and other characters that are percent-encoded in requests"
+                    .to_owned(),
+            );
         }
         (router, problems)
     }
@@ -161,4 +164,26 @@ fn probe(router: &mut Router, method: &str, path: &str) -> Option<(Reached, Vec<
     let allowed = response.headers().get(ALLOW).and_then(|methods| methods.to_str().ok());
     let methods = allowed.into_iter().flat_map(|methods| methods.split(','));
     Some((reached, methods.filter(|it| !it.is_empty()).map(str::to_owned).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ::axum::routing::get;
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let paths = ["/silent", "/malformed", "/foreign", "/shared/{id}", "/hidden"];
+        let router = paths
+            .into_iter()
+            .fold(Router::new(), |router, path| router.route(path, get(|| async { "in" })));
+        let (mut router, problems) = unclear_api().guard(router);
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        for path in UNCLEAR_PATHS {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            assert_eq!(router.call(request).await.unwrap().status(), 500, "{path}");
+        }
+    }
 }

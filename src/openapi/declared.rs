@@ -127,15 +127,47 @@ impl DeclaredApi {
         mut self,
         routes: R,
     ) -> Result<(R::Guarded, ApiDocument), DocumentError> {
-        let Self { protect, document, plan } = &mut self;
-        let unclear = plan.apply(document, "", protect.scheme_name());
-        let (guarded, problems) = routes.guard(&Declaration { protect, document, plan, unclear });
+        let (guarded, problems) = self.guard(routes);
         if !problems.is_empty() {
             return Err(DocumentError::new(problems));
         }
         Ok((guarded, ApiDocument::new(self.protect, self.document)))
     }
+
+    /// The routes with their guards, and what prevents the API from starting.
+    pub(crate) fn guard<R: Routes>(&mut self, routes: R) -> (R::Guarded, Vec<String>) {
+        let Self { protect, document, plan } = self;
+        let unclear = plan.apply(document, "", protect.scheme_name());
+        routes.guard(&Declaration { protect, document, plan, unclear })
+    }
 }
+
+/// For the tests of the hosts: operations that are not clear, each routed by `GET`. The API does not
+/// start; if it did, every one of them would have to reject.
+#[cfg(test)]
+pub(crate) fn unclear_api() -> DeclaredApi {
+    let document = r#"
+openapi: 3.1.0
+info: { title: Posts, version: "1.0" }
+components: { securitySchemes: { Foreign: { type: http, scheme: bearer } } }
+paths:
+  /silent: { get: {} }
+  /malformed: { get: { security: { MonoCloud: [] } } }
+  /foreign: { get: { security: [Foreign: []] } }
+  /shared/{one}: { get: { security: [] } }
+  /shared/{other}: { get: { security: [] } }
+"#;
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    ProtectApi::from_vars(vars).unwrap().from_document(document).unwrap()
+}
+
+/// The paths of [`unclear_api`], and one that is hidden and not listed.
+#[cfg(test)]
+pub(crate) const UNCLEAR_PATHS: [&str; 5] =
+    ["/silent", "/malformed", "/foreign", "/shared/7", "/hidden"];
 
 /// The routes of a host: what [`DeclaredApi::routes`] can put guards before.
 pub trait Routes {

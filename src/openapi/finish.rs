@@ -3,10 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    document::Document,
-    security::{self, OtherSchemes},
-};
+use super::{document::Document, security};
 use crate::{
     certificate::CertificateBinding, policy::Access, protect::ScopeDescriptions,
     tenant::metadata::Metadata,
@@ -30,7 +27,7 @@ pub(crate) struct Scheme<'s> {
 /// Finishes a document. While the tenant cannot be read the scheme is plain bearer, marked as
 /// incomplete: `http` schemes have no endpoints, and no scopes either.
 pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
-    let accesses = security::compile(&document, scheme.name, &OtherSchemes::Extracted);
+    let accesses = security::compile(&document, scheme.name);
     let mut takes_scopes = Vec::new();
     edit(document.members_mut(), "components", |components| {
         edit(components, "securitySchemes", |schemes| {
@@ -46,7 +43,7 @@ pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
         if let Some(security) = operation.get_mut("security") {
             strip_scopes(security, &takes_scopes);
         }
-        if let Some((_, Ok(Some(access)))) = accesses.next()
+        if let Some((_, Ok(access))) = accesses.next()
             && !access.is_public()
         {
             describe_refusals(operation, &access);

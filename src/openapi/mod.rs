@@ -28,6 +28,8 @@ mod swagger_ui;
 use std::fmt;
 
 pub(crate) use self::declared::Declaration;
+#[cfg(test)]
+pub(crate) use self::declared::{UNCLEAR_PATHS, unclear_api};
 #[cfg(feature = "swagger-ui")]
 pub use self::swagger_ui::SwaggerUi;
 pub use self::{

@@ -15,14 +15,16 @@ use super::{
 };
 use crate::{policy::Access, protect::ProtectApi};
 
-/// Why a route that is [`Entry::Refused`] rejects a request, for the log.
-pub(crate) const UNCLEAR: &str = "what this route needs is not clear, as the start-up check said";
+/// What the log says of a request to a route that is [`Entry::Refused`].
+pub(crate) const UNCLEAR: &str = "resolve what the start-up check says of this route";
 
 /// What each operation of a document needs, beside what is routed.
 pub(crate) struct Operations<'a> {
     pub(super) declared: Vec<(OperationKey, Declared)>,
     /// By path and method.
-    pub(super) routes: BTreeSet<(String, String)>,
+    routes: BTreeSet<(String, String)>,
+    /// Those without a documented operation.
+    hidden: Vec<(String, String)>,
     pub(super) dialect: Dialect,
     pub(super) document: &'a Document,
     pub(super) plan: &'a Plan,
@@ -66,10 +68,18 @@ impl<'a> Operations<'a> {
         plan: &'a Plan,
         protect: &'a ProtectApi,
     ) -> Self {
-        let mut declared = security::compile(document, protect.scheme_name(), &plan.other_schemes);
+        let mut declared =
+            security::declarations(document, protect.scheme_name(), &plan.other_schemes);
         declared.retain(|(key, _)| unclear.iter().all(|(other, _)| other != key));
         declared.extend(unclear.into_iter().map(|(key, why)| (key, Err(why))));
-        Self { declared, routes: routes.into_iter().collect(), dialect, document, plan, protect }
+        let routes: BTreeSet<_> = routes.into_iter().collect();
+        let is_hidden = |(route, method): &&(String, String)| {
+            let is_this =
+                |key: &OperationKey| key.method == **method && (dialect.is_route)(&key.path, route);
+            !declared.iter().any(|(key, _)| is_this(key))
+        };
+        let hidden = routes.iter().filter(is_hidden).cloned().collect();
+        Self { declared, routes, hidden, dialect, document, plan, protect }
     }
 
     /// What a request to a route needs.
@@ -95,10 +105,11 @@ impl<'a> Operations<'a> {
     }
 
     /// Whether the document has a route, or the application lists it.
-    pub(crate) fn is_known(&self, route: &str, method: &Method) -> bool {
-        let hidden = self.plan.hidden.iter().map(|(listed, _)| listed);
-        !self.operations_at(route, method).is_empty()
-            || self.plan.public.iter().chain(hidden).any(|it| self.is_listing(it, route, method))
+    pub(crate) fn is_known(&self, route: &str, method: &str) -> bool {
+        let listed = self.plan.hidden.iter().map(|(listed, _)| listed).chain(&self.plan.public);
+        let mut listed = listed.map(|listed| self.hidden_routes(listed));
+        !self.all_hidden().any(|hidden| hidden == (route, method))
+            || listed.any(|routes| routes == [(route, method)])
     }
 
     fn entry_of_hidden(&self, route: &str, method: &Method) -> Entry {
@@ -157,13 +168,7 @@ impl<'a> Operations<'a> {
 
     /// Every route without a documented operation.
     pub(super) fn all_hidden(&self) -> impl Iterator<Item = (&str, &str)> {
-        let is_documented = |route: &str, method: &str| {
-            self.declared
-                .iter()
-                .any(|(key, _)| key.method == *method && (self.dialect.is_route)(&key.path, route))
-        };
-        let routes = self.routes.iter().map(|(route, method)| (&**route, &**method));
-        routes.filter(move |(route, method)| !is_documented(route, method))
+        self.hidden.iter().map(|(route, method)| (&**route, &**method))
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::Method;
-
 use super::{
     nearest::{did_you_mean, nearest},
     operations::{NoRoute, Operations},
@@ -39,7 +37,7 @@ impl Operations<'_> {
         }
         for (route, method) in self.all_hidden() {
             let is_paired = pairs.values().any(|paired| *paired == (route, method));
-            if !is_paired && !self.is_known_text(route, method) {
+            if !is_paired && !self.is_known(route, method) {
                 add(route, method, self.not_listed(route, method));
             }
         }
@@ -69,7 +67,8 @@ impl Operations<'_> {
         }
         for (index, (above, _)) in self.plan.defaults_under.iter().enumerate() {
             let earlier = self.plan.defaults_under.iter().take(index);
-            let problem = if earlier.into_iter().any(|(other, _)| plan::is_same_path(other, above)) {
+            let problem = if earlier.into_iter().any(|(other, _)| plan::is_same_path(other, above))
+            {
                 "this path has another default already".to_owned()
             } else if self.declared.iter().any(|(key, _)| plan::is_under(&key.path, above)) {
                 continue;
@@ -99,14 +98,15 @@ impl Operations<'_> {
             Err(NoRoute::None) => {
                 problems.push(match pairs.get(&(&*key.path, key.method.as_str())) {
                     Some((route, _)) => how_they_differ(&key.path, route),
-                    None => "it is documented, and nothing is routed there".to_owned(),
+                    None => "it is documented, and nothing is routed there; route it, or remove it from the document"
+                        .to_owned(),
                 })
             }
             Err(NoRoute::Shared(rivals)) => {
-                problems.push(format!("its route is that of {rivals} too"));
+                problems.push(format!("its route is that of {rivals} too; remove one of them, or rename it"));
             }
             Err(NoRoute::Several(routes)) => {
-                problems.push(format!("it could be any of the routes {routes}"));
+                problems.push(format!("it could be any of the routes {routes}; rename or remove one of them"));
             }
         }
         let is_public = self.plan.is_public(key);
@@ -185,10 +185,6 @@ impl Operations<'_> {
         )
     }
 
-    fn is_known_text(&self, route: &str, method: &str) -> bool {
-        Method::from_bytes(method.as_bytes()).is_ok_and(|method| self.is_known(route, &method))
-    }
-
     /// The scopes an operation needs that the document could not explain.
     fn undescribed(&self, access: &Access) -> Vec<String> {
         let described = self.protect.scope_descriptions();
@@ -213,10 +209,8 @@ impl Operations<'_> {
     /// Operations without a route, each with the only hidden route that differs from it by a slash
     /// at the end or by a prefix.
     fn differing_pairs(&self) -> Pairs<'_> {
-        let hidden: Vec<_> = self
-            .all_hidden()
-            .filter(|(route, method)| !self.is_known_text(route, method))
-            .collect();
+        let hidden: Vec<_> =
+            self.all_hidden().filter(|(route, method)| !self.is_known(route, method)).collect();
         let unrouted = self.declared.iter().filter(|(key, declared)| {
             declared.is_ok() && matches!(self.route_of(key), Err(NoRoute::None))
         });

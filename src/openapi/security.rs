@@ -55,8 +55,19 @@ pub(crate) struct OperationKey {
     pub(crate) method: http::Method,
 }
 
-/// What each operation of a document needs, where this library's scheme is called `scheme`.
+/// What each operation of a document needs that passed the start-up check, where this library's scheme
+/// is called `scheme`. One that declares nothing is listed as public.
 pub(crate) fn compile(
+    document: &Document,
+    scheme: &str,
+) -> Vec<(OperationKey, Result<Access, Unclear>)> {
+    let declarations = declarations(document, scheme, &OtherSchemes::Extracted).into_iter();
+    let needed = |declared: Declared| declared.map(Option::unwrap_or_default);
+    declarations.map(|(key, declared)| (key, needed(declared))).collect()
+}
+
+/// What each operation of a document declares.
+pub(crate) fn declarations(
     document: &Document,
     scheme: &str,
     others: &OtherSchemes,
@@ -189,18 +200,23 @@ impl<'d> Reader<'d> {
     /// What a list of alternatives needs, but for groups.
     fn access(&self, security: &Value, whose: &str) -> Result<Access, String> {
         let mut access = Access::default();
-        let alternatives = security.as_array().ok_or_else(|| format!("{whose} is not a list"))?;
+        let alternatives = security.as_array().ok_or_else(|| {
+            format!("{whose} is not a list; write `security: [{{{}: []}}]`", self.scheme)
+        })?;
         for alternative in alternatives {
             let schemes = alternative
                 .as_object()
-                .ok_or_else(|| format!("{whose} does not hold requirements"))?;
+                .ok_or_else(|| format!("{whose} holds something other than requirements; write `security: [{{{}: []}}]`", self.scheme))?;
             for name in schemes.keys() {
                 self.check(name, whose)?;
             }
             match schemes.get(self.scheme) {
                 Some(scopes) => access.alternatives.push(Requirement {
-                    scopes: strings(scopes)
-                        .ok_or_else(|| format!("the scopes in {whose} are not a list of names"))?,
+                    scopes: strings(scopes).ok_or_else(|| {
+                        format!(
+                            "the scopes in {whose} are not a list of names; write `[\"scope\"]`"
+                        )
+                    })?,
                     ..Requirement::default()
                 }),
                 None if schemes.is_empty() => access.is_anonymous_allowed = true,
@@ -222,7 +238,7 @@ impl<'d> Reader<'d> {
         match (is_enforced, is_described) {
             (true, true) => Ok(()),
             (true, false) => Err(format!(
-                "{whose} names the scheme {name:?}, which components.securitySchemes does not describe"
+                "{whose} names the scheme {name:?}, which the document does not describe; add it to `components.securitySchemes`"
             )),
             (false, _) => Err(format!(
                 "{whose} names the scheme {name:?}, which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name({name:?})`; if the application enforces it, call `.application_scheme({name:?})`{}",

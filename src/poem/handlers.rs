@@ -14,7 +14,7 @@ use crate::openapi::{
 /// The handlers of an API, each for a method and a path as poem writes it, such as `/posts/:id`.
 ///
 /// ```
-/// use monocloud_backend::{Authenticated, DocumentError, ProtectApi, poem::Handlers};
+/// use monocloud_backend::{Authenticated, DocumentError, Policy, ProtectApi, poem::Handlers};
 /// use poem::{Route, handler};
 ///
 /// #[handler]
@@ -24,7 +24,8 @@ use crate::openapi::{
 ///
 /// fn app(protect: &ProtectApi, document: &str) -> Result<Route, DocumentError> {
 ///     let handlers = Handlers::new().get("/posts", list);
-///     let (api, document) = protect.from_document(document)?.routes(handlers)?;
+///     let api = protect.from_document(document)?.by_default(Policy::ANY_TOKEN);
+///     let (api, document) = api.routes(handlers)?;
 ///     Ok(Route::new().nest("/", api).at("/openapi.json", document.json()))
 /// }
 /// ```
@@ -139,4 +140,26 @@ fn is_route(documented: &str, routed: &str) -> bool {
         documented == routed || (is_parameter && routed.starts_with([':', '<', '*']))
     };
     agree(documented, routed, is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::poem::{endpoint::make_sync, test::TestClient};
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let paths = ["/silent", "/malformed", "/foreign", "/shared/:id", "/hidden"];
+        let handlers = paths
+            .into_iter()
+            .fold(Handlers::new(), |handlers, path| handlers.get(path, make_sync(|_| "in")));
+        let (route, problems) = unclear_api().guard(handlers);
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        let client = TestClient::new(route);
+        for path in UNCLEAR_PATHS {
+            assert_eq!(client.get(path).send().await.0.status(), 500, "{path}");
+        }
+    }
 }

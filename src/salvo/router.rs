@@ -33,7 +33,9 @@ impl Routes for Router {
         each_endpoint(&mut self, &Filtered::default(), &mut |_, filtered| match filtered.route() {
             Ok((path, method)) => {
                 if !routes.insert((path.to_owned(), method.to_string())) {
-                    problems.push(format!("{method} {path}: it is routed twice"));
+                    problems.push(format!(
+                        "{method} {path}: it is routed twice; remove one of the two"
+                    ));
                 }
             }
             Err(problem) => problems.push(problem),
@@ -124,10 +126,9 @@ fn implied(
 ) -> BTreeSet<(String, String)> {
     let is_implied = |(path, method): &&(String, String)| match method.as_str() {
         "HEAD" => {
-            routes.contains(&(path.clone(), "GET".to_owned()))
-                && !operations.is_known(path, &Method::HEAD)
+            routes.contains(&(path.clone(), "GET".to_owned())) && !operations.is_known(path, method)
         }
-        "OPTIONS" => !operations.is_known(path, &Method::OPTIONS),
+        "OPTIONS" => !operations.is_known(path, method),
         _ => false,
     };
     routes.iter().filter(is_implied).cloned().collect()
@@ -183,13 +184,13 @@ impl Filtered {
         let (method, why) = match (self.methods.as_slice(), self.unknown) {
             ([method], None) => return Ok((path, method)),
             ([method], Some(filter)) => {
-                (method.as_str(), format!("it has the filter {filter}, which may be anything"))
+                (method.as_str(), format!("it has the filter {filter}, and which requests that lets pass is not known; use a hoop instead"))
             }
             ([], _) => (
                 "ANY",
                 "it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`".to_owned(),
             ),
-            (_, _) => ("ANY", "it has filters for several methods".to_owned()),
+            (_, _) => ("ANY", "it has filters for several methods; give each method a router of its own".to_owned()),
         };
         Err(format!("{method} {path}: {why}"))
     }
@@ -221,3 +222,48 @@ const DIALECT: Dialect = Dialect {
     scopes_by_type: None,
     hidden: "it is routed, and the document does not have it",
 };
+
+#[cfg(test)]
+mod tests {
+    use ::salvo_core::{
+        Service,
+        conn::{ConnCtrl, SocketAddr},
+        handler,
+        http::{StatusCode, uri::Scheme},
+    };
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[handler]
+    async fn say_in() -> &'static str {
+        "in"
+    }
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let at = Router::with_path;
+        let paths = ["silent", "malformed", "foreign", "shared/{id}", "hidden"];
+        let router = paths
+            .into_iter()
+            .fold(Router::new(), |router, path| router.push(at(path).get(say_in)))
+            .push(at("any").goal(say_in))
+            .push(at("both").filter(filters::post()).goal(say_in));
+        let (router, problems) = unclear_api().guard(router);
+        assert_eq!(problems.len(), 8, "{problems:#?}");
+        let service = Service::new(router).hyper_handler(
+            SocketAddr::Unknown,
+            SocketAddr::Unknown,
+            Scheme::HTTP,
+            None,
+            ConnCtrl::default(),
+            None,
+        );
+        for path in UNCLEAR_PATHS.into_iter().chain(["/any"]) {
+            let mut request = Request::new();
+            *request.uri_mut() = path.parse().unwrap();
+            let response = service.handle(request).await;
+            assert_eq!(response.status_code, Some(StatusCode::INTERNAL_SERVER_ERROR), "{path}");
+        }
+    }
+}

@@ -8,13 +8,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, head, post},
 };
-use monocloud_backend::{Authenticated, Caller, Policy};
+use monocloud_backend::{Authenticated, Caller};
 use serde_json::{Value, json};
 
 use crate::{
     alternatives::assert_every_alternative,
-    promises::{assert_rows, paths},
-    world::{Client, World, declared, guarded, needs},
+    promises::{api, assert_rows},
+    world::{Client, World, guarded, needs},
 };
 
 async fn say_id(Path(id): Path<u64>) -> String {
@@ -36,11 +36,15 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         )
         .route("/health", get(|| async { "up" }))
         .route("/listed", get(|| async { "listed" }))
+        .route("/below/{id}", get(say_id))
+        .route("/hidden", get(|| async { "hidden" }).post(|_: Json<Value>| async { "hidden" }))
         .nest("/v1", Router::new().route("/posts/{id}", get(say_id)));
-    let api =
-        declared(&world.protect, &paths()).by_default(Policy::ANY_TOKEN).public("GET", "/listed");
-    let client = Client::new(api.routes(router).unwrap().0).await;
-    let own = [("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`")];
+    let client = Client::new(api(&world).routes(router).unwrap().0).await;
+    let own = [
+        ("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`"),
+        // Nothing of a request for a hidden operation is read before either.
+        ("POST /hidden", [401, 403, 403, 415], ""),
+    ];
     assert_rows(&world, &client, &own).await;
     let answer = client.send("PUT /posts", "").await;
     assert_eq!(answer.headers()["allow"], "GET,HEAD,POST");

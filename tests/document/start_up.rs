@@ -116,13 +116,13 @@ fn every_kind_of_problem_is_told_at_once() {
     insta::assert_snapshot!(refusal_to_start(api), @r#"
     the API and its document do not agree:
     GET /double: two operations are documented there, and one would be lost; rename one
-    GET /either/{x}: it could be any of the routes /either/:param0 and /either/{x}
+    GET /either/{x}: it could be any of the routes /either/:param0 and /either/{x}; rename or remove one of them
     GET /helth: it is listed as public, and there is no such operation; the nearest is GET /hidden/{x}
     GET /hidden/:param0: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/hidden/:param0", POLICY)`, list it with `.public("GET", "/hidden/:param0")`, or document it
     GET /hidden/{x}: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/hidden/{x}", POLICY)`, list it with `.public("GET", "/hidden/{x}")`, or document it
     GET /hidden/{x}: it is listed as public, and could be any of /hidden/:param0 and /hidden/{x}
-    GET /named/{one}: its route is that of /named/{two} too
-    GET /named/{two}: its route is that of /named/{one} too
+    GET /named/{one}: its route is that of /named/{two} too; remove one of them, or rename it
+    GET /named/{two}: its route is that of /named/{one} too; remove one of them, or rename it
     G E T /secured/:id: it is listed as public, and there is no such operation; the nearest is PUT /secured/{id}
     POST /secured/:id: it is listed as public, and there is no such operation; the nearest is PUT /secured/{id}
     PUT /secured/{id}: it is listed as public, and declares that it needs a token; remove one of the two
@@ -198,7 +198,7 @@ async fn a_documented_operation_without_a_route_is_a_problem() {
 
     let problems = refusal_to_start(offline().secure(NotRouted));
     let expected = "PUT /secured/{id}: it is documented, and nothing is routed there";
-    assert!(problems.lines().any(|line| line == expected), "{problems}");
+    assert!(problems.lines().any(|line| line.starts_with(expected)), "{problems}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::{
     hosts::POEM_OPENAPI,
-    support::{frozen_tenant, get, internal, missing, missing_group, says, served},
+    support::{frozen_tenant, get, internal, missing, missing_group, post, says, served},
 };
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! The document is the policy: what it says of an operation is what its handler's callers meet.
 
-use monocloud_backend::{Authenticated, Caller, Error, Policy};
+use monocloud_backend::{Authenticated, Caller, Error};
 use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
 
 use crate::{
     alternatives::assert_every_alternative,
-    promises::{assert_rows, paths},
-    world::{Client, World, declared, guarded, needs, public},
+    promises::{api, assert_rows},
+    world::{Client, World, guarded, needs, public},
 };
 
 struct Say(&'static str);
@@ -50,16 +50,18 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         .push(at("default").get(whose))
         .push(at("health").get(Say("up")))
         .push(at("listed").get(Say("listed")))
+        .push(at("below/{id}").get(say_id))
+        .push(at("hidden").get(Say("hidden")).post(new))
         .push(at("v1").push(at("posts").push(at("{id}").get(say_id))));
-    let api =
-        declared(&world.protect, &paths()).by_default(Policy::ANY_TOKEN).public("GET", "/listed");
-    let client = Client::new(api.routes(router).unwrap().0).await;
+    let client = Client::new(api(&world).routes(router).unwrap().0).await;
     let own = [
         ("GET /posts/", [401, 403, 200, 403], "all"),
         ("GET //posts", [401, 403, 200, 403], "all"),
         ("HEAD /posts/7", [401, 403, 200, 403], ""),
         ("HEAD /listed", [200, 200, 200, 200], ""),
         ("GET /posts/x", [404, 404, 404, 404], ""),
+        // Nothing of a request for a hidden operation is read before either.
+        ("POST /hidden", [401, 403, 403, 400], ""),
     ];
     assert_rows(&world, &client, &own).await;
 }

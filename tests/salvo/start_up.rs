@@ -61,18 +61,18 @@ fn every_kind_of_problem_is_told_at_once() {
     insta::assert_snapshot!(why_not(api, router), @r#"
     the API and its document do not agree:
     ANY /anything: it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`
-    GET /twice: it is routed twice
-    GET /filtered: it has the filter salvo::start_up::Whatever, which may be anything
-    ANY /both: it has filters for several methods
-    GET /anything: it is documented, and nothing is routed there
-    GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}
-    GET /filtered: it is documented, and nothing is routed there
+    GET /twice: it is routed twice; remove one of the two
+    GET /filtered: it has the filter salvo::start_up::Whatever, and which requests that lets pass is not known; use a hoop instead
+    ANY /both: it has filters for several methods; give each method a router of its own
+    GET /anything: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}; rename or remove one of them
+    GET /filtered: it is documented, and nothing is routed there; route it, or remove it from the document
     GET /helth: it is listed as public, and there is no such operation; the nearest is GET /posts
     POST /listed: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/listed", POLICY)`, list it with `.public("POST", "/listed")`, or document it
     DELETE /nested/{tenant}/secret/{id}: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/nested/{tenant}/secret/{id}", POLICY)`, list it with `.public("DELETE", "/nested/{tenant}/secret/{id}")`, or document it
-    GET /none: it is documented, and nothing is routed there
+    GET /none: it is documented, and nothing is routed there; route it, or remove it from the document
     POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
-    PUT /posts: it is documented, and nothing is routed there
+    PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
     GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
     DELETE /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/secret", POLICY)`, list it with `.public("DELETE", "/secret")`, or document it
     GET /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("GET", "/secret", POLICY)`, list it with `.public("GET", "/secret")`, or document it
