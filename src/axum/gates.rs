@@ -17,7 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Answer, full_path, guarded};
-use crate::{protect::Guard, refusal::Refusal};
+use crate::{openapi::operations::UNCLEAR, protect::Guard, refusal::Refusal};
 
 /// A layer that puts a gate before each handler, and knows them all.
 #[derive(Clone, Default)]
@@ -43,21 +43,22 @@ impl Layer<Route> for Gates {
 
 /// Who comes to a handler.
 #[derive(Default)]
-pub(super) struct Gate(OnceLock<Entry>);
+pub(super) struct Gate(OnceLock<Passage>);
 
-pub(super) enum Entry {
-    /// Everybody: it is public.
-    Everybody,
-    /// Whom a guard lets pass.
+/// Which requests pass a gate.
+pub(super) enum Passage {
+    /// Each: the handler is public.
+    Everyone,
+    /// Those that a guard lets pass.
     Guarded(Guard),
-    /// Nobody: it is what answers the methods that are not routed.
+    /// None: the handler answers the methods that are not routed.
     NoMethod,
 }
 
 impl Gate {
     /// Settles it; the first word counts.
-    pub(super) fn settle(&self, entry: Entry) {
-        let _ = self.0.set(entry);
+    pub(super) fn settle(&self, passage: Passage) {
+        let _ = self.0.set(passage);
     }
 }
 
@@ -96,13 +97,13 @@ impl Service<Request> for Gated {
                 return Ok(reached(gate, &request));
             }
             match gate.0.get() {
-                Some(Entry::Everybody) => handler.call(request).await,
-                Some(Entry::Guarded(guard)) => guarded(guard, handler, request).await,
+                Some(Passage::Everyone) => handler.call(request).await,
+                Some(Passage::Guarded(guard)) => guarded(guard, handler, request).await,
                 // A preflight is for the application, and a CORS layer of its own may be in there.
-                Some(Entry::NoMethod) if request.method() == Method::OPTIONS => {
+                Some(Passage::NoMethod) if request.method() == Method::OPTIONS => {
                     handler.call(request).await
                 }
-                Some(Entry::NoMethod) => Ok(StatusCode::METHOD_NOT_ALLOWED.into_response()),
+                Some(Passage::NoMethod) => Ok(StatusCode::METHOD_NOT_ALLOWED.into_response()),
                 None => Ok(shut(&request)),
             }
         })
@@ -118,8 +119,7 @@ fn reached(gate: Arc<Gate>, request: &Request) -> Response {
 
 fn shut(request: &Request) -> Response {
     let path = full_path(request.extensions(), request.uri());
-    let why = "the document does not know this route";
-    Refusal::unprotected(request.method(), path, why).into_response()
+    Refusal::unprotected(request.method(), path, UNCLEAR).into_response()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! use std::error::Error;
 //!
 //! use axum::{Router, routing::get};
-//! use monocloud_backend::{Authenticated, ProtectApi};
+//! use monocloud_backend::{Authenticated, Policy, ProtectApi};
 //! use utoipa::OpenApi;
 //!
 //! #[derive(OpenApi)]
@@ -30,6 +30,7 @@
 //!     let (api, document) = protect
 //!         .scope("posts:read", "Read posts")
 //!         .from_document(&Posts::openapi().to_json()?)?
+//!         .by_default(Policy::ANY_TOKEN)
 //!         .routes(Router::new().route("/posts", get(list)))?;
 //!     Ok(api.route("/openapi.json", get(document.json())))
 //! }
@@ -40,11 +41,10 @@
 //! With the feature `swagger-ui` its page is a service:
 //! `api.nest_service("/docs", document.swagger_ui("/openapi.json"))`.
 //!
-//! The router is to have its state (`with_state`) and to route by method: `any`, `route_service` and
-//! `nest_service` take every method, which no document says, and the API does not start. They are
-//! added to the router that is returned, and there a guard goes before them. What is added to it is
-//! not judged, nor are the fallbacks of the router for unknown paths; the fallback that a route has
-//! of its own is asked nothing but `OPTIONS`.
+//! The router needs its state (`with_state`) and routes by method: `any`, `route_service` and
+//! `nest_service` take every method, which no document lists, and the API does not start. Add them to
+//! the router that is returned, behind a guard. What is added to that router is not guarded, nor are
+//! the fallbacks of the router for unknown paths; the fallback of a route answers `OPTIONS` only.
 //!
 //! # By guard
 //!

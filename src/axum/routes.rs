@@ -21,10 +21,10 @@ use ::axum::{
 };
 use tower_service::Service;
 
-use super::gates::{Entry, Gate, Gates, Probe, Reached};
+use super::gates::{Gate, Gates, Passage, Probe, Reached};
 use crate::openapi::{
     Declaration, Routes,
-    operations::{Dialect, Place},
+    operations::{Dialect, Entry},
     plan::agree,
 };
 
@@ -43,29 +43,39 @@ impl Routes for Router {
         let router = router.route_layer(gates.clone());
         let (routes, mut problems) = explore(router.clone(), paths);
         let operations = declaration.operations(routes.keys().cloned(), DIALECT);
-        problems.extend(operations.differences());
+        problems.extend(operations.problems());
         for ((path, method), gate) in &routes {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
-            match operations.at(path, &method) {
-                Place::Operation(_, access) if !access.is_public() => {
-                    gate.settle(Entry::Guarded(declaration.protect.guard(access.clone())));
+            match operations.entry(path, &method) {
+                Entry::Public => gate.settle(Passage::Everyone),
+                Entry::Guarded(access) => {
+                    gate.settle(Passage::Guarded(declaration.protect.guard(access)));
                 }
-                Place::Operation(..) => gate.settle(Entry::Everybody),
-                Place::Hidden if operations.is_listed(path, &method) => {
-                    gate.settle(Entry::Everybody);
-                }
-                // The problems say so, and nothing is served.
-                Place::Hidden | Place::Unclear => {}
+                // A gate that is not settled stays shut.
+                Entry::Refused => {}
             }
         }
         if problems.is_empty() && gates.is_any_shut() {
-            problems.push("a handler is routed where no request for its path arrives".to_owned());
+            problems.push(
+                "a handler is routed where no request for its path arrives; look for white space and other characters that are percent-encoded in requests"
+                    .to_owned(),
+            );
         }
         (router, problems)
     }
 }
 
-const DIALECT: Dialect = Dialect { is_route, lists_route: is_route };
+const DIALECT: Dialect = Dialect {
+    is_route,
+    lists_route: is_route,
+    declare: |scheme| {
+        format!(
+            "write `security((\"{scheme}\" = []))` in its `#[utoipa::path(…)]`, or `security` in a document of your own"
+        )
+    },
+    scopes_by_type: None,
+    hidden: "it is routed, and the document does not have it",
+};
 
 /// axum writes `{id}` and `{*rest}` where a document writes `{id}`, and `{{` for a brace.
 fn is_route(documented: &str, routed: &str) -> bool {
@@ -91,23 +101,21 @@ type GatesByRoute = BTreeMap<(String, String), Arc<Gate>>;
 /// axum routes none but the methods of RFC 9110 and PATCH.
 const NOBODYS_METHOD: &str = "PROBE";
 
-/// Finds the gates at these paths, and what speaks against starting already.
+/// Finds the gates at these paths, and what prevents the API from starting already.
 fn explore(router: Router, paths: BTreeSet<String>) -> (GatesByRoute, Vec<String>) {
     // No probe may come to the application's own fallback.
     let mut router = router.reset_fallback();
     let mut routes = BTreeMap::new();
-    let mut problems = BTreeSet::new();
+    let mut every_method = BTreeSet::new();
     for path in paths {
         let Some((reached, methods)) = probe(&mut router, NOBODYS_METHOD, &path) else { continue };
         let Some(route) = reached.route else { continue };
         let route = route.as_str();
         if methods.is_empty() {
-            problems.insert(format!(
-                "ANY {route}: it takes every method, which no document says; route each by name, or add it to the router that is returned"
-            ));
+            every_method.insert(route.to_owned());
             continue;
         }
-        reached.gate.settle(Entry::NoMethod);
+        reached.gate.settle(Passage::NoMethod);
         let mut gates = BTreeMap::new();
         for method in methods {
             let reached = probe(&mut router, &method, &path);
@@ -121,7 +129,26 @@ fn explore(router: Router, paths: BTreeSet<String>) -> (GatesByRoute, Vec<String
         }
         routes.extend(gates.into_iter().map(|(method, gate)| ((route.to_owned(), method), gate)));
     }
-    (routes, problems.into_iter().collect())
+    (routes, take_every_method(&every_method))
+}
+
+/// What to write instead of routes that take every method. A nested service is routed at its path
+/// with and without a slash at the end.
+fn take_every_method(routes: &BTreeSet<String>) -> Vec<String> {
+    let is_service = |route: &str| routes.contains(&format!("{route}/"));
+    let is_rest = |route: &str| route.strip_suffix('/').is_some_and(|route| routes.contains(route));
+    let problem = |route: &String| {
+        if is_service(route) {
+            format!(
+                "ANY {route}: `nest_service` takes every method and every path below, which no document lists; nest it in the router that `routes` returns: `.nest_service({route:?}, protect.require(POLICY).layer(service))`"
+            )
+        } else {
+            format!(
+                "ANY {route}: `any` and `route_service` take every method, and a document lists each; write `get(…)` (a WebSocket opens with GET), `post(…)` or `get_service(…)`, or route it in the router that `routes` returns, behind `protect.require(POLICY)`"
+            )
+        }
+    };
+    routes.iter().filter(|route| !is_rest(route)).map(problem).collect()
 }
 
 /// Sends a probe: where it comes to, and which methods are routed there if its own is not. There is
@@ -137,4 +164,26 @@ fn probe(router: &mut Router, method: &str, path: &str) -> Option<(Reached, Vec<
     let allowed = response.headers().get(ALLOW).and_then(|methods| methods.to_str().ok());
     let methods = allowed.into_iter().flat_map(|methods| methods.split(','));
     Some((reached, methods.filter(|it| !it.is_empty()).map(str::to_owned).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ::axum::routing::get;
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let paths = ["/silent", "/malformed", "/foreign", "/shared/{id}", "/hidden"];
+        let router = paths
+            .into_iter()
+            .fold(Router::new(), |router, path| router.route(path, get(|| async { "in" })));
+        let (mut router, problems) = unclear_api().guard(router);
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        for path in UNCLEAR_PATHS {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            assert_eq!(router.call(request).await.unwrap().status(), 500, "{path}");
+        }
+    }
 }

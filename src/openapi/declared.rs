@@ -6,17 +6,18 @@ use super::{
     operations::{Dialect, Operations},
     plan::Plan,
     references,
-    security::OperationKey,
+    security::{OperationKey, OtherSchemes, Unclear},
 };
 use crate::{policy::Policy, protect::ProtectApi};
 
 impl ProtectApi {
     /// Takes an OpenAPI document (3.0 to 3.2, as JSON or YAML) for the policy of an API.
     ///
-    /// An operation states what it needs as `security`, in our scheme's name, with root `security`
-    /// for those that state nothing; groups stand in `x-monocloud-groups`. The scheme itself need
-    /// not be described, since the document that is served has the tenant's endpoints in it; if it
-    /// is, its flows describe the scopes.
+    /// An operation declares what it needs as `security`, in this library's scheme (`MonoCloud`
+    /// unless configured), with root `security` for those without their own; groups are in
+    /// `x-monocloud-groups`. The scheme itself need not be described, since the document that is
+    /// served has the tenant's endpoints in it; if it is, its flows describe the scopes. Other
+    /// schemes are those of [`application_scheme`](DeclaredApi::application_scheme).
     ///
     /// ```
     /// # use monocloud_backend::ProtectApi;
@@ -65,19 +66,56 @@ pub struct DeclaredApi {
 }
 
 impl DeclaredApi {
-    /// Protects every operation that states no requirement, where the document has no root
-    /// `security` either; the document that is served says so.
+    /// Requires a policy of every operation without a requirement of this library's scheme, in
+    /// addition to whatever else it lists; the document that is served says so.
+    ///
+    /// It does not apply to operations that are [`public`](Self::public) or have `security: []` of
+    /// their own, nor to [`hidden`](Self::hidden) ones.
     #[must_use]
     pub fn by_default(mut self, policy: Policy) -> Self {
         self.plan.default = Some(policy);
         self
     }
 
-    /// Leaves an operation out of the [default](Self::by_default): anybody may call it. A route
-    /// that the document does not know is named so too.
+    /// As [`by_default`](Self::by_default), for the operations whose path is `path` or lies below it
+    /// by whole segments. Of several such paths the longest counts, and each takes precedence over
+    /// the default for all.
+    #[must_use]
+    pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
+        self.plan.by_default_under(path, policy);
+        self
+    }
+
+    /// Lets anyone call an operation: no [default](Self::by_default) applies to it. A route that the
+    /// document does not have is listed likewise.
     #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
         self.plan.public(method, path);
+        self
+    }
+
+    /// Says what a route needs that the document does not have.
+    ///
+    /// ```
+    /// # use monocloud_backend::{DeclaredApi, Policy};
+    /// # fn with_reindex(api: DeclaredApi) -> DeclaredApi {
+    /// api.hidden("POST", "/internal/reindex", Policy::ANY_TOKEN.any_group(&["operators"]))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
+        self.plan.hidden(method, path, policy);
+        self
+    }
+
+    /// Says that the application enforces a security scheme of the document, such as an API key.
+    ///
+    /// Requirements of any other scheme but this library's are an error: nothing would enforce them.
+    #[must_use]
+    pub fn application_scheme(mut self, name: &str) -> Self {
+        if let OtherSchemes::Declared(names) = &mut self.plan.other_schemes {
+            names.push(name.to_owned());
+        }
         self
     }
 
@@ -85,30 +123,58 @@ impl DeclaredApi {
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] with everything on which the two differ, every operation whose requirement
-    /// is not clear, every scope that nothing describes, and every public path that does not exist.
+    /// [`DocumentError`] with everything on which the two differ, every operation that does not
+    /// declare what it needs or not clearly, every scope that is not described, and everything that
+    /// was listed and does not exist.
     pub fn routes<R: Routes>(
         mut self,
         routes: R,
     ) -> Result<(R::Guarded, ApiDocument), DocumentError> {
-        let Self { protect, document, plan } = &mut self;
-        if !document.members().contains_key("security") {
-            document.rewrite(|path, method, operation| {
-                if !operation.contains_key("security") {
-                    let key = OperationKey { path: path.to_owned(), method: method.clone() };
-                    plan.complete(&key, operation, protect.scheme_name());
-                }
-            });
-        }
-        let mut problems = references::resolve_refusals(document, protect.scheme_name());
-        let (guarded, differences) = routes.guard(&Declaration { protect, document, plan });
-        problems.extend(differences);
+        let (guarded, problems) = self.guard(routes);
         if !problems.is_empty() {
             return Err(DocumentError::new(problems));
         }
         Ok((guarded, ApiDocument::new(self.protect, self.document)))
     }
+
+    /// The routes with their guards, and what prevents the API from starting.
+    pub(crate) fn guard<R: Routes>(&mut self, routes: R) -> (R::Guarded, Vec<String>) {
+        let Self { protect, document, plan } = self;
+        let unclear = plan.apply(document, "", protect.scheme_name());
+        let mut problems = references::resolve_refusals(document, protect.scheme_name());
+        let (guarded, differences) =
+            routes.guard(&Declaration { protect, document, plan, unclear });
+        problems.extend(differences);
+        (guarded, problems)
+    }
 }
+
+/// For the tests of the hosts: operations that are not clear, each routed by `GET`. The API does not
+/// start; if it did, every one of them would have to reject.
+#[cfg(test)]
+pub(crate) fn unclear_api() -> DeclaredApi {
+    let document = r#"
+openapi: 3.1.0
+info: { title: Posts, version: "1.0" }
+components: { securitySchemes: { Foreign: { type: http, scheme: bearer } } }
+paths:
+  /silent: { get: {} }
+  /malformed: { get: { security: { MonoCloud: [] } } }
+  /foreign: { get: { security: [Foreign: []] } }
+  /shared/{one}: { get: { security: [] } }
+  /shared/{other}: { get: { security: [] } }
+"#;
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    ProtectApi::from_vars(vars).unwrap().from_document(document).unwrap()
+}
+
+/// The paths of [`unclear_api`], and one that is hidden and not listed.
+#[cfg(test)]
+pub(crate) const UNCLEAR_PATHS: [&str; 5] =
+    ["/silent", "/malformed", "/foreign", "/shared/7", "/hidden"];
 
 /// The routes of a host: what [`DeclaredApi::routes`] can put guards before.
 pub trait Routes {
@@ -126,13 +192,16 @@ pub struct Declaration<'d> {
     pub(crate) protect: &'d ProtectApi,
     document: &'d Document,
     plan: &'d Plan,
+    /// Operations to which a default cannot be added.
+    unclear: Vec<(OperationKey, Unclear)>,
 }
 
 impl Declaration<'_> {
-    /// Every path that is documented or listed as public, as it is written there.
+    /// Every path that is documented or listed, as it is written there.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         let documented = self.document.operations().map(|operation| operation.path);
-        documented.chain(self.plan.public.iter().map(|public| &*public.path))
+        let hidden = self.plan.hidden.iter().map(|(listed, _)| listed);
+        documented.chain(self.plan.public.iter().chain(hidden).map(|listed| &*listed.path))
     }
 
     /// The document beside a host's routes, each a path and a method.
@@ -141,6 +210,7 @@ impl Declaration<'_> {
         routes: impl IntoIterator<Item = (String, String)>,
         dialect: Dialect,
     ) -> Operations<'_> {
-        Operations::new(self.document, Vec::new(), routes, dialect, self.plan, self.protect)
+        let unclear = self.unclear.clone();
+        Operations::new(self.document, unclear, routes, dialect, self.plan, self.protect)
     }
 }

@@ -6,8 +6,10 @@
 //! - `references`: local references, followed
 //! - `check`: what a given document may not say
 //! - `order`: the order in which a document is written
-//! - `operations`: which documented operation a route is
-//! - `plan`: what holds for operations without a requirement of their own
+//! - `operations`: which documented operation a route is, and what a request to it needs
+//! - `problems`: what prevents an API from starting
+//! - `nearest`: what was probably meant by a name that does not exist
+//! - `plan`: defaults, public and hidden operations
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
 //! - `serve`: the document as an answer
@@ -19,9 +21,11 @@ mod check;
 mod declared;
 pub(crate) mod document;
 mod finish;
+mod nearest;
 pub(crate) mod operations;
 pub(crate) mod order;
 pub(crate) mod plan;
+mod problems;
 mod read;
 mod references;
 pub(crate) mod security;
@@ -32,6 +36,8 @@ mod swagger_ui;
 use std::fmt;
 
 pub(crate) use self::declared::Declaration;
+#[cfg(test)]
+pub(crate) use self::declared::{UNCLEAR_PATHS, unclear_api};
 #[cfg(feature = "swagger-ui")]
 pub use self::swagger_ui::SwaggerUi;
 pub use self::{

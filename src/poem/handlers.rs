@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, fmt};
 
 use ::poem::{EndpointExt, IntoEndpoint, Route, RouteMethod, endpoint::BoxEndpoint, http::Method};
 
+use super::closed;
 use crate::openapi::{
     Declaration, Routes,
-    operations::{Dialect, Place},
+    operations::{Dialect, Entry},
     plan::agree,
 };
 
 /// The handlers of an API, each for a method and a path as poem writes it, such as `/posts/:id`.
 ///
 /// ```
-/// use monocloud_backend::{Authenticated, DocumentError, ProtectApi, poem::Handlers};
+/// use monocloud_backend::{Authenticated, DocumentError, Policy, ProtectApi, poem::Handlers};
 /// use poem::{Route, handler};
 ///
 /// #[handler]
@@ -23,7 +24,8 @@ use crate::openapi::{
 ///
 /// fn app(protect: &ProtectApi, document: &str) -> Result<Route, DocumentError> {
 ///     let handlers = Handlers::new().get("/posts", list);
-///     let (api, document) = protect.from_document(document)?.routes(handlers)?;
+///     let api = protect.from_document(document)?.by_default(Policy::ANY_TOKEN);
+///     let (api, document) = api.routes(handlers)?;
 ///     Ok(Route::new().nest("/", api).at("/openapi.json", document.json()))
 /// }
 /// ```
@@ -105,16 +107,13 @@ impl Routes for Handlers {
 
     fn guard(self, declaration: &Declaration<'_>) -> (Route, Vec<String>) {
         let operations = declaration.operations(self.0.keys().cloned(), DIALECT);
-        let problems = operations.differences();
         let mut methods: BTreeMap<String, RouteMethod> = BTreeMap::new();
         for ((path, method), handler) in self.0 {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
-            let handler = match operations.at(&path, &method) {
-                Place::Operation(_, access) if !access.is_public() => {
-                    handler.with(declaration.protect.guard(access.clone())).boxed()
-                }
-                // Unless it is public the problems say so, and nothing is served.
-                _ => handler,
+            let handler = match operations.entry(&path, &method) {
+                Entry::Public => handler,
+                Entry::Guarded(access) => handler.with(declaration.protect.guard(access)).boxed(),
+                Entry::Refused => closed().boxed(),
             };
             let route = methods.remove(&path).unwrap_or_default();
             methods.insert(path, route.method(method, handler));
@@ -122,11 +121,17 @@ impl Routes for Handlers {
         let route = methods
             .into_iter()
             .fold(Route::new(), |route, (path, methods)| route.at(path, methods));
-        (route, problems)
+        (route, operations.problems())
     }
 }
 
-const DIALECT: Dialect = Dialect { is_route, lists_route: is_route };
+const DIALECT: Dialect = Dialect {
+    is_route,
+    lists_route: is_route,
+    declare: |scheme| format!("write `security: [{{{scheme}: []}}]` in the document"),
+    scopes_by_type: None,
+    hidden: "it is routed, and the document does not have it",
+};
 
 /// poem writes `:id`, `:id<\d+>`, `<\d+>` and `*rest` where a document writes `{id}`.
 fn is_route(documented: &str, routed: &str) -> bool {
@@ -135,4 +140,26 @@ fn is_route(documented: &str, routed: &str) -> bool {
         documented == routed || (is_parameter && routed.starts_with([':', '<', '*']))
     };
     agree(documented, routed, is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::poem::{endpoint::make_sync, test::TestClient};
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let paths = ["/silent", "/malformed", "/foreign", "/shared/:id", "/hidden"];
+        let handlers = paths
+            .into_iter()
+            .fold(Handlers::new(), |handlers, path| handlers.get(path, make_sync(|_| "in")));
+        let (route, problems) = unclear_api().guard(handlers);
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        let client = TestClient::new(route);
+        for path in UNCLEAR_PATHS {
+            assert_eq!(client.get(path).send().await.0.status(), 500, "{path}");
+        }
+    }
 }

@@ -82,7 +82,8 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let caller = checked(&self.guard, &request).await.map_err(refused)?;
+        let peer = peer_certificate(&request);
+        let caller = self.guard.check(request.headers(), peer.as_ref()).await.map_err(refused)?;
         let challenge = caller.challenge();
         request.set_data(caller);
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
@@ -168,11 +169,6 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
     given
 }
 
-/// Asks a guard about a request.
-pub(crate) async fn checked(guard: &Guard, request: &Request) -> Result<Caller, Refusal> {
-    guard.check(request.headers(), peer_certificate(request).as_ref()).await
-}
-
 /// A refusal on its way out. poem gives the response the extensions of its own error and no other,
 /// so the reason rides there.
 pub(crate) fn refused(refusal: Refusal) -> ::poem::Error {
@@ -187,10 +183,23 @@ pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }
 
-/// Says in the log why nobody passes; the answer does not.
+/// The refusal where no guard authenticated the caller. The log says why; the response does not.
 pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
+    refused_as(request, NO_GUARD)
+}
+
+/// An endpoint that rejects every request: what its route needs is not clear.
+#[cfg(feature = "openapi")]
+pub(crate) fn closed() -> impl Endpoint<Output = Response> {
+    let reject = |request: Request| async move {
+        Err::<Response, _>(refused_as(&request, crate::openapi::operations::UNCLEAR))
+    };
+    ::poem::EndpointExt::map_to_response(::poem::endpoint::make(reject))
+}
+
+fn refused_as(request: &Request, why: &str) -> ::poem::Error {
     let path = request.original_uri().path();
-    refused(Refusal::unprotected(request.method(), path, NO_GUARD))
+    refused(Refusal::unprotected(request.method(), path, why))
 }
 
 fn response(response: ::http::Response<impl Into<Body>>) -> Response {

@@ -8,19 +8,20 @@ use poem_openapi::{
     registry::{MetaOAuthFlows, MetaSecurityScheme, Registry},
 };
 
-use super::{judge::judged, policy_name::policy_name};
+use super::policy_name::policy_name;
 use crate::{
     claims::Claims,
-    poem::refused,
-    policy::{Access, AnyToken, Require},
-    protect::{Authenticated, Caller},
+    poem::{caller, refused, unprotected},
+    policy::{AnyToken, Require},
+    protect::{Authenticated, Caller, Guard},
 };
 
 /// Declares that an operation needs an access token, and hands its caller over.
 ///
 /// The scopes are declared in poem-openapi's words, groups by a [policy](Require) with a name.
-/// Both stand in the document, and the guard of [`secure`](crate::ProtectApi::secure) enforces
-/// both before anything of the request is parsed.
+/// Both are in the document, and the guard of [`secure`](crate::ProtectApi::secure) enforces
+/// both before anything of the request is parsed. An operation that is hidden from the document
+/// needs what [`hidden`](super::Secured::hidden) lists for it, and then the policy of the type.
 ///
 /// ```
 /// use monocloud_backend::{Policy, Require, poem_openapi::Bearer};
@@ -95,8 +96,11 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = judged(request, P::POLICY.into()).await?;
-        Ok(Self { caller: caller.require().cloned().map_err(refused)?, policy: PhantomData })
+        let (guard, caller) = admitted(request)?;
+        let caller = caller.require().map_err(refused)?;
+        // What is listed for a hidden operation may ask for less.
+        guard.authorize(caller, P::POLICY).map_err(refused)?;
+        Ok(Self { caller: caller.clone(), policy: PhantomData })
     }
 }
 
@@ -143,8 +147,21 @@ impl<'a> ApiExtractor<'a> for MaybeBearer {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        judged(request, Access::any_token_or_none()).await.map(Self)
+        let (_, caller) = admitted(request)?;
+        Ok(Self(caller.clone()))
     }
+}
+
+/// The guard that let a request pass, in its extensions.
+///
+/// A guard before the whole application does not put it there: that one does not know what the
+/// operation needs.
+#[derive(Clone)]
+pub(super) struct Admitted(pub(super) Guard);
+
+fn admitted(request: &Request) -> Result<(&Guard, &Caller)> {
+    let Admitted(guard) = request.data().ok_or_else(|| unprotected(request))?;
+    Ok((guard, caller(request)?))
 }
 
 /// An `oauth2` scheme without flows: that is where scopes may stand (OpenAPI 3.0 §4.7.30), and the

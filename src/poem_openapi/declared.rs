@@ -1,8 +1,7 @@
 //! poem-openapi's raw document, turned into one that says what it requires in OpenAPI's own words.
 //!
 //! In the raw document each policy is a scheme of its own (see `policy_name`). Here they become one
-//! scheme with scopes, and groups in an extension; operations without a requirement get the default
-//! one.
+//! scheme with scopes, and groups in an extension; defaults are added.
 
 use std::{collections::BTreeSet, marker::PhantomData};
 
@@ -17,7 +16,7 @@ use crate::{
     openapi::{
         document::{self, Document},
         plan::Plan,
-        security::{self, OperationKey},
+        security::{self, OperationKey, Unclear},
     },
     policy::Requirement,
 };
@@ -25,8 +24,8 @@ use crate::{
 /// What an API declares of its operations.
 pub(super) struct Declared {
     pub(super) document: Document,
-    /// Operations whose declaration does not say clearly who may call them.
-    pub(super) contradictions: Vec<(OperationKey, String)>,
+    /// Operations whose declaration is not clear.
+    pub(super) unclear: Vec<(OperationKey, Unclear)>,
 }
 
 impl Declared {
@@ -38,40 +37,40 @@ impl Declared {
     pub(super) fn by<T: OpenApi>(plan: &Plan, scheme: &str) -> Result<Self, String> {
         let service = OpenApiService::new(Metadata::<T>(PhantomData), "", "");
         let mut declared = Self::of(raw::parse(&service.spec())?, plan, "", scheme);
-        declared.contradictions.extend(not_in_the_document::<T>());
+        declared.unclear.extend(not_in_the_document::<T>());
         Ok(declared)
     }
 
     /// Reads a raw document whose paths begin with `prefix`.
     pub(super) fn of(mut document: Document, plan: &Plan, prefix: &str, scheme: &str) -> Self {
-        let mut contradictions = Vec::new();
+        let mut unclear = Vec::new();
         forget_policy_schemes(&mut document);
         document.rewrite(|path, method, operation| {
-            let path = path.strip_prefix(prefix).unwrap_or(path);
-            let key = OperationKey { path: path.to_owned(), method: method.clone() };
-            if operation.contains_key("security") {
-                if let Err(reason) = unite_schemes(operation, scheme) {
-                    contradictions.push((key, reason.to_owned()));
-                }
-            } else {
-                plan.complete(&key, operation, scheme);
+            if let Err(reason) = unite_schemes(operation, scheme) {
+                let path = path.strip_prefix(prefix).unwrap_or(path).to_owned();
+                unclear.push((OperationKey { path, method: method.clone() }, because(reason)));
             }
         });
-        Self { document, contradictions }
+        unclear.extend(plan.apply(&mut document, prefix, scheme));
+        Self { document, unclear }
     }
+}
+
+fn because(reason: &str) -> Unclear {
+    Unclear::Because(reason.to_owned())
 }
 
 /// Operations that a document has no place for: it shows one of each method and path, and knows
 /// fewer methods than there are.
-fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, String)> {
+fn not_in_the_document<T: OpenApi>() -> Vec<(OperationKey, Unclear)> {
     let mut seen = Vec::new();
     let mut lost = Vec::new();
     for (key, _) in keys::<T>() {
         if !document::is_method(&key.method) {
-            lost.push((key, "OpenAPI has no such method; hide the operation".to_owned()));
+            lost.push((key, because("OpenAPI has no such method; hide the operation")));
         } else if seen.contains(&key) {
-            let problem = "two operations are documented there, and one would be lost";
-            lost.push((key, problem.to_owned()));
+            let reason = "two operations are documented there, and one would be lost; rename one";
+            lost.push((key, because(reason)));
         } else {
             seen.push(key);
         }
@@ -138,7 +137,7 @@ fn unite_schemes(operation: &mut Map<String, Value>, scheme: &str) -> Result<(),
         requirement.scopes.extend(declared);
         *alternative = Map::from_iter([(scheme.to_owned(), json!(requirement.scopes))]);
         if ours.replace(requirement).is_some() {
-            return Err("two of its arguments are bearer tokens");
+            return Err("two of its arguments are bearer tokens; take one, with all scopes on it");
         }
     }
     // The scopes of an argument are written to every scheme of it.

@@ -3,7 +3,6 @@
 //! - `bearer`: the arguments an operation declares itself secured with
 //! - `declared`: the raw document in OpenAPI's own words
 //! - `guards`: the guard of each operation
-//! - `judge`: who judges an operation's caller, the guard before it or its argument
 //! - `policy_name`: how a policy travels from an argument's type to the guard
 //! - `routes`: how poem-openapi writes the paths of its routes
 //! - `secured`: the wrapper around an API
@@ -11,7 +10,6 @@
 mod bearer;
 mod declared;
 mod guards;
-mod judge;
 mod policy_name;
 mod raw;
 mod routes;

@@ -8,14 +8,20 @@ use poem_openapi::OpenApi;
 
 use crate::openapi::{document::Document, operations::Dialect};
 
-pub(super) const DIALECT: Dialect = Dialect { is_route: matches, lists_route };
+pub(super) const DIALECT: Dialect = Dialect {
+    is_route: matches,
+    lists_route,
+    declare: |_| "take a `Bearer` argument (or `MaybeBearer`)".to_owned(),
+    scopes_by_type: Some(".scopes::<Scope>()"),
+    hidden: "it is hidden from the document, so the scopes on its arguments cannot be read",
+};
 
 /// Whether a path of the document may be the path of a route.
 fn matches(documented: &str, routed: &str) -> bool {
     is_route(documented, routed, is_in_braces)
 }
 
-/// Whether a path that a person wrote, as the document does or as a route is declared, may be the
+/// Whether a path that a developer wrote, as the document does or as a route is declared, may be the
 /// path of a route.
 fn lists_route(written: &str, routed: &str) -> bool {
     is_route(written, routed, |segment| is_in_braces(segment) || segment.starts_with(':'))

@@ -14,7 +14,7 @@ use super::{
     raw, routes,
 };
 use crate::{
-    openapi::{ApiDocument, DocumentError, plan::Plan},
+    openapi::{ApiDocument, DocumentError, plan::Plan, security::OtherSchemes},
     policy::Policy,
     protect::ProtectApi,
 };
@@ -48,7 +48,8 @@ impl ProtectApi {
     /// # }
     /// ```
     pub fn secure<T: OpenApi>(&self, api: T) -> Secured<T> {
-        Secured { protect: self.clone(), plan: Plan::default(), api: Api::Unguarded(api) }
+        let plan = Plan { other_schemes: OtherSchemes::Extracted, ..Plan::default() };
+        Secured { protect: self.clone(), plan, api: Api::Unguarded(api) }
     }
 
     /// Describes every scope of an enum, by the comments on its variants.
@@ -73,14 +74,26 @@ enum Api<T> {
 }
 
 impl<T: OpenApi> Secured<T> {
-    /// Protects every operation that declares no requirement of its own, in the document too.
+    /// Requires a policy of every operation without a [`Bearer`](super::Bearer), in addition to
+    /// whatever else it takes, and in the document too.
+    ///
+    /// It does not apply to operations that are [`public`](Self::public) or [`hidden`](Self::hidden).
     #[must_use]
     pub fn by_default(mut self, policy: Policy) -> Self {
         self.plan.default = Some(policy);
         self
     }
 
-    /// Leaves an operation out of the [default](Self::by_default): anybody may call it. The path is
+    /// As [`by_default`](Self::by_default), for the operations whose path is `path` or lies below it
+    /// by whole segments, written as for [`public`](Self::public). Of several such paths the longest
+    /// counts, and each takes precedence over the default for all.
+    #[must_use]
+    pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
+        self.plan.by_default_under(path, policy);
+        self
+    }
+
+    /// Lets anyone call an operation: no [default](Self::by_default) applies to it. The path is
     /// written as it is declared, `/posts/:id`, or as in the document, `/posts/{id}`; in both
     /// without the service's `url_prefix`.
     #[must_use]
@@ -89,13 +102,38 @@ impl<T: OpenApi> Secured<T> {
         self
     }
 
+    /// Says what an operation needs that is hidden from the document, `#[oai(hidden)]`: its scopes
+    /// cannot be read there.
+    ///
+    /// ```
+    /// # use monocloud_backend::{Policy, ProtectApi, poem_openapi::{Bearer, Secured}};
+    /// # use poem_openapi::OpenApi;
+    /// struct Internal;
+    ///
+    /// #[OpenApi]
+    /// impl Internal {
+    ///     #[oai(path = "/internal/reindex", method = "post", hidden)]
+    ///     async fn reindex(&self, _caller: Bearer) {}
+    /// }
+    ///
+    /// # fn secured(protect: &ProtectApi) -> Secured<Internal> {
+    /// const OPERATORS: Policy = Policy::ANY_TOKEN.any_group(&["operators"]);
+    /// protect.secure(Internal).hidden("POST", "/internal/reindex", OPERATORS)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
+        self.plan.hidden(method, path, policy);
+        self
+    }
+
     /// Makes the service and its document, after comparing the two.
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] with every operation whose requirement is not clear or that is documented
-    /// and not routed, every scope that nothing describes, and every public path that does not
-    /// exist.
+    /// [`DocumentError`] with every operation that does not declare what it needs or not clearly,
+    /// every hidden one that is not listed, every scope that is not described, and everything that
+    /// was listed and does not exist.
     pub fn into_service<W: Webhook>(
         mut self,
         build: impl FnOnce(Self) -> OpenApiService<Self, W>,

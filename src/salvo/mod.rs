@@ -46,7 +46,10 @@
 //!     let api = Router::with_path("posts").get(list).delete(clear);
 //!     let document = OpenApi::new("Posts", "1.0").merge_router(&api);
 //!     let protect = protect.scope("posts:read", "Read posts");
-//!     let (api, document) = protect.from_document(&document.to_json()?)?.routes(api)?;
+//!     let (api, document) = protect
+//!         .from_document(&document.to_json()?)?
+//!         .by_default(Policy::ANY_TOKEN)
+//!         .routes(api)?;
 //!     Ok(Router::new()
 //!         .push(api)
 //!         .push(Router::with_path("openapi.json").get(document.json())))
@@ -56,7 +59,7 @@
 //! ```
 //!
 //! Every endpoint is compared with the document, however deep it is nested, and those that differ
-//! are an error at start. What is added to the router that is returned is not judged.
+//! are an error at start. What is added to the router that is returned is not guarded.
 //!
 //! - salvo's document shows endpoints that are routed as they are; one that is shared (`arc`) or
 //!   hooped (`list.hoop(…)`) is not in it, and the API does not start.

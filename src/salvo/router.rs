@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use ::salvo_core::{
-    Handler, Router,
+    Depot, FlowCtrl, Handler, Request, Response, Router, async_trait,
     http::Method,
     routing::{Filter, FilterInfo, filters},
 };
@@ -13,9 +13,10 @@ use super::{bearer::SCHEME, template};
 use crate::{
     openapi::{
         Declaration, Routes,
-        operations::{Dialect, Operations, Place},
+        operations::{Dialect, Entry, Operations, UNCLEAR},
     },
-    protect::Guard,
+    protect::ProtectApi,
+    refusal::Refusal,
 };
 
 /// Every endpoint is compared with the document, however deep it is nested.
@@ -32,7 +33,9 @@ impl Routes for Router {
         each_endpoint(&mut self, &Filtered::default(), &mut |_, filtered| match filtered.route() {
             Ok((path, method)) => {
                 if !routes.insert((path.to_owned(), method.to_string())) {
-                    problems.push(format!("{method} {path}: it is routed twice"));
+                    problems.push(format!(
+                        "{method} {path}: it is routed twice; remove one of the two"
+                    ));
                 }
             }
             Err(problem) => problems.push(problem),
@@ -40,43 +43,79 @@ impl Routes for Router {
         let implied = implied(&routes, &declaration.operations(routes.clone(), DIALECT));
         let compared = routes.difference(&implied).cloned();
         let operations = declaration.operations(compared, DIALECT);
-        problems.extend(operations.differences());
+        problems.extend(operations.problems());
         each_endpoint(&mut self, &Filtered::default(), &mut |router, filtered| {
-            let Ok((path, method)) = filtered.route() else { return };
+            let Ok((path, method)) = filtered.route() else {
+                return put_before(router, Arc::new(Closed));
+            };
             let is_implied = implied.contains(&(path.to_owned(), method.to_string()));
-            let method = if is_implied && method == Method::HEAD { &Method::GET } else { method };
+            // It is left to the application, a preflight for instance.
+            if is_implied && method == Method::OPTIONS {
+                return;
+            }
+            let method = if is_implied { &Method::GET } else { method };
             let is_head = |(other, method): &(String, String)| {
                 method == "HEAD" && template::are_equal(path, other)
             };
             if method == Method::GET && !routes.iter().any(is_head) {
                 answer_head(router);
             }
-            // Unless it is public the problems say so, and nothing is served.
-            let Place::Operation(_, access) = operations.at(path, method) else { return };
-            if declares_by_type(router) && access.alternatives.len() != 1 {
+            let entry = operations.entry(path, method);
+            if declares_by_type(router) && !is_declaration_alone(&entry, declaration.protect) {
                 problems.push(format!(
-                    "{method} {path}: an argument's type declares what it needs, in the scheme {SCHEME:?}, and beside it there must be nothing"
+                    "{method} {path}: an argument's type declares what it needs, in the scheme {SCHEME:?}; remove what else declares it"
                 ));
             }
-            if !access.is_public() {
-                guard(router, declaration.protect.guard(access.clone()));
+            match entry {
+                Entry::Public => {}
+                Entry::Guarded(access) => {
+                    put_before(router, Arc::new(declaration.protect.guard(access)));
+                }
+                Entry::Refused => put_before(router, Arc::new(Closed)),
             }
         });
         (self, problems)
     }
 }
 
-/// Puts a guard before the endpoint of a router, and before none of those below.
-fn guard(router: &mut Router, guard: Guard) {
-    let guard: Arc<dyn Handler> = Arc::new(guard);
+/// Whether what an argument's type declares is all that an endpoint declares. Where the entry is
+/// refused, the problems say more.
+fn is_declaration_alone(entry: &Entry, protect: &ProtectApi) -> bool {
+    match entry {
+        Entry::Public => false,
+        Entry::Guarded(access) => protect.scheme_name() == SCHEME && access.alternatives.len() == 1,
+        Entry::Refused => true,
+    }
+}
+
+/// Puts a handler before the endpoint of a router, and before none of those below.
+fn put_before(router: &mut Router, handler: Arc<dyn Handler>) {
     if router.routers.is_empty() {
-        router.hoops.insert(0, guard);
+        router.hoops.insert(0, handler);
     } else {
         // As the last below it is asked when it was before: after all others.
         let mut endpoint = Router::new();
-        endpoint.hoops.push(guard);
+        endpoint.hoops.push(handler);
         endpoint.goal = router.goal.take();
         router.routers.push(endpoint);
+    }
+}
+
+/// Rejects every request: what the endpoint behind it needs is not clear.
+struct Closed;
+
+#[async_trait]
+impl Handler for Closed {
+    async fn handle(
+        &self,
+        request: &mut Request,
+        _depot: &mut Depot,
+        response: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        let path = request.uri().path();
+        response.render(Refusal::unprotected(request.method(), path, UNCLEAR));
+        ctrl.skip_rest();
     }
 }
 
@@ -85,16 +124,12 @@ fn implied(
     routes: &BTreeSet<(String, String)>,
     operations: &Operations<'_>,
 ) -> BTreeSet<(String, String)> {
-    let is_implied = |(path, method): &&(String, String)| {
-        let is_hidden = |method| {
-            matches!(operations.at(path, &method), Place::Hidden)
-                && !operations.is_listed(path, &method)
-        };
-        match method.as_str() {
-            "HEAD" => routes.contains(&(path.clone(), "GET".to_owned())) && is_hidden(Method::HEAD),
-            "OPTIONS" => is_hidden(Method::OPTIONS),
-            _ => false,
+    let is_implied = |(path, method): &&(String, String)| match method.as_str() {
+        "HEAD" => {
+            routes.contains(&(path.clone(), "GET".to_owned())) && !operations.is_known(path, method)
         }
+        "OPTIONS" => !operations.is_known(path, method),
+        _ => false,
     };
     routes.iter().filter(is_implied).cloned().collect()
 }
@@ -143,19 +178,19 @@ impl Filtered {
         filtered
     }
 
-    /// The route, or why nobody can tell which it is.
+    /// The route, or why it is not clear which it is.
     fn route(&self) -> Result<(&str, &Method), String> {
         let path = if self.path.is_empty() { "/" } else { &self.path };
         let (method, why) = match (self.methods.as_slice(), self.unknown) {
             ([method], None) => return Ok((path, method)),
             ([method], Some(filter)) => {
-                (method.as_str(), format!("it has the filter {filter}, which may be anything"))
+                (method.as_str(), format!("it has the filter {filter}, and which requests that lets pass is not known; use a hoop instead"))
             }
             ([], _) => (
                 "ANY",
-                "it takes every method, which no document says; route each by name, or add it to the router that is returned".to_owned(),
+                "it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`".to_owned(),
             ),
-            (_, _) => ("ANY", "it has filters for several methods".to_owned()),
+            (_, _) => ("ANY", "it has filters for several methods; give each method a router of its own".to_owned()),
         };
         Err(format!("{method} {path}: {why}"))
     }
@@ -176,5 +211,59 @@ fn each_endpoint(
     }
 }
 
-const DIALECT: Dialect =
-    Dialect { is_route: template::are_equal, lists_route: template::are_equal };
+const DIALECT: Dialect = Dialect {
+    is_route: template::are_equal,
+    lists_route: template::are_equal,
+    declare: |scheme| {
+        format!(
+            "write `security((\"{scheme}\" = []))` in its `#[endpoint(…)]` or take a `Bearer` argument"
+        )
+    },
+    scopes_by_type: None,
+    hidden: "it is routed, and the document does not have it",
+};
+
+#[cfg(test)]
+mod tests {
+    use ::salvo_core::{
+        Service,
+        conn::{ConnCtrl, SocketAddr},
+        handler,
+        http::{StatusCode, uri::Scheme},
+    };
+
+    use super::*;
+    use crate::openapi::{UNCLEAR_PATHS, unclear_api};
+
+    #[handler]
+    async fn say_in() -> &'static str {
+        "in"
+    }
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let at = Router::with_path;
+        let paths = ["silent", "malformed", "foreign", "shared/{id}", "hidden"];
+        let router = paths
+            .into_iter()
+            .fold(Router::new(), |router, path| router.push(at(path).get(say_in)))
+            .push(at("any").goal(say_in))
+            .push(at("both").filter(filters::post()).goal(say_in));
+        let (router, problems) = unclear_api().guard(router);
+        assert_eq!(problems.len(), 8, "{problems:#?}");
+        let service = Service::new(router).hyper_handler(
+            SocketAddr::Unknown,
+            SocketAddr::Unknown,
+            Scheme::HTTP,
+            None,
+            ConnCtrl::default(),
+            None,
+        );
+        for path in UNCLEAR_PATHS.into_iter().chain(["/any"]) {
+            let mut request = Request::new();
+            *request.uri_mut() = path.parse().unwrap();
+            let response = service.handle(request).await;
+            assert_eq!(response.status_code, Some(StatusCode::INTERNAL_SERVER_ERROR), "{path}");
+        }
+    }
+}

@@ -8,11 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, head, post},
 };
-use monocloud_backend::{Authenticated, Caller, Policy};
+use monocloud_backend::{Authenticated, Caller};
 use serde_json::{Value, json};
 
 use crate::{
-    promises::{assert_head_is_authorized_as_get, assert_rows, paths},
+    alternatives::assert_every_alternative,
+    promises::{api, assert_head_is_authorized_as_get, assert_rows},
     world::{Client, World, declared, guarded, needs},
 };
 
@@ -35,14 +36,28 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         )
         .route("/health", get(|| async { "up" }))
         .route("/listed", get(|| async { "listed" }))
+        .route("/below/{id}", get(say_id))
+        .route("/hidden", get(|| async { "hidden" }).post(|_: Json<Value>| async { "hidden" }))
         .nest("/v1", Router::new().route("/posts/{id}", get(say_id)));
-    let api =
-        declared(&world.protect, &paths()).by_default(Policy::ANY_TOKEN).public("GET", "/listed");
-    let client = Client::new(api.routes(router).unwrap().0).await;
-    let own = [("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`")];
+    let client = Client::new(api(&world).routes(router).unwrap().0).await;
+    let own = [
+        ("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`"),
+        // Nothing of a request for a hidden operation is read before either.
+        ("POST /hidden", [401, 403, 403, 415], ""),
+    ];
     assert_rows(&world, &client, &own).await;
     let answer = client.send("PUT /posts", "").await;
     assert_eq!(answer.headers()["allow"], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let router = Router::new().route("/posts", get(|| async {}));
+        let (router, _) = api.routes(router).map_err(|error| error.to_string())?;
+        Ok(Client::new(router).await.status("GET /posts", token).await)
+    })
+    .await;
 }
 
 #[tokio::test]

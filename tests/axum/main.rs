@@ -8,6 +8,8 @@
     reason = "a test's helper panics where the test would"
 )]
 
+#[path = "../given/alternatives.rs"]
+mod alternatives;
 mod document;
 mod enforced;
 mod guards;

@@ -1,4 +1,4 @@
-//! One declaration, in the document and at the door.
+//! One declaration, in the document and in force.
 
 use monocloud_backend::poem_openapi::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
@@ -103,7 +103,12 @@ const PUBLIC: [(&str, &str); 3] = [
 #[tokio::test]
 async fn every_operation_needs_exactly_what_its_document_says() {
     let world = World::new().await;
-    let (client, document) = serve(world.protect.secure((Posts, Admin, Tenants, MorePosts)));
+    let (client, document) = serve(
+        (world.protect.secure((Posts, Admin, Tenants, MorePosts)))
+            .public("GET", "/posts/:id/tags")
+            .public("PATCH", "/posts")
+            .public("GET", "/admin"),
+    );
     let document = document.render_with(&world.tenant.metadata()).unwrap();
     let tokens = ["", "posts:read", "posts:write", "posts:write posts:read"]
         .map(|scopes| (scopes, world.token(scopes)));
@@ -176,7 +181,7 @@ async fn a_url_prefix_is_in_the_document_and_changes_nothing_at_the_door() {
 #[tokio::test]
 async fn the_handler_gets_the_claims_and_the_parameters() {
     let world = World::new().await;
-    let (client, _) = serve(world.protect.secure(Posts));
+    let (client, _) = serve(world.protect.secure(Posts).public("GET", "/posts/:id/tags"));
     let token = world.tenant.token().subject("alice").scope("posts:read").mint();
     client.send("GET /posts", &token).await.assert_text("alice").await;
     client.send("GET /posts/7/tags/rust", &token).await.assert_text("7 rust").await;

@@ -1,4 +1,4 @@
-//! `by_default`, and the operations it does not hold for.
+//! `by_default` and `by_default_under`, and the operations they do not apply to.
 
 use monocloud_backend::{Policy, poem_openapi::Bearer};
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
@@ -38,6 +38,7 @@ impl Prefixed {
     async fn status(&self, _id: Path<u64>) {}
 }
 
+const READERS: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 const WRITERS: Policy = Policy::ANY_TOKEN.scopes(&["posts:write"]).any_group(&["staff"]);
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn what_declares_nothing_gets_the_default_at_the_door_and_in_the_document(
 }
 
 #[tokio::test]
-async fn a_declaration_of_its_own_wins_over_the_default() {
+async fn a_token_of_its_own_wins_over_the_default_and_another_scheme_is_needed_beside_it() {
     let world = World::new().await;
     let (client, document) = serve(world.protect.secure(Api).by_default(WRITERS));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
@@ -68,11 +69,24 @@ async fn a_declaration_of_its_own_wins_over_the_default() {
     assert_eq!(paths["/posts"]["get"]["x-monocloud-groups"], Value::Null);
     assert_eq!(client.status("GET /posts", &world.token("posts:read")).await, 200);
 
-    // Another scheme is a declaration too, and for the application to judge.
-    assert_eq!(paths["/key"]["get"]["security"], json!([{ "Key": [] }]));
-    let with_key = client.http().get("/key").header("X-Api-Key", "k").send().await;
-    with_key.assert_status_is_ok();
-    assert_eq!(client.status("GET /key", &world.token("posts:write")).await, 401);
+    // The default comes in addition to what the application enforces.
+    assert_eq!(
+        paths["/key"]["get"]["security"],
+        json!([{ "Key": [], "MonoCloud": ["posts:write"] }])
+    );
+    let staff = world.tenant.token().scope("posts:write").groups(["staff"]).mint();
+    let with_key = async |token: &str| {
+        let request = client.http().get("/key").header("X-Api-Key", "k");
+        let request = match token {
+            "" => request,
+            token => request.header("Authorization", format!("Bearer {token}")),
+        };
+        request.send().await.0.status().as_u16()
+    };
+    assert_eq!(with_key("").await, 401);
+    assert_eq!(with_key(&world.token("posts:write")).await, 403);
+    assert_eq!(with_key(&staff).await, 200);
+    assert_eq!(client.status("GET /key", &staff).await, 401);
 }
 
 #[tokio::test]
@@ -98,6 +112,69 @@ async fn a_public_operation_may_have_a_prefix_with_a_parameter() {
         let api = world.protect.secure(Prefixed).by_default(WRITERS);
         let (client, _) = serve(api.public("GET", path));
         assert_eq!(client.status("GET /acme/y/status/7", "").await, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_default_holds_below_its_path_and_the_longest_path_counts() {
+    let world = World::new().await;
+    let api = (world.protect.secure((Api, Prefixed)))
+        .by_default(Policy::ANY_TOKEN)
+        .by_default_under("/posts", READERS)
+        .by_default_under("/posts/:id", WRITERS)
+        .by_default_under("/:tenant", READERS)
+        .public("GET", "/health");
+    let (client, document) = serve(api);
+    let document = document.render_with(&world.tenant.metadata()).unwrap();
+    let staff = world.tenant.token().scope("posts:write").groups(["staff"]).mint();
+    let reader = world.token("posts:read");
+    for (request, path, scopes, answers) in [
+        ("GET /posts/7", "/posts/{id}", json!(["posts:write"]), [401, 403, 403, 200]),
+        // Its own declaration.
+        ("GET /posts", "/posts", json!(["posts:read"]), [401, 403, 200, 403]),
+        (
+            "GET /a/y/status/7",
+            "/:tenant/y/status/{id}",
+            json!(["posts:read"]),
+            [401, 403, 200, 403],
+        ),
+    ] {
+        let security = &document["paths"][path]["get"]["security"];
+        assert_eq!(*security, json!([{ "MonoCloud": scopes }]), "{request}");
+        for (token, status) in ["", &world.token(""), &reader, &staff].into_iter().zip(answers) {
+            assert_eq!(client.status(request, token).await, status, "{request}");
+        }
+    }
+    let key = &document["paths"]["/key"]["get"]["security"];
+    assert_eq!(*key, json!([{ "Key": [], "MonoCloud": [] }]));
+    assert_eq!(client.status("GET /health", "").await, 200);
+}
+
+#[test]
+fn a_default_for_a_path_is_an_error_where_nothing_lies_under_it_or_it_has_another() {
+    for (paths, problem) in [
+        (
+            ["/postz", "/health"],
+            r#"by_default_under("/postz"): no documented operation lies under it; the nearest is "/posts""#,
+        ),
+        (
+            ["posts", "/health"],
+            r#"by_default_under("posts"): no documented operation lies under it; the nearest is "/posts""#,
+        ),
+        (
+            ["/pos", "/health"],
+            r#"by_default_under("/pos"): no documented operation lies under it; the nearest is "/posts""#,
+        ),
+        (
+            ["/posts/:id", "/posts/{id}/"],
+            r#"by_default_under("/posts/{id}/"): this path has another default already"#,
+        ),
+    ] {
+        let api = offline().secure(Api).by_default(Policy::ANY_TOKEN);
+        let api = paths.into_iter().fold(api, |api, path| api.by_default_under(path, READERS));
+        let problems = refusal_to_start(api);
+        let lines: Vec<_> = problems.lines().collect();
+        assert_eq!(lines, ["the API and its document do not agree:", problem], "{problems}");
     }
 }
 

@@ -1,10 +1,13 @@
 //! A document that is given is the policy, and routes that differ from it do not start.
 
 use monocloud_backend::{ApiDocument, Authenticated, Caller, Policy, poem::Handlers};
-use poem::{Route, handler, http::Method};
+use poem::{Route, handler, http::Method, web::Json};
 use serde_json::{Value, json};
 
-use crate::world::{Client, World, offline};
+use crate::{
+    given_alternatives::assert_every_alternative,
+    world::{Client, World, offline},
+};
 
 #[handler]
 fn whose(caller: Caller) -> String {
@@ -18,6 +21,11 @@ fn up() -> &'static str {
 }
 
 #[handler]
+fn title(Json(post): Json<Value>) -> String {
+    post["title"].to_string()
+}
+
+#[handler]
 fn asks(_caller: Authenticated) -> &'static str {
     "asked"
 }
@@ -28,6 +36,7 @@ fn document(rest: &str) -> String {
 
 fn served(world: &World, rest: &str, handlers: Handlers) -> (Client, ApiDocument) {
     let api = world.protect.from_document(&document(rest)).unwrap();
+    let api = if rest.contains("Key") { api.application_scheme("Key") } else { api };
     let (route, document) = api.routes(handlers).unwrap();
     (Client::new(Route::new().nest("/", route)), document)
 }
@@ -86,10 +95,19 @@ paths:
 }
 
 #[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let handlers = Handlers::new().get("/posts", up);
+        let (route, _) = api.routes(handlers).map_err(|error| error.to_string())?;
+        Ok(Client::new(route).status("GET /posts", token).await)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_handler_of_a_public_operation_is_told_of_nobody() {
     let world = World::new().await;
-    let rest =
-        "paths: { /public: { get: {} }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
+    let rest = "paths: { /public: { get: { security: [] } }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
     let handlers = Handlers::new().get("/public", asks).get("/optional", whose);
     let (client, _) = served(&world, rest, handlers);
     assert_eq!(client.status("GET /public", &world.token("")).await, 500);
@@ -102,12 +120,21 @@ async fn the_default_holds_for_operations_that_say_nothing_and_the_document_show
     let world = World::new().await;
     let api = world
         .protect
-        .from_document(&document("paths: { /posts: { get: {} }, /health: { get: {} } }"))
+        .from_document(&document(
+            "paths: { /posts: { get: {} }, /health: { get: {} }, /admin/posts: { get: {} } }",
+        ))
         .unwrap()
         .by_default(Policy::ANY_TOKEN.scopes(&["posts:read"]))
+        .by_default_under("/admin", Policy::ANY_TOKEN.scopes(&["posts:write"]))
         .public("get", "/health")
-        .public("GET", "/metrics");
-    let handlers = Handlers::new().get("/posts", up).get("/health", up).get("/metrics", up);
+        .public("GET", "/metrics")
+        .hidden("POST", "/internal/:id", Policy::ANY_TOKEN.any_group(&["admin"]));
+    let handlers = Handlers::new()
+        .get("/posts", up)
+        .get("/admin/posts", up)
+        .get("/health", up)
+        .get("/metrics", up)
+        .post("/internal/:id", title);
     let (route, document) = api.routes(handlers).unwrap();
     let client = Client::new(Route::new().nest("/", route));
     for (request, token, status) in [
@@ -116,13 +143,21 @@ async fn the_default_holds_for_operations_that_say_nothing_and_the_document_show
         ("GET /posts", &world.token("posts:read"), 200),
         ("GET /health", "", 200),
         ("GET /metrics", "", 200),
+        ("GET /admin/posts", &world.token("posts:read"), 403),
+        ("GET /admin/posts", &world.token("posts:write"), 200),
+        // Nothing of it is read before.
+        ("POST /internal/7", "", 401),
+        ("POST /internal/7", &world.token("posts:read"), 403),
+        ("POST /internal/7", &world.member(["admin"]), 415),
     ] {
         assert_eq!(client.status(request, token).await, status, "{request}");
     }
     let document = document.render().await;
     let security = |path: &str| document["paths"][path]["get"]["security"].clone();
     assert_eq!(security("/posts"), json!([{ "MonoCloud": ["posts:read"] }]));
+    assert_eq!(security("/admin/posts"), json!([{ "MonoCloud": ["posts:write"] }]));
     assert_eq!(security("/health"), Value::Null);
+    assert_eq!(document["paths"]["/internal/{id}"], Value::Null);
 }
 
 #[tokio::test]
@@ -153,6 +188,10 @@ paths:
   /misspelt: { get: { security: [Monocloud: []] } }
   /malformed: { get: { security: { MonoCloud: [] } } }
   /groups: { get: { x-monocloud-groups: [admin] } }
+  /silent: { get: {} }
+  /slash/: { get: { security: [MonoCloud: []] } }
+  /prefix/{id}: { get: { security: [MonoCloud: []] } }
+  /v1/cut: { get: { security: [MonoCloud: []] } }
 ";
     let handlers = Handlers::new()
         .get("/posts", up)
@@ -162,18 +201,66 @@ paths:
         .get("/misspelt", up)
         .get("/malformed", up)
         .get("/groups", up)
+        .get("/silent", up)
+        .get("/slash", up)
+        .get("/v1/prefix/:id", up)
+        .get("/cut", up)
         .at(Method::TRACE, "/routed", up);
     insta::assert_snapshot!(refusal_to_start(rest, handlers), @r#"
     the API and its document do not agree:
-    GET /documented: it is documented, and nothing is routed there
-    GET /groups: it names groups and requires no token
-    GET /malformed: its security is not a list
-    GET /misspelt: it names a security scheme that the document does not describe
-    GET /posts: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
-    PUT /posts: it is documented, and nothing is routed there
-    GET /posts/{id}: it could be any of the routes /posts/:one and /posts/<\d+>
-    POST /posts: it is routed, and the document does not know it
-    TRACE /routed: it is routed, and the document does not know it
+    GET /documented: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/documented")`
+    GET /documented: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /groups: it names groups and requires no token; give it `security: [{MonoCloud: []}]`
+    GET /malformed: its security is not a list; write `security: [{MonoCloud: []}]`
+    GET /misspelt: its security names the scheme "Monocloud", which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name("Monocloud")`; if the application enforces it, call `.application_scheme("Monocloud")`; did you mean "MonoCloud"?
+    GET /posts: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
+    PUT /posts: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("PUT", "/posts")`
+    PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /posts/{id}: it could be any of the routes /posts/:one and /posts/<\d+>; rename or remove one of them
+    GET /posts/{id}: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/posts/{id}")`
+    GET /prefix/{id}: it is documented, and routed as /v1/prefix/:id; the document lacks the prefix; write both alike
+    TRACE /routed: it is routed, and the document does not have it; declare what it needs with `.hidden("TRACE", "/routed", POLICY)`, list it with `.public("TRACE", "/routed")`, or document it
+    GET /silent: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/silent")`
+    GET /slash/: it is documented, and routed as /slash; the two differ in the slash at the end; write both alike
+    GET /v1/cut: it is documented, and routed as /cut; the route lacks the prefix; write both alike
+    "#);
+}
+
+#[test]
+fn schemes_defaults_and_groups_that_fit_nothing_are_errors() {
+    let text = document(
+        "
+security: [Foreign: []]
+components: { securitySchemes: { ApiKey: { type: apiKey, name: X-Key, in: header } } }
+paths:
+  /key: { get: { security: [ApiKey: []] } }
+  /undescribed: { get: { security: [Undescribed: []] } }
+  /inherits: { get: {} }
+  /inherits/{id}: { get: {} }
+  /groups: { get: { security: [{}], x-monocloud-groups: [admin] } }
+  /scope: { get: { security: [MonoCloud: ['post:read']] } }
+",
+    );
+    let paths = ["/key", "/undescribed", "/inherits", "/inherits/:id", "/groups", "/scope"];
+    let handlers = paths.iter().fold(Handlers::new(), |handlers, path| handlers.get(path, up));
+    let api = (offline().from_document(&text).unwrap())
+        .application_scheme("ApiKey")
+        .application_scheme("Undescribed")
+        .application_scheme("ApiKy")
+        .application_scheme("MonoCloud")
+        .by_default_under("/grups", Policy::ANY_TOKEN)
+        .by_default_under("/groups", Policy::ANY_TOKEN.any_group(&["staff"]));
+    let problems = api.routes(handlers).err().expect("the API must not start").to_string();
+    insta::assert_snapshot!(problems, @r#"
+    the API and its document do not agree:
+    the root security names the scheme "Foreign", which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name("Foreign")`; if the application enforces it, call `.application_scheme("Foreign")`
+    application_scheme("ApiKy"): no security requirement names it; the nearest is "ApiKey"
+    application_scheme("MonoCloud"): that is the name of this library's own scheme
+    by_default_under("/grups"): no documented operation lies under it; the nearest is "/groups"
+    GET /groups: it names groups, and so does the default that applies to it; give it `security: [{MonoCloud: []}]`
+    GET /scope: it needs the scope "post:read", which is not described; did you mean "posts:read"?
+    GET /undescribed: its security names the scheme "Undescribed", which the document does not describe; add it to `components.securitySchemes`
     "#);
 }
 

@@ -1,18 +1,25 @@
-//! Operations that the document does not show: their policies are types.
+//! Operations that the document does not show: what they need is listed.
 
 use monocloud_backend::{
     Authenticated, Policy, Require,
-    poem_openapi::{Bearer, MaybeBearer},
+    poem_openapi::{Bearer, MaybeBearer, Secured},
 };
 use poem::Request;
-use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, payload::PlainText};
+use poem_openapi::{
+    Object, OpenApi, SecurityScheme,
+    auth::ApiKey,
+    param::Path,
+    payload::{Json, PlainText},
+};
 
-use crate::world::{World, challenges, serve};
+use crate::world::{World, challenges, offline, refusal_to_start, serve};
+
+const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
 
 struct Admins;
 
 impl Require for Admins {
-    const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+    const POLICY: Policy = ADMIN;
 }
 
 #[derive(SecurityScheme)]
@@ -31,12 +38,24 @@ enum TokenOrKeyOrNobody {
     Nobody,
 }
 
+#[derive(Object)]
+struct Post {
+    #[allow(dead_code)]
+    title: String,
+}
+
 struct Api;
 
 #[OpenApi]
 impl Api {
     #[oai(path = "/admin", method = "get", hidden)]
     async fn admin(&self, _caller: Bearer<Admins>) {}
+
+    #[oai(path = "/scoped/:id", method = "get", hidden)]
+    async fn scoped(&self, #[oai(scope = "Scope::Read")] _caller: Bearer, _id: Path<u64>) {}
+
+    #[oai(path = "/body", method = "post", hidden)]
+    async fn body(&self, _post: Json<Post>, _caller: Bearer) {}
 
     #[oai(path = "/maybe", method = "get", hidden)]
     async fn maybe(&self, caller: MaybeBearer) -> PlainText<&'static str> {
@@ -62,39 +81,66 @@ impl Api {
     async fn documented(&self) {}
 }
 
+const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
+
+/// With everything listed that is hidden.
+fn listed(world: &World) -> Secured<Api> {
+    (world.protect.secure(Api))
+        .public("GET", "/documented")
+        .public("GET", "/open")
+        .hidden("get", "/admin", ADMIN)
+        .hidden("GET", "/scoped/:id", READ)
+        .hidden("POST", "/body", READ)
+        .hidden("GET", "/maybe", Policy::ANY_TOKEN)
+        .hidden("GET", "/any", ADMIN)
+        .hidden("GET", "/extractor", Policy::ANY_TOKEN)
+}
+
 #[tokio::test]
-async fn the_policy_of_the_type_is_enforced() {
+async fn what_is_listed_is_enforced_and_the_document_does_not_show_it() {
     let world = World::new().await;
-    let (client, document) = serve(world.protect.secure(Api));
+    let (client, document) = serve(listed(&world));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
     assert_eq!(document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/documented"]);
 
-    assert_eq!(client.status("GET /admin", "").await, 401);
-    assert_eq!(client.status("GET /admin", &world.expired()).await, 401);
-    assert_eq!(client.status("GET /admin", &world.member(["staff"])).await, 403);
-    assert_eq!(client.status("GET /admin", &world.member(["admin"])).await, 200);
+    let (any, read, admin) = (world.token(""), world.token("posts:read"), world.member(["admin"]));
+    for (request, answers) in [
+        ("GET /admin", [401, 401, 403, 403, 200]),
+        ("GET /scoped/7", [401, 401, 403, 200, 403]),
+        ("GET /scoped/x", [401, 401, 403, 400, 403]),
+        ("GET /maybe", [401, 401, 200, 200, 200]),
+        ("GET /any", [401, 401, 403, 403, 200]),
+        ("GET /extractor", [401, 401, 200, 200, 200]),
+        ("GET /open", [200; 5]),
+    ] {
+        let tokens = ["", &world.expired(), &any, &read, &admin];
+        for (token, status) in tokens.into_iter().zip(answers) {
+            assert_eq!(client.status(request, token).await, status, "{request} {token:.20}");
+        }
+    }
     let realm = r#"Bearer realm="https://api.example.com""#;
     assert_eq!(client.challenges("GET /admin", "").await, [realm]);
 }
 
 #[tokio::test]
-async fn an_optional_token_is_judged_if_it_is_there() {
+async fn nothing_of_a_request_is_read_before_its_token_is_validated() {
     let world = World::new().await;
-    let (client, _) = serve(world.protect.secure(Api));
-    client.send("GET /maybe", "").await.assert_text("nobody").await;
-    client.send("GET /maybe", &world.token("")).await.assert_text("somebody").await;
-    assert_eq!(client.status("GET /maybe", &world.expired()).await, 401);
+    let (client, _) = serve(listed(&world));
+    let post = |token: &str| {
+        let request = client.http().post("/body").content_type("application/json").body("{");
+        request.header("Authorization", format!("Bearer {token}")).send()
+    };
+    assert_eq!(client.status("POST /body", "").await, 401);
+    assert_eq!(post(&world.expired()).await.0.status(), 401);
+    assert_eq!(post(&world.token("")).await.0.status(), 403);
+    assert_eq!(post(&world.token("posts:read")).await.0.status(), 400);
 }
 
 #[tokio::test]
-async fn a_refused_token_is_the_answer_and_neither_a_key_nor_nobody_takes_its_place() {
+async fn a_refused_token_is_the_answer_and_neither_a_key_nor_a_fallback_takes_its_place() {
     let world = World::new().await;
-    let (client, _) = serve(world.protect.secure(Api));
-    client.send("GET /any", "").await.assert_text("nobody").await;
+    let (client, _) = serve(listed(&world));
     client.send("GET /any", &world.member(["admin"])).await.assert_text("token").await;
-    let key = client.http().get("/any").header("X-Api-Key", "known").send().await;
-    key.assert_text("key").await;
-
     for (token, status, error) in [
         (world.expired(), 401, "invalid_token"),
         (world.member(["staff"]), 403, "insufficient_scope"),
@@ -108,39 +154,84 @@ async fn a_refused_token_is_the_answer_and_neither_a_key_nor_nobody_takes_its_pl
 }
 
 #[tokio::test]
-async fn the_default_holds_for_them_too() {
-    let world = World::new().await;
-    let api = world.protect.secure(Api).by_default(Policy::ANY_TOKEN.scopes(&["posts:read"]));
-    let (client, _) = serve(api.public("GET", "/documented"));
-    for request in ["GET /open", "GET /maybe", "GET /any", "GET /extractor"] {
-        assert_eq!(client.status(request, "").await, 401, "{request}");
-        assert_eq!(client.status(request, &world.token("")).await, 403, "{request}");
+async fn an_argument_asks_for_its_own_policy_where_less_is_listed() {
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/admin", method = "get", hidden)]
+        async fn admin(&self, _caller: Bearer<Admins>) {}
     }
-    assert_eq!(client.status("GET /open", &world.token("posts:read")).await, 200);
 
-    // Both the default and the type's own policy.
-    assert_eq!(client.status("GET /admin", &world.token("posts:read")).await, 403);
-    assert_eq!(client.status("GET /admin", &world.member(["admin"])).await, 403);
-    let both = world.tenant.token().scope("posts:read").groups(["admin"]).mint();
-    assert_eq!(client.status("GET /admin", &both).await, 200);
-}
-
-#[tokio::test]
-async fn they_can_be_listed_as_public() {
     let world = World::new().await;
-    let api = world.protect.secure(Api).by_default(Policy::ANY_TOKEN).public("GET", "/open");
+    let api = world.protect.secure(Api).hidden("GET", "/admin", Policy::ANY_TOKEN);
     let (client, _) = serve(api);
-    assert_eq!(client.status("GET /open", "").await, 200);
-    assert_eq!(client.status("GET /maybe", "").await, 401);
+    assert_eq!(client.status("GET /admin", "").await, 401);
+    let challenges = client.challenges("GET /admin", &world.token("")).await;
+    let challenge = r#"Bearer realm="https://api.example.com", error="insufficient_scope""#;
+    assert_eq!(challenges, [challenge]);
+    assert_eq!(client.status("GET /admin", &world.member(["admin"])).await, 200);
 }
 
 #[tokio::test]
-async fn an_extractor_that_declares_nothing_gets_nobody() {
+async fn what_is_listed_takes_precedence_over_the_defaults() {
     let world = World::new().await;
-    let (client, _) = serve(world.protect.secure(Api));
-    assert_eq!(client.status("GET /extractor", &world.member(["admin"])).await, 500);
-    // With a default somebody is judged, and handed over.
-    let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
-    assert_eq!(client.status("GET /extractor", "").await, 401);
-    assert_eq!(client.status("GET /extractor", &world.token("")).await, 200);
+    let api = listed(&world).by_default(READ).by_default_under("/documented", READ);
+    let (client, _) = serve(api);
+    assert_eq!(client.status("GET /admin", &world.member(["admin"])).await, 200);
+    assert_eq!(client.status("GET /open", "").await, 200);
+}
+
+#[test]
+fn what_is_not_listed_prevents_the_start_whatever_the_default_is() {
+    insta::assert_snapshot!(refusal_to_start(offline().secure(Api).by_default(ADMIN)), @r#"
+    the API and its document do not agree:
+    GET /admin: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/admin", POLICY)`, list it with `.public("GET", "/admin")`, or document it
+    GET /any: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/any", POLICY)`, list it with `.public("GET", "/any")`, or document it
+    POST /body: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("POST", "/body", POLICY)`, list it with `.public("POST", "/body")`, or document it
+    GET /extractor: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/extractor", POLICY)`, list it with `.public("GET", "/extractor")`, or document it
+    GET /maybe: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/maybe", POLICY)`, list it with `.public("GET", "/maybe")`, or document it
+    GET /open: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/open", POLICY)`, list it with `.public("GET", "/open")`, or document it
+    GET /scoped/:param0: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/scoped/:param0", POLICY)`, list it with `.public("GET", "/scoped/:param0")`, or document it
+    "#);
+}
+
+#[test]
+fn a_listing_is_of_one_hidden_route_once() {
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/admin/:id", method = "get", hidden)]
+        async fn admin(&self, _id: Path<u64>) {}
+
+        #[oai(path = "/twice", method = "get", hidden)]
+        async fn twice(&self) {}
+
+        #[oai(path = "/public", method = "get", hidden)]
+        async fn public(&self) {}
+
+        #[oai(path = "/documented", method = "get")]
+        async fn documented(&self) {}
+    }
+
+    let api = (offline().secure(Api))
+        .public("GET", "/documented")
+        .public("GET", "/public")
+        .hidden("GET", "/admin/{id}", Policy::ANY_TOKEN.scopes(&["posts:raed"]))
+        .hidden("GET", "/twice", ADMIN)
+        .hidden("GET", "/twice", READ)
+        .hidden("GET", "/public", ADMIN)
+        .hidden("GET", "/documented", ADMIN)
+        .hidden("POST", "/twice", ADMIN)
+        .hidden("GET", "/tweice", ADMIN);
+    insta::assert_snapshot!(refusal_to_start(api), @r#"
+    the API and its document do not agree:
+    GET /admin/{id}: it needs the scope "posts:raed", which is not described; did you mean "posts:read"?
+    GET /documented: it is listed as hidden, and the document has it; declare there what it needs
+    GET /public: it is listed as hidden and as public; remove one of the two
+    GET /tweice: it is listed as hidden, and there is no such route; the nearest is GET /twice
+    GET /twice: it is listed as hidden twice; remove one of the two
+    POST /twice: it is listed as hidden, and there is no such route; the nearest is GET /twice
+    "#);
 }

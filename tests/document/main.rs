@@ -13,6 +13,8 @@ mod declared;
 mod default;
 mod fixtures;
 mod given;
+#[path = "../given/alternatives.rs"]
+mod given_alternatives;
 mod hidden;
 mod journey;
 mod optional;

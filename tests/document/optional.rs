@@ -2,7 +2,7 @@
 
 use monocloud_backend::{
     Authenticated, Caller, Policy,
-    poem_openapi::{Bearer, MaybeBearer},
+    poem_openapi::{Bearer, MaybeBearer, Secured},
 };
 use poem_openapi::{OpenApi, payload::PlainText};
 use serde_json::json;
@@ -32,10 +32,15 @@ impl Api {
     async fn declared(&self, _bearer: Bearer, _caller: Authenticated) {}
 }
 
+/// The API, in which two operations declare nothing.
+fn public(world: &World) -> Secured<Api> {
+    world.protect.secure(Api).public("GET", "/undeclared").public("POST", "/undeclared")
+}
+
 #[tokio::test]
 async fn nobody_passes_and_an_invalid_token_does_not() {
     let world = World::new().await;
-    let (client, document) = serve(world.protect.secure(Api));
+    let (client, document) = serve(public(&world));
     let token = world.tenant.token().subject("alice").mint();
     client.send("GET /maybe", "").await.assert_text("nobody").await;
     client.send("GET /maybe", &token).await.assert_text("alice").await;
@@ -62,7 +67,7 @@ async fn the_default_does_not_make_it_mandatory() {
 #[tokio::test]
 async fn its_scopes_hold_for_a_token_that_is_there() {
     let world = World::new().await;
-    let (client, document) = serve(world.protect.secure(Api));
+    let (client, document) = serve(public(&world));
     assert_eq!(client.status("GET /scoped", "").await, 200);
     assert_eq!(client.status("GET /scoped", &world.token("posts:write")).await, 403);
     assert_eq!(client.status("GET /scoped", &world.token("posts:read")).await, 200);
@@ -74,7 +79,7 @@ async fn its_scopes_hold_for_a_token_that_is_there() {
 #[tokio::test]
 async fn poems_extractors_work_only_where_a_token_is_declared() {
     let world = World::new().await;
-    let (client, _) = serve(world.protect.secure(Api));
+    let (client, _) = serve(public(&world));
     let token = world.token("");
     for request in ["GET /undeclared", "POST /undeclared"] {
         assert_eq!(client.status(request, &token).await, 500, "{request}");

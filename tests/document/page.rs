@@ -16,7 +16,7 @@ impl Api {
 }
 
 fn page(protect: &ProtectApi, document_url: &str) -> Client {
-    let (_, document) = serve(protect.secure(Api));
+    let (_, document) = serve(protect.secure(Api).public("GET", "/"));
     Client::new(Route::new().nest("/docs", document.swagger_ui(document_url)))
 }
 
@@ -35,7 +35,7 @@ fn settings(page: &str) -> Value {
 
 #[tokio::test]
 async fn it_opens_with_and_without_a_slash_and_finds_its_assets_from_both() {
-    let (_, document) = serve(offline().secure(Api));
+    let (_, document) = serve(offline().secure(Api).public("GET", "/"));
     let api = listen(Route::new().nest("/docs", document.swagger_ui("/openapi.json")));
     for (path, base) in [("/docs", "docs/"), ("/docs/", "./")] {
         let response = http_client().get(format!("{api}{path}")).send().await.unwrap();

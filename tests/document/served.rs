@@ -43,7 +43,7 @@ fn scheme(document: &Value) -> &Value {
 #[tokio::test]
 async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
     let world = World::new().await;
-    let (_, document) = serve(world.protect.secure(Api));
+    let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
     let issuer = world.tenant.issuer();
     assert_eq!(
@@ -64,7 +64,7 @@ async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
 #[tokio::test]
 async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
     let world = World::new().await;
-    let (_, document) = serve(world.protect.secure(Api));
+    let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
     let body = json!({
         "type": "object",
@@ -91,7 +91,7 @@ async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
 #[tokio::test]
 async fn a_401_of_the_applications_own_keeps_its_words_and_gains_the_challenge() {
     let world = World::new().await;
-    let (_, document) = serve(world.protect.secure(Api));
+    let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
     let response = &document["paths"]["/own"]["get"]["responses"]["401"];
     assert_eq!(response["description"], "Our own words");
@@ -103,7 +103,7 @@ async fn a_401_of_the_applications_own_keeps_its_words_and_gains_the_challenge()
 #[tokio::test]
 async fn json_and_yaml_are_one_document() {
     let world = World::new().await;
-    let (_, document) = serve(world.protect.secure(Api));
+    let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let app =
         Route::new().at("/openapi.json", document.json()).at("/openapi.yaml", document.yaml());
     let client = Client::new(app);
@@ -126,7 +126,7 @@ async fn json_and_yaml_are_one_document() {
 
 #[test]
 fn it_can_be_rendered_without_a_network() {
-    let (_, document) = serve(offline().secure(Api));
+    let (_, document) = serve(offline().secure(Api).public("GET", "/health"));
     let issuer = "https://acme.us.monocloud.com";
     let metadata = json!({
         "issuer": issuer,
@@ -151,7 +151,8 @@ fn it_can_be_rendered_without_a_network() {
 async fn the_scheme_has_the_name_that_was_configured() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).scheme_name("Acme-2").build();
-    let (client, document) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
+    let (client, document) =
+        serve(protect.unwrap().scopes::<Scope>().secure(Api).public("GET", "/health"));
     let document = document.render().await;
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     assert_eq!(schemes.keys().collect::<Vec<_>>(), ["Acme-2"]);
@@ -166,8 +167,8 @@ async fn two_tenants_in_one_process_have_two_right_documents() {
     let (one, two) = (World::new().await, World::new().await);
     let builder = ProtectApi::builder().vars(two.tenant.vars()).scheme_name("Two").build();
     let protect_two = builder.unwrap().scope("posts:read", "Look");
-    let (client_one, document_one) = serve(one.protect.secure(Api));
-    let (client_two, document_two) = serve(protect_two.secure(Api));
+    let (client_one, document_one) = serve(one.protect.secure(Api).public("GET", "/health"));
+    let (client_two, document_two) = serve(protect_two.secure(Api).public("GET", "/health"));
 
     for (tenant, document, name, description) in [
         (&one.tenant, document_one, "MonoCloud", "Read posts"),
@@ -190,8 +191,9 @@ async fn two_tenants_in_one_process_have_two_right_documents() {
 async fn the_frameworks_own_document_stays_valid() {
     let tenant = MockTenant::start().await;
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
-    let (service, _) =
-        (protect.secure(Api)).into_service(|api| OpenApiService::new(api, "Posts", "1.0")).unwrap();
+    let (service, _) = (protect.secure(Api).public("GET", "/health"))
+        .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))
+        .unwrap();
     let raw: Value = serde_json::from_str(&service.spec()).unwrap();
     let schemes = raw["components"]["securitySchemes"].as_object().unwrap();
     assert_eq!(schemes["MonoCloud"]["type"], "oauth2");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monocloud_backend::ProtectApi;
+use monocloud_backend::{DeclaredApi, Policy, ProtectApi};
 use monocloud_testkit::{Clock, Endpoint, MockTenant};
 use serde_json::{Value, json};
 
@@ -16,22 +16,33 @@ use crate::{
 pub(crate) type Row<'r> = (&'r str, [u16; 4], &'r str);
 
 /// What the operations of [`assert_rows`] need.
-pub(crate) fn paths() -> Value {
+fn paths() -> Value {
     json!({
         "/posts": { "get": needs(&["posts:read"]), "post": needs(&["posts:read", "posts:write"]) },
         "/posts/{id}": { "get": needs(&["posts:read"]) },
         "/files/{rest}": { "get": needs(&["posts:read"]) },
         "/v1/posts/{id}": { "get": needs(&["posts:write"]) },
         "/default": { "get": {} },
+        "/below/{id}": { "get": {} },
         "/health": { "get": public() },
     })
+}
+
+/// An API with these paths, and what it says beside them.
+pub(crate) fn api(world: &World) -> DeclaredApi {
+    declared(&world.protect, &paths())
+        .by_default(Policy::ANY_TOKEN)
+        .by_default_under("/below", Policy::ANY_TOKEN.scopes(&["posts:write"]))
+        .public("GET", "/listed")
+        .hidden("GET", "/hidden", Policy::ANY_TOKEN.scopes(&["posts:read"]))
+        .hidden("POST", "/hidden", Policy::ANY_TOKEN.scopes(&["posts:write"]))
 }
 
 /// The rows of every host, and then its own.
 pub(crate) async fn assert_rows(world: &World, client: &Client, own: &[Row<'_>]) {
     let (any, read, write) =
         (world.token(""), world.token("posts:read"), world.token("posts:write"));
-    let rows: [Row<'_>; 13] = [
+    let rows: [Row<'_>; 16] = [
         ("GET /posts", [401, 403, 200, 403], "all"),
         ("HEAD /posts", [401, 403, 200, 403], ""),
         ("GET /posts/7", [401, 403, 200, 403], "7"),
@@ -40,6 +51,9 @@ pub(crate) async fn assert_rows(world: &World, client: &Client, own: &[Row<'_>])
         ("GET /default", [401, 200, 200, 200], "alice"),
         ("GET /health", [200, 200, 200, 200], "up"),
         ("GET /listed", [200, 200, 200, 200], "listed"),
+        ("GET /below/7", [401, 403, 403, 200], ""),
+        ("GET /hidden", [401, 403, 200, 403], "hidden"),
+        ("HEAD /hidden", [401, 403, 200, 403], ""),
         // The body is not read for those who may not send it.
         ("POST /posts", [401, 403, 403, 403], ""),
         ("PUT /posts", [405, 405, 405, 405], ""),

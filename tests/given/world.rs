@@ -58,7 +58,8 @@ pub(crate) fn declared(protect: &ProtectApi, paths: &Value) -> DeclaredApi {
         }},
         "paths": paths,
     });
-    protect.from_document(&document.to_string()).unwrap()
+    let api = protect.from_document(&document.to_string()).unwrap();
+    if paths.to_string().contains("\"Key\"") { api.application_scheme("Key") } else { api }
 }
 
 pub(crate) fn guarded(

@@ -30,6 +30,7 @@ fn app(protect: &ProtectApi) -> Router {
     let mut document = OpenApi::new("Posts", "1.0").merge_router(&api);
     document.extensions.insert("x-own".to_owned(), json!([1]));
     let declared = protect.from_document(&document.to_json().unwrap()).unwrap();
+    let declared = declared.public("GET", "/files/{**rest}");
     let (api, document) = declared.routes(api).unwrap();
     Router::new()
         .push(api)

@@ -1,11 +1,12 @@
 //! The document is the policy: what it says of an operation is what its handler's callers meet.
 
-use monocloud_backend::{Authenticated, Caller, Error, Policy};
+use monocloud_backend::{Authenticated, Caller, Error};
 use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
 
 use crate::{
-    promises::{assert_head_is_authorized_as_get, assert_rows, paths},
+    alternatives::assert_every_alternative,
+    promises::{api, assert_head_is_authorized_as_get, assert_rows},
     world::{Client, World, declared, guarded, needs, public},
 };
 
@@ -49,18 +50,30 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         .push(at("default").get(whose))
         .push(at("health").get(Say("up")))
         .push(at("listed").get(Say("listed")))
+        .push(at("below/{id}").get(say_id))
+        .push(at("hidden").get(Say("hidden")).post(new))
         .push(at("v1").push(at("posts").push(at("{id}").get(say_id))));
-    let api =
-        declared(&world.protect, &paths()).by_default(Policy::ANY_TOKEN).public("GET", "/listed");
-    let client = Client::new(api.routes(router).unwrap().0).await;
+    let client = Client::new(api(&world).routes(router).unwrap().0).await;
     let own = [
         ("GET /posts/", [401, 403, 200, 403], "all"),
         ("GET //posts", [401, 403, 200, 403], "all"),
         ("HEAD /posts/7", [401, 403, 200, 403], ""),
         ("HEAD /listed", [200, 200, 200, 200], ""),
         ("GET /posts/x", [404, 404, 404, 404], ""),
+        // Nothing of a request for a hidden operation is read before either.
+        ("POST /hidden", [401, 403, 403, 400], ""),
     ];
     assert_rows(&world, &client, &own).await;
+}
+
+#[tokio::test]
+async fn what_an_operation_needs_follows_from_every_alternative() {
+    assert_every_alternative(async |api, token| {
+        let router = Router::with_path("posts").get(Say("all"));
+        let (router, _) = api.routes(router).map_err(|error| error.to_string())?;
+        Ok(Client::new(router).await.status("GET /posts", token).await)
+    })
+    .await;
 }
 
 #[tokio::test]

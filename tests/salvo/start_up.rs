@@ -1,4 +1,4 @@
-//! What speaks against starting, each in one line that names the operation.
+//! What prevents an API from starting, each in one line that names the operation.
 
 use monocloud_backend::{Authenticated, Policy, ProtectApi, salvo::Bearer};
 use salvo::{
@@ -61,23 +61,23 @@ fn every_kind_of_problem_is_told_at_once() {
         .public("GET", "/helth");
     insta::assert_snapshot!(why_not(api, router), @r#"
     the API and its document do not agree:
-    ANY /anything: it takes every method, which no document says; route each by name, or add it to the router that is returned
-    GET /twice: it is routed twice
-    GET /filtered: it has the filter salvo::start_up::Whatever, which may be anything
-    ANY /both: it has filters for several methods
-    GET /anything: it is documented, and nothing is routed there
-    GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}
-    GET /filtered: it is documented, and nothing is routed there
-    GET /helth: it is listed as public, and there is no such operation
-    GET /none: it is documented, and nothing is routed there
-    PUT /posts: it is documented, and nothing is routed there
-    GET /posts/{id}: it needs the scope "posts:purge", which nothing describes; add `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
-    GET /secured: it is listed as public, and declares that it needs a token
-    POST /listed: it is routed, and the document does not know it
-    DELETE /nested/{tenant}/secret/{id}: it is routed, and the document does not know it
-    POST /posts: it is routed, and the document does not know it
-    DELETE /secret: it is routed, and the document does not know it
-    GET /secret: it is routed, and the document does not know it
+    ANY /anything: it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`
+    GET /twice: it is routed twice; remove one of the two
+    GET /filtered: it has the filter salvo::start_up::Whatever, and which requests that lets pass is not known; use a hoop instead
+    ANY /both: it has filters for several methods; give each method a router of its own
+    GET /anything: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}; rename or remove one of them
+    GET /filtered: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /helth: it is listed as public, and there is no such operation; the nearest is GET /posts
+    POST /listed: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/listed", POLICY)`, list it with `.public("POST", "/listed")`, or document it
+    DELETE /nested/{tenant}/secret/{id}: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/nested/{tenant}/secret/{id}", POLICY)`, list it with `.public("DELETE", "/nested/{tenant}/secret/{id}")`, or document it
+    GET /none: it is documented, and nothing is routed there; route it, or remove it from the document
+    POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
+    PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
+    GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    DELETE /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/secret", POLICY)`, list it with `.public("DELETE", "/secret")`, or document it
+    GET /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("GET", "/secret", POLICY)`, list it with `.public("GET", "/secret")`, or document it
+    GET /secured: it is listed as public, and declares that it needs a token; remove one of the two
     "#);
 }
 
@@ -104,9 +104,9 @@ fn an_argument_that_declares_what_it_needs_stands_alone() {
         .push(Router::with_path("c").oapi_security(write).get(by_type));
     insta::assert_snapshot!(of_salvo(&offline(), api), @r#"
     the API and its document do not agree:
-    GET /a: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
-    GET /b: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
-    GET /c: an argument's type declares what it needs, in the scheme "MonoCloud", and beside it there must be nothing
+    GET /a: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
+    GET /b: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
+    GET /c: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
     "#);
 }
 
@@ -118,7 +118,22 @@ fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
     ];
     let protect = ProtectApi::builder().vars(vars).scheme_name("Other").build().unwrap();
     let problems = of_salvo(&protect, Router::with_path("a").get(by_type));
-    assert!(problems.contains("GET /a: an argument's type declares what it needs"), "{problems}");
+    let remedy = r#"configure `ProtectApi::builder().scheme_name("MonoCloud")`"#;
+    assert!(problems.contains(remedy), "{problems}");
+
+    // Nor does it where the application says that it enforces that scheme.
+    let api = || Router::with_path("a").get(by_type);
+    let document = OpenApi::new("Posts", "1.0").merge_router(&api()).to_json().unwrap();
+    for default in [None, Some(Policy::ANY_TOKEN)] {
+        let declared = protect.from_document(&document).unwrap().application_scheme("MonoCloud");
+        let declared = match default {
+            Some(policy) => declared.by_default(policy),
+            None => declared,
+        };
+        let problems = why_not(declared, api());
+        let problem = "GET /a: an argument's type declares what it needs";
+        assert!(problems.contains(problem), "{problems}");
+    }
 }
 
 #[endpoint]
@@ -153,7 +168,7 @@ fn routes_and_documents_agree_however_their_parameters_are_written() {
 fn an_undocumented_router_serves_nothing() {
     assert!(declared(&offline(), &json!({})).routes(Router::new()).is_ok());
     let problems = why_not(declared(&offline(), &json!({})), Router::new().get(fine));
-    assert!(problems.contains("GET /: it is routed, and the document does not know it"));
+    assert!(problems.contains("GET /: it is routed, and the document does not have it"));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(super) fn serve_documented(
     let router = router(protect, |methods, _| methods);
     let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
     let api = protect.from_document(&Api::openapi().to_json().unwrap()).unwrap();
+    let api = api.public("GET", "/health").public("GET", "/unguarded");
     let (router, _) = api.routes(router).unwrap();
     run(router, listener, tls);
 }

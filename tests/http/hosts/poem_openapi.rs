@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | `GET /two-bearers` | two security arguments on one operation | 500 |
 //! | `GET /public-asks` | a public operation that asks for the caller | 500 |
-//! | `GET /hidden` | not in the document, the group `admin` by type | `hidden` |
-//! | `GET /hidden-optional` | not in the document, a token optional by type | the subject, or `anonymous` |
+//! | `GET /hidden` | not in the document, listed with the group `admin` | `hidden` |
+//! | `POST /hidden` | not in the document, listed, takes a body before its caller | the title |
+//! | `GET /hidden-optional` | not in the document, a token optional by type, listed | the subject |
+//! | `GET /hidden-unlisted` | not in the document and not listed | 500 |
 
 use std::net::TcpListener;
 
@@ -22,7 +24,15 @@ use poem_openapi::{
 use super::poem::{branded, run};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
-    let api = || OpenApiService::new(protect.secure(Api), "Posts", "1.0");
+    let secured = || {
+        (protect.secure(Api))
+            .public("GET", "/health")
+            .public("GET", "/public-asks")
+            .hidden("GET", "/hidden", super::ADMIN)
+            .hidden("POST", "/hidden", super::ADMIN)
+            .hidden("GET", "/hidden-optional", Policy::ANY_TOKEN)
+    };
+    let api = || OpenApiService::new(secured(), "Posts", "1.0");
     let unguarded = OpenApiService::new(Unguarded, "Nobody stands before it", "1.0");
     let app = Route::new()
         .nest("/", api())
@@ -130,6 +140,16 @@ impl Api {
     #[oai(path = "/hidden", method = "get", hidden)]
     async fn hidden(&self, _caller: Bearer<Admins>) -> Text {
         text("hidden")
+    }
+
+    #[oai(path = "/hidden", method = "post", hidden)]
+    async fn hidden_body(&self, Json(post): Json<Post>, _caller: Bearer<Admins>) -> Text {
+        PlainText(post.title)
+    }
+
+    #[oai(path = "/hidden-unlisted", method = "get", hidden)]
+    async fn hidden_unlisted(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) -> Text {
+        text("hidden and not listed")
     }
 
     #[oai(path = "/hidden-optional", method = "get", hidden)]

@@ -31,7 +31,9 @@ pub(super) fn serve_documented(
     let api = || {
         let api = documented::api();
         let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
-        protect.from_document(&document).unwrap().routes(api).unwrap().0
+        let declared = protect.from_document(&document).unwrap();
+        let declared = declared.public("GET", "/health").public("GET", "/unguarded");
+        declared.routes(api).unwrap().0
     };
     run(app(api), listener, tls);
 }
