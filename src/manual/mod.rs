@@ -27,6 +27,9 @@ pub mod opaque {}
 #[doc = include_str!("optional.md")]
 pub mod optional {}
 
+#[doc = include_str!("proxies.md")]
+pub mod proxies {}
+
 #[doc = include_str!("several_schemes.md")]
 pub mod several_schemes {}
 
