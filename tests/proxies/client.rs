@@ -31,9 +31,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body of a 200.
     #[track_caller]
-    pub(crate) fn ok(self) -> String {
+    pub(crate) fn body_of_200(self) -> String {
         assert_eq!(self.status, 200, "{self:?}");
         self.body
     }
@@ -50,15 +49,15 @@ impl Client {
         Self::with_pair(address, authority, rustls::DEFAULT_VERSIONS, pair)
     }
 
-    /// Presents the certificate of `victim` and signs with the key of `thief`.
+    /// Presents the certificate of `owner` and signs with the key of `attacker`.
     pub(crate) fn impostor(
         address: SocketAddr,
         authority: &Authority,
         version: &'static SupportedProtocolVersion,
-        victim: &Certificate,
-        thief: &Certificate,
+        owner: &Certificate,
+        attacker: &Certificate,
     ) -> Self {
-        Self::with_pair(address, authority, &[version], Some((victim, thief)))
+        Self::with_pair(address, authority, &[version], Some((owner, attacker)))
     }
 
     fn with_pair(
@@ -100,21 +99,28 @@ impl Client {
         }
         stream.write_all((request + "\r\n").as_bytes()).await?;
         let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer).await {
-            // A server that closes without saying so in TLS.
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
-            _ => {}
+        loop {
+            match stream.read_buf(&mut answer).await {
+                Ok(0) => break,
+                // Servers may take their time to close the connection after a bad request.
+                Ok(_) if parse(&answer).is_some_and(|(status, _)| status != 200) => break,
+                Ok(_) => {}
+                // The server has closed it without a TLS alert.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(error),
+            }
         }
         let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-        parse(&answer, is_resumed).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        let (status, body) = parse(&answer).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Answer { status, body: body.to_owned(), is_resumed })
     }
 }
 
-fn parse(answer: &[u8], is_resumed: bool) -> Option<Answer> {
-    let answer = std::str::from_utf8(answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
+/// The status and the body, once the head is complete.
+fn parse(answer: &[u8]) -> Option<(u16, &str)> {
+    let (head, body) = std::str::from_utf8(answer).ok()?.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some(Answer { status, body: body.to_owned(), is_resumed })
+    Some((status, body))
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
