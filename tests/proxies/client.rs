@@ -87,6 +87,7 @@ impl Client {
     /// `GET /` with a token and header lines as they are, without the line end of the last one.
     pub(crate) async fn get(&self, token: &str, lines: &str) -> io::Result<Answer> {
         let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").unwrap();
         let mut stream = self.tls.connect(name, stream).await?;
         let mut request = format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n", self.address.port());
