@@ -161,18 +161,21 @@ impl Proxy {
         Self { address, process, folder }
     }
 
-    /// What the process has logged, if it ends first.
+    /// Fails with what the process has logged if it ends instead.
     async fn wait_until_ready(&mut self) -> Result<(), String> {
-        while TcpStream::connect(self.address).await.is_err() {
+        for _ in 0..10_000 {
+            if TcpStream::connect(self.address).await.is_ok() {
+                return Ok(());
+            }
             if self.process.try_wait().unwrap().is_some() {
                 return Err(self.log());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(())
+        panic!("the proxy does not accept connections: {}", self.log());
     }
 
-    pub(crate) fn log(&self) -> String {
+    fn log(&self) -> String {
         let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         read("output") + &read("log")
     }
