@@ -2,8 +2,8 @@
 //!
 //! How to: [declare](declaring) what operations need, take callers who may be
 //! [anonymous](optional), require [groups], offer [several schemes](several_schemes), take
-//! [opaque] tokens, serve the callers of [several tenants](several_tenants), [test](testing) an API,
-//! and get out of [trouble](troubleshooting).
+//! [opaque] tokens, serve the callers of [several tenants](several_tenants), pass client certificates
+//! on [behind a proxy](proxies), [test](testing) an API, and get out of [trouble](troubleshooting).
 //!
 //! What to expect: which [tokens] are accepted, what a refused request is
 //! [answered](answers) with, how the tenant's [keys] are kept, and what to [watch](watching) while it
@@ -26,6 +26,9 @@ pub mod opaque {}
 
 #[doc = include_str!("optional.md")]
 pub mod optional {}
+
+#[doc = include_str!("proxies.md")]
+pub mod proxies {}
 
 #[doc = include_str!("several_schemes.md")]
 pub mod several_schemes {}
