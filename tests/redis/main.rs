@@ -25,7 +25,8 @@ use std::{
 
 use hosts::POEM;
 use monocloud_backend::{
-    AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken, ProtectApi, RedisCache,
+    AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken, ProtectApi,
+    ProtectApiBuilder, RedisCache,
 };
 use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
 use redis::Commands;
@@ -46,19 +47,13 @@ fn hold_time() -> mpsc::Sender<()> {
     holder
 }
 
-fn protect(tenant: &MockTenant, url: &str) -> ProtectApi {
-    let cache = ("MONOCLOUD_BACKEND_INTROSPECTION_CACHE".to_owned(), url.to_owned());
-    let vars = tenant.vars_for(ClientAuth::SecretPost).into_iter().chain([cache]);
-    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
-    protect.fleet_key(FLEET_KEY).build().unwrap()
+fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
+    let vars = tenant.vars_for(ClientAuth::SecretPost);
+    ProtectApi::builder().vars(vars).clock(tenant.clock().reading()).fleet_key(FLEET_KEY)
 }
 
-fn protect_with(tenant: &MockTenant, url: &str, duration: Duration) -> ProtectApi {
-    let vars = tenant.vars_for(ClientAuth::SecretPost);
-    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
-    let cache = RedisCache::new(url).unwrap();
-    let protect = protect.introspection_cache(cache).introspection_cache_duration(duration);
-    protect.fleet_key(FLEET_KEY).build().unwrap()
+fn protect(tenant: &MockTenant, url: &str) -> ProtectApi {
+    introspecting(tenant).vars([("MONOCLOUD_BACKEND_INTROSPECTION_CACHE", url)]).build().unwrap()
 }
 
 fn served(tenant: &MockTenant, url: &str) -> Api {
@@ -146,8 +141,10 @@ async fn a_rejected_token_leaves_nothing_in_redis_and_removes_an_older_result() 
     api.check("made up", get("/any").bearer("made-up"), &inactive).await;
     assert_eq!(redis.keys(), [""; 0]);
 
-    let longer = protect_with(&tenant, &redis.url(), Duration::from_secs(3600));
-    let longer = POEM.serve(&longer);
+    let cache = RedisCache::new(&redis.url()).unwrap();
+    let longer = introspecting(&tenant).introspection_cache(cache);
+    let longer = longer.introspection_cache_duration(Duration::from_secs(3600));
+    let longer = POEM.serve(&longer.build().unwrap());
     let token = tenant.opaque_token().expires_in(7200).mint();
     let before = asked(&longer, &tenant, &token).await;
     tenant.clock().advance(Duration::from_secs(300));
@@ -207,10 +204,8 @@ async fn a_value_that_may_not_be_read_is_not_replaced() {
 /// The key that a token has in a store.
 async fn key_of(tenant: &MockTenant, token: &str) -> CacheKey {
     let probe = Probe::default();
-    let vars = tenant.vars_for(ClientAuth::SecretPost);
-    let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
-    let protect = protect.fleet_key(FLEET_KEY).introspection_cache(probe.clone());
-    POEM.serve(&protect.build().unwrap()).send(get("/any").bearer(token)).await;
+    let protect = introspecting(tenant).introspection_cache(probe.clone()).build().unwrap();
+    POEM.serve(&protect).send(get("/any").bearer(token)).await;
     let key = *probe.0.lock().unwrap();
     key.unwrap()
 }

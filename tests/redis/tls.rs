@@ -2,16 +2,16 @@
 
 use std::{env, process::Command};
 
-use monocloud_backend::{ProtectApi, RedisCache};
-use monocloud_testkit::{Authority, ClientAuth};
+use monocloud_backend::RedisCache;
+use monocloud_testkit::Authority;
 use tracing::Level;
 
 use crate::{
     asked, hold_time,
     hosts::POEM,
-    served,
+    introspecting, served,
     server::{Redis, free_port},
-    support::{FLEET_KEY, Log, frozen_tenant},
+    support::{Log, frozen_tenant},
     warnings,
 };
 
@@ -30,6 +30,17 @@ async fn tls_to_a_plain_port_harms_nobody() {
     assert!(!warnings(&log).contains("pa55word"), "{}", warnings(&log));
 }
 
+/// A Redis with a certificate for `localhost`, and its port for TLS.
+fn start_with(authority: &Authority) -> Option<(Redis, String)> {
+    let server = authority.server("localhost");
+    let [certificate, key] =
+        [server.certificate_file(), server.key_file()].map(|path| path.display().to_string());
+    let port = free_port().to_string();
+    let options = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let redis = Redis::start(&[&options[..], &["--tls-auth-clients", "no"]].concat())?;
+    Some((redis, port))
+}
+
 /// The system's roots are found by a variable, and so in a process of its own.
 #[tokio::test]
 async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
@@ -38,14 +49,7 @@ async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
         return with_trusted_authority(&port).await;
     }
     let authority = Authority::new();
-    let server = authority.server("localhost");
-    let [certificate, key] =
-        [server.certificate_file(), server.key_file()].map(|path| path.display().to_string());
-    let tls_port = free_port().to_string();
-    let options =
-        ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let options = [&options[..], &["--tls-auth-clients", "no"]].concat();
-    let Some(redis) = Redis::start(&options) else { return };
+    let Some((redis, tls_port)) = start_with(&authority) else { return };
 
     let child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "tls::tls_takes_a_certificate_of_the_systems_authorities_and_no_other"])
@@ -68,23 +72,11 @@ async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
 #[tokio::test]
 async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
     let authority = Authority::new();
-    let server = authority.server("localhost");
-    let [certificate, key] =
-        [server.certificate_file(), server.key_file()].map(|path| path.display().to_string());
-    let tls_port = free_port().to_string();
-    let options =
-        ["--tls-port", &tls_port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let options = [&options[..], &["--tls-auth-clients", "no"]].concat();
-    let Some(redis) = Redis::start(&options) else { return };
+    let Some((redis, tls_port)) = start_with(&authority) else { return };
     let _still = hold_time();
     let tenant = frozen_tenant().await;
     let url = format!("rediss://localhost:{tls_port}");
     let pem = std::fs::read(authority.certificate_file()).unwrap();
-    let introspecting = || {
-        let vars = tenant.vars_for(ClientAuth::SecretPost);
-        let protect = ProtectApi::builder().vars(vars).clock(tenant.clock().reading());
-        protect.fleet_key(FLEET_KEY)
-    };
     let ca = authority.certificate_file();
     let by_variable = [
         ("MONOCLOUD_BACKEND_INTROSPECTION_CACHE", url.as_str()),
@@ -92,10 +84,12 @@ async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
     ];
     let by_call = RedisCache::with_ca_certificates(&url, &pem).unwrap();
     let log = Log::capture();
-    for (number, protect) in
-        [introspecting().vars(by_variable), introspecting().introspection_cache(by_call)]
-            .into_iter()
-            .enumerate()
+    for (number, protect) in [
+        introspecting(&tenant).vars(by_variable),
+        introspecting(&tenant).introspection_cache(by_call),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let (api, token) = (POEM.serve(&protect.build().unwrap()), tenant.opaque_token().mint());
         for _ in 0..2 {
