@@ -382,7 +382,7 @@ mod tests {
             vec![format!("Cert={near};By")],
             vec![format!("=a;Cert={near}")],
             vec![format!(r#"Chain="{near}""#)],
-            vec![near.clone()],
+            vec![near],
             vec![String::new()],
         ] {
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
@@ -417,7 +417,7 @@ mod tests {
         let (victim, own) = (Sample::new("victim"), Sample::new("own"));
         let subject = format!(r#"CN=x\,Cert={}\;y\""#, victim.encoded());
         let proxys = element(&own, &subject);
-        let certificate = Ok(Some(own.certificate.clone()));
+        let certificate = Ok(Some(own.certificate));
         let joined = format!(r#"By="x,{proxys}"#);
         assert_eq!(read_last(&[joined.as_bytes()]), certificate);
         assert_eq!(read_last(&[br#"By="x"#, proxys.as_bytes()]), certificate);

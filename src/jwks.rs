@@ -170,7 +170,8 @@ impl Key {
 pub(crate) fn remove_unset(jwk: &mut Map<String, Value>) {
     jwk.retain(|name, value| {
         let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
-        !value.is_null() && !(is_empty_list && matches!(name.as_str(), "key_ops" | "oth"))
+        let is_unset_list = is_empty_list && matches!(name.as_str(), "key_ops" | "oth");
+        !(value.is_null() || is_unset_list)
     });
 }
 
