@@ -31,6 +31,7 @@ use crate::{
     diagnosis::Diagnosis,
     doctor::Doctor,
     error::{Cause, Chain, Error, Internal, InvalidToken},
+    error_body::ErrorBody,
     jwt::DecodedJwt,
     meter::Meter,
     policy::{Access, GroupRules, Policy},
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) certificate_header: Option<HeaderName>,
     pub(crate) group_rules: Arc<GroupRules>,
     pub(crate) realm: Realm,
+    pub(crate) error_body: ErrorBody,
     pub(crate) resource: Option<Resource>,
     /// Whether the application serves the resource's metadata, so that challenges can name it.
     pub(crate) is_metadata_served: AtomicBool,
@@ -229,6 +231,10 @@ impl ProtectApi {
         &self.inner.scheme_name
     }
 
+    pub(crate) fn error_body(&self) -> &ErrorBody {
+        &self.inner.error_body
+    }
+
     pub(crate) fn swagger_client_id(&self) -> Option<&str> {
         self.inner.swagger_client_id.as_deref()
     }
@@ -238,6 +244,7 @@ impl ProtectApi {
         let metadata = self.inner.resource.as_ref().filter(|_| served);
         Refusal::new(error, &self.inner.realm)
             .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
+            .with_body(&self.inner.error_body)
     }
 
     async fn authenticate(

@@ -118,8 +118,8 @@ fn reached(gate: Arc<Gate>, request: &Request) -> Response {
 
 fn shut(request: &Request) -> Response {
     let path = full_path(request.extensions(), request.uri());
-    let why = "the document does not know this route";
-    Refusal::unprotected(request.method(), path, why).into_response()
+    let remedy = "add the route to the document";
+    Refusal::unprotected(request.method(), path, remedy).into_response()
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ use crate::{
     error::Error,
     openapi::DocumentEndpoint,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
     resource::ResourceMetadata,
 };
 
@@ -175,8 +175,9 @@ where
         Err(refusal) => return Ok(refusal.into_response()),
     };
     let challenge = caller.challenge();
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
+    response.extensions_mut().insert(caller);
     // A token would have been another way in, where the application refuses.
     let is_ours = response.extensions().get::<Error>().is_some();
     if let Some(challenge) = challenge
@@ -242,10 +243,14 @@ impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
     }
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "add `.route_layer(protect.require(POLICY))` to the handler's route, or, where \
+    a document is the policy, give its operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
     parts.extensions.get::<Caller>().ok_or_else(|| {
-        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), NO_GUARD)
+        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), REMEDY)
     })
 }
 

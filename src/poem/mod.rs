@@ -54,7 +54,7 @@ use ::poem::{
 use crate::{
     certificate::PeerCertificate,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
     resource::ResourceMetadata,
 };
 
@@ -84,13 +84,24 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let caller = checked(&self.guard, &request).await.map_err(refused)?;
         let challenge = caller.challenge();
-        request.set_data(caller);
+        request.set_data(caller.clone());
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
-        match challenge {
+        let answer = match challenge {
             None => answer,
             Some(challenge) => with_challenge(answer, challenge),
-        }
+        };
+        with_caller(answer, caller)
     }
+}
+
+/// Puts the caller into the response's extensions. poem gives the response of an error the data of
+/// that error.
+fn with_caller(mut answer: Result<Response>, caller: Caller) -> Result<Response> {
+    match &mut answer {
+        Ok(response) => response.set_data(caller),
+        Err(error) => error.set_data(caller),
+    }
+    answer
 }
 
 /// Adds our challenge to a 401 of the application's: a token would have been another way in.
@@ -182,15 +193,20 @@ pub(crate) fn refused(refusal: Refusal) -> ::poem::Error {
     error
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "wrap the handler, `get(handler.with(protect.require(POLICY)))`; with \
+    poem-openapi, make the service by `protect.secure(api).into_service(…)` and take `Bearer` or \
+    `MaybeBearer`; where a document is the policy, give the operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }
 
-/// Says in the log why nobody passes; the answer does not.
+/// Refuses a request that no guard has checked, and logs what to write instead.
 pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
     let path = request.original_uri().path();
-    refused(Refusal::unprotected(request.method(), path, NO_GUARD))
+    refused(Refusal::unprotected(request.method(), path, REMEDY))
 }
 
 fn response(response: ::http::Response<impl Into<Body>>) -> Response {

@@ -109,7 +109,7 @@ use crate::{
     certificate::PeerCertificate,
     error::Error,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
 };
 
 pub use self::bearer::{Bearer, MaybeBearer};
@@ -131,8 +131,10 @@ impl Handler for Guard {
             }
         };
         let challenge = caller.challenge();
-        request.extensions_mut().insert(LetIn { guard: self.clone(), caller });
+        let let_in = LetIn { guard: self.clone(), caller: caller.clone() };
+        request.extensions_mut().insert(let_in);
         ctrl.call_next(request, depot, response).await;
+        response.extensions.insert(caller);
         if let Some(challenge) = challenge {
             add_challenge(response, challenge);
         }
@@ -196,12 +198,17 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
     })
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "put a guard before the handler, \
+    `Router::with_path(\"posts\").hoop(protect.require(POLICY)).get(handler)`, or, where a document \
+    is the policy, take `Bearer` or give its operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 fn let_in(request: &Request) -> Result<&LetIn, Refusal> {
     request
         .extensions()
         .get::<LetIn>()
-        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), NO_GUARD))
+        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), REMEDY))
 }
 
 /// Writes an answer and leaves what others have said in headers, such as CORS.
