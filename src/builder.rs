@@ -295,12 +295,7 @@ impl ProtectApiBuilder {
     /// });
     /// # let _ = builder;
     /// ```
-    pub fn error_body<F>(
-        mut self,
-        content_type: &str,
-        schema: serde_json::Value,
-        write: F,
-    ) -> Self
+    pub fn error_body<F>(mut self, content_type: &str, schema: serde_json::Value, write: F) -> Self
     where
         F: Fn(&Refusal) -> String + Send + Sync + 'static,
     {

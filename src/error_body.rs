@@ -38,7 +38,9 @@ impl ErrorBody {
         schema: Value,
         write: impl Fn(&Refusal) -> String + Send + Sync + 'static,
     ) -> Result<Self, &'static str> {
-        if !content_type.split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty())
+        if !content_type
+            .split_once('/')
+            .is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty())
         {
             return Err("the content type must be a media type, such as `application/json`");
         }

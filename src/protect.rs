@@ -34,7 +34,7 @@ use crate::{
     error_body::ErrorBody,
     jwt::DecodedJwt,
     meter::Meter,
-    policy::{Access, GroupRules, Policy},
+    policy::{Access, GroupMatch, GroupRules, Policy},
     refusal::{Realm, Refusal},
     tenant::{Tenant, health::Health, introspection::Introspector},
     tenants::{FurtherTenants, Presented},
@@ -219,6 +219,11 @@ impl ProtectApi {
 
     pub(crate) fn binding(&self) -> CertificateBinding {
         self.inner.binding
+    }
+
+    /// Whether one or all of the groups count where a policy does not say.
+    pub(crate) fn default_group_match(&self) -> GroupMatch {
+        self.inner.group_rules.default_match
     }
 
     /// This API as a resource, if it has a URL. Challenges name its metadata from now on.

@@ -222,8 +222,8 @@ impl<S> Handler<(), S> for ResourceMetadata {
 impl<S> Handler<(), S> for DocumentEndpoint {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-    fn call(self, _request: Request, _state: S) -> Self::Future {
-        Box::pin(async move { self.respond().await.map(Body::from) })
+    fn call(self, request: Request, _state: S) -> Self::Future {
+        Box::pin(async move { self.respond(request.headers()).await.map(Body::from) })
     }
 }
 

@@ -6,7 +6,8 @@
 //! - `plan`: what holds for operations without a requirement of their own
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
-//! - `serve`: the document as an answer
+//! - `requirement_text`, `refusals`: what it says of an operation that can refuse
+//! - `serve`: the document as a response
 //! - `swagger_ui`: the page that shows it
 //!
 //! What a document says an operation needs is all there is: the same text is enforced and shown.
@@ -16,6 +17,8 @@ pub(crate) mod document;
 mod finish;
 pub(crate) mod operations;
 pub(crate) mod plan;
+mod refusals;
+mod requirement_text;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]

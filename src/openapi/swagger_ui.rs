@@ -18,8 +18,10 @@ pub struct SwaggerUi {
 }
 
 impl SwaggerUi {
-    pub(crate) fn new(document_url: &str, client_id: Option<&str>) -> Self {
-        let settings = json!({ "documentUrl": document_url, "clientId": client_id }).to_string();
+    pub(crate) fn new(document_url: &str, client_id: Option<&str>, scheme: &str) -> Self {
+        let settings =
+            json!({ "documentUrl": document_url, "clientId": client_id, "scheme": scheme });
+        let settings = settings.to_string();
         // Nothing in a script element may look like its end.
         let settings = settings.replace('<', "\\u003c");
         Self { page: PAGE.replace(SETTINGS, &settings).into() }

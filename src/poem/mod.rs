@@ -155,8 +155,8 @@ impl Endpoint for ResourceMetadata {
 impl Endpoint for crate::DocumentEndpoint {
     type Output = Response;
 
-    async fn call(&self, _request: Request) -> Result<Response> {
-        Ok(response(self.respond().await))
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(response(self.respond(request.headers()).await))
     }
 }
 
