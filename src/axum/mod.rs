@@ -46,6 +46,10 @@
 //! not judged, nor are the fallbacks of the router for unknown paths; the fallback that a route has
 //! of its own is asked nothing but `OPTIONS`.
 //!
+//! **CORS, logs and other layers that concern refusals belong on the router that is returned.** Layers
+//! that the router has before are inside the guards: a 401 would have no CORS header. The manual has an
+//! [example](https://docs.rs/monocloud-backend/latest/monocloud_backend/manual/middleware/).
+//!
 //! # By guard
 //!
 //! A guard goes on the methods of a route. There other methods stay 405 and a CORS preflight passes;
@@ -70,7 +74,10 @@
 //!
 //! # A refusal in your own words
 //!
-//! A refusal is a response with the [`Error`] in its extensions.
+//! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
+//! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body, in the document too. A refusal
+//! is a response with the [`Error`] in its extensions, so a layer can change it as well, unknown to the
+//! document.
 //!
 //! ```
 //! use axum::{Router, body::Body, middleware::map_response, response::Response};

@@ -23,7 +23,9 @@
 //! (see [`ProtectApi::from_document`](crate::ProtectApi::from_document)). [`TlsListener`] serves TLS,
 //! for tokens that are bound to the caller's certificate, under poem-openapi too.
 //!
-//! A refusal is a [`poem::Error`]: catch it to answer with a body of your own.
+//! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
+//! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body of refusals, in the document
+//! too. A refusal is a [`poem::Error`], so it can be caught as well, unknown to the document.
 //!
 //! ```
 //! # use monocloud_backend::Refusal;
