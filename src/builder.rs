@@ -21,10 +21,11 @@ use crate::{
     claims::Expectations,
     clock::Clock,
     config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
+    error_body::ErrorBody,
     key_pair::ReloadingKeyPair,
     meter::Meter,
     protect::{Inner, ProtectApi, TokenResolver},
-    refusal::Realm,
+    refusal::{Realm, Refusal},
     tenant::{
         Tenant, TenantConfig,
         cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
@@ -57,6 +58,8 @@ const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 #[must_use = "nothing is configured before `build`"]
 pub struct ProtectApiBuilder {
     sources: Sources,
+    /// Or what is wrong with the one that was given.
+    error_body: Result<ErrorBody, &'static str>,
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
@@ -70,6 +73,7 @@ impl ProtectApiBuilder {
     pub(crate) fn new() -> Self {
         Self {
             sources: Sources::new(),
+            error_body: Ok(ErrorBody::Message),
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
@@ -289,6 +293,44 @@ impl ProtectApiBuilder {
         self.set(Key::SchemeName, name.into())
     }
 
+    /// Writes the bodies of refusals as problem details (RFC 9457), and describes them so in
+    /// documents: `application/problem+json` with `type`, `title`, `status`, `code`, which is
+    /// [`Error::reason`](crate::Error::reason), and `detail` where the challenge has an
+    /// `error_description`. Status and headers stay as they are.
+    pub fn problem_details(mut self) -> Self {
+        self.error_body = Ok(ErrorBody::ProblemDetails);
+        self
+    }
+
+    /// Writes the bodies of refusals by a function, and describes them in documents by the content
+    /// type and the JSON Schema given here. Status and headers stay as they are. Of several calls,
+    /// and of [`problem_details`](Self::problem_details), the last one counts.
+    ///
+    /// Callers who are not authenticated read what the function writes. A handler that no guard
+    /// precedes is refused with the default body, as nothing there knows this API.
+    ///
+    /// ```
+    /// # use monocloud_backend::ProtectApi;
+    /// use serde_json::json;
+    ///
+    /// let schema = json!({
+    ///     "type": "object",
+    ///     "required": ["errors"],
+    ///     "properties": { "errors": { "type": "array", "items": { "type": "string" } } },
+    /// });
+    /// let builder = ProtectApi::builder().error_body("application/json", schema, |refusal| {
+    ///     json!({ "errors": [refusal.error().reason()] }).to_string()
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn error_body<F>(mut self, content_type: &str, schema: serde_json::Value, write: F) -> Self
+    where
+        F: Fn(&Refusal) -> String + Send + Sync + 'static,
+    {
+        self.error_body = ErrorBody::custom(content_type, schema, write);
+        self
+    }
+
     /// The public client that people log in with on the page of the documentation; never this
     /// API's own.
     pub fn swagger_client_id(self, id: impl Into<String>) -> Self {
@@ -384,6 +426,8 @@ impl ProtectApiBuilder {
     /// [`ConfigError`] with every mistake there is.
     pub fn build(self) -> Result<ProtectApi, ConfigError> {
         let config = self.sources.resolve()?;
+        let error_body =
+            self.error_body.map_err(|rule| ConfigError::of("builder: error_body", rule))?;
         let (http, introspection_http) = doors(self.http_client, &config, &self.clock)?;
         let meter = Meter::new(config.tenant.issuer());
         let clock = self.clock.clone();
@@ -411,6 +455,7 @@ impl ProtectApiBuilder {
             introspect_jwt_tokens: config.introspect_jwt_tokens,
             clock: self.clock,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
+            error_body,
             resource: config.resource.clone(),
             is_metadata_served: AtomicBool::new(false),
             group_rules: Arc::new(config.group_rules()),

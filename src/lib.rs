@@ -42,6 +42,7 @@ mod config;
 mod diagnosis;
 mod doctor;
 mod error;
+mod error_body;
 mod json;
 mod jwks;
 mod jwt;

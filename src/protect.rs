@@ -31,9 +31,10 @@ use crate::{
     diagnosis::Diagnosis,
     doctor::Doctor,
     error::{Cause, Chain, Error, ForgetError, Internal, InvalidToken},
+    error_body::ErrorBody,
     jwt::DecodedJwt,
     meter::Meter,
-    policy::{Access, GroupRules, Policy},
+    policy::{Access, GroupMatch, GroupRules, Policy},
     refusal::{Realm, Refusal},
     tenant::{Tenant, cache::NotRemoved, health::Health, introspection::Introspector},
     tenants::{FurtherTenants, Presented},
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) certificate_header: Option<CertificateHeader>,
     pub(crate) group_rules: Arc<GroupRules>,
     pub(crate) realm: Realm,
+    pub(crate) error_body: ErrorBody,
     pub(crate) resource: Option<Resource>,
     /// Whether the application serves the resource's metadata, so that challenges can name it.
     pub(crate) is_metadata_served: AtomicBool,
@@ -238,6 +240,11 @@ impl ProtectApi {
         self.inner.binding
     }
 
+    /// Whether one or all of the groups count where a policy does not say.
+    pub(crate) fn default_group_match(&self) -> GroupMatch {
+        self.inner.group_rules.default_match
+    }
+
     /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
     pub(crate) fn announce_resource(&self) -> Option<&Resource> {
         self.inner.is_metadata_served.store(true, Ordering::Relaxed);
@@ -246,6 +253,10 @@ impl ProtectApi {
 
     pub(crate) fn scheme_name(&self) -> &str {
         &self.inner.scheme_name
+    }
+
+    pub(crate) fn error_body(&self) -> &ErrorBody {
+        &self.inner.error_body
     }
 
     pub(crate) fn swagger_client_id(&self) -> Option<&str> {
@@ -257,6 +268,7 @@ impl ProtectApi {
         let metadata = self.inner.resource.as_ref().filter(|_| served);
         Refusal::new(error, &self.inner.realm)
             .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
+            .with_body(&self.inner.error_body)
     }
 
     async fn authenticate(
@@ -422,6 +434,18 @@ impl Guard {
 pub struct Caller(Result<Authenticated, Refusal>);
 
 impl Caller {
+    /// A caller for unit tests of handlers. It is handed to a handler as an argument.
+    #[must_use]
+    pub fn for_tests(authenticated: Authenticated) -> Self {
+        Self(Ok(authenticated))
+    }
+
+    /// A caller without a token, for unit tests of handlers.
+    #[must_use]
+    pub fn anonymous_for_tests() -> Self {
+        Self(Err(Refusal::new(Error::MissingToken, &Realm::new("tests"))))
+    }
+
     /// The caller, if the request carried a token.
     #[must_use]
     pub fn authenticated(&self) -> Option<&Authenticated> {
@@ -460,6 +484,22 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
+    /// A caller that no guard has authenticated, for unit tests of handlers. The token passes for a
+    /// JWT.
+    ///
+    /// ```
+    /// use monocloud_backend::{Authenticated, Claims};
+    /// use serde_json::json;
+    ///
+    /// let alice = Authenticated::for_tests(Claims::for_tests(json!({ "sub": "alice" })));
+    /// assert_eq!(alice.claims().subject(), Some("alice"));
+    /// ```
+    #[must_use]
+    pub fn for_tests(claims: Claims) -> Self {
+        let rules = GroupRules { claim: "groups".to_owned(), default_match: GroupMatch::Any };
+        Self { claims: Arc::new(claims), kind: TokenKind::Jwt, group_rules: Arc::new(rules) }
+    }
+
     /// What the token says.
     #[must_use]
     pub fn claims(&self) -> &Claims {

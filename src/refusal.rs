@@ -11,44 +11,50 @@
 
 use std::{error::Error as StdError, fmt, fmt::Write as _, sync::Arc};
 
+use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::error::{Denial, Error, Internal, InvalidToken};
+use crate::{
+    error::{Denial, Error, Internal, InvalidToken},
+    error_body::ErrorBody,
+};
 
 /// A refused request: the [`Error`], and what is needed to answer it.
 ///
-/// Every host turns it into its own response through [`response`](Self::response). The error rides
-/// in the response's extensions, so that an application can log it or write a body of its own.
+/// Every host turns it into its own response through [`response`](Self::response). The error is in
+/// the response's extensions, so that an application can log it.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     error: Error,
     realm: Realm,
     /// Where the metadata of this API is (RFC 9728 §5.1).
     metadata: Option<Arc<str>>,
+    body: ErrorBody,
 }
 
 impl Refusal {
     pub(crate) fn new(error: Error, realm: &Realm) -> Self {
-        Self { error, realm: realm.clone(), metadata: None }
+        Self { error, realm: realm.clone(), metadata: None, body: ErrorBody::Message }
     }
 
-    /// Nobody judged the caller, so nobody passes. The log says why; the answer does not.
-    pub(crate) fn unprotected(method: &Method, path: &str, why: &str) -> Self {
-        let error = Error::Internal(Internal::Unprotected);
-        tracing::error!(
-            name: "request.unprotected",
-            %method,
-            path,
-            "{why}: {error}, see the crate documentation"
-        );
-        Self::new(error, &Realm::new(""))
+    /// Refuses a request that no guard has checked. The log says why and what to write instead; the
+    /// response does not.
+    pub(crate) fn unprotected(method: &Method, path: &str, remedy: &str) -> Self {
+        let cause = Internal::Unprotected;
+        tracing::error!(name: "request.unprotected", %method, path, "{cause}; {remedy}");
+        Self::new(Error::Internal(cause), &Realm::new(""))
     }
 
     pub(crate) fn with_metadata_at(mut self, url: Option<&Arc<str>>) -> Self {
         self.metadata = url.cloned();
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: &ErrorBody) -> Self {
+        self.body = body.clone();
         self
     }
 
@@ -95,13 +101,24 @@ impl Refusal {
         challenge.into_header()
     }
 
-    /// The whole answer, its body a JSON object with one member, `message`.
+    /// The phrase of the challenge's `error_description` (RFC 6750 §3), if it has one: fixed text
+    /// that contains no value of the token.
     #[must_use]
-    pub fn response(&self) -> Response<&'static str> {
-        let mut response = Response::new(self.body());
+    pub fn description(&self) -> Option<String> {
+        match self.error {
+            Error::InvalidToken(reason) => Some(description(reason)),
+            _ => None,
+        }
+    }
+
+    /// The whole response. Its body is a JSON object with one member, `message`, unless the
+    /// application [replaces](crate::ProtectApiBuilder::error_body) it.
+    #[must_use]
+    pub fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(self.body.write(self));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, self.body.content_type());
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
@@ -110,16 +127,6 @@ impl Refusal {
         }
         response.extensions_mut().insert(self.error.clone());
         response
-    }
-
-    const fn body(&self) -> &'static str {
-        match self.error {
-            Error::InsufficientScope(_) => r#"{"message":"forbidden"}"#,
-            Error::Internal(_) => r#"{"message":"internal server error"}"#,
-            Error::InvalidRequest(_) => r#"{"message":"bad request"}"#,
-            Error::InvalidToken(_) | Error::MissingToken => r#"{"message":"unauthorized"}"#,
-            Error::Unavailable { .. } => r#"{"message":"service unavailable"}"#,
-        }
     }
 }
 
@@ -134,9 +141,6 @@ impl StdError for Refusal {
         Some(&self.error)
     }
 }
-
-/// Why nobody judged the caller of a handler that wants to know.
-pub(crate) const NO_GUARD: &str = "a handler asks for the caller and no guard stands before it";
 
 /// The protection space a challenge names (RFC 9110 §11.5).
 #[derive(Clone, Debug)]

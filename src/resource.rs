@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     certificate::CertificateBinding,
-    config::{ConfigError, Key},
+    config::{ConfigError, Key, Resource},
     protect::ProtectApi,
 };
 
@@ -31,27 +31,29 @@ impl ProtectApi {
             let rule = "is needed, as the audience is no https URL: the public URL of this API";
             return Err(ConfigError::of(&Key::Resource.variable(), rule));
         };
-        let document = Document {
-            resource: &resource.identifier,
-            authorization_servers: [self.issuer()],
-            bearer_methods_supported: ["header"],
-            scopes_supported: self.scope_descriptions().keys().collect(),
-            tls_client_certificate_bound_access_tokens: self.binding()
-                == CertificateBinding::Required,
-        };
-        let document = serde_json::to_string(&document).unwrap_or_default();
-        Ok(ResourceMetadata {
-            path: resource.metadata_path.as_str().into(),
-            document: document.into(),
-        })
+        let path = resource.metadata_path.as_str().into();
+        let document = document(self, resource, [self.issuer()].as_slice());
+        Ok(ResourceMetadata { path, document, protect: self.clone() })
     }
+}
+
+fn document(protect: &ProtectApi, resource: &Resource, issuers: &[&str]) -> Arc<str> {
+    let document = Document {
+        resource: &resource.identifier,
+        authorization_servers: issuers,
+        bearer_methods_supported: ["header"],
+        scopes_supported: protect.scope_descriptions().keys().collect(),
+        tls_client_certificate_bound_access_tokens: protect.binding()
+            == CertificateBinding::Required,
+    };
+    serde_json::to_string(&document).unwrap_or_default().into()
 }
 
 /// The parameters of RFC 9728 §2; lists must not be empty.
 #[derive(Serialize)]
 struct Document<'d> {
     resource: &'d str,
-    authorization_servers: [&'d str; 1],
+    authorization_servers: &'d [&'d str],
     bearer_methods_supported: [&'d str; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<&'d String>,
@@ -65,9 +67,23 @@ struct Document<'d> {
 pub struct ResourceMetadata {
     path: Arc<str>,
     document: Arc<str>,
+    protect: ProtectApi,
 }
 
 impl ResourceMetadata {
+    /// Names every tenant whose tokens this API [accepts](ProtectApi::also_accept) in
+    /// `authorization_servers`, the API's own first. Without this only the own one is named:
+    /// which partners an API has may be confidential.
+    #[must_use]
+    pub fn name_all_tenants(mut self) -> Self {
+        let issuers = self.protect.issuers().map(|tenant| tenant.expectations.issuer.as_str());
+        let issuers: Vec<&str> = issuers.collect();
+        if let Some(resource) = &self.protect.inner.resource {
+            self.document = document(&self.protect, resource, &issuers);
+        }
+        self
+    }
+
     /// Where clients look for it: `/.well-known/oauth-protected-resource`, and after it the path of
     /// the API's URL (RFC 9728 §3.1).
     #[must_use]

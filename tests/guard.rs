@@ -82,3 +82,38 @@ async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
         }
     }
 }
+
+#[tokio::test]
+async fn hostile_tokens_and_controls_come_in_any_order_and_after_the_keys_were_read() {
+    let tenant = tenant().await;
+    let guard = guard(builder(&tenant));
+    assert_eq!(judged(&guard, &tenant.token().mint()).await, None, "the keys are read");
+    for number in 0..10 {
+        let invented = tenant.token().header("kid", format!("invented-{number}")).mint();
+        assert_eq!(judged(&guard, &invented).await, Some(InvalidToken::UnknownKey));
+    }
+    for round in 0..2 {
+        for hostile in Hostile::all(&tenant) {
+            let (status, challenge) = answer(&guard, &hostile.token).await;
+            hostile.assert_refused(status, challenge.as_deref());
+        }
+        for control in Control::all(&tenant) {
+            let (status, challenge) = answer(&guard, &control.token).await;
+            assert_eq!(status, 200, "{} in round {round}: {challenge:?}", control.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn controls_pass_where_each_operation_needs_a_group() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).groups(["admin"]).scope("a");
+    let tenant = tenant.claim("tenant_id", "acme").start().await;
+    let policy = Policy::ANY_TOKEN.scopes(&["a"]).any_group(&["admin"]);
+    let guard = builder(&tenant).build().unwrap().require(policy);
+    for control in Control::all(&tenant) {
+        let caller = guard.check(&bearer(&control.token), None).await;
+        let caller = caller.unwrap_or_else(|refusal| unreachable!("{}: {refusal}", control.name));
+        let claims = caller.claims().unwrap();
+        assert_eq!(claims.get("tenant_id"), Some(&json!("acme")), "{}", control.name);
+    }
+}

@@ -46,6 +46,10 @@
 //! the router that is returned, behind a guard. What is added to that router is not guarded, nor are
 //! the fallbacks of the router for unknown paths; the fallback of a route answers `OPTIONS` only.
 //!
+//! **CORS, logs and other layers that concern refusals belong on the router that is returned.** Layers
+//! that the router has before are inside the guards: a 401 would have no CORS header. The manual has an
+//! [example](https://docs.rs/monocloud-backend/latest/monocloud_backend/manual/middleware/).
+//!
 //! # By guard
 //!
 //! A guard goes on the methods of a route. There other methods stay 405 and a CORS preflight passes;
@@ -70,7 +74,10 @@
 //!
 //! # A refusal in your own words
 //!
-//! A refusal is a response with the [`Error`] in its extensions.
+//! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
+//! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body, in the document too. A refusal
+//! is a response with the [`Error`] in its extensions, so a layer can change it as well, unknown to the
+//! document.
 //!
 //! ```
 //! use axum::{Router, body::Body, middleware::map_response, response::Response};
@@ -114,7 +121,7 @@ use crate::{
     error::Error,
     openapi::DocumentEndpoint,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
     resource::ResourceMetadata,
 };
 
@@ -175,8 +182,9 @@ where
         Err(refusal) => return Ok(refusal.into_response()),
     };
     let challenge = caller.challenge();
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
+    response.extensions_mut().insert(caller);
     // A token would have been another way in, where the application refuses.
     let is_ours = response.extensions().get::<Error>().is_some();
     if let Some(challenge) = challenge
@@ -221,8 +229,8 @@ impl<S> Handler<(), S> for ResourceMetadata {
 impl<S> Handler<(), S> for DocumentEndpoint {
     type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-    fn call(self, _request: Request, _state: S) -> Self::Future {
-        Box::pin(async move { self.respond().await.map(Body::from) })
+    fn call(self, request: Request, _state: S) -> Self::Future {
+        Box::pin(async move { self.respond(request.headers()).await.map(Body::from) })
     }
 }
 
@@ -242,10 +250,14 @@ impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
     }
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "add `.route_layer(protect.require(POLICY))` to the handler's route, or, where \
+    a document is the policy, give its operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
     parts.extensions.get::<Caller>().ok_or_else(|| {
-        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), NO_GUARD)
+        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), REMEDY)
     })
 }
 

@@ -3,7 +3,8 @@
 //! How to: [declare](declaring) what operations need, take callers who may be
 //! [anonymous](optional), require [groups], offer [several schemes](several_schemes), take
 //! [opaque] tokens, serve the callers of [several tenants](several_tenants), pass client certificates
-//! on [behind a proxy](proxies), [test](testing) an API, and get out of [trouble](troubleshooting).
+//! on [behind a proxy](proxies), put CORS, a log and other [middleware] around an API,
+//! [test](testing) it, and get out of [trouble](troubleshooting).
 //!
 //! What to expect: which [tokens] are accepted, what a refused request is
 //! [answered](answers) with, how the tenant's [keys] are kept, and what to [watch](watching) while it
@@ -23,6 +24,20 @@ pub mod keys {}
 
 #[doc = include_str!("opaque.md")]
 pub mod opaque {}
+
+#[doc = include_str!("middleware.md")]
+#[cfg_attr(feature = "axum", doc = "\n# axum\n\n```no_run")]
+#[cfg_attr(feature = "axum", doc = include_str!("middleware/axum.rs"))]
+#[cfg_attr(feature = "axum", doc = "```")]
+#[doc = "\n# poem\n\n```no_run"]
+#[doc = include_str!("middleware/poem.rs")]
+#[doc = "```\n\n# poem-openapi\n\n```no_run"]
+#[doc = include_str!("middleware/poem_openapi.rs")]
+#[doc = "```"]
+#[cfg_attr(feature = "salvo", doc = "\n# salvo\n\n```no_run")]
+#[cfg_attr(feature = "salvo", doc = include_str!("middleware/salvo.rs"))]
+#[cfg_attr(feature = "salvo", doc = "```")]
+pub mod middleware {}
 
 #[doc = include_str!("optional.md")]
 pub mod optional {}

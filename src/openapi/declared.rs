@@ -141,7 +141,7 @@ impl DeclaredApi {
     pub(crate) fn guard<R: Routes>(&mut self, routes: R) -> (R::Guarded, Vec<String>) {
         let Self { protect, document, plan } = self;
         let unclear = plan.apply(document, "", protect.scheme_name());
-        let mut problems = references::resolve_refusals(document, protect.scheme_name());
+        let mut problems = references::check_refusals(document, protect.scheme_name());
         let (guarded, differences) =
             routes.guard(&Declaration { protect, document, plan, unclear });
         problems.extend(differences);

@@ -1,11 +1,14 @@
-//! The document that is served: the tenant's own endpoints, scopes with their descriptions, and
-//! the answers of a refusal on every operation that can refuse.
+//! The document that is served: the tenant's own endpoints, scopes with their descriptions, and on
+//! every secured operation what it requires and how it refuses.
 
 use serde_json::{Map, Value, json};
 
-use super::{document::Document, security};
+use super::{document::Document, refusals::Refusals, requirement_text, security};
 use crate::{
-    certificate::CertificateBinding, policy::Access, protect::ScopeDescriptions,
+    certificate::CertificateBinding,
+    error_body::ErrorBody,
+    policy::{Access, GroupMatch},
+    protect::ScopeDescriptions,
     tenant::metadata::Metadata,
 };
 
@@ -20,8 +23,27 @@ pub(crate) struct Scheme<'s> {
     pub(crate) name: &'s str,
     pub(crate) scopes: &'s ScopeDescriptions,
     pub(crate) binding: CertificateBinding,
-    /// The tenant's, if it could be read.
-    pub(crate) metadata: Option<&'s Metadata>,
+    /// Whether one or all of the groups count where an operation does not say.
+    pub(crate) default_match: GroupMatch,
+    pub(crate) error_body: &'s ErrorBody,
+    /// The tenant's, if they could be fetched.
+    pub(crate) endpoints: Option<Endpoints<'s>>,
+}
+
+/// The endpoints of the login: all of the tenant's metadata that is in a document.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Endpoints<'m> {
+    pub(crate) authorization: &'m str,
+    pub(crate) token: &'m str,
+}
+
+impl<'m> Endpoints<'m> {
+    pub(crate) fn of(metadata: &'m Metadata) -> Option<Self> {
+        Some(Self {
+            authorization: metadata.authorization_endpoint.as_ref()?.as_str(),
+            token: metadata.token_endpoint.as_ref()?.as_str(),
+        })
+    }
 }
 
 /// Finishes a document. While the tenant cannot be read the scheme is plain bearer, marked as
@@ -37,33 +59,40 @@ pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
     if let Some(root) = document.members_mut().get_mut("security") {
         strip_scopes(root, &takes_scopes);
     }
+    let mut refusals = Refusals::new(document.members(), scheme.name);
+    let is_secured = |access: &Access| !access.is_public();
+    let is_any_secured = accesses.iter().any(|(_, access)| access.as_ref().is_ok_and(is_secured));
     let mut accesses = accesses.into_iter();
     document.rewrite(|_, _, operation| {
         if let Some(security) = operation.get_mut("security") {
             strip_scopes(security, &takes_scopes);
         }
         if let Some((_, Ok(access))) = accesses.next()
-            && !access.is_public()
+            && is_secured(&access)
         {
-            describe_refusals(operation, &access);
+            let requirement = requirement_text::sentence(&access, scheme.default_match);
+            refusals.describe(operation, requirement.as_deref());
+            if let Some(requirement) = requirement {
+                requirement_text::append(operation, &requirement);
+            }
         }
     });
+    if is_any_secured {
+        refusals.add_to(document.members_mut(), scheme.error_body);
+    }
     Value::Object(std::mem::take(document.members_mut()))
 }
 
 impl Scheme<'_> {
     fn describe(&self) -> Value {
-        let endpoints = self.metadata.and_then(|metadata| {
-            Some((metadata.authorization_endpoint.as_ref()?, metadata.token_endpoint.as_ref()?))
-        });
-        match endpoints {
-            Some((authorization, token)) => json!({
+        match self.endpoints {
+            Some(Endpoints { authorization, token }) => json!({
                 "type": "oauth2",
                 "description": "An access token of the MonoCloud tenant",
                 BINDING: self.binding.word(),
                 "flows": { "authorizationCode": {
-                    "authorizationUrl": authorization.as_str(),
-                    "tokenUrl": token.as_str(),
+                    "authorizationUrl": authorization,
+                    "tokenUrl": token,
                     "scopes": self.scopes,
                 }},
             }),
@@ -90,74 +119,12 @@ fn strip_scopes(security: &mut Value, takes_scopes: &[String]) {
     }
 }
 
-/// The answers of RFC 6750 §3 on an operation that gives them. An answer that the application
-/// describes itself stays, and gains the header.
-fn describe_refusals(operation: &mut Map<String, Value>, access: &Access) {
-    let forbidden = match access.alternatives.first() {
-        Some(needed) if !needed.scopes.is_empty() => {
-            format!("The access token does not carry every scope of: {}", needed.scopes.join(" "))
-        }
-        Some(needed) if !needed.groups.is_empty() => {
-            format!("The access token does not carry the groups of: {}", needed.groups.join(", "))
-        }
-        _ => "The access token does not permit this operation".to_owned(),
-    };
-    edit(operation, "responses", |responses| {
-        for (status, description) in [
-            ("401", "The access token is missing, expired or not valid for this API"),
-            ("403", &forbidden),
-        ] {
-            let described = responses.contains_key(status);
-            edit(responses, status, |response| {
-                if !described {
-                    response.extend(refusal(description));
-                }
-                describe_challenge(response);
-            });
-        }
-    });
-}
-
-fn refusal(description: &str) -> Map<String, Value> {
-    let schema = json!({
-        "type": "object",
-        "required": ["message"],
-        "properties": { "message": { "type": "string" } },
-    });
-    let content = json!({ "application/json": { "schema": schema } });
-    [("description".to_owned(), description.into()), ("content".to_owned(), content)]
-        .into_iter()
-        .collect()
-}
-
-/// Whether a response describes the challenge of a refusal.
-pub(super) fn has_challenge(response: &Value) -> bool {
-    let headers = response.get("headers").and_then(Value::as_object);
-    headers.is_some_and(|headers| headers.keys().any(|name| is_challenge(name)))
-}
-
-fn is_challenge(header: &str) -> bool {
-    header.eq_ignore_ascii_case("WWW-Authenticate")
-}
-
-fn describe_challenge(response: &mut Map<String, Value>) {
-    // What it refers to describes the challenge.
-    if response.contains_key("$ref") {
-        return;
-    }
-    edit(response, "headers", |headers| {
-        if !headers.keys().any(|name| is_challenge(name)) {
-            let header = json!({
-                "description": "The challenge of RFC 6750: realm, error, error_description, scope",
-                "schema": { "type": "string" },
-            });
-            headers.insert("WWW-Authenticate".to_owned(), header);
-        }
-    });
-}
-
 /// Edits a member that is an object; what is no object becomes one.
-fn edit(members: &mut Map<String, Value>, name: &str, edit: impl FnOnce(&mut Map<String, Value>)) {
+pub(super) fn edit(
+    members: &mut Map<String, Value>,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Value>),
+) {
     let member = members.entry(name).or_insert(Value::Null);
     let mut object = match member.take() {
         Value::Object(object) => object,

@@ -12,7 +12,8 @@
 //! - `plan`: defaults, public and hidden operations
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
-//! - `serve`: the document as an answer
+//! - `requirement_text`, `refusals`: what it says of an operation that can refuse
+//! - `serve`: the document as a response
 //! - `swagger_ui`: the page that shows it
 //!
 //! What a document says an operation needs is all there is: the same text is enforced and shown.
@@ -28,6 +29,8 @@ pub(crate) mod plan;
 mod problems;
 mod read;
 mod references;
+mod refusals;
+mod requirement_text;
 pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]

@@ -160,7 +160,11 @@ impl<'a> Operations<'a> {
             (Some((get, needed_by_get)), Some((_, needed_by_head)))
                 if self.route_of(get).is_ok() =>
             {
-                if needed_by_get == needed_by_head { Ok(()) } else { Err(NoRoute::OfGet) }
+                if needed_by_get == needed_by_head {
+                    Ok(())
+                } else {
+                    Err(NoRoute::OfGet)
+                }
             }
             _ => Err(NoRoute::None),
         }

@@ -10,13 +10,12 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{Document, operation_place, operations_mut},
-    finish::has_challenge,
     security,
 };
 use crate::policy::Access;
 
 /// How many references one may lead through.
-const MAX_HOPS: usize = 16;
+pub(super) const MAX_HOPS: usize = 16;
 
 /// How many nodes the path items of references may add to a document.
 const MAX_COPIED_NODES: usize = 1_000_000;
@@ -55,37 +54,23 @@ pub(super) fn resolve_paths(members: &mut Map<String, Value>, problems: &mut Vec
     members.insert("paths".to_owned(), Value::Object(resolved));
 }
 
-/// Replaces the 401 and 403 responses of operations that require a token, where they are given by
-/// reference to one that lacks the challenge.
-pub(super) fn resolve_refusals(document: &mut Document, scheme: &str) -> Vec<String> {
+/// What is wrong with the 401 and 403 responses, given by reference, of operations that require a
+/// token.
+pub(super) fn check_refusals(document: &Document, scheme: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let accesses = security::compile(document, scheme);
-    let mut copies = Vec::new();
     for (operation, (_, access)) in document.operations().zip(&accesses) {
-        let mut copied = Vec::new();
-        let responses = operation.operation.get("responses");
+        let responses = operation.operation.get("responses").filter(|_| is_secured(access));
         for status in ["401", "403"] {
-            let response = responses.and_then(|responses| responses.get(status));
-            let Some(response) = response.filter(|_| is_secured(access)) else { continue };
-            match resolve(document.members(), response, MAX_HOPS) {
-                Ok(Some(response)) if !has_challenge(&response) => {
-                    copied.push((status.to_owned(), response));
-                }
-                Ok(_) => {}
-                Err(problem) => {
-                    let place = operation_place(&operation.method, operation.path);
-                    problems.push(format!("{place}: its response {status}: {problem}"));
-                }
+            let Some(response) = responses.and_then(|responses| responses.get(status)) else {
+                continue;
+            };
+            if let Err(problem) = follow(document.members(), response) {
+                let place = operation_place(&operation.method, operation.path);
+                problems.push(format!("{place}: its response {status}: {problem}"));
             }
         }
-        copies.push(copied);
     }
-    let mut copies = copies.into_iter();
-    document.rewrite(|_, _, operation| {
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
-        let copied = copies.next().unwrap_or_default();
-        responses.into_iter().for_each(|responses| responses.extend(copied.clone()));
-    });
     problems
 }
 
@@ -168,6 +153,17 @@ fn target<'d>(root: &'d Map<String, Value>, reference: &Value) -> Result<&'d Val
     let (first, rest) = tokens.split_first().ok_or_else(missing)?;
     let first = root.get(&**first).ok_or_else(missing)?;
     rest.iter().try_fold(first, |value, token| value.get(&**token)).ok_or_else(missing)
+}
+
+/// What a reference within the document leads to, to be edited.
+pub(super) fn target_mut<'d>(
+    root: &'d mut Map<String, Value>,
+    reference: &str,
+) -> Option<&'d mut Value> {
+    let tokens = tokens(reference)?;
+    let (first, rest) = tokens.split_first()?;
+    let first = root.get_mut(&**first)?;
+    rest.iter().try_fold(first, |value, token| value.get_mut(&**token))
 }
 
 fn too_long() -> String {

@@ -1,41 +1,46 @@
-//! The document and Swagger UI as answers; a host only passes them on.
+//! The document and Swagger UI as responses; a host only passes them on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use http::{
-    HeaderValue, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
 use serde_json::Value;
 
 use super::{
     document::Document,
-    finish::{Scheme, finish},
+    finish::{Endpoints, Scheme, finish},
 };
 use crate::{
     config::ConfigError, error::TenantError, protect::ProtectApi, resource::ResourceMetadata,
-    tenant::metadata::Metadata,
 };
 
 /// The document of a protected API, which names the tenant's own endpoints.
 ///
 /// They come from the tenant's discovery. As long as that fails the document says that it is
-/// incomplete, and the next request for it tries again.
+/// incomplete, and the next request for it tries again. It is rendered once and kept until these
+/// endpoints change.
 #[derive(Clone, Debug)]
 pub struct ApiDocument {
     protect: ProtectApi,
     document: Arc<Document>,
+    /// The last one that was rendered.
+    rendered: Arc<Mutex<Option<Arc<Rendered>>>>,
 }
 
 impl ApiDocument {
     pub(crate) fn new(protect: ProtectApi, document: Document) -> Self {
-        Self { protect, document: Arc::new(document) }
+        Self { protect, document: Arc::new(document), rendered: Arc::default() }
     }
 
     /// The document as it would be served now.
     pub async fn render(&self) -> Value {
         let metadata = self.protect.tenant().metadata().await;
-        self.finish(metadata.as_ref().map(|loaded| &loaded.value))
+        self.finish(metadata.as_ref().and_then(|loaded| Endpoints::of(&loaded.value)))
     }
 
     /// The document for metadata that is given: for a build step without a network.
@@ -45,7 +50,7 @@ impl ApiDocument {
     /// [`TenantError`] if the metadata is not that of the configured tenant.
     pub fn render_with(&self, metadata: &Value) -> Result<Value, TenantError> {
         let metadata = self.protect.tenant().read_metadata(metadata.to_string().as_bytes())?;
-        Ok(self.finish(Some(&metadata)))
+        Ok(self.finish(Endpoints::of(&metadata)))
     }
 
     /// Serves the document as JSON.
@@ -74,15 +79,32 @@ impl ApiDocument {
     #[cfg(feature = "swagger-ui")]
     #[must_use]
     pub fn swagger_ui(&self, document_url: &str) -> super::SwaggerUi {
-        super::SwaggerUi::new(document_url, self.protect.swagger_client_id())
+        let scheme = self.protect.scheme_name();
+        super::SwaggerUi::new(document_url, self.protect.swagger_client_id(), scheme)
     }
 
-    fn finish(&self, metadata: Option<&Metadata>) -> Value {
+    /// The document as text. It is rendered once for the endpoints that the metadata names, and kept
+    /// until they change.
+    async fn rendered(&self) -> Arc<Rendered> {
+        let metadata = self.protect.tenant().metadata().await;
+        let endpoints = metadata.as_ref().and_then(|loaded| Endpoints::of(&loaded.value));
+        let mut kept = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rendered) = kept.as_ref().filter(|rendered| rendered.is_for(endpoints)) {
+            return Arc::clone(rendered);
+        }
+        let rendered = Arc::new(Rendered::new(self.finish(endpoints), endpoints));
+        *kept = Some(Arc::clone(&rendered));
+        rendered
+    }
+
+    fn finish(&self, endpoints: Option<Endpoints<'_>>) -> Value {
         let scheme = Scheme {
             name: self.protect.scheme_name(),
             scopes: self.protect.scope_descriptions(),
             binding: self.protect.binding(),
-            metadata,
+            default_match: self.protect.default_group_match(),
+            error_body: self.protect.error_body(),
+            endpoints,
         };
         finish(Document::clone(&self.document), &scheme)
     }
@@ -102,22 +124,94 @@ enum Format {
 }
 
 impl DocumentEndpoint {
-    /// The answer to any request.
-    pub async fn respond(&self) -> Response<Vec<u8>> {
-        let document = self.document.render().await;
-        let document = self.document.document.in_order(&document);
-        let (content_type, text) = match self.format {
-            Format::Json => {
-                ("application/json", serde_json::to_string_pretty(&document).unwrap_or_default())
-            }
-            Format::Yaml => {
-                ("application/yaml", serde_saphyr::to_string(&document).unwrap_or_default())
-            }
+    /// The response to a request with these headers: the document with an `ETag`, or 304 if the
+    /// client has it already (RFC 9110 §13.1.2). A host drops the body of a response to HEAD.
+    pub async fn respond(&self, headers: &HeaderMap) -> Response<Bytes> {
+        let rendered = self.document.rendered().await;
+        let text = match self.format {
+            Format::Json => rendered.json(&self.document.document),
+            Format::Yaml => rendered.yaml(&self.document.document),
         };
-        let mut response = Response::new(text.into_bytes());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        let mut response = Response::default();
+        let answer = response.headers_mut();
+        answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer.extend(HeaderValue::from_str(&text.etag).ok().map(|etag| (ETAG, etag)));
+        if has(headers, &text.etag) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        answer.insert(CONTENT_TYPE, HeaderValue::from_static(text.content_type));
+        *response.body_mut() = text.octets.clone();
         response
+    }
+}
+
+/// Whether a client has what an entity tag names (RFC 9110 §13.1.2, by weak comparison).
+fn has(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    // The tags of this library contain no comma.
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|candidate| {
+        candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
+    })
+}
+
+/// A document for certain endpoints of the tenant, and its texts once they were asked for.
+#[derive(Debug)]
+struct Rendered {
+    /// Authorization and token endpoint.
+    endpoints: Option<(String, String)>,
+    document: Value,
+    json: OnceLock<Text>,
+    yaml: OnceLock<Text>,
+}
+
+#[derive(Debug)]
+struct Text {
+    content_type: &'static str,
+    octets: Bytes,
+    etag: String,
+}
+
+impl Rendered {
+    fn new(document: Value, endpoints: Option<Endpoints<'_>>) -> Self {
+        let owned = |it: Endpoints<'_>| (it.authorization.to_owned(), it.token.to_owned());
+        Self {
+            endpoints: endpoints.map(owned),
+            document,
+            json: OnceLock::new(),
+            yaml: OnceLock::new(),
+        }
+    }
+
+    fn is_for(&self, endpoints: Option<Endpoints<'_>>) -> bool {
+        let kept = self.endpoints.as_ref();
+        kept.map(|(authorization, token)| Endpoints { authorization, token }) == endpoints
+    }
+
+    /// As JSON, in the order of the document that it was made from.
+    fn json(&self, of: &Document) -> &Text {
+        self.json.get_or_init(|| {
+            let document = of.in_order(&self.document);
+            Text::new(
+                "application/json",
+                serde_json::to_string_pretty(&document).unwrap_or_default(),
+            )
+        })
+    }
+
+    fn yaml(&self, of: &Document) -> &Text {
+        self.yaml.get_or_init(|| {
+            let yaml = serde_saphyr::to_string(&of.in_order(&self.document)).unwrap_or_default();
+            Text::new("application/yaml", yaml)
+        })
+    }
+}
+
+impl Text {
+    /// A text with a strong validator: equal texts have equal tags, in every process.
+    fn new(content_type: &'static str, text: String) -> Self {
+        let hash = digest(&SHA256, text.as_bytes());
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash));
+        Self { content_type, octets: text.into(), etag }
     }
 }

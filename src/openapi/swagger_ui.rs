@@ -1,7 +1,8 @@
 //! Swagger UI: one page of ours over the assets it ships, the same on every host.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
 
@@ -18,8 +19,10 @@ pub struct SwaggerUi {
 }
 
 impl SwaggerUi {
-    pub(crate) fn new(document_url: &str, client_id: Option<&str>) -> Self {
-        let settings = json!({ "documentUrl": document_url, "clientId": client_id }).to_string();
+    pub(crate) fn new(document_url: &str, client_id: Option<&str>, scheme: &str) -> Self {
+        let settings =
+            json!({ "documentUrl": document_url, "clientId": client_id, "scheme": scheme });
+        let settings = settings.to_string();
         // Nothing in a script element may look like its end.
         let settings = settings.replace('<', "\\u003c");
         Self { page: PAGE.replace(SETTINGS, &settings).into() }
@@ -28,17 +31,24 @@ impl SwaggerUi {
     /// The answer to a request for `path`, counted from where the page is mounted; `full_path` is
     /// the path as the client wrote it.
     #[must_use]
-    pub fn respond(&self, path: &str, full_path: &str) -> Response<Vec<u8>> {
+    pub fn respond(&self, path: &str, full_path: &str) -> Response<Bytes> {
         let name = path.trim_matches('/');
         if name.is_empty() {
             let page = self.page.replace(BASE, &base(full_path));
-            return found("text/html; charset=utf-8", page.as_bytes());
+            return found("text/html; charset=utf-8", page.into());
         }
         let assets = Arc::new(utoipa_swagger_ui::Config::default());
         match utoipa_swagger_ui::serve(name, assets) {
-            Ok(Some(file)) => found(&file.content_type, &file.bytes),
+            // What is compiled in is not copied.
+            Ok(Some(file)) => found(
+                &file.content_type,
+                match file.bytes {
+                    Cow::Borrowed(octets) => Bytes::from_static(octets),
+                    Cow::Owned(octets) => octets.into(),
+                },
+            ),
             Ok(None) | Err(_) => {
-                let mut response = Response::new(Vec::new());
+                let mut response = Response::new(Bytes::new());
                 *response.status_mut() = StatusCode::NOT_FOUND;
                 response
             }
@@ -57,8 +67,8 @@ fn base(full_path: &str) -> String {
     }
 }
 
-fn found(content_type: &str, body: &[u8]) -> Response<Vec<u8>> {
-    let mut response = Response::new(body.to_vec());
+fn found(content_type: &str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     if let Ok(content_type) = HeaderValue::try_from(content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }

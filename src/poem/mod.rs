@@ -23,7 +23,9 @@
 //! (see [`ProtectApi::from_document`](crate::ProtectApi::from_document)). [`TlsListener`] serves TLS,
 //! for tokens that are bound to the caller's certificate, under poem-openapi too.
 //!
-//! A refusal is a [`poem::Error`]: catch it to answer with a body of your own.
+//! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
+//! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body of refusals, in the document
+//! too. A refusal is a [`poem::Error`], so it can be caught as well, unknown to the document.
 //!
 //! ```
 //! # use monocloud_backend::Refusal;
@@ -54,7 +56,7 @@ use ::poem::{
 use crate::{
     certificate::PeerCertificate,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
     resource::ResourceMetadata,
 };
 
@@ -85,13 +87,24 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
         let peer = peer_certificate(&request);
         let caller = self.guard.check(request.headers(), peer.as_ref()).await.map_err(refused)?;
         let challenge = caller.challenge();
-        request.set_data(caller);
+        request.set_data(caller.clone());
         let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
-        match challenge {
+        let answer = match challenge {
             None => answer,
             Some(challenge) => with_challenge(answer, challenge),
-        }
+        };
+        with_caller(answer, caller)
     }
+}
+
+/// Puts the caller into the response's extensions. poem gives the response of an error the data of
+/// that error.
+fn with_caller(mut answer: Result<Response>, caller: Caller) -> Result<Response> {
+    match &mut answer {
+        Ok(response) => response.set_data(caller),
+        Err(error) => error.set_data(caller),
+    }
+    answer
 }
 
 /// Adds our challenge to a 401 of the application's: a token would have been another way in.
@@ -145,8 +158,8 @@ impl Endpoint for ResourceMetadata {
 impl Endpoint for crate::DocumentEndpoint {
     type Output = Response;
 
-    async fn call(&self, _request: Request) -> Result<Response> {
-        Ok(response(self.respond().await))
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(response(self.respond(request.headers()).await))
     }
 }
 
@@ -178,14 +191,19 @@ pub(crate) fn refused(refusal: Refusal) -> ::poem::Error {
     error
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "wrap the handler, `get(handler.with(protect.require(POLICY)))`; with \
+    poem-openapi, make the service by `protect.secure(api).into_service(…)` and take `Bearer` or \
+    `MaybeBearer`; where a document is the policy, give the operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }
 
-/// The refusal where no guard authenticated the caller. The log says why; the response does not.
+/// Refuses a request that no guard has checked, and logs what to write instead.
 pub(crate) fn unprotected(request: &Request) -> ::poem::Error {
-    refused_as(request, NO_GUARD)
+    refused_as(request, REMEDY)
 }
 
 /// An endpoint that rejects every request: what its route needs is not clear.
@@ -197,9 +215,9 @@ pub(crate) fn closed() -> impl Endpoint<Output = Response> {
     ::poem::EndpointExt::map_to_response(::poem::endpoint::make(reject))
 }
 
-fn refused_as(request: &Request, why: &str) -> ::poem::Error {
+fn refused_as(request: &Request, remedy: &str) -> ::poem::Error {
     let path = request.original_uri().path();
-    refused(Refusal::unprotected(request.method(), path, why))
+    refused(Refusal::unprotected(request.method(), path, remedy))
 }
 
 fn response(response: ::http::Response<impl Into<Body>>) -> Response {

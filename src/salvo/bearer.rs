@@ -49,6 +49,12 @@ pub struct Bearer<P = AnyToken> {
 }
 
 impl<P> Bearer<P> {
+    /// An argument for unit tests of handlers. The policy is not applied.
+    #[must_use]
+    pub fn for_tests(caller: Authenticated) -> Self {
+        Self { caller, policy: PhantomData }
+    }
+
     /// What the token says.
     #[must_use]
     pub fn claims(&self) -> &Claims {
@@ -99,6 +105,12 @@ impl<P: Require> EndpointArgRegister for Bearer<P> {
 pub struct MaybeBearer(Caller);
 
 impl MaybeBearer {
+    /// An argument for unit tests of handlers.
+    #[must_use]
+    pub fn for_tests(caller: Caller) -> Self {
+        Self(caller)
+    }
+
     /// What the token says, if the request carried one.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {

@@ -44,12 +44,12 @@ impl Handler for ResourceMetadata {
 impl Handler for DocumentEndpoint {
     async fn handle(
         &self,
-        _request: &mut Request,
+        request: &mut Request,
         _depot: &mut Depot,
         response: &mut Response,
         _ctrl: &mut FlowCtrl,
     ) {
-        write(self.respond().await, response);
+        write(self.respond(request.headers()).await, response);
     }
 }
 

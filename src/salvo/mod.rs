@@ -1,7 +1,8 @@
 //! salvo: [`Guard`] is a hoop, [`Authenticated`] and [`Caller`] are extractors.
 //!
-//! Put the guard where the handler is, and what everybody needs, such as CORS, above it: then
-//! unknown paths stay 404, other methods 405, and a CORS preflight passes.
+//! Put the guard where the handler is: then unknown paths stay 404 and other methods 405. CORS and
+//! logs belong on the service, `Service::new(router).hoop(cors)`, as a preflight matches no route. The
+//! manual has an [example](https://docs.rs/monocloud-backend/latest/monocloud_backend/manual/middleware/).
 //!
 //! ```
 //! use monocloud_backend::{Authenticated, Policy, ProtectApi};
@@ -66,16 +67,18 @@
 //! - What answers GET answers HEAD too, unless that is routed by itself. An endpoint for both stands
 //!   in salvo's document twice with one `operationId`, which OpenAPI forbids.
 //! - The guard is the first hoop of the router that has the endpoint. Hoops of the routers above run
-//!   before it and see its refusals, as CORS and logs must. One that asks for the caller belongs to
-//!   the router of the endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.
+//!   before it and see its refusals. One that asks for the caller belongs to the router of the
+//!   endpoint: `Router::with_filter(filters::get()).hoop(audit).goal(list)`.
 //!
 //! The document and its page are handlers: `Router::with_path("docs/{**rest}")` is where
 //! `get(document.swagger_ui("/openapi.json"))` goes, with the feature `swagger-ui`.
 //!
 //! # A refusal in your own words
 //!
-//! A refusal has its [`Error`] in the response's extensions: a hoop above can answer with a body of
-//! its own.
+//! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
+//! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body, in the document too. A refusal
+//! has its [`Error`] in the response's extensions, so a hoop above can change it as well, unknown to the
+//! document.
 //!
 //! ```
 //! # use monocloud_backend::Error;
@@ -112,7 +115,7 @@ use crate::{
     certificate::PeerCertificate,
     error::Error,
     protect::{Authenticated, Caller, Guard},
-    refusal::{NO_GUARD, Refusal},
+    refusal::Refusal,
 };
 
 pub use self::bearer::{Bearer, MaybeBearer};
@@ -134,8 +137,10 @@ impl Handler for Guard {
             }
         };
         let challenge = caller.challenge();
-        request.extensions_mut().insert(LetIn { guard: self.clone(), caller });
+        let let_in = LetIn { guard: self.clone(), caller: caller.clone() };
+        request.extensions_mut().insert(let_in);
         ctrl.call_next(request, depot, response).await;
+        response.extensions.insert(caller);
         if let Some(challenge) = challenge {
             add_challenge(response, challenge);
         }
@@ -199,12 +204,17 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
     })
 }
 
-/// Whom a guard let pass. Without a guard nobody was judged, so nobody passes.
+/// What to write where a handler takes the caller without a guard.
+const REMEDY: &str = "put a guard before the handler, \
+    `Router::with_path(\"posts\").hoop(protect.require(POLICY)).get(handler)`, or, where a document \
+    is the policy, take `Bearer` or give its operation a `security`";
+
+/// The caller that a guard let pass; without a guard the request is refused.
 fn let_in(request: &Request) -> Result<&LetIn, Refusal> {
     request
         .extensions()
         .get::<LetIn>()
-        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), NO_GUARD))
+        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), REMEDY))
 }
 
 /// Writes an answer and leaves what others have said in headers, such as CORS.

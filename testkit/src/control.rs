@@ -21,10 +21,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Every control there is.
-    ///
-    /// It uses all ten algorithms, whose keys the tenant publishes from then on:
-    /// call it before the server under test reads the tenant's keys.
+    /// Every control there is. They are signed with all ten algorithms, whose keys the
+    /// tenant has published from the start.
     #[must_use]
     pub fn all(tenant: &MockTenant) -> Vec<Self> {
         let control = |(name, reference, token)| Self { name, token, reference };

@@ -33,6 +33,9 @@ struct KeyLine {
     /// Published, and not yet in force.
     announced: Option<SigningKey>,
     active: Option<SigningKey>,
+    /// Published before the first token is signed by it, when it becomes the active one: an API
+    /// that has read the keys knows those of every algorithm.
+    reserve: Option<SigningKey>,
     /// Rotated out, and published still.
     former: Vec<SigningKey>,
     withdrawn: Option<SigningKey>,
@@ -42,10 +45,14 @@ struct KeyLine {
 
 impl KeyRing {
     /// The key that `signer` signs with. A key that is asked for the first time
-    /// is made, and if it is an active one, published.
+    /// is made; an active one is the one in reserve, if there is one.
     pub(crate) fn key(&mut self, signer: Signer, algorithm: Algorithm) -> SigningKey {
         match signer {
-            Signer::Active => self.ensure(algorithm, |line| &mut line.active),
+            Signer::Active => {
+                let line = self.lines.entry(algorithm).or_default();
+                line.active = line.active.take().or_else(|| line.reserve.take());
+                self.ensure(algorithm, |line| &mut line.active)
+            }
             Signer::Retired => self.ensure(algorithm, |line| &mut line.withdrawn),
             Signer::Unpublished => self.ensure(algorithm, |line| &mut line.next),
             Signer::Foreign => {
@@ -54,6 +61,15 @@ impl KeyRing {
                 let foreign =
                     foreign.get_or_insert_with(|| SigningKey::foreign(algorithm, String::new()));
                 foreign.clone().known_as(kid)
+            }
+        }
+    }
+
+    /// Publishes a key for each algorithm that has none.
+    pub(crate) fn publish_all_algorithms(&mut self) {
+        for algorithm in Algorithm::ALL {
+            if self.lines.get(&algorithm).is_none_or(|line| line.active.is_none()) {
+                self.ensure(algorithm, |line| &mut line.reserve);
             }
         }
     }
@@ -112,11 +128,13 @@ impl KeyRing {
         self.lines.values().filter_map(|line| line.active.as_ref())
     }
 
-    /// The keys in force, those announced and those that were in force, by algorithm.
+    /// The keys in force, those announced and those that were in force, by algorithm; then those
+    /// in reserve.
     pub(crate) fn published(&self) -> impl Iterator<Item = &SigningKey> {
-        self.lines.values().flat_map(|line| {
+        let used = self.lines.values().flat_map(|line| {
             line.active.iter().chain(&line.announced).chain(line.former.iter().rev())
-        })
+        });
+        used.chain(self.lines.values().filter_map(|line| line.reserve.as_ref()))
     }
 
     /// The JWK Set that publishes them (RFC 7517 §5).
@@ -148,7 +166,7 @@ impl KeyRing {
 
 impl KeyLine {
     fn keys(&self) -> impl Iterator<Item = &SigningKey> {
-        let single = [&self.next, &self.announced, &self.active, &self.withdrawn];
+        let single = [&self.next, &self.announced, &self.active, &self.reserve, &self.withdrawn];
         single.into_iter().flatten().chain(&self.former)
     }
 }

@@ -4,9 +4,11 @@ use crate::requests::Expectations;
 use crate::server::Server;
 use crate::site::Site;
 use crate::tls::Tls;
+use crate::token::to_json;
 use crate::{
     Algorithm, Authority, Client, ClientAuth, Clock, Endpoint, Entrance, Signer, TokenBuilder,
 };
+use serde::Serialize;
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -23,6 +25,7 @@ pub struct MockTenant {
     audience: String,
     clock: Clock,
     scope: String,
+    claims: Vec<(String, Value)>,
     /// Made when first needed, as they cost as much as the rest of a start.
     pub(crate) authority: LazyLock<Authority>,
     pub(crate) client_authority: LazyLock<Authority>,
@@ -56,6 +59,7 @@ pub struct MockTenantBuilder {
     entrances: Vec<Entrance>,
     path: String,
     scope: String,
+    claims: Vec<(String, Value)>,
 }
 
 /// Life.
@@ -78,6 +82,7 @@ impl MockTenant {
             entrances: Vec::new(),
             path: String::new(),
             scope: String::new(),
+            claims: Vec::new(),
         }
     }
 
@@ -157,10 +162,11 @@ impl MockTenant {
 
 /// Tokens and metadata.
 impl MockTenant {
-    /// A valid access token, to be changed and minted. It carries the scopes that
-    /// the tenant was built with.
+    /// A valid access token, to be changed and minted. It carries the scopes, the
+    /// groups and the claims that the tenant was built with.
     pub fn token(&self) -> TokenBuilder<'_> {
-        TokenBuilder::new(self, self.algorithm).scope(&self.scope)
+        let token = TokenBuilder::new(self, self.algorithm).scope(&self.scope);
+        self.claims.iter().fold(token, |token, (name, value)| token.claim(name, value))
     }
 
     /// The tenant's own discovery document, the start of a variation to
@@ -177,7 +183,8 @@ impl MockTenant {
 }
 
 impl MockTenantBuilder {
-    /// What the tenant signs with, RS256 by default.
+    /// What the tenant signs with, RS256 by default. It publishes a key for every other
+    /// algorithm as well.
     pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -206,6 +213,37 @@ impl MockTenantBuilder {
     pub fn scope(mut self, scopes: impl Into<String>) -> Self {
         self.scope = scopes.into();
         self
+    }
+
+    /// A claim of every token, [hostile](crate::Hostile) ones and
+    /// [controls](crate::Control) too: where each operation needs a claim of the
+    /// application's own, none of them should be refused for the lack of it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use monocloud_testkit::MockTenant;
+    ///
+    /// let tenant = MockTenant::builder().claim("tenant_id", "acme").groups(["admin"]);
+    /// let tenant = tenant.start().await;
+    /// let token = tenant.token().mint();
+    /// # let _ = token;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `value` has no JSON form.
+    #[track_caller]
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        self.claims.push((name.into(), to_json(value)));
+        self
+    }
+
+    /// The groups in the `groups` claim of every token, as names; none by default.
+    pub fn groups(self, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let groups: Vec<String> = groups.into_iter().map(Into::into).collect();
+        self.claim("groups", groups)
     }
 
     /// Answers over TLS, on `https://localhost`, with a certificate by the tenant's own
@@ -252,12 +290,17 @@ impl MockTenantBuilder {
         let (_, origin) = origins.next().expect("the issuer's own door is the first");
         let client = Client::new(clients);
         let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
-        site.documents().keys.key(Signer::Active, self.algorithm);
+        {
+            let keys = &mut site.documents().keys;
+            keys.key(Signer::Active, self.algorithm);
+            keys.publish_all_algorithms();
+        }
         MockTenant {
             algorithm: self.algorithm,
             audience: self.audience,
             clock: self.clock,
             scope: self.scope,
+            claims: self.claims,
             authority,
             client_authority,
             tls,

@@ -141,8 +141,7 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Signs with another algorithm than the tenant's. Its key is made and
-    /// published when it is first used.
+    /// Signs with another algorithm than the tenant's; its key is published as well.
     pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -273,6 +272,6 @@ fn edited(mut object: Members, edits: &[Edit]) -> String {
 }
 
 #[track_caller]
-fn to_json(value: impl Serialize) -> Value {
+pub(crate) fn to_json(value: impl Serialize) -> Value {
     serde_json::to_value(value).expect("the value has a JSON form")
 }

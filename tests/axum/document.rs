@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 
 use crate::{
     promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
-    world::{Client, World, guarded, needs},
+    world::{Client, World, assert_refusals_are_described, guarded, needs},
 };
 
 #[derive(OpenApi)]
@@ -54,9 +54,11 @@ async fn a_document_of_utoipa_is_enforced_and_served_with_the_tenants_endpoints(
     assert_eq!(flow["scopes"], json!({ "posts:read": "Read posts", "posts:write": "Write posts" }));
     let list = &document["paths"]["/posts"]["get"];
     assert_eq!(list["summary"], "All posts");
-    assert!(list["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+    assert_eq!(list["description"], "Requires `posts:read`.");
+    assert_refusals_are_described(&document, list);
     let remove = &document["paths"]["/posts/{id}"]["delete"];
     assert_eq!(remove["x-monocloud-groups"], json!({ "any": ["admin"] }));
+    assert!(remove["description"].as_str().unwrap().ends_with("the group `admin`."));
     assert_eq!(remove["x-own"], json!([1]));
 
     let yaml = client.send("GET /openapi.yaml", "").await;

@@ -280,3 +280,58 @@ fn what_is_no_document_is_told_with_the_reason() {
         assert!(error.contains(reason), "{text}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_document_that_was_served_is_the_same_when_it_is_supplied_and_served_again() {
+    let world = World::new().await;
+    let rest = "
+security: [MonoCloud: []]
+components:
+  responses:
+    MonoCloudForbidden: { description: Our own words }
+    LogIn: { description: Please log in }
+paths:
+  /root: { get: { description: Everything } }
+  /read: { get: { description: Reads, security: [MonoCloud: [posts:read]] } }
+  /admin: { get: { x-monocloud-groups: { any: [admin, owner] } } }
+  /own: { get: { responses: { '401': { $ref: '#/components/responses/LogIn' } } } }
+";
+    let handlers = || {
+        let paths = ["/root", "/read", "/admin", "/own"];
+        paths.into_iter().fold(Handlers::new(), |handlers, path| handlers.get(path, up))
+    };
+    let (_, document) = served(&world, rest, handlers());
+    let once = document.render().await;
+    let operation = |path: &str| once["paths"][path]["get"].clone();
+    assert_eq!(operation("/root")["description"], "Everything");
+    assert_eq!(operation("/read")["description"], "Reads\n\nRequires `posts:read`.");
+    assert_eq!(
+        operation("/admin")["description"],
+        "Requires one of the groups `admin` or `owner`."
+    );
+    let forbidden = operation("/read")["responses"]["403"].clone();
+    assert_eq!(forbidden["$ref"], "#/components/responses/MonoCloudForbidden2");
+    assert_eq!(
+        forbidden["description"],
+        "The access token does not permit this operation. Requires `posts:read`.",
+    );
+    let responses = &once["components"]["responses"];
+    assert_eq!(responses["MonoCloudForbidden"], json!({ "description": "Our own words" }));
+    assert_eq!(responses["LogIn"]["description"], "Please log in");
+    assert!(responses["LogIn"]["headers"]["WWW-Authenticate"].is_object());
+
+    for text in [once.to_string(), serde_saphyr::to_string(&once).unwrap()] {
+        let api = world.protect.from_document(&text).unwrap();
+        let (_, again) = api.routes(handlers()).unwrap();
+        assert_eq!(again.render().await, once);
+    }
+    // With another body the components change, and still there is one of each.
+    let builder = monocloud_backend::ProtectApi::builder().vars(world.tenant.vars());
+    let protect = builder.problem_details().build().unwrap();
+    let (_, again) = protect.from_document(&once.to_string()).unwrap().routes(handlers()).unwrap();
+    let again = again.render().await;
+    let responses = again["components"]["responses"].as_object().unwrap();
+    assert_eq!(responses.len(), 4);
+    let content = &responses["MonoCloudForbidden2"]["content"];
+    assert!(content["application/problem+json"].is_object(), "{content}");
+}

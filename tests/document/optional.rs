@@ -7,7 +7,7 @@ use monocloud_backend::{
 use poem_openapi::{OpenApi, payload::PlainText};
 use serde_json::json;
 
-use crate::world::{Scope, World, serve};
+use crate::world::{Scope, World, described, serve};
 
 struct Api;
 
@@ -54,7 +54,7 @@ async fn nobody_passes_and_an_invalid_token_does_not() {
     let document = document.render_with(&world.tenant.metadata()).unwrap();
     let operation = &document["paths"]["/maybe"]["get"];
     assert_eq!(operation["security"], json!([{ "MonoCloud": [] }, {}]));
-    assert!(operation["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+    assert!(described(&document, operation, "401")["headers"]["WWW-Authenticate"].is_object());
 }
 
 #[tokio::test]

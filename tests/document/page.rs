@@ -44,7 +44,9 @@ async fn it_opens_with_and_without_a_slash_and_finds_its_assets_from_both() {
         let page = response.text().await.unwrap();
         assert!(page.contains(&format!(r#"<base href="{base}">"#)), "{path}");
         assert!(!page.contains("{{"), "{path}");
-        assert_eq!(settings(&page), json!({ "documentUrl": "/openapi.json", "clientId": null }));
+        let expected =
+            json!({ "documentUrl": "/openapi.json", "clientId": null, "scheme": "MonoCloud" });
+        assert_eq!(settings(&page), expected);
     }
 }
 
@@ -89,4 +91,17 @@ async fn people_log_in_with_the_client_that_is_configured_for_the_page() {
     let html = text(&page(&protect, "/openapi.json"), "/docs").await;
     assert_eq!(settings(&html)["clientId"], "browser");
     assert!(html.contains("usePkceWithAuthorizationCodeGrant: true"));
+}
+
+#[tokio::test]
+async fn a_token_can_be_pasted_and_is_kept_nowhere_but_in_the_page() {
+    let html = text(&page(&offline(), "/openapi.json"), "/docs").await;
+    assert!(html.contains(r#"<label for="token">"#));
+    assert!(html.contains(r#"role="status""#));
+    for store in ["localStorage", "sessionStorage", "document.cookie", "history.", "location."] {
+        assert!(!html.contains(store), "{store}");
+    }
+    assert!(html.contains("persistAuthorization: false"));
+    // A password field would be offered to the browser's store of passwords.
+    assert!(!html.contains(r#"type="password""#));
 }

@@ -6,7 +6,7 @@ use poem::Route;
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService, payload::PlainText};
 use serde_json::{Value, json};
 
-use crate::world::{Client, Scope, World, offline, serve};
+use crate::world::{Client, Scope, World, described, offline, serve};
 
 #[derive(ApiResponse)]
 enum Answer {
@@ -71,21 +71,58 @@ async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
         "required": ["message"],
         "properties": { "message": { "type": "string" } },
     });
-    let responses = &document["paths"]["/posts"]["get"]["responses"];
+    let list = &document["paths"]["/posts"]["get"];
     for status in ["401", "403"] {
-        let response = &responses[status];
+        let response = described(&document, list, status);
         assert_eq!(response["content"]["application/json"]["schema"], body, "{status}");
         assert_eq!(response["headers"]["WWW-Authenticate"]["schema"]["type"], "string");
     }
-    assert_eq!(
-        responses["403"]["description"],
-        "The access token does not carry every scope of: posts:read",
-    );
-    assert!(responses["200"].is_object());
+    assert!(list["responses"]["200"].is_object());
+    assert_eq!(list["description"], "Requires `posts:read`.");
+    assert_eq!(document["paths"]["/own"]["get"]["description"], Value::Null);
+    let responses = document["components"]["responses"].as_object().unwrap();
+    let names: Vec<_> = responses.keys().collect();
+    assert_eq!(names, ["MonoCloudForbidden", "MonoCloudUnauthorized"], "once, not per operation");
 
     let health = &document["paths"]["/health"]["get"];
     assert_eq!(health["security"], Value::Null);
     assert_eq!(health["responses"].as_object().unwrap().keys().collect::<Vec<_>>(), ["200"]);
+}
+
+#[tokio::test]
+async fn the_body_that_the_application_chose_is_the_one_described() {
+    let tenant = MockTenant::start().await;
+    let builder = || ProtectApi::builder().vars(tenant.vars());
+    let own = json!({ "type": "object", "required": ["errors"] });
+    let by_function = builder().error_body("application/vnd.acme+json", own.clone(), |refusal| {
+        json!({ "errors": [refusal.error().reason()] }).to_string()
+    });
+    for (builder, content_type, required) in [
+        (builder(), "application/json", json!(["message"])),
+        (
+            builder().problem_details(),
+            "application/problem+json",
+            json!(["type", "title", "status", "code"]),
+        ),
+        (by_function, "application/vnd.acme+json", own["required"].clone()),
+    ] {
+        let protect = builder.build().unwrap().scopes::<Scope>();
+        let (client, document) = serve(protect.secure(Api));
+        let document = document.render().await;
+        let response = described(&document, &document["paths"]["/posts"]["get"], "401");
+        let content = response["content"].as_object().unwrap();
+        assert_eq!(content.len(), 1);
+        assert_eq!(content[content_type]["schema"]["required"], required);
+        // And so it is.
+        let answer = client.send("GET /posts", "").await;
+        assert_eq!(answer.0.status(), 401);
+        assert_eq!(answer.0.content_type(), Some(content_type));
+        let body = answer.0.into_body().into_vec().await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        for name in required.as_array().unwrap() {
+            assert!(!body[name.as_str().unwrap()].is_null(), "{body}");
+        }
+    }
 }
 
 #[tokio::test]

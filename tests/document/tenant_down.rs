@@ -7,7 +7,7 @@ use monocloud_testkit::{Clock, Endpoint, MockTenant};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
-use crate::world::{Scope, serve};
+use crate::world::{Scope, described, serve};
 
 struct Api;
 
@@ -37,7 +37,7 @@ async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers()
     // An http scheme has no scopes; the refusals are described all the same.
     let operation = &incomplete["paths"]["/posts"]["get"];
     assert_eq!(operation["security"], json!([{ "MonoCloud": [] }]));
-    assert!(operation["responses"]["401"]["headers"]["WWW-Authenticate"].is_object());
+    assert!(described(&incomplete, operation, "401")["headers"]["WWW-Authenticate"].is_object());
     // Whatever the document cannot say, the door knows.
     assert_eq!(client.status("GET /posts", "").await, 401);
 

@@ -14,6 +14,7 @@ use poem::{
     test::{TestClient, TestResponse},
 };
 use poem_openapi::{OAuthScopes, OpenApi, OpenApiService};
+use serde_json::Value;
 
 /// The scopes of every API in these tests.
 #[derive(OAuthScopes)]
@@ -73,6 +74,15 @@ pub(crate) fn serve<T: OpenApi + 'static>(api: Secured<T>) -> (Client, ApiDocume
 /// Serves an API without asking whether it may start.
 pub(crate) fn serve_unchecked<T: OpenApi + 'static>(api: T) -> Client {
     Client::new(Route::new().nest("/", OpenApiService::new(api, "Posts", "1.0")))
+}
+
+/// The description of an operation's response, in the components if it is there.
+pub(crate) fn described<'d>(document: &'d Value, operation: &'d Value, status: &str) -> &'d Value {
+    let response = &operation["responses"][status];
+    match response["$ref"].as_str() {
+        None => response,
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+    }
 }
 
 /// Why an API does not start.

@@ -142,3 +142,12 @@ fn http_client() -> reqwest::Client {
         .with_no_client_auth();
     reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }
+
+/// Whether an operation refers to the descriptions of 401 and 403, and they have their challenge.
+pub(crate) fn assert_refusals_are_described(document: &Value, operation: &Value) {
+    for status in ["401", "403"] {
+        let reference = operation["responses"][status]["$ref"].as_str().unwrap();
+        let response = document.pointer(reference.trim_start_matches('#')).unwrap();
+        assert!(response["headers"]["WWW-Authenticate"].is_object(), "{status}: {response}");
+    }
+}

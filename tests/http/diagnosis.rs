@@ -64,6 +64,7 @@ fn check_discretion(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&s
 #[tokio::test]
 async fn a_healthy_deployment_is_notes_alone() {
     let tenant = frozen_tenant().await;
+    tenant.publish(json!({ "keys": [tenant.jwks()["keys"][0]] }));
     let token = tenant.token().subject("alice").scope("posts:read").mint();
     insta::assert_snapshot!(report(&tenant, introspecting(&tenant), Some(&token)).await, @r#"
     note     metadata        the tenant https://acme.test is there

@@ -65,6 +65,16 @@ async fn a_handler_without_a_guard_is_a_line_that_names_it() {
         assert_eq!(lines.len(), 1, "on {}: {lines:?}", host.name);
         assert!(lines[0].contains("/unguarded") && lines[0].contains("GET"), "{lines:?}");
         assert!(!lines[0].contains("canary"), "{lines:?}");
+        let cause = "the handler is not protected: nothing authenticates requests before it; ";
+        assert!(lines[0].contains(cause), "as the manual quotes it: {lines:?}");
+        let cure = match host.name.split(' ').next().unwrap() {
+            "axum" => ".route_layer(protect.require(POLICY))",
+            "poem" => "get(handler.with(protect.require(POLICY)))",
+            "poem-openapi" => "protect.secure(api)",
+            "salvo" => ".hoop(protect.require(POLICY))",
+            other => panic!("{other}"),
+        };
+        assert!(lines[0].contains(cure), "on {}: {lines:?}", host.name);
     }
 }
 

@@ -24,7 +24,9 @@ mod client_auth;
 mod config;
 mod diagnosis;
 mod diagnosis_token;
+mod document_endpoint;
 mod documents;
+mod error_body;
 mod faults;
 mod hosts;
 mod introspection;
@@ -37,6 +39,7 @@ mod log;
 mod manners;
 #[path = "../memory/mod.rs"]
 mod memory;
+mod middleware;
 mod mutual_tls;
 mod openapi;
 mod outage;

@@ -73,3 +73,18 @@ async fn without_a_url_of_the_api_there_is_no_metadata() {
     let error = protect.resource_metadata().unwrap_err().to_string();
     assert!(error.contains("MONOCLOUD_BACKEND_RESOURCE"), "{error}");
 }
+
+#[tokio::test]
+async fn partner_tenants_are_named_where_the_application_asks_for_it() {
+    let [own, partner] = [frozen_tenant().await, frozen_tenant().await];
+    let api = protect(&own).build().unwrap();
+    let api = api.also_accept(protect(&partner).build().unwrap()).unwrap();
+    let servers = async |metadata| {
+        let answer = HOSTS[0].serve_metadata(metadata).send(get(PATH)).await;
+        serde_json::from_str::<Value>(&answer.body).unwrap()["authorization_servers"].clone()
+    };
+    let metadata = api.resource_metadata().unwrap();
+    assert_eq!(servers(metadata.clone()).await, json!([own.issuer()]));
+    let both = json!([own.issuer(), partner.issuer()]);
+    assert_eq!(servers(metadata.name_all_tenants()).await, both);
+}

@@ -92,9 +92,6 @@ pub enum Class {
 
 impl Hostile {
     /// Every hostile token there is.
-    ///
-    /// It uses several algorithms, whose keys the tenant publishes from then on:
-    /// call it before the server under test reads the tenant's keys.
     #[must_use]
     pub fn all(tenant: &MockTenant) -> Vec<Self> {
         let classes = Class::ALL.into_iter();

@@ -18,7 +18,7 @@ async fn tokens_of_every_algorithm_verify() {
 async fn a_tenant_signs_with_the_algorithm_it_was_built_with() {
     for algorithm in Algorithm::ALL {
         let tenant = MockTenant::builder().algorithm(algorithm).start().await;
-        assert_eq!(tenant.jwks()["keys"].as_array().unwrap().len(), 1);
+        assert_eq!(tenant.jwks()["keys"][0]["alg"], algorithm.as_str());
         let token = tenant.token().mint();
         let verified = verify(&tenant, &token).await;
         assert!(verified.is_ok(), "{algorithm}: {verified:?}");
@@ -118,4 +118,14 @@ async fn the_clock_stamps_the_tokens() {
 
     let expired = tenant.token().expires_in(-3600).mint();
     assert!(verify(&tenant, &expired).await.is_err());
+}
+
+#[tokio::test]
+async fn claims_and_groups_of_the_tenant_are_in_every_token_and_give_way_to_its_own() {
+    let tenant = MockTenant::builder().claim("tenant_id", "acme").groups(["admin"]).start().await;
+    let claims = segment(&tenant.token().mint(), 1).unwrap();
+    assert_eq!((&claims["tenant_id"], &claims["groups"]), (&json!("acme"), &json!(["admin"])));
+    let token = tenant.token().claim("tenant_id", "other").without("groups").mint();
+    let claims = segment(&token, 1).unwrap();
+    assert_eq!((&claims["tenant_id"], claims.get("groups")), (&json!("other"), None));
 }

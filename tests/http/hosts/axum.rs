@@ -15,8 +15,8 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, ResourceMetadata, ServerTls,
-    axum::TlsAcceptor,
+    Authenticated, Caller, Claims, DocumentEndpoint, Error, Guard, Policy, ProtectApi,
+    ResourceMetadata, ServerTls, axum::TlsAcceptor,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -42,6 +42,10 @@ pub(super) fn serve_documented(
 
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
     run(Router::new().route(metadata.path(), get(metadata.clone())), listener, None);
+}
+
+pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {
+    run(Router::new().route("/openapi", get(document)), listener, None);
 }
 
 fn router(protect: &ProtectApi, guarded: fn(MethodRouter, Guard) -> MethodRouter) -> Router {

@@ -18,7 +18,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use monocloud_backend::{Policy, ProtectApi, ResourceMetadata, ServerTls};
+use monocloud_backend::{DocumentEndpoint, Policy, ProtectApi, ResourceMetadata, ServerTls};
 use monocloud_testkit::{Authority, Certificate};
 use rustls::SupportedProtocolVersion;
 
@@ -40,18 +40,30 @@ pub(crate) const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
 pub(crate) const HOSTS: &[Host] =
     &[AXUM, AXUM_DOCUMENT, POEM, POEM_DOCUMENT, POEM_OPENAPI, SALVO, SALVO_DOCUMENT];
 
-pub(crate) const AXUM: Host =
-    Host { name: "axum", serve: axum::serve, serve_metadata: axum::serve_metadata };
+pub(crate) const AXUM: Host = Host {
+    name: "axum",
+    serve: axum::serve,
+    serve_metadata: axum::serve_metadata,
+    serve_document: axum::serve_document,
+};
 pub(crate) const AXUM_DOCUMENT: Host =
     Host { name: "axum by document", serve: axum::serve_documented, ..AXUM };
-pub(crate) const POEM: Host =
-    Host { name: "poem", serve: poem::serve, serve_metadata: poem::serve_metadata };
+pub(crate) const POEM: Host = Host {
+    name: "poem",
+    serve: poem::serve,
+    serve_metadata: poem::serve_metadata,
+    serve_document: poem::serve_document,
+};
 pub(crate) const POEM_DOCUMENT: Host =
     Host { name: "poem by document", serve: poem::serve_documented, ..POEM };
 pub(crate) const POEM_OPENAPI: Host =
     Host { name: "poem-openapi", serve: poem_openapi::serve, ..POEM };
-pub(crate) const SALVO: Host =
-    Host { name: "salvo", serve: salvo::serve, serve_metadata: salvo::serve_metadata };
+pub(crate) const SALVO: Host = Host {
+    name: "salvo",
+    serve: salvo::serve,
+    serve_metadata: salvo::serve_metadata,
+    serve_document: salvo::serve_document,
+};
 pub(crate) const SALVO_DOCUMENT: Host =
     Host { name: "salvo by document", serve: salvo::serve_documented, ..SALVO };
 
@@ -63,6 +75,8 @@ pub(crate) struct Host {
     serve: fn(&ProtectApi, TcpListener, Option<ServerTls>),
     /// Serves the metadata of an API, and nothing else.
     serve_metadata: fn(ResourceMetadata, TcpListener),
+    /// Serves a document at `/openapi`, and nothing else.
+    serve_document: fn(DocumentEndpoint, TcpListener),
 }
 
 impl Host {
@@ -83,6 +97,13 @@ impl Host {
         Api::new(self.name, address)
     }
 
+    /// Serves a document at `/openapi` on a port of its own.
+    pub(crate) fn serve_document(self, document: DocumentEndpoint) -> Api {
+        let (listener, address) = bind();
+        (self.serve_document)(document, listener);
+        Api::new(self.name, address)
+    }
+
     fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
         // Seen only when the test fails, and then the first thing one wants to know.
         println!("on {}", self.name);
@@ -92,7 +113,7 @@ impl Host {
     }
 }
 
-fn bind() -> (TcpListener, SocketAddr) {
+pub(crate) fn bind() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();

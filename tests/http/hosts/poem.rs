@@ -3,7 +3,8 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Policy, ProtectApi, ResourceMetadata, ServerTls,
+    Authenticated, Caller, Claims, DocumentEndpoint, Error, Policy, ProtectApi, ResourceMetadata,
+    ServerTls,
     poem::{Handlers, TlsAcceptor},
 };
 use poem::{
@@ -65,6 +66,10 @@ paths:
 
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
     run(Route::new().at(metadata.path(), get(metadata.clone())), listener, None);
+}
+
+pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {
+    run(Route::new().at("/openapi", document), listener, None);
 }
 
 pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener, tls: Option<ServerTls>) {

@@ -3,7 +3,8 @@
 use std::net;
 
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Policy, ProtectApi, Require, ResourceMetadata, ServerTls,
+    Authenticated, Caller, Claims, DocumentEndpoint, Error, Policy, ProtectApi, Require,
+    ResourceMetadata, ServerTls,
     salvo::{Bearer, MaybeBearer},
 };
 use salvo::{
@@ -44,6 +45,10 @@ pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: net::TcpListe
 
 fn app(api: impl Fn() -> Router) -> Router {
     Router::new().push(Router::with_path("branded").hoop(branded).push(api())).push(api())
+}
+
+pub(super) fn serve_document(document: DocumentEndpoint, listener: net::TcpListener) {
+    run(Router::with_path("openapi").goal(document), listener, None);
 }
 
 fn run(router: Router, listener: net::TcpListener, tls: Option<ServerTls>) {

@@ -60,7 +60,10 @@ struct Collector(Lines);
 
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("monocloud_backend")
+        // The library, and the examples of the manual.
+        ["monocloud_backend", "http::middleware"]
+            .iter()
+            .any(|target| metadata.target().starts_with(target))
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

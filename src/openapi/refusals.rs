@@ -1,0 +1,197 @@
+//! The responses to refused requests: described once, in the components, and referred to by each
+//! operation that can refuse.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    finish::edit,
+    references::{MAX_HOPS, target_mut},
+};
+use crate::error_body::ErrorBody;
+
+const UNAUTHORIZED: &str = "The access token is missing, expired or not valid for this API";
+const FORBIDDEN: &str = "The access token does not permit this operation";
+
+/// Where a reference to a response begins (OpenAPI 3.0 §4.7.23).
+const RESPONSES: &str = "#/components/responses/";
+
+/// References to the responses of this library in one document.
+pub(super) struct Refusals {
+    unauthorized: String,
+    forbidden: String,
+    /// Whether a reference may have a description of its own: from OpenAPI 3.1 on (§4.8.23).
+    takes_description: bool,
+    /// What the application's operations refer to for these statuses.
+    own: Vec<String>,
+}
+
+impl Refusals {
+    /// Chooses the names of the components.
+    pub(super) fn new(document: &Map<String, Value>, scheme: &str) -> Self {
+        let version = document.get("openapi").and_then(Value::as_str).unwrap_or_default();
+        let components =
+            document.get("components").and_then(|components| components.get("responses"));
+        let name =
+            |suffix, description| free_name(components, &format!("{scheme}{suffix}"), description);
+        Self {
+            unauthorized: name("Unauthorized", UNAUTHORIZED),
+            forbidden: name("Forbidden", FORBIDDEN),
+            takes_description: !version.starts_with("3.0"),
+            own: Vec::new(),
+        }
+    }
+
+    /// Describes the refusals of one operation. A response that the application describes itself
+    /// stays, and gains the header.
+    pub(super) fn describe(
+        &mut self,
+        operation: &mut Map<String, Value>,
+        requirement: Option<&str>,
+    ) {
+        let mut forbidden = reference(&self.forbidden);
+        if let Some(requirement) = requirement.filter(|_| self.takes_description) {
+            forbidden["description"] = format!("{FORBIDDEN}. {requirement}").into();
+        }
+        let unauthorized = reference(&self.unauthorized);
+        edit(operation, "responses", |responses| {
+            for (status, ours) in [("401", unauthorized), ("403", forbidden)] {
+                let own = match responses.get_mut(status) {
+                    Some(own) if own["$ref"] != ours["$ref"] => own,
+                    _ => {
+                        responses.insert(status.to_owned(), ours);
+                        continue;
+                    }
+                };
+                if let Some(reference) = own.get("$ref").and_then(Value::as_str) {
+                    self.own.push(reference.to_owned());
+                } else if let Value::Object(response) = own {
+                    describe_challenge(response);
+                }
+            }
+        });
+    }
+
+    /// Adds the responses to the components of the document, and the challenge to those that the
+    /// application's operations refer to.
+    pub(super) fn add_to(self, document: &mut Map<String, Value>, body: &ErrorBody) {
+        edit(document, "components", |components| {
+            edit(components, "responses", |responses| {
+                for (name, description) in
+                    [(self.unauthorized, UNAUTHORIZED), (self.forbidden, FORBIDDEN)]
+                {
+                    let mut response = Map::new();
+                    response.insert("description".to_owned(), description.into());
+                    response.insert("content".to_owned(), body.describe());
+                    describe_challenge(&mut response);
+                    responses.insert(name, response.into());
+                }
+            });
+        });
+        for mut reference in self.own {
+            for _ in 0..MAX_HOPS {
+                let Some(Value::Object(response)) = target_mut(document, &reference) else { break };
+                match response.get("$ref").and_then(Value::as_str) {
+                    Some(next) => reference = next.to_owned(),
+                    None => {
+                        describe_challenge(response);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The name of a component that the document does not have, or has from an earlier time when this
+/// library served it.
+fn free_name(components: Option<&Value>, name: &str, description: &str) -> String {
+    let is_free = |name: &String| {
+        let component = components.and_then(|components| components.get(name));
+        component.is_none_or(|component| component["description"] == description)
+    };
+    let numbered = (2_u32..).map(|number| format!("{name}{number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("{RESPONSES}{name}") })
+}
+
+fn describe_challenge(response: &mut Map<String, Value>) {
+    edit(response, "headers", |headers| {
+        if !headers.keys().any(|name| name.eq_ignore_ascii_case("WWW-Authenticate")) {
+            let header = json!({
+                "description": "The challenge of RFC 6750: realm, error, error_description, scope",
+                "schema": { "type": "string" },
+            });
+            headers.insert("WWW-Authenticate".to_owned(), header);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(document: &Value) -> Value {
+        let mut document = document.as_object().unwrap().clone();
+        let mut refusals = Refusals::new(&document, "MonoCloud");
+        let mut operation = document.remove("operation").unwrap();
+        refusals.describe(operation.as_object_mut().unwrap(), Some("Requires `a`."));
+        refusals.add_to(&mut document, &ErrorBody::Message);
+        document.insert("operation".to_owned(), operation);
+        document.into()
+    }
+
+    #[test]
+    fn a_name_of_the_applications_is_left_alone_and_an_earlier_one_of_ours_is_used_again() {
+        let own = json!({ "description": "Own words" });
+        let document = json!({
+            "openapi": "3.1.0",
+            "components": { "responses": { "MonoCloudForbidden": own, "MonoCloudForbidden2": own } },
+            "operation": {},
+        });
+        let once = finished(&document);
+        let responses = &once["components"]["responses"];
+        assert_eq!(responses["MonoCloudForbidden"], own);
+        assert_eq!(responses["MonoCloudForbidden3"]["description"], FORBIDDEN);
+        assert_eq!(
+            once["operation"]["responses"]["403"],
+            json!({
+                "$ref": "#/components/responses/MonoCloudForbidden3",
+                "description": "The access token does not permit this operation. Requires `a`.",
+            }),
+        );
+        assert_eq!(finished(&once), once);
+    }
+
+    #[test]
+    fn a_reference_has_no_description_before_openapi_3_1() {
+        let document = finished(&json!({ "openapi": "3.0.3", "operation": {} }));
+        let reference = json!({ "$ref": "#/components/responses/MonoCloudForbidden" });
+        assert_eq!(document["operation"]["responses"]["403"], reference);
+    }
+
+    #[test]
+    fn a_response_that_the_application_refers_to_gains_the_header_where_it_is_described() {
+        let document = json!({
+            "openapi": "3.1.0",
+            "components": { "responses": {
+                "LogIn": { "$ref": "#/components/responses/Real" },
+                "Real": { "description": "Log in" },
+                "Circle": { "$ref": "#/components/responses/Circle" },
+            }},
+            "operation": { "responses": {
+                "401": { "$ref": "#/components/responses/LogIn" },
+                "403": { "$ref": "#/components/responses/Circle" },
+            }},
+        });
+        let finished = finished(&document);
+        assert_eq!(finished["operation"], document["operation"]);
+        let responses = &finished["components"]["responses"];
+        assert_eq!(responses["LogIn"], document["components"]["responses"]["LogIn"]);
+        assert_eq!(responses["Real"]["description"], "Log in");
+        assert!(responses["Real"]["headers"]["WWW-Authenticate"].is_object());
+        assert_eq!(responses["Circle"], document["components"]["responses"]["Circle"]);
+    }
+}

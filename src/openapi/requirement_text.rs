@@ -1,0 +1,141 @@
+//! An operation's requirement in words, for people who read the document: Swagger UI shows no
+//! scopes on an operation.
+
+use serde_json::{Map, Value};
+
+use crate::policy::{Access, GroupMatch, Requirement};
+
+/// What an operation requires beyond a valid token, as a sentence in `CommonMark`; `None` if it
+/// requires nothing. `default_match` applies to groups that do not say whether any or all count.
+pub(super) fn sentence(access: &Access, default_match: GroupMatch) -> Option<String> {
+    let mut clauses: Vec<String> = Vec::new();
+    for requirement in &access.alternatives {
+        // Where any valid token is an alternative, the others require nothing.
+        let clause = clause(requirement, default_match)?;
+        if !clauses.contains(&clause) {
+            clauses.push(clause);
+        }
+    }
+    let clauses = Some(clauses.join(", or ")).filter(|clauses| !clauses.is_empty())?;
+    Some(match access.is_optional() {
+        false => format!("Requires {clauses}."),
+        true => format!("A token that is sent requires {clauses}."),
+    })
+}
+
+/// Appends the sentence to an operation's description as a paragraph of its own, unless it is there
+/// already: a document that was served may be supplied again.
+pub(super) fn append(operation: &mut Map<String, Value>, sentence: &str) {
+    let description = match operation.get("description") {
+        None => "",
+        Some(Value::String(description)) => description.trim_end(),
+        Some(_) => return,
+    };
+    let description = match description.rsplit("\n\n").next().map(str::trim) {
+        Some("") | None => sentence.to_owned(),
+        Some(last) if last == sentence => return,
+        Some(_) => format!("{description}\n\n{sentence}"),
+    };
+    operation.insert("description".to_owned(), description.into());
+}
+
+fn clause(requirement: &Requirement, default_match: GroupMatch) -> Option<String> {
+    let scopes = (!requirement.scopes.is_empty()).then(|| list(&requirement.scopes, "and"));
+    let groups = match (requirement.groups.as_slice(), requirement.group_match) {
+        ([], _) => None,
+        ([group], _) => Some(format!("the group {}", code(group))),
+        (groups, any_or_all) => Some(match any_or_all.unwrap_or(default_match) {
+            GroupMatch::Any => format!("one of the groups {}", list(groups, "or")),
+            GroupMatch::All => format!("all of the groups {}", list(groups, "and")),
+        }),
+    };
+    match (scopes, groups) {
+        (Some(scopes), Some(groups)) => Some(format!("{scopes} and {groups}")),
+        (scopes, groups) => scopes.or(groups),
+    }
+}
+
+fn list(names: &[String], conjunction: &str) -> String {
+    let names: Vec<String> = names.iter().map(|name| code(name)).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {conjunction} {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// A code span (`CommonMark` §6.1): its fence is longer than any run of backticks in it.
+fn code(name: &str) -> String {
+    let name: String =
+        name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    let runs = name.split(|char| char != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or_default() + 1);
+    match name.contains('`') {
+        false => format!("{fence}{name}{fence}"),
+        true => format!("{fence} {name} {fence}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::Policy;
+
+    fn of(access: &Access) -> Option<String> {
+        sentence(access, GroupMatch::Any)
+    }
+
+    #[test]
+    fn scopes_and_groups_are_named() {
+        const ANY: Policy = Policy::ANY_TOKEN;
+        for (policy, expected) in [
+            (ANY.scopes(&["posts:read"]), "Requires `posts:read`."),
+            (ANY.scopes(&["a", "b", "c"]), "Requires `a`, `b` and `c`."),
+            (ANY.groups(&["admin"]), "Requires the group `admin`."),
+            (ANY.groups(&["x", "y"]), "Requires one of the groups `x` or `y`."),
+            (ANY.all_groups(&["x", "y"]), "Requires all of the groups `x` and `y`."),
+            (ANY.scopes(&["a"]).any_group(&["x"]), "Requires `a` and the group `x`."),
+            (ANY.any_group(&["a`b", "\n"]), "Requires one of the groups `` a`b `` or ` `."),
+        ] {
+            assert_eq!(of(&policy.into()).as_deref(), Some(expected));
+        }
+        let all = sentence(&ANY.groups(&["x", "y"]).into(), GroupMatch::All);
+        assert_eq!(all.as_deref(), Some("Requires all of the groups `x` and `y`."));
+    }
+
+    #[test]
+    fn alternatives_are_joined_and_any_token_requires_nothing() {
+        let [scope, group] =
+            [Policy::ANY_TOKEN.scopes(&["a"]), Policy::ANY_TOKEN.any_group(&["x"])];
+        let access = |alternatives: &[Policy]| Access {
+            alternatives: alternatives.iter().map(|policy| (*policy).into()).collect(),
+            ..Access::default()
+        };
+        let joined = of(&access(&[scope, group, scope]));
+        assert_eq!(joined.as_deref(), Some("Requires `a`, or the group `x`."));
+        assert_eq!(of(&access(&[scope, Policy::ANY_TOKEN])), None);
+        assert_eq!(of(&Policy::ANY_TOKEN.into()), None);
+        assert_eq!(of(&Access::default()), None);
+        let optional = Access { is_anonymous_allowed: true, ..scope.into() };
+        assert_eq!(of(&optional).as_deref(), Some("A token that is sent requires `a`."));
+    }
+
+    #[test]
+    fn the_sentence_is_a_paragraph_of_its_own_and_stands_there_once() {
+        for (before, after) in [
+            (json!({}), "Requires `a`."),
+            (json!({ "description": "" }), "Requires `a`."),
+            (json!({ "description": "All posts\n" }), "All posts\n\nRequires `a`."),
+            (json!({ "description": "Requires `a`." }), "Requires `a`."),
+            (json!({ "description": "Requires `b`." }), "Requires `b`.\n\nRequires `a`."),
+        ] {
+            let Value::Object(mut operation) = before else { unreachable!() };
+            for _ in 0..2 {
+                append(&mut operation, "Requires `a`.");
+                assert_eq!(operation["description"], after);
+            }
+        }
+    }
+}
