@@ -158,7 +158,8 @@ impl Expectations {
     ) -> Result<(), InvalidToken> {
         self.judge_origin(claims)?;
         self.judge_lifetime(claims.get("exp"), claims.get("nbf"), now)?;
-        judge_subject(claims)
+        judge_subject(claims)?;
+        validate_token_type(claims)
     }
 
     /// Every rule that a token breaks, in the order in which it is judged by them: for a diagnosis,
@@ -179,7 +180,11 @@ impl Expectations {
             self.judge_lifetime(expires, None, now),
             self.judge_lifetime(None, claims.get("nbf"), now),
             judge_subject(claims),
-            if is_jwt && self.rfc9068 { judge_rfc9068(claims) } else { Ok(()) },
+            match kind {
+                TokenKind::Jwt if self.rfc9068 => judge_rfc9068(claims),
+                TokenKind::Jwt => Ok(()),
+                TokenKind::Opaque => validate_token_type(claims),
+            },
         ];
         verdicts.into_iter().filter_map(Result::err).collect()
     }
@@ -265,6 +270,24 @@ fn judge_subject(claims: &Claims) -> Result<(), InvalidToken> {
     match claims.get("sub") {
         None | Some(Value::String(_)) => Ok(()),
         Some(_) => Err(InvalidToken::Claim("sub")),
+    }
+}
+
+/// `token_type` of an introspection answer (RFC 7662 §2.2): absent, or that of an access token. What
+/// it says of a binding must agree with `cnf` (RFC 9449 §6.2).
+fn validate_token_type(claims: &Claims) -> Result<(), InvalidToken> {
+    let Some(token_type) = claims.get("token_type") else { return Ok(()) };
+    let is = |name| token_type.as_str().is_some_and(|found| found.eq_ignore_ascii_case(name));
+    let thumbprint = claims.get("cnf").and_then(|confirmation| confirmation.get("jkt"));
+    if is("Bearer") && thumbprint.is_some() {
+        return Err(InvalidToken::Binding);
+    }
+    if is("DPoP") && !thumbprint.is_some_and(Value::is_string) {
+        return Err(InvalidToken::Claim("cnf"));
+    }
+    match is("Bearer") || is("DPoP") || is("access_token") {
+        true => Ok(()),
+        false => Err(InvalidToken::Type),
     }
 }
 

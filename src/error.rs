@@ -220,16 +220,19 @@ pub enum TenantError {
         /// The issuer in the metadata.
         found: Arc<str>,
     },
-    /// The tenant has asked for a pause, or has as many calls to answer as it may get.
-    #[error("the tenant has enough to do")]
+    /// The tenant asked us to back off, or as many tokens wait for a call to it as may wait.
+    #[error("the tenant asked us to back off, or too many calls to it are waiting")]
     Overloaded,
     /// The tenant answered with a status that is no success.
-    #[error("the tenant answered {url} with status {status}")]
+    #[error("the tenant answered {url} with status {status}{}", parenthesised(.code.as_deref()))]
     Status {
         /// What was asked for.
         url: Arc<str>,
         /// The status.
         status: u16,
+        /// The OAuth error code of the answer, such as `invalid_client` (RFC 6749 §5.2), if it has
+        /// one.
+        code: Option<Arc<str>>,
         /// The tenant's own Retry-After, if it sent one.
         retry_after: Option<Duration>,
     },
@@ -261,7 +264,10 @@ impl TenantError {
             | Self::Credentials { .. }
             | Self::Endpoint { .. }
             | Self::Issuer { .. } => true,
-            Self::Status { status, .. } => (300..500).contains(status) && *status != 429,
+            // 408 and 429 ask for another attempt.
+            Self::Status { status, .. } => {
+                (300..500).contains(status) && !matches!(status, 408 | 429)
+            }
             Self::Document { .. }
             | Self::Interrupted
             | Self::Overloaded
@@ -323,6 +329,10 @@ impl fmt::Display for ForgetError {
 }
 
 impl StdError for ForgetError {}
+
+fn parenthesised(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({code})")).unwrap_or_default()
+}
 
 /// A failure that comes from outside this crate, kept as it came.
 #[derive(Clone)]

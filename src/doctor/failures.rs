@@ -25,8 +25,9 @@ impl Doctor<'_> {
                     Key::ResponseTimeout.variable()
                 ))
             }
-            TenantError::Status { url, status, .. } => {
-                let message = format!("{url} answered with status {status}: there is no {what}");
+            TenantError::Status { url, status, code, .. } => {
+                let answer = answered(*status, code.as_deref());
+                let message = format!("{url} answered with {answer}: there is no {what}");
                 Finding::error(FindingKind::TenantStatus, message)
                     .advise(self.advice_on_status(*status))
             }
@@ -96,11 +97,19 @@ impl Doctor<'_> {
             429 => {
                 "the tenant asks for a pause; wait, and see who else asks it so often".to_owned()
             }
-            500.. => {
+            408 | 500.. => {
                 "the tenant, or a proxy before it, is in trouble: wait, and ask again".to_owned()
             }
             _ => format!("see whether {domain} is right, and whether a firewall answers instead"),
         }
+    }
+}
+
+/// A status and the OAuth error code beside it (RFC 6749 §5.2).
+pub(super) fn answered(status: u16, code: Option<&str>) -> String {
+    match code {
+        Some(code) => format!("status {status} ({code})"),
+        None => format!("status {status}"),
     }
 }
 
@@ -154,6 +163,18 @@ fn advice_on_tls(error: &TlsError) -> String {
             "see whether this machine's clock is right; if it is, the tenant's certificate is out \
               of date"
                 .to_owned()
+        }
+        // rustls has no variant for it.
+        TlsError::InvalidCertificate(CertificateError::Other(other))
+            if other.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            format!(
+                "the tenant presents the certificate of an authority (CA:TRUE, the default of \
+                 `openssl req -x509`), which no server may use: create it with `-addext \
+                 basicConstraints=critical,CA:FALSE`, or let that authority issue one for the \
+                 tenant and keep the authority's in {}",
+                Key::CaCertificateFile.variable()
+            )
         }
         TlsError::InvalidMessage(_) => {
             format!("what listens there speaks no TLS: see whether the port in {domain} is right")

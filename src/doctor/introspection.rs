@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
 
-use super::{Doctor, documents::Published};
+use super::{Doctor, documents::Published, failures::answered};
 use crate::{
     config::Key,
     diagnosis::{Finding, FindingKind, listed, quoted},
@@ -59,8 +59,8 @@ impl Doctor<'_> {
                 self.find(Finding::note(FindingKind::Introspection, message));
                 token.is_some().then_some(answer)
             }
-            Err(TenantError::Status { status: status @ (400 | 401 | 403), .. }) => {
-                self.find(refused(status, client, published));
+            Err(TenantError::Status { status: status @ (400 | 401 | 403), code, .. }) => {
+                self.find(refused((status, code.as_deref()), client, published));
                 None
             }
             Err(error) => {
@@ -100,11 +100,16 @@ pub(super) fn configure_a_client() -> String {
 }
 
 /// RFC 6749 §5.2, which RFC 7662 §2.3 follows: the client is not who it says, or may not ask.
-fn refused(status: u16, client: &ClientAuthentication, published: &Published) -> Finding {
+fn refused(
+    (status, code): (u16, Option<&str>),
+    client: &ClientAuthentication,
+    published: &Published,
+) -> Finding {
     let ClientAuthentication { client_id, method_name, .. } = client;
     let message = format!(
-        "the tenant refuses to tell the client {} about tokens: status {status} by {method_name}; {}",
+        "the tenant refuses to tell the client {} about tokens: {} by {method_name}; {}",
         quoted(client_id),
+        answered(status, code),
         offered(published)
     );
     let credentials = match *method_name {

@@ -131,6 +131,15 @@ impl Doctor<'_> {
                 "the token was changed, or is of another tenant whose keys have the same names"
                     .to_owned(),
             ),
+            InvalidToken::Type if seen.claims.get("token_type").is_some() => (
+                FindingKind::TokenType,
+                format!(
+                    "the tenant says that the token's token_type is {}, which is not an access \
+                     token's",
+                    seen.claim("token_type")
+                ),
+                "present the access token, not a refresh token or any other".to_owned(),
+            ),
             InvalidToken::Type => (
                 FindingKind::TokenType,
                 format!("the token's typ is {}, which is no access token's", seen.header("typ")),

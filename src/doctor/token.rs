@@ -130,6 +130,8 @@ impl Doctor<'_> {
             Err(_) if lacks_certificate => self.find(self.certificate_needed()),
             bound => faults.extend(bound.err()),
         }
+        // `token_type` and `cnf` may give the same reason.
+        faults.dedup();
         if faults.is_empty() && is_verified {
             let beside = if lacks_certificate { " beside its certificate" } else { "" };
             let message = format!("this API accepts the token{beside}: {}", self.summary(&seen));

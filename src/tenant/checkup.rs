@@ -1,6 +1,8 @@
 //! What the tenant says at this moment, for a diagnosis: past every cache and every budget, and
 //! leaving nothing behind.
 
+use std::time::Duration;
+
 use ::http::Response;
 use bytes::Bytes;
 use serde_json::Value;
@@ -8,7 +10,7 @@ use url::Url;
 
 use super::{
     Tenant,
-    documents::{MAX_JWKS, MAX_METADATA},
+    documents::{KEY_SET, METADATA},
     metadata::IntrospectionEndpoint,
 };
 use crate::error::TenantError;
@@ -16,7 +18,7 @@ use crate::error::TenantError;
 impl Tenant {
     /// Fetches the metadata as it is now.
     pub(crate) async fn current_metadata(&self) -> Result<Response<Bytes>, TenantError> {
-        self.http.get(&self.config.discovery_url, MAX_METADATA).await
+        self.http.get(&self.config.discovery_url, &METADATA, Duration::MAX).await
     }
 
     /// Fetches the key set as it is now.
@@ -24,7 +26,7 @@ impl Tenant {
         &self,
         jwks_uri: &Url,
     ) -> Result<Response<Bytes>, TenantError> {
-        self.http.get(jwks_uri, MAX_JWKS).await
+        self.http.get(jwks_uri, &KEY_SET, Duration::MAX).await
     }
 
     /// Where the metadata is.

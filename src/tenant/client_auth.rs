@@ -11,7 +11,7 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded::{self, Serializer};
 
-use super::assertion::AssertionSigner;
+use super::{assertion::AssertionSigner, http::Form};
 use crate::{
     config::{ClientAuth, ClientConfig, ConfigError, Key},
     error::{Cause, TenantError},
@@ -126,12 +126,12 @@ impl ClientAuthentication {
 }
 
 impl Credentials {
-    /// The form of a request for a token, these credentials in it.
-    pub(crate) fn into_form(self, token: &str) -> (Option<HeaderValue>, String) {
+    /// The form that asks about a token, with these credentials.
+    pub(crate) fn into_form(self, token: &str) -> Form {
         let mut form = Serializer::new(String::new());
         form.append_pair("token", token).append_pair("token_type_hint", "access_token");
         form.extend_pairs(self.form);
-        (self.authorization, form.finish())
+        Form { authorization: self.authorization, body: form.finish() }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The built-in HTTP clients: reqwest over rustls with aws-lc-rs, and nothing process-wide.
 
 use std::{
-    error::Error as StdError,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,14 +13,20 @@ use rustls::{
     pki_types::CertificateDer,
     sign::{CertifiedKey, SingleCertAndKey},
 };
+use rustls_native_certs::CertificateResult;
 
-use super::http::{HttpClient, HttpFuture};
+use super::{
+    connection,
+    http::{BoxError, ConnectionLost, FreshConnection, HttpClient, HttpFuture},
+};
 use crate::{
     config::{Config, is_loopback},
+    error::Chain,
     key_pair::ReloadingKeyPair,
 };
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+/// How long an unused connection is kept. Common servers close theirs after five seconds or more.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// How the tenant is reached, whoever we are when we do.
 pub(crate) struct Connector {
@@ -61,28 +66,55 @@ impl Connector {
         self.client_over(tls)
     }
 
-    fn client_over(&self, tls: ClientConfig) -> Result<ReqwestClient, BoxError> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(self.timeout)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        if self.is_direct {
-            builder = builder.no_proxy();
-        }
-        Ok(ReqwestClient(builder.build()?))
+    fn client_over(&self, mut tls: ClientConfig) -> Result<ReqwestClient, BoxError> {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(self.timeout)
+                .connector_layer(connection::reporting())
+                .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+            if self.is_direct { builder.no_proxy() } else { builder }
+        };
+        Ok(ReqwestClient {
+            keeping: builder().pool_idle_timeout(KEEP_IDLE).build()?,
+            fresh: builder().pool_max_idle_per_host(0).build()?,
+        })
     }
 }
 
 /// Clones share their connections.
 #[derive(Clone)]
-pub(crate) struct ReqwestClient(reqwest::Client);
+pub(crate) struct ReqwestClient {
+    /// Keeps connections for the next request.
+    keeping: reqwest::Client,
+    /// Opens a connection for each request.
+    fresh: reqwest::Client,
+}
+
+impl ReqwestClient {
+    async fn execute(&self, request: Request<Bytes>) -> Result<reqwest::Response, BoxError> {
+        let is_fresh = request.extensions().get::<FreshConnection>().is_some();
+        let request = reqwest::Request::try_from(request)?;
+        if is_fresh {
+            return Ok(self.fresh.execute(request).await?);
+        }
+        let (outcome, has_connected) = connection::observed(self.keeping.execute(request)).await;
+        outcome.map_err(|error| {
+            let is_sent = error.is_request() && !error.is_connect() && !error.is_timeout();
+            match is_sent && !has_connected {
+                true => ConnectionLost(error.into()).into(),
+                false => error.into(),
+            }
+        })
+    }
+}
 
 impl HttpClient for ReqwestClient {
     fn send(&self, request: Request<Bytes>, max_body: usize) -> HttpFuture<'_> {
         Box::pin(async move {
-            let request = reqwest::Request::try_from(request)?;
-            let mut received = self.0.execute(request).await?;
+            let mut received = self.execute(request).await?;
             let mut body = BytesMut::new();
             while let Some(chunk) = received.chunk().await? {
                 if body.len() + chunk.len() > max_body {
@@ -151,15 +183,35 @@ impl HttpClient for MutualTlsClient {
 pub(crate) fn trusted_roots(
     ca_certificates: &[CertificateDer<'static>],
 ) -> Result<RootCertStore, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
+    let mut roots = system_roots(rustls_native_certs::load_native_certs());
     for certificate in ca_certificates {
         roots.add(certificate.clone())?;
     }
     Ok(roots)
+}
+
+/// What was loaded, or Mozilla's roots if that is nothing. A file or directory that is named by
+/// `SSL_CERT_FILE` or `SSL_CERT_DIR` and cannot be read is a warning: it was meant to be used.
+fn system_roots(loaded: CertificateResult) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(loaded.certs);
+    let is_empty = roots.is_empty();
+    if is_empty {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    if let Some(error) = loaded.errors.first() {
+        let instead = match is_empty {
+            true => "the roots of Mozilla are trusted instead",
+            false => "the others are trusted",
+        };
+        tracing::warn!(
+            name: "configuration.roots_unreadable",
+            error = %Chain(error),
+            "trusted certificates of this system cannot be read, {instead}; check SSL_CERT_FILE \
+             and SSL_CERT_DIR"
+        );
+    }
+    roots
 }
 
 /// TLS on aws-lc-rs, whatever provider the process has or has not.

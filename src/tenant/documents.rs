@@ -14,17 +14,22 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 use super::{
     TenantConfig,
     back_off::Unavailable,
-    http::Http,
+    http::{Http, Resource},
     metadata::Metadata,
     refresh::{Failed, Fetched, Loaded, Refreshing, World},
 };
 use crate::{clock::Clock, error::TenantError, jwks::KeySet, meter::Meter};
 
-/// Longer metadata is not read, in bytes.
-pub(super) const MAX_METADATA: usize = 256 * 1024;
+/// OpenID Connect Discovery 1.0 §4.
+pub(super) const METADATA: Resource =
+    Resource { name: "metadata", accept: "application/json", max_body: 256 * 1024 };
 
-/// A longer key set is not read, in bytes.
-pub(super) const MAX_JWKS: usize = 1024 * 1024;
+/// RFC 7517 §8.5.1 registers the type; most tenants send the plain one.
+pub(super) const KEY_SET: Resource = Resource {
+    name: "key set",
+    accept: "application/jwk-set+json, application/json",
+    max_body: 1024 * 1024,
+};
 
 /// What the tenant publishes. Nothing is fetched before somebody asks; from then on a task renews
 /// what was asked for, until this is dropped.
@@ -40,15 +45,16 @@ impl Documents {
         let world = World { clock, meter, landed: Arc::new(Notify::new()) };
         let metadata = {
             let (config, http) = (Arc::clone(config), http.clone());
-            Refreshing::new("metadata", config.metadata, world.clone(), move || {
-                Box::pin(fetch_metadata(Arc::clone(&config), http.clone()))
+            Refreshing::new("metadata", config.metadata, world.clone(), move |limit| {
+                Box::pin(fetch_metadata(Arc::clone(&config), http.clone(), limit))
             })
         };
         let keys = {
             let metadata = metadata.clone();
             let has_usable_keys = Arc::new(AtomicBool::new(false));
-            Refreshing::new("key set", config.keys, world.clone(), move || {
-                Box::pin(fetch_keys(metadata.clone(), http.clone(), Arc::clone(&has_usable_keys)))
+            Refreshing::new("key set", config.keys, world.clone(), move |limit| {
+                let has_usable_keys = Arc::clone(&has_usable_keys);
+                Box::pin(fetch_keys(metadata.clone(), http.clone(), has_usable_keys, limit))
             })
         };
         Self { metadata, keys, world, keeper: Mutex::default() }
@@ -138,8 +144,9 @@ where
 async fn fetch_metadata(
     config: Arc<TenantConfig>,
     http: Http,
+    limit: Duration,
 ) -> Result<Fetched<Metadata>, Failed> {
-    let response = http.get(&config.discovery_url, MAX_METADATA).await?;
+    let response = http.get(&config.discovery_url, &METADATA, limit).await?;
     let metadata = config.read_metadata(response.body())?;
     Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
 }
@@ -148,11 +155,12 @@ async fn fetch_keys(
     metadata: Refreshing<Metadata>,
     http: Http,
     has_usable_keys: Arc<AtomicBool>,
+    limit: Duration,
 ) -> Result<Fetched<KeySet>, Failed> {
     let metadata = metadata.get_patiently().await.map_err(Failed::Dependency)?;
-    let response = http.get(&metadata.value.jwks_uri, MAX_JWKS).await?;
+    let response = http.get(&metadata.value.jwks_uri, &KEY_SET, limit).await?;
     let refused =
-        |reason: &str| TenantError::Document { document: "key set", reason: reason.into() };
+        |reason: &str| TenantError::Document { document: KEY_SET.name, reason: reason.into() };
     let keys = KeySet::parse(response.body()).map_err(refused)?;
     // A set of which nothing can be used must not take the place of a good one.
     if keys.is_usable() {

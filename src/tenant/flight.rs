@@ -1,6 +1,11 @@
-//! Work that many may wait for and nobody can cancel.
+//! Work that many may wait for and nobody can cancel, and work that may panic.
 
-use std::future::Future;
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
 
 use tokio::sync::watch;
 
@@ -31,4 +36,18 @@ impl<V> Clone for Flight<V> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
+}
+
+/// Runs work that calls code of the application; nothing if it panics.
+pub(crate) async fn catch_panic<W: Future>(work: W) -> Option<W::Output> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        // The work is not polled again after a panic, so its broken state is never seen.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
 }

@@ -1,16 +1,10 @@
 //! How a tenant's documents stand.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-use super::{
-    documents::Documents,
-    refresh::{Loaded, Standing},
-};
+use super::{documents::Documents, refresh::Standing};
 use crate::error::Chain;
 
 /// How an API stands with its tenants, at one moment: fit to be the body of a readiness probe.
@@ -109,7 +103,7 @@ impl TenantHealth {
 impl DocumentHealth {
     fn new<T: Send + Sync + 'static>(standing: &Standing<T>, now: Instant) -> Self {
         let until = |instant: Instant| instant.saturating_duration_since(now);
-        let serves_for = standing.serves_until.map(until);
+        let serves_for = standing.serves_for;
         let state = match serves_for {
             None => DocumentState::Absent,
             _ if standing.is_fresh => DocumentState::Fresh,
@@ -118,7 +112,7 @@ impl DocumentHealth {
         };
         Self {
             state,
-            age: standing.loaded.as_ref().map(|loaded: &Arc<Loaded<T>>| loaded.age(now)),
+            age: standing.age,
             next_refresh: standing.due.map(until),
             serves_for,
             failure: standing.failure.as_ref().map(|failure| RefreshFailure {

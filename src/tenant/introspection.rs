@@ -1,51 +1,41 @@
 //! Introspection (RFC 7662): asking the tenant what a token is.
 //!
-//! One call at a time for one token, in a task of its own: who leaves fails nobody. Never more than
-//! [`MAX_CALLS`] calls at once, and none while the tenant asks for a pause.
+//! [`Calls`] says when a call may be made. None is made while the tenant asks for a pause or cannot
+//! be reached.
 
 use std::{
-    collections::HashMap,
     future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use url::Url;
 
 use super::{
-    back_off::Unavailable,
+    back_off::{EndpointBackOff, FailedCall, MIN_PAUSE, Unavailable},
     cache::{CacheKey, Lookup, Miss, NotRemoved, Verdict, VerdictCache},
+    calls::{Call, Calls, NotCalled},
     client_auth::ClientAuthentication,
     documents::Documents,
-    flight::Flight,
-    http::Http,
+    flight::catch_panic,
+    http::{Form, Http, Resource},
 };
 use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
-    error::{Chain, Error, InvalidToken, TenantError},
+    error::{Cause, Chain, Error, InvalidToken, TenantError},
     json,
     meter::{Cache, Meter},
     token::AccessToken,
 };
 
-/// How many calls may be in flight at once.
-const MAX_CALLS: usize = 64;
-
-/// A longer answer is not read, in bytes.
-const MAX_ANSWER: usize = 1024 * 1024;
-
-/// The shortest and the longest pause that a Retry-After makes.
-const MIN_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// RFC 7662 §2.2.
+const ANSWER: Resource =
+    Resource { name: "introspection answer", accept: "application/json", max_body: 1024 * 1024 };
 
 /// Asks the tenant about tokens, and remembers what it said.
 #[derive(Clone)]
@@ -60,35 +50,14 @@ pub(crate) struct Inner {
     pub(crate) response_timeout: Duration,
     pub(crate) clock: Clock,
     pub(crate) meter: Meter,
-    pub(crate) calls: Calls,
+    pub(crate) calls: Calls<Result<Verdict, Error>>,
+    pub(crate) back_off: Mutex<EndpointBackOff>,
 }
 
 /// What the tenant says of a token (RFC 7662 §2.2).
 pub(crate) struct Answer {
     pub(crate) is_active: bool,
     pub(crate) claims: Claims,
-}
-
-/// What is under way.
-pub(crate) struct Calls {
-    permits: Semaphore,
-    /// Each with its number: a token that is forgotten meanwhile may have a new one.
-    flights: Mutex<HashMap<CacheKey, (u64, VerdictFlight)>>,
-    started: AtomicU64,
-    paused_until: Mutex<Option<Instant>>,
-}
-
-type VerdictFlight = Flight<Result<Verdict, Error>>;
-
-impl Default for Calls {
-    fn default() -> Self {
-        Self {
-            permits: Semaphore::new(MAX_CALLS),
-            flights: Mutex::default(),
-            started: AtomicU64::new(0),
-            paused_until: Mutex::default(),
-        }
-    }
 }
 
 impl Introspector {
@@ -130,8 +99,8 @@ impl Introspector {
     ) -> impl Future<Output = Result<(), NotRemoved>> + Send + use<> {
         let key = self.0.key(token);
         {
-            let mut flights = self.0.calls.flights();
-            flights.remove(&key);
+            let mut registry = self.0.calls.lock();
+            registry.forget(key);
             self.0.cache.forget_in_process(key);
         }
         self.0.cache.forget_shared(key)
@@ -152,46 +121,25 @@ impl Introspector {
     }
 
     async fn ask(&self, key: CacheKey, token: &AccessToken, miss: Miss) -> Result<Verdict, Error> {
-        let flight = {
-            let mut flights = self.0.calls.flights();
-            // One may have landed while we waited for the lock.
+        let pending = {
+            let mut registry = self.0.calls.lock();
+            // A call may have ended while we waited for the lock.
             if let Some(verdict) = self.0.cache.get_in_process(key) {
                 return Ok(verdict);
             }
-            match flights.get(&key).filter(|(_, flight)| flight.is_in_the_air()) {
-                Some((_, flight)) => flight.clone(),
+            match registry.join(key) {
+                Some(pending) => pending,
                 None => {
-                    let number = self.0.calls.started.fetch_add(1, Ordering::Relaxed);
-                    let flight = self.start(key, token.clone(), miss, number);
-                    flights.insert(key, (number, flight.clone()));
-                    flight
+                    self.0.refuse_while_paused()?;
+                    let begun = self.0.calls.begin(&mut registry, key);
+                    let (call, pending) = begun.ok_or_else(overloaded)?;
+                    tokio::spawn(Arc::clone(&self.0).run(call, token.clone(), miss));
+                    pending
                 }
             }
         };
         let interrupted = || unavailable(TenantError::Interrupted, MIN_PAUSE);
-        flight.landing().await.unwrap_or_else(|| Err(interrupted()))
-    }
-
-    fn start(&self, key: CacheKey, token: AccessToken, miss: Miss, number: u64) -> VerdictFlight {
-        let inner = Arc::clone(&self.0);
-        Flight::start(async move {
-            let span = tracing::debug_span!("introspect");
-            let verdict = inner.call(&token).instrument(span).await;
-            inner.meter.introspected(match &verdict {
-                Ok(Verdict::Accepted(_)) => "accepted",
-                Ok(Verdict::Refused(_)) => "refused",
-                Err(_) => "failed",
-            });
-            if let Ok(verdict) = &verdict {
-                inner.cache.share(key, &token, miss, verdict).await;
-            }
-            inner.calls.land(key, number, || {
-                if let Ok(verdict) = &verdict {
-                    inner.cache.keep_in_process(key, verdict);
-                }
-            });
-            verdict
-        })
+        pending.result().await.unwrap_or_else(|| Err(interrupted()))
     }
 }
 
@@ -201,22 +149,58 @@ impl Inner {
         CacheKey::new(issuer, audience, &self.client.client_id, token)
     }
 
-    async fn call(&self, token: &AccessToken) -> Result<Verdict, Error> {
-        self.refuse_while_paused()?;
-        let permit = self.clock.timeout(self.response_timeout, self.calls.permits.acquire());
-        let Some(Ok(_permit)) = permit.await else {
-            return Err(unavailable(TenantError::Overloaded, MIN_PAUSE));
+    /// Makes a call when its turn comes, keeps its verdict and hands it to all who wait.
+    async fn run(
+        self: Arc<Self>,
+        call: Call<Result<Verdict, Error>>,
+        token: AccessToken,
+        miss: Miss,
+    ) {
+        let key = call.key();
+        let verdict = match call.turn(&self.clock, self.response_timeout).await {
+            Err(NotCalled::Abandoned) => return,
+            Err(NotCalled::Late) => Err(overloaded()),
+            Ok(_permit) => {
+                let started = self.clock.monotonic();
+                let span = tracing::debug_span!("introspect");
+                let verdict = self.call(&token, started).instrument(span);
+                let interrupted = || Err(self.failed(TenantError::Interrupted, started));
+                catch_panic(verdict).await.unwrap_or_else(interrupted)
+            }
         };
+        self.meter.introspected(match &verdict {
+            Ok(Verdict::Accepted(_)) => "accepted",
+            Ok(Verdict::Refused(_)) => "refused",
+            Err(_) => "failed",
+        });
+        if let Ok(verdict) = &verdict {
+            self.cache.share(key, &token, miss, verdict).await;
+        }
+        call.finish(|| {
+            if let Ok(verdict) = &verdict {
+                self.cache.keep_in_process(key, verdict);
+            }
+        });
+        call.announce(verdict);
+    }
+
+    async fn call(&self, token: &AccessToken, started: Instant) -> Result<Verdict, Error> {
+        // The pause may have begun while the token waited.
         self.refuse_while_paused()?;
+        let failed = |error| self.failed(error, started);
         let metadata = self.documents.metadata().await?;
-        let endpoint = metadata
-            .value
-            .introspection_endpoint
-            .as_ref()
-            .map_err(|error| self.failed(error.clone()))?;
-        let answer = self.exchange(endpoint, token).await;
-        let answer = answer.map_err(|error| self.failed(error))?;
-        self.read(answer.body())
+        let endpoint = metadata.value.introspection_endpoint.as_ref();
+        let endpoint = endpoint.map_err(|error| failed(error.clone()))?;
+        let answer = self.exchange(endpoint, token).await.map_err(failed)?;
+        let answer = Answer::read(answer.body()).map_err(failed)?;
+        if let Some(failures) = self.back_off().succeeded() {
+            tracing::info!(
+                name: "introspection.recovered",
+                failures,
+                "the tenant can be asked about tokens again"
+            );
+        }
+        Ok(self.verdict(answer))
     }
 
     async fn exchange(
@@ -224,50 +208,54 @@ impl Inner {
         endpoint: &Url,
         token: &AccessToken,
     ) -> Result<Response<Bytes>, TenantError> {
-        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
-        let (authorization, form) = credentials.await?.into_form(token.expose());
-        self.http.post_form(endpoint, authorization, form, MAX_ANSWER).await
+        self.http.post_form(endpoint, &ANSWER, || self.form(token)).await
     }
 
-    /// Turns a response into a verdict.
-    fn read(&self, body: &[u8]) -> Result<Verdict, Error> {
-        let Answer { is_active, claims } =
-            Answer::read(body).map_err(|error| self.failed(error))?;
+    async fn form(&self, token: &AccessToken) -> Result<Form, TenantError> {
+        let credentials = self.client.credentials(&self.expectations.issuer, self.clock.wall());
+        let credentials = self.clock.timeout(self.response_timeout, credentials).await;
+        let late = "they were not provided within the response time-out";
+        let late = || TenantError::Credentials { source: Cause::new(late) };
+        Ok(credentials.ok_or_else(late)??.into_form(token.expose()))
+    }
+
+    fn verdict(&self, Answer { is_active, claims }: Answer) -> Verdict {
         let judged = match is_active {
             false => Err(InvalidToken::Inactive),
             true => self.expectations.judge_introspected(&claims, self.clock.wall()),
         };
-        Ok(match judged {
+        match judged {
             // It may become valid while it is kept; its lifetime is validated on each hit anyway.
             Ok(()) | Err(InvalidToken::NotYetValid) => Verdict::Accepted(Arc::new(claims)),
             Err(reason) => Verdict::Refused(reason),
-        })
+        }
     }
 
-    fn failed(&self, error: TenantError) -> Error {
-        let is_busy = matches!(error, TenantError::Status { status: 429 | 503, .. });
-        if let Some(retry_after) = error.retry_after().filter(|_| is_busy) {
-            let pause = retry_after.clamp(MIN_PAUSE, MAX_PAUSE);
-            let until = Some(self.clock.monotonic() + pause);
-            // A call that was under way before may ask for less.
-            let mut paused_until = self.calls.paused_until();
-            *paused_until = until.max(*paused_until);
+    fn failed(&self, error: TenantError, started: Instant) -> Error {
+        let now = self.clock.monotonic();
+        let FailedCall { unavailable, to_log } = self.back_off().failed(error, started, now);
+        if let Some(failures) = to_log {
+            tracing::warn!(
+                name: "introspection.failed",
+                failures,
+                pause = ?self.back_off().refusal(now).map(|it| it.retry_after).unwrap_or_default(),
+                error = %Chain(&unavailable.error),
+                "an introspection failed"
+            );
         }
-        tracing::warn!(
-            name: "introspection.failed",
-            error = %Chain(&error),
-            "an introspection failed"
-        );
-        at_fault(error)
+        unavailable.into()
     }
 
     fn refuse_while_paused(&self) -> Result<(), Error> {
-        let now = self.clock.monotonic();
-        let left = (*self.calls.paused_until()).map(|until| until.saturating_duration_since(now));
-        match left.filter(|left| !left.is_zero()) {
-            Some(left) => Err(unavailable(TenantError::Overloaded, left)),
+        match self.back_off().refusal(self.clock.monotonic()) {
+            Some(unavailable) => Err(unavailable.into()),
             None => Ok(()),
         }
+    }
+
+    /// A poisoned lock is usable: nothing that can panic runs while it is held.
+    fn back_off(&self) -> MutexGuard<'_, EndpointBackOff> {
+        self.back_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -275,37 +263,17 @@ impl Answer {
     pub(crate) fn read(body: &[u8]) -> Result<Self, TenantError> {
         let mut members = json::parse_object(body).map_err(|error| {
             let reason = error.to_string().into();
-            TenantError::Document { document: "introspection answer", reason }
+            TenantError::Document { document: ANSWER.name, reason }
         })?;
         let is_active = members.remove("active") == Some(Value::Bool(true));
+        // All other members are optional (RFC 7662 §2.2), and some servers write them all.
+        members.retain(|_, value| !value.is_null());
         Ok(Self { is_active, claims: Claims::new(members) })
     }
 }
 
-impl Calls {
-    /// Ends a call. Its result is kept unless the token was forgotten since the call started, and
-    /// under the lock, so that it is never visible in that case.
-    fn land(&self, key: CacheKey, number: u64, keep: impl FnOnce()) {
-        let mut flights = self.flights();
-        if flights.get(&key).is_some_and(|(current, _)| *current == number) {
-            flights.remove(&key);
-            keep();
-        }
-    }
-
-    /// Never poisoned for long: nothing that can panic runs under the lock.
-    fn flights(&self) -> MutexGuard<'_, HashMap<CacheKey, (u64, VerdictFlight)>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.paused_until.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn at_fault(error: TenantError) -> Error {
-    let retry_after = error.retry_after().unwrap_or(MIN_PAUSE);
-    unavailable(error, retry_after)
+fn overloaded() -> Error {
+    unavailable(TenantError::Overloaded, MIN_PAUSE)
 }
 
 fn unavailable(error: TenantError, retry_after: Duration) -> Error {

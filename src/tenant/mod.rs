@@ -1,13 +1,13 @@
 //! The tenant: its metadata and its keys, the only state that is not ours.
 //!
-//! - `http`: the door to the network, and what the tenant's answers mean
-//! - `connector`: the clients that are built in, with and without a certificate
+//! - `http`, `body`: requests to the tenant, and what its responses mean
+//! - `connector`, `connection`: the built-in clients, with and without a certificate
 //! - `documents`: the metadata and the key set, and the task that keeps them fresh
 //! - `refresh`, `back_off`: a value that is fetched, kept, and fetched again
 //! - `flight`: work that many wait for and nobody can cancel
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: what a token with an unknown key may cost
-//! - `introspection`: what the tenant says of a token
+//! - `introspection`, `calls`: what the tenant says of a token
 //! - `client_auth`, `assertion`: how this API proves who it is when it asks
 //! - `cache`: what the tenant said, kept for a while
 //! - `health`: how all this stands
@@ -15,9 +15,12 @@
 
 mod assertion;
 mod back_off;
+mod body;
 pub(crate) mod cache;
+mod calls;
 mod checkup;
 pub(crate) mod client_auth;
+mod connection;
 pub(crate) mod connector;
 mod documents;
 mod flight;
@@ -40,6 +43,7 @@ use url::Url;
 use self::{
     back_off::Unavailable,
     cache::VerdictCache,
+    calls::Calls,
     client_auth::ClientAuthentication,
     documents::Documents,
     health::TenantHealth,
@@ -154,7 +158,8 @@ impl Tenant {
             response_timeout: config.response_timeout,
             clock: self.clock.clone(),
             meter: self.meter.clone(),
-            calls: introspection::Calls::default(),
+            calls: Calls::default(),
+            back_off: Mutex::default(),
         })
     }
 
@@ -172,7 +177,7 @@ impl Tenant {
     pub(crate) async fn verify(&self, jwt: UnverifiedJwt<'_>) -> Result<Claims, Error> {
         let flights_before = self.documents.key_set().flights();
         let mut keys = self.documents.keys().await?;
-        self.meter.key_set_is_used(|| keys.age(self.clock.monotonic()));
+        self.meter.key_set_is_used(|| keys.age(self.clock.now()));
         if let Some(kid) = jwt.kid.as_deref()
             && !keys.value.contains(kid)
         {

@@ -6,7 +6,7 @@
 //!   waits, longer each time; meanwhile the last good value serves, up to a limit, and without one
 //!   the caller is told when to come back.
 //! - Nobody waits for a flight that is slow while there is something to serve.
-//! - Ages and pauses are counted on monotonic time.
+//! - Pauses are counted on monotonic time, ages on wall time too: a machine may have been suspended.
 //!
 //! Nothing here watches the time: `documents` has the task that comes when a value is due.
 
@@ -29,13 +29,17 @@ use super::{
     flight::Flight,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Moment},
     error::{Chain, TenantError},
     meter::Meter,
 };
 
 /// A flight is waited for until it is this old, where there is something else to say.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// An attempt is given up after this while there is nothing to serve, so that the next one finds a
+/// tenant that is back.
+const MAX_COLD_ATTEMPT: Duration = Duration::from_secs(8);
 
 /// A response may shorten the life of a value to this, and no further.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
@@ -68,7 +72,7 @@ pub(crate) enum Failed {
     Dependency(Unavailable),
 }
 
-/// A fetch, ready to be run in a task of its own.
+/// A fetch, ready to be run in a task of its own. It is made for a limit to the time it may take.
 pub(crate) type Fetch<T> = Pin<Box<dyn Future<Output = Result<Fetched<T>, Failed>> + Send>>;
 
 /// A value that was fetched.
@@ -77,7 +81,7 @@ pub(crate) struct Loaded<T> {
     pub(crate) value: T,
     /// Which flight brought it; flights are numbered from one.
     pub(crate) flight: u64,
-    landed: Instant,
+    landed: Moment,
     lifetime: Duration,
     /// When it is to be renewed.
     due: Instant,
@@ -91,7 +95,7 @@ pub(crate) struct Refreshing<T>(Arc<Inner<T>>);
 struct Inner<T> {
     /// What the value is called in logs and metrics.
     name: &'static str,
-    fetch: Box<dyn Fn() -> Fetch<T> + Send + Sync>,
+    fetch: Box<dyn Fn(Duration) -> Fetch<T> + Send + Sync>,
     lifetimes: Lifetimes,
     world: World,
     current: ArcSwapOption<Loaded<T>>,
@@ -126,7 +130,9 @@ pub(crate) struct Standing<T> {
     pub(crate) failure: Option<Failure>,
     /// When it is to be fetched next; nothing while a flight is in the air or nobody has asked.
     pub(crate) due: Option<Instant>,
-    pub(crate) serves_until: Option<Instant>,
+    pub(crate) age: Option<Duration>,
+    /// How much longer the value may serve, be it refreshed or not.
+    pub(crate) serves_for: Option<Duration>,
     pub(crate) is_fresh: bool,
 }
 
@@ -135,7 +141,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         name: &'static str,
         lifetimes: Lifetimes,
         world: World,
-        fetch: impl Fn() -> Fetch<T> + Send + Sync + 'static,
+        fetch: impl Fn(Duration) -> Fetch<T> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Inner {
             name,
@@ -150,7 +156,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     /// The value, if it needs no fetch.
     pub(crate) fn fresh(&self) -> Option<Arc<Loaded<T>>> {
-        self.0.fresh(self.0.world.clock.monotonic())
+        self.0.fresh(self.0.world.clock.now())
     }
 
     /// The value, fetched if need be.
@@ -167,9 +173,10 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
             (None, None) => return landing(flight).await,
             (Some(loaded), Some(_)) => return Ok(loaded),
             (Some(loaded), None) => Ok(loaded),
-            (None, Some(failure)) => Err(failure.at(now)),
+            (None, Some(failure)) => Err(failure.at(now.monotonic)),
         };
-        let patience = PATIENCE.saturating_sub(now.saturating_duration_since(flight.started));
+        let waited = now.monotonic.saturating_duration_since(flight.started);
+        let patience = PATIENCE.saturating_sub(waited);
         match self.0.world.clock.timeout(patience, landing(flight)).await {
             Some(Ok(loaded)) => Ok(loaded),
             Some(Err(unavailable)) => instead.map_err(|_| unavailable),
@@ -215,7 +222,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
             }
             match schedule.in_the_air() {
                 Some(flight) => flight,
-                None if permit() => self.start(&mut schedule, self.0.world.clock.monotonic()),
+                None if permit() => self.start(&mut schedule, self.0.world.clock.now()),
                 None => return None,
             }
         };
@@ -224,9 +231,9 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     /// Sends a flight off if one is due, and waits for nothing.
     pub(crate) fn renew_if_due(&self) {
-        let now = self.0.world.clock.monotonic();
+        let now = self.0.world.clock.now();
         let mut schedule = self.0.schedule();
-        if self.0.due(&schedule).is_some_and(|due| due <= now) {
+        if self.0.due(&schedule).is_some_and(|due| due <= now.monotonic) {
             self.start(&mut schedule, now);
         }
     }
@@ -235,7 +242,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
     pub(crate) fn begin(&self) {
         let mut schedule = self.0.schedule();
         if self.flights() == 0 {
-            self.start(&mut schedule, self.0.world.clock.monotonic());
+            self.start(&mut schedule, self.0.world.clock.now());
         }
     }
 
@@ -248,13 +255,13 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
     /// How the value stands now.
     pub(crate) fn standing(&self) -> Standing<T> {
         let schedule = self.0.schedule();
-        let now = self.0.world.clock.monotonic();
+        let now = self.0.world.clock.now();
         let loaded = self.0.current.load_full();
-        let tolerance = self.0.lifetimes.outage_tolerance;
         Standing {
             failure: schedule.failure.clone(),
             due: self.0.due(&schedule),
-            serves_until: loaded.as_ref().map(|it| it.landed + it.lifetime + tolerance),
+            age: loaded.as_ref().map(|it| it.age(now)),
+            serves_for: loaded.as_ref().map(|it| self.0.serves_for(it, now)),
             is_fresh: self.0.fresh(now).is_some(),
             loaded,
         }
@@ -262,7 +269,7 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
 
     /// Finds out whether there is something to wait for.
     fn board(&self) -> Boarded<T> {
-        let now = self.0.world.clock.monotonic();
+        let now = self.0.world.clock.now();
         if let Some(loaded) = self.0.fresh(now) {
             return Boarded::Settled(Ok(loaded));
         }
@@ -274,28 +281,32 @@ impl<T: Send + Sync + 'static> Refreshing<T> {
         let failure = schedule.failure.clone();
         let flight = match (schedule.in_the_air(), &failure) {
             (Some(flight), _) => flight,
-            (None, Some(failure)) if now < failure.next_attempt => {
+            (None, Some(failure)) if now.monotonic < failure.next_attempt => {
                 let tolerable = self.0.tolerable(now);
-                return Boarded::Settled(tolerable.ok_or_else(|| failure.at(now)));
+                return Boarded::Settled(tolerable.ok_or_else(|| failure.at(now.monotonic)));
             }
             (None, _) => self.start(&mut schedule, now),
         };
         Boarded::Flight { now, flight, failure }
     }
 
-    fn start(&self, schedule: &mut Schedule<T>, now: Instant) -> InTheAir<T> {
+    fn start(&self, schedule: &mut Schedule<T>, now: Moment) -> InTheAir<T> {
+        let limit = match self.0.tolerable(now) {
+            None => MAX_COLD_ATTEMPT,
+            Some(_) => Duration::MAX,
+        };
         let number = self.0.flights.fetch_add(1, Ordering::SeqCst) + 1;
         let inner = Arc::clone(&self.0);
         let landing = Flight::start(async move {
             // In a task within the task, so that a client that panics is one that fails.
             let span = tracing::debug_span!("refresh", document = inner.name, flight = number);
-            let outcome = tokio::spawn((inner.fetch)().instrument(span)).await;
+            let outcome = tokio::spawn((inner.fetch)(limit).instrument(span)).await;
             inner.land(
-                number,
+                (number, now.monotonic),
                 outcome.unwrap_or_else(|_| Err(Failed::Attempt(TenantError::Interrupted))),
             )
         });
-        let flight = InTheAir { landing, started: now };
+        let flight = InTheAir { landing, started: now.monotonic };
         schedule.flight = Some(flight.clone());
         flight
     }
@@ -306,7 +317,7 @@ enum Boarded<T> {
     /// All that there is to say.
     Settled(Landing<T>),
     /// A flight, and why the last one failed.
-    Flight { now: Instant, flight: InTheAir<T>, failure: Option<Failure> },
+    Flight { now: Moment, flight: InTheAir<T>, failure: Option<Failure> },
 }
 
 async fn landing<T: Send + Sync + 'static>(flight: InTheAir<T>) -> Landing<T> {
@@ -327,14 +338,17 @@ impl<T: Send + Sync + 'static> Inner<T> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self, now: Instant) -> Option<Arc<Loaded<T>>> {
+    fn fresh(&self, now: Moment) -> Option<Arc<Loaded<T>>> {
         self.current.load_full().filter(|loaded| loaded.age(now) < loaded.lifetime)
     }
 
     /// The last value, while it may serve although it cannot be refreshed.
-    fn tolerable(&self, now: Instant) -> Option<Arc<Loaded<T>>> {
-        let tolerance = self.lifetimes.outage_tolerance;
-        self.current.load_full().filter(|loaded| loaded.age(now) < loaded.lifetime + tolerance)
+    fn tolerable(&self, now: Moment) -> Option<Arc<Loaded<T>>> {
+        self.current.load_full().filter(|loaded| !self.serves_for(loaded, now).is_zero())
+    }
+
+    fn serves_for(&self, loaded: &Loaded<T>, now: Moment) -> Duration {
+        (loaded.lifetime + self.lifetimes.outage_tolerance).saturating_sub(loaded.age(now))
     }
 
     fn due(&self, schedule: &Schedule<T>) -> Option<Instant> {
@@ -345,13 +359,17 @@ impl<T: Send + Sync + 'static> Inner<T> {
         }
     }
 
-    fn land(&self, flight: u64, outcome: Result<Fetched<T>, Failed>) -> Landing<T> {
-        let now = self.world.clock.monotonic();
+    fn land(
+        &self,
+        (flight, started): (u64, Instant),
+        outcome: Result<Fetched<T>, Failed>,
+    ) -> Landing<T> {
+        let now = self.world.clock.now();
         let mut schedule = self.schedule();
         schedule.flight = None;
         let landing = match outcome {
             Ok(fetched) => Ok(self.succeed(&mut schedule, flight, fetched, now)),
-            Err(failed) => Err(self.fail(&mut schedule, failed, now)),
+            Err(failed) => Err(self.fail(&mut schedule, failed, started, now)),
         };
         drop(schedule);
         self.world.landed.notify_one();
@@ -363,12 +381,12 @@ impl<T: Send + Sync + 'static> Inner<T> {
         schedule: &mut Schedule<T>,
         flight: u64,
         Fetched { value, max_age }: Fetched<T>,
-        now: Instant,
+        now: Moment,
     ) -> Arc<Loaded<T>> {
         let limit = max_age.map_or(Duration::MAX, |age| age.max(MIN_LIFETIME));
         let lifetime = self.lifetimes.fresh.min(limit);
         // At most at 0.88 of its life.
-        let due = now + lifetime.mul_f64(REFRESH_AHEAD * jitter());
+        let due = now.monotonic + lifetime.mul_f64(REFRESH_AHEAD * jitter());
         let loaded = Arc::new(Loaded { value, flight, landed: now, lifetime, due });
         self.current.store(Some(Arc::clone(&loaded)));
         self.world.meter.refreshed(self.name, true);
@@ -379,19 +397,28 @@ impl<T: Send + Sync + 'static> Inner<T> {
                 name: "refresh.recovered",
                 document,
                 attempts,
-                outage = ?now.saturating_duration_since(since),
+                outage = ?now.monotonic.saturating_duration_since(since),
                 "the tenant can be read again"
             ),
         }
         loaded
     }
 
-    fn fail(&self, schedule: &mut Schedule<T>, failed: Failed, now: Instant) -> Unavailable {
+    fn fail(
+        &self,
+        schedule: &mut Schedule<T>,
+        failed: Failed,
+        started: Instant,
+        now: Moment,
+    ) -> Unavailable {
         let last = schedule.failure.as_ref();
+        let serves_for = self.current.load().as_ref().map(|it| self.serves_for(it, now));
+        let now = now.monotonic;
         let failure = match failed {
             Failed::Dependency(unavailable) => Failure::inherited(last, unavailable, now),
             Failed::Attempt(error) => {
-                let failure = Failure::again(last, error, self.current.load().is_some(), now);
+                let serves_for = serves_for.unwrap_or_default();
+                let failure = Failure::again(last, error, serves_for, started, now);
                 self.world.meter.refreshed(self.name, false);
                 tracing::warn!(
                     name: "refresh.failed",
@@ -423,8 +450,8 @@ impl<T> Clone for InTheAir<T> {
 }
 
 impl<T> Loaded<T> {
-    pub(crate) fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.landed)
+    pub(crate) fn age(&self, now: Moment) -> Duration {
+        now.since(self.landed)
     }
 }
 

@@ -19,7 +19,12 @@ use super::{
     documents::keep_fresh,
     refresh::{Failed, Fetched, Lifetimes, Loaded, Refreshing, World},
 };
-use crate::{clock::Clock, error::TenantError, meter::Meter, tenant::back_off::Unavailable};
+use crate::{
+    clock::{Clock, Moment},
+    error::TenantError,
+    meter::Meter,
+    tenant::back_off::Unavailable,
+};
 
 const FRESH: f64 = 100.0;
 const TOLERANCE: f64 = 300.0;
@@ -103,7 +108,7 @@ impl Model {
         let lifetimes = Lifetimes { fresh: seconds(FRESH), outage_tolerance: seconds(TOLERANCE) };
         let refreshing = Refreshing::new("value", lifetimes, world.clone(), {
             let desk = Arc::clone(&desk);
-            move || {
+            move |_| {
                 let mut desk = desk.lock().unwrap();
                 assert!(desk.open.is_none(), "a second flight");
                 desk.asked += 1;
@@ -112,7 +117,7 @@ impl Model {
                 Box::pin(async move { fetched(answer.1.await.unwrap(), asked) })
             }
         });
-        let idle = Refreshing::<()>::new("idle", lifetimes, world.clone(), || unreachable!());
+        let idle = Refreshing::<()>::new("idle", lifetimes, world.clone(), |_| unreachable!());
         tokio::spawn(keep_fresh(refreshing.clone(), idle, world));
         Self {
             clock,
@@ -173,7 +178,7 @@ impl Model {
 
     fn land(&mut self, outcome: &Outcome) {
         let now = self.clock.monotonic();
-        self.flight = None;
+        let took = self.flight.take().map(|started| (now - started).as_secs_f64());
         let after = |from: f64, to: f64| Some(now + seconds(from)..now + seconds(to));
         match outcome {
             Outcome::Success(max_age) => {
@@ -185,13 +190,19 @@ impl Model {
             Outcome::Dependency(pause) => self.due = after(*pause, *pause),
             Outcome::Failure | Outcome::Panic | Outcome::RetryAfter(_) => {
                 self.failures += 1;
-                let longest = if self.value.is_some() { 60.0 } else { 8.0 };
-                let pause = 2_f64.powi(self.failures.min(9).cast_signed() - 1).min(longest);
+                let serves_for = self
+                    .value
+                    .map_or(0.0, |(landed, life)| life + TOLERANCE - (now - landed).as_secs_f64());
+                let doubled = 2_f64.powi(self.failures.min(9).cast_signed() - 1);
+                let pause = |jitter: f64| {
+                    let cold = (doubled.min(8.0) * jitter - took.unwrap_or_default()).max(jitter);
+                    (doubled * jitter).min(60.0).min(cold.max(serves_for))
+                };
                 let asked = match outcome {
                     Outcome::RetryAfter(asked) => *asked as f64,
                     _ => 0.0,
                 };
-                self.due = after((pause * 0.899).max(asked), (pause * 1.101).max(asked));
+                self.due = after((pause(0.9) - 0.01).max(asked), (pause(1.1) + 0.01).max(asked));
             }
         }
     }
@@ -213,9 +224,10 @@ impl Model {
                 waiting.push(caller);
                 continue;
             }
+            let moment = Moment { wall: self.clock.now(), monotonic: now };
             if let Ok(Some(Ok(loaded))) = caller.await {
                 let life = self.value.expect("somebody was given a value").1;
-                let age = loaded.age(now).as_secs_f64();
+                let age = loaded.age(moment).as_secs_f64();
                 // Whoever waited had it from before time went by.
                 assert!(loaded.value <= self.flights && age <= life + TOLERANCE + 600.0);
             }
@@ -239,7 +251,8 @@ impl Model {
 
 #[allow(clippy::panic, reason = "a client may have defects")]
 fn fetched(outcome: Outcome, number: usize) -> Result<Fetched<usize>, Failed> {
-    let status = |retry_after| TenantError::Status { url: "".into(), status: 503, retry_after };
+    let status =
+        |retry_after| TenantError::Status { url: "".into(), status: 503, code: None, retry_after };
     match outcome {
         Outcome::Success(max_age) => {
             Ok(Fetched { value: number, max_age: max_age.map(Duration::from_secs) })

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     alternatives::assert_every_alternative,
     promises::{api, assert_head_is_authorized_as_get, assert_rows},
-    world::{Client, World, declared, guarded, needs},
+    world::{Client, World, guarded, needs},
 };
 
 async fn say_id(Path(id): Path<u64>) -> String {

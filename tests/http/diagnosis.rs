@@ -1,14 +1,16 @@
 //! What a doctor finds, and in which words: the tenant, its client, the clock.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use monocloud_backend::{
     Diagnosis, FindingKind, HttpClient, HttpFuture, ProtectApi, ProtectApiBuilder, Severity,
 };
 use monocloud_testkit::{ClientAuth, Clock, Endpoint, Fault, MockTenant, ServerCertificate};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::support::{at_once, frozen_tenant, introspecting, protect};
+use crate::support::{Http2, at_once, frozen_tenant, introspecting, protect};
 
 /// What is printed, with the names of this run replaced, whose secrets are not in it.
 pub(crate) async fn report(
@@ -311,7 +313,7 @@ async fn a_client_that_is_refused_is_told_what_to_look_at() {
     let report = complaints(&tenant, wrong, None).await;
     assert!(!report.contains("canary"), "{report}");
     insta::assert_snapshot!(report, @r#"
-    error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
+    error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
     → see to MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
     tenant.fail(Endpoint::Introspection, 403);
@@ -319,7 +321,8 @@ async fn a_client_that_is_refused_is_told_what_to_look_at() {
     assert!(report.contains("this client may lack the right to ask"), "{report}");
     tenant.fail(Endpoint::Introspection, 503);
     let report = complaints(&tenant, introspecting(&tenant), None).await;
-    assert!(report.contains("status 503: there is no introspection answer"), "{report}");
+    assert!(report.contains("status 503 ("), "{report}");
+    assert!(report.contains("): there is no introspection answer"), "{report}");
     tenant.introspection_raw(200, "text/html", "<html>");
     let report = complaints(&tenant, introspecting(&tenant), None).await;
     assert!(
@@ -401,4 +404,38 @@ async fn each_endpoint_is_asked_once_and_nothing_is_kept() {
     }
     protect.warm_up().await.unwrap();
     assert_eq!(tenant.requests(Endpoint::Jwks), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_presents_an_authoritys_certificate_is_told_how_to_create_another() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let folder = TempDir::new().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    fs::write(&ca_file, &pem).unwrap();
+    let server = Http2::start(&pem, &key.serialize_pem(), |_| "{}".to_owned()).await;
+    let protect = ProtectApi::builder().tenant_domain(server.origin()).audience("api");
+    let diagnosis = protect.ca_certificate_file(&ca_file).build().unwrap().diagnose(None).await;
+    let first = &diagnosis.findings()[0];
+    assert_eq!((first.severity, first.kind), (Severity::Error, FindingKind::TenantUntrusted));
+    let advice = first.advice.as_deref().unwrap();
+    assert!(advice.contains("basicConstraints=critical,CA:FALSE"), "{advice}");
+}
+
+#[tokio::test]
+async fn the_tenants_oauth_error_and_a_token_type_are_told() {
+    let tenant = frozen_tenant().await;
+    tenant.introspection_raw(401, "application/json", r#"{"error":"invalid_client"}"#);
+    let told = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(told.contains("status 401 (invalid_client) by client_secret_post"), "{told}");
+    tenant.recover(Endpoint::Introspection);
+    let token = tenant.opaque_token().claim("token_type", "refresh_token").mint();
+    let told = complaints(&tenant, introspecting(&tenant), Some(&token)).await;
+    assert!(told.contains(r#"token_type is "refresh_token""#), "{told}");
+    let token =
+        tenant.opaque_token().claim("token_type", "Bearer").claim("cnf", json!({"jkt": "x"}));
+    let told = complaints(&tenant, introspecting(&tenant), Some(&token.mint())).await;
+    assert_eq!(told.matches("error token-binding").count(), 1, "{told}");
 }

@@ -1,12 +1,27 @@
 //! What the tenant may publish, and how a request fares when it does not.
 
-use monocloud_backend::InvalidToken;
+use std::{
+    io::Write as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::{Request, Response, header};
+use monocloud_backend::{HttpClient, HttpFuture, InvalidToken, ProtectApi};
+use monocloud_testkit::{Authority, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tracing::Level;
 use wiremock::ResponseTemplate;
 
 use crate::{
     hosts::HOSTS,
-    support::{Document, Expected, Upstream, get, internal, invalid_token, ok, unavailable},
+    support::{
+        Document, Expected, Http2, Log, Upstream, frozen_tenant, get, internal, introspecting,
+        invalid_token, ok, served, unavailable,
+    },
 };
 
 /// A cold start with one document that is not what it should be.
@@ -43,7 +58,7 @@ fn body(body: impl Into<String>) -> ResponseTemplate {
 #[tokio::test]
 async fn a_tenant_that_is_down_is_503_and_one_that_refuses_us_500() {
     for document in [Document::Metadata, Document::Keys] {
-        for code in [500, 502, 503, 504, 599, 429] {
+        for code in [500, 502, 503, 504, 599, 429, 408] {
             assert_cold(&code.to_string(), document, status(code), &unavailable()).await;
         }
         for code in [400, 401, 403, 404, 405, 410, 304] {
@@ -75,7 +90,7 @@ async fn garbage_is_503() {
             ("null", "null"),
             ("an array", "[]"),
             ("a string", r#""keys""#),
-            ("a byte-order mark", "\u{feff}{}"),
+            ("two byte order marks", "\u{feff}\u{feff}{}"),
         ] {
             assert_cold(case, document, body(text), &unavailable()).await;
         }
@@ -209,7 +224,7 @@ async fn a_refused_document_never_replaces_a_good_one() {
             let good = upstream.token().expires_in(1000).mint();
             api.check("warm", get("/any").bearer(&good), &ok()).await;
             upstream.publish(document, response);
-            upstream.tenant.clock().advance(std::time::Duration::from_secs(400));
+            upstream.tenant.clock().advance(Duration::from_secs(400));
             let case = format!("{document:?}: {case}");
             api.check(&case, get("/any").bearer(&good), &ok()).await;
             assert_eq!(upstream.requests(Document::Metadata), 2, "{case} on {}", host.name);
@@ -217,5 +232,167 @@ async fn a_refused_document_never_replaces_a_good_one() {
             let refused = invalid_token(InvalidToken::Signature);
             api.check(&case, get("/any").bearer(&forged), &refused).await;
         }
+    }
+}
+
+fn gzip(content: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() {
+    for host in HOSTS {
+        for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
+            let upstream = Upstream::start().await;
+            let text = match document {
+                Document::Metadata => upstream.metadata().to_string(),
+                Document::Keys => upstream.tenant.jwks().to_string(),
+            };
+            let padded = |length: usize| text.clone() + &" ".repeat(length - text.len());
+            let coded = |coding: &str, body: Vec<u8>| {
+                ResponseTemplate::new(200)
+                    .insert_header("content-encoding", coding)
+                    .set_body_bytes(body)
+            };
+            let excess = format!("it has more than {limit} bytes");
+            for (case, response, expected, logged) in [
+                ("a mark", body(format!("\u{feff}{text}")), ok(), ""),
+                ("gzip", coded("gzip", gzip(&text)), ok(), ""),
+                ("gzip and a mark", coded("x-gzip", gzip(&format!("\u{feff}{text}"))), ok(), ""),
+                ("fitting", coded("gzip", gzip(&padded(limit))), ok(), ""),
+                ("too long", coded("gzip", gzip(&padded(limit + 1))), unavailable(), &excess),
+                ("a bomb", coded("gzip", gzip(&padded(64 << 20))), unavailable(), &excess),
+                ("Brotli", coded("br", text.clone().into()), unavailable(), "coding \"br\""),
+            ] {
+                upstream.publish(document, response);
+                let api = host.serve(&upstream.protect().build().unwrap());
+                let case = format!("{document:?}: {case}");
+                let log = Log::capture();
+                api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
+                let told = log.lines(Level::WARN).concat();
+                assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told}");
+                assert!(told.contains(logged), "{case}: {told}");
+            }
+        }
+    }
+}
+
+/// Records what is requested, and compresses every response of the tenant without being asked.
+#[derive(Clone)]
+struct Compressing {
+    tenant: Arc<MockTenant>,
+    requests: Arc<Mutex<Vec<(String, String, String)>>>,
+}
+
+impl HttpClient for Compressing {
+    fn send(&self, request: Request<Bytes>, _: usize) -> HttpFuture<'_> {
+        Box::pin(async move {
+            let text = |name| request.headers()[name].to_str().unwrap().to_owned();
+            let path = request.uri().path().to_owned();
+            let seen = (path.clone(), text(header::ACCEPT), text(header::ACCEPT_ENCODING));
+            self.requests.lock().unwrap().push(seen);
+            let body = match path.as_str() {
+                "/.well-known/openid-configuration" => self.tenant.metadata(),
+                path if path.ends_with("/jwks") => self.tenant.jwks(),
+                _ => json!({
+                    "active": true,
+                    "iss": self.tenant.issuer(),
+                    "aud": self.tenant.audience(),
+                }),
+            };
+            let mut response = Response::new(gzip(&body.to_string()).into());
+            response.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+            Ok(response)
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too() {
+    let tenant = Arc::new(frozen_tenant().await);
+    let client = Compressing { tenant: Arc::clone(&tenant), requests: Arc::default() };
+    let protect = introspecting(&tenant).http_client(client.clone()).build().unwrap();
+    let api = HOSTS[0].serve(&protect);
+    for token in [tenant.token().mint(), tenant.opaque_token().mint()] {
+        api.check("compressed", get("/any").bearer(&token), &ok()).await;
+    }
+    let path = |endpoint| tenant.url(endpoint).replace(tenant.issuer(), "");
+    let json = "application/json";
+    let expected = [
+        (Endpoint::Discovery, json),
+        (Endpoint::Jwks, "application/jwk-set+json, application/json"),
+        (Endpoint::Introspection, json),
+    ];
+    let expected = expected
+        .map(|(endpoint, accept)| (path(endpoint), accept.to_owned(), "identity".to_owned()));
+    assert_eq!(*client.requests.lock().unwrap(), expected);
+}
+
+#[tokio::test]
+async fn retry_after_may_be_a_date() {
+    for host in HOSTS {
+        for document in [Document::Metadata, Document::Keys] {
+            let upstream = Upstream::start().await;
+            let in_30_s = upstream.tenant.clock().now() + Duration::from_secs(30);
+            let date = httpdate::fmt_http_date(in_30_s);
+            upstream.publish(document, status(429).insert_header("retry-after", &*date));
+            let api = host.serve(&upstream.protect().build().unwrap());
+            let answer = api.send(get("/any").bearer(&upstream.token().mint())).await;
+            answer.assert("429", &unavailable());
+            // A date has whole seconds.
+            assert!((29..=30).contains(&answer.retry_after().unwrap()), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_lost_with_a_kept_connection_is_repeated() {
+    for host in HOSTS {
+        for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
+            let tenant = frozen_tenant().await;
+            let api = served(*host, &tenant);
+            // The connection is that of the metadata.
+            tenant.fault(Endpoint::Jwks, fault.clone()).times(1);
+            let case = format!("{fault:?}");
+            api.check(&case, get("/any").bearer(&tenant.token().mint()), &ok()).await;
+            assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{case} on {}", host.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_may_speak_http_2_alone() {
+    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let certificate = authority.server("localhost");
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, authority.certificate_pem()).unwrap();
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let (jwks, audience) = (tenant.jwks().to_string(), tenant.audience().to_owned());
+        let respond = move |path: &str| match path {
+            "/jwks" => jwks.clone(),
+            "/introspect" => {
+                json!({"active": true, "iss": "{origin}", "aud": audience}).to_string()
+            }
+            _ => json!({
+                "issuer": "{origin}",
+                "jwks_uri": "{origin}/jwks",
+                "introspection_endpoint": "{origin}/introspect",
+            })
+            .to_string(),
+        };
+        let server = Http2::start(&certificate.chain_pem(), &certificate.key_pem(), respond).await;
+        let protect = ProtectApi::builder()
+            .tenant_domain(server.origin())
+            .audience(tenant.audience())
+            .client("api", "secret")
+            .ca_certificate_file(&ca_file)
+            .clock(tenant.clock().reading());
+        let api = host.serve(&protect.build().unwrap());
+        let token = tenant.token().claim("iss", server.origin()).mint();
+        api.check("a JWT", get("/any").bearer(&token), &ok()).await;
+        api.check("an opaque token", get("/any").bearer("opaque"), &ok()).await;
     }
 }

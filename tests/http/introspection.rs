@@ -1,16 +1,18 @@
 //! What the tenant is asked about a token, and what may come of it (RFC 7662).
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
+use flate2::{Compression, write::GzEncoder};
 use monocloud_backend::{InvalidToken, ProtectApiBuilder};
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
+use tracing::Level;
 
 use crate::{
     hosts::HOSTS,
     support::{
-        Act, Expected, Scripted, frozen_tenant, get, internal, introspecting, invalid_token,
-        missing_group, missing_scope, ok, ok_with, served, unavailable,
+        Act, Expected, Log, Scripted, frozen_tenant, get, internal, introspecting, invalid_token,
+        missing_group, missing_scope, ok, ok_with, ok_with_header, protect, served, unavailable,
     },
 };
 
@@ -73,7 +75,7 @@ async fn what_is_no_answer_is_503_and_what_refuses_us_500() {
         "true",
         r#"{"active":true"#,
         "<html>active</html>",
-        "\u{feff}{}",
+        "\u{feff}\u{feff}{}",
         r#"{"active":false,"active":true}"#,
     ];
     for host in HOSTS {
@@ -85,7 +87,7 @@ async fn what_is_no_answer_is_503_and_what_refuses_us_500() {
             api.check(body, get("/any").bearer(&token), &unavailable()).await;
         }
         for (statuses, expected) in [
-            (&[201, 204, 429, 500, 502, 503, 504][..], unavailable()),
+            (&[201, 204, 408, 429, 500, 502, 503, 504][..], unavailable()),
             (&[300, 304, 400, 401, 403, 404, 405, 410], internal()),
         ] {
             for status in statuses {
@@ -118,18 +120,19 @@ async fn a_server_that_misbehaves_costs_its_own_request_alone() {
         let fitting = active.clone() + &padded(1024 * 1024 - active.len());
         let moved = |status: u16| {
             let location = tenant.url(Endpoint::Canary);
-            Act::Says(format!(
+            let head = format!(
                 "HTTP/1.1 {status} Moved\r\nConnection: close\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-            ))
+            );
+            Act::Says(head.into())
         };
         for (case, act, expected) in [
             ("reset at once", Act::Resets(String::new()), unavailable()),
             ("reset within the head", Act::Resets("HTTP/1.1 200".into()), unavailable()),
             ("reset within the body", Act::Resets(head("Content-Length: 9") + "{"), unavailable()),
-            ("cut off", Act::Says(head("Content-Length: 999") + &active), unavailable()),
+            ("cut off", Act::Says((head("Content-Length: 999") + &active).into()), unavailable()),
             ("no HTTP", Act::Says("hello\r\n\r\n".into()), unavailable()),
             ("endless", Act::Endless, unavailable()),
-            ("60 MB", Act::Says(sized(60 << 20)), unavailable()),
+            ("60 MB", Act::Says(sized(60 << 20).into()), unavailable()),
             ("one byte too long", ok_with(&(fitting.clone() + " ")), unavailable()),
             ("just not too long", ok_with(&fitting), ok()),
             ("moved for good", moved(301), internal()),
@@ -255,5 +258,202 @@ async fn where_introspection_is_not_configured_nobody_is_asked() {
         api.check("opaque", get("/any").bearer(&tenant.opaque_token().mint()), &unsupported).await;
         assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{}", host.name);
         assert_eq!(tenant.requests(Endpoint::Introspection), 0, "{}", host.name);
+    }
+}
+
+#[tokio::test]
+async fn a_token_type_that_is_not_an_access_tokens_is_rejected() {
+    let bound = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"});
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let builder = introspecting(&tenant).introspection_cache_in_memory();
+        let api = host.serve(&builder.build().unwrap());
+        let (not_access, binding) = (InvalidToken::Type, InvalidToken::Binding);
+        let incomplete = InvalidToken::Claim("cnf");
+        for (token_type, cnf, expected) in [
+            (json!("Bearer"), json!(null), ok()),
+            (json!("bearer"), json!(null), ok()),
+            (json!("access_token"), json!(null), ok()),
+            (json!("ACCESS_TOKEN"), json!(null), ok()),
+            (json!(null), json!(null), ok()),
+            (json!("refresh_token"), json!(null), invalid_token(not_access)),
+            (json!("Refresh"), json!(null), invalid_token(not_access)),
+            (json!("id_token"), json!(null), invalid_token(not_access)),
+            (json!("N_A"), json!(null), invalid_token(not_access)),
+            (json!("Bearer "), json!(null), invalid_token(not_access)),
+            (json!(""), json!(null), invalid_token(not_access)),
+            (json!(["Bearer"]), json!(null), invalid_token(not_access)),
+            (json!(7), json!(null), invalid_token(not_access)),
+            (json!("DPoP"), json!(null), invalid_token(incomplete)),
+            (json!("dpop"), json!({"x5t#S256": "x"}), invalid_token(incomplete)),
+            (json!("DPoP"), json!({"jkt": 7}), invalid_token(incomplete)),
+            (json!("Bearer"), bound.clone(), invalid_token(binding)),
+            (json!("DPoP"), bound.clone(), invalid_token(binding)),
+        ] {
+            let case = format!("{token_type} with {cnf}");
+            let token = tenant.opaque_token().claim("token_type", token_type).claim("cnf", cnf);
+            let token = token.mint();
+            api.check(&case, get("/any").bearer(&token), &expected).await;
+            api.check(&case, get("/any").bearer(&token), &expected).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn members_that_are_null_are_absent() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let api = host.serve(&introspecting(&tenant).build().unwrap());
+        let mut answer = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+        let absent = [
+            "exp",
+            "nbf",
+            "iat",
+            "sub",
+            "scope",
+            "cnf",
+            "token_type",
+            "client_id",
+            "username",
+            "groups",
+            "jti",
+            "custom",
+        ];
+        for name in absent {
+            answer[name] = json!(null);
+        }
+        tenant.introspection_answer(answer.clone());
+        let token = tenant.opaque_token().mint();
+        let seen = api.send(get("/any").bearer(&token)).await;
+        seen.assert("null", &ok());
+        let claims: Value = serde_json::from_str(&seen.body).unwrap();
+        assert_eq!(claims, json!({"iss": tenant.issuer(), "aud": tenant.audience()}));
+        answer["aud"] = json!(null);
+        tenant.introspection_answer(answer);
+        let missing = invalid_token(InvalidToken::Claim("aud"));
+        api.check("no aud", get("/any").bearer(&token), &missing).await;
+    }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_that_is_compressed_unasked_is_read_and_a_bomb_is_not() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let active =
+            json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string();
+        let padded = |length: usize| active.clone() + &" ".repeat(length - active.len());
+        let marked = format!("\u{feff}{active}");
+        let coded = |coding: &str, body: &[u8]| {
+            ok_with_header(&format!("Content-Encoding: {coding}"), body)
+        };
+        for (case, act, expected, logged) in [
+            ("gzip", coded("gzip", &gzip(active.as_bytes())), ok(), ""),
+            ("x-gzip", coded("x-gzip", &gzip(active.as_bytes())), ok(), ""),
+            ("a mark", ok_with(&marked), ok(), ""),
+            ("gzip and a mark", coded("gzip", &gzip(marked.as_bytes())), ok(), ""),
+            ("1 MiB", coded("gzip", &gzip(padded(1 << 20).as_bytes())), ok(), ""),
+            (
+                "one byte more",
+                coded("gzip", &gzip(padded((1 << 20) + 1).as_bytes())),
+                unavailable(),
+                "it has more than 1048576 bytes",
+            ),
+            (
+                "a bomb",
+                coded("gzip", &gzip(padded(64 << 20).as_bytes())),
+                unavailable(),
+                "it has more than 1048576 bytes",
+            ),
+            ("gzip in name only", coded("gzip", active.as_bytes()), unavailable(), "gzip"),
+            ("Brotli", coded("br", active.as_bytes()), unavailable(), "the content coding \"br\""),
+        ] {
+            let server = Scripted::start(vec![act]).await;
+            let builder = introspecting_at(&tenant, server.url());
+            let (api, log) = (host.serve(&builder.build().unwrap()), Log::capture());
+            let token = tenant.opaque_token().mint();
+            api.check(case, get("/any").bearer(&token), &expected).await;
+            let told = log.lines(Level::WARN);
+            assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told:?}");
+            assert!(told.concat().contains(logged), "{case}: {told:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
+    let tenant = frozen_tenant().await;
+    let token = tenant.opaque_token().mint();
+    let echo = json!({ "error": token }).to_string();
+    for (status, body, told) in [
+        (401, r#"{"error":"invalid_client"}"#, Some("status 401 (invalid_client)")),
+        (400, r#"{"error":"invalid_request","error_description":"x"}"#, Some("(invalid_request)")),
+        (503, r#"{"error":"temporarily_unavailable"}"#, Some("(temporarily_unavailable)")),
+        (401, "\u{feff}{\"error\":\"invalid_client\"}", Some("(invalid_client)")),
+        (401, r#"{"error":"canary\u001b[2J"}"#, None),
+        (401, r#"{"error":["canary"]}"#, None),
+        (401, "canary", None),
+        (401, echo.as_str(), None),
+    ] {
+        let api = HOSTS[0].serve(&introspecting(&tenant).build().unwrap());
+        tenant.introspection_raw(status, "application/json", body);
+        let log = Log::capture();
+        api.send(get("/any").bearer(&token)).await;
+        let lines = log.lines(Level::WARN);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains(told.unwrap_or("with status 401 ")), "{body}: {lines:?}");
+        for line in log.lines(Level::TRACE) {
+            assert!(!line.contains("canary") && !line.contains(&token), "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_lost_with_a_kept_connection_is_repeated_once() {
+    for host in HOSTS {
+        for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
+            let tenant = frozen_tenant().await;
+            let api = host.serve(&introspecting(&tenant).build().unwrap());
+            let endpoint = Endpoint::Introspection;
+            let case = format!("{fault:?}");
+            let requests = || tenant.requests(endpoint);
+            for _ in 0..2 {
+                let before = requests();
+                let tokens = [(); 2].map(|()| tenant.opaque_token().mint());
+                api.check("first", get("/any").bearer(&tokens[0]), &ok()).await;
+                tenant.fault(endpoint, fault.clone()).times(1);
+                api.check(&case, get("/any").bearer(&tokens[1]), &ok()).await;
+                assert_eq!(requests() - before, 3, "{case} on {}", host.name);
+            }
+            let token = tenant.opaque_token().mint();
+            api.check("first", get("/any").bearer(&token), &ok()).await;
+            let before = requests();
+            let _fault = tenant.fault(endpoint, fault);
+            api.check("lost twice", get("/any").bearer(&token), &unavailable()).await;
+            assert_eq!(requests() - before, 2, "on {}", host.name);
+        }
+    }
+}
+
+/// An assertion is good for one request, and the tenant may have read the one that was lost.
+#[tokio::test]
+async fn a_repeated_request_has_credentials_of_its_own() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let builder =
+            protect(&tenant).vars(tenant.vars_for(ClientAuth::PrivateKeyJwt(Algorithm::Es256)));
+        let api = host.serve(&builder.build().unwrap());
+        let call = || get("/any").bearer(&tenant.opaque_token().mint());
+        api.check("first", call(), &ok()).await;
+        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
+        api.check("repeated", call(), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
+        let seen = tenant.introspections();
+        assert!(seen.iter().all(|it| it.refusal.is_none()), "{seen:?}");
     }
 }

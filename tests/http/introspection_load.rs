@@ -1,29 +1,39 @@
-//! Many callers, and a tenant that has enough to do.
+//! Many callers, and a tenant that is slow, busy or away.
 
 use std::{
     collections::HashSet,
     error::Error as StdError,
+    future::{pending, poll_fn},
+    pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    task::Poll,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{AUTHORIZATION, RETRY_AFTER},
+};
 use monocloud_backend::{
-    AccessToken, Caller, Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi,
-    ProtectApiBuilder, Refusal, TenantError,
+    AccessToken, CacheFuture, CacheKey, Caller, Error, Guard, HttpClient, HttpFuture,
+    IntrospectionCache, InvalidToken, Policy, ProtectApi, ProtectApiBuilder, Refusal, TenantError,
 };
 use monocloud_testkit::{Clock, Endpoint};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
+use tracing::Level;
 
 use crate::{
     hosts::HOSTS,
     memory::resident_kilobytes,
-    support::{frozen_tenant, get, introspecting, ok, unavailable},
+    support::{
+        Act, FLEET_KEY, Log, Scripted, at_once, frozen_tenant, get, introspecting, ok, ok_with,
+        protect, unavailable, until,
+    },
 };
 
 const ISSUER: &str = "https://acme.test";
@@ -39,6 +49,16 @@ struct State {
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
     revoked: Mutex<HashSet<String>>,
+    mood: Mutex<Mood>,
+    clock: Clock,
+}
+
+/// What a call that the tenant has read meets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mood {
+    Answers,
+    Panics,
+    Refuses,
 }
 
 impl Tenant {
@@ -49,22 +69,42 @@ impl Tenant {
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
             revoked: Mutex::default(),
+            mood: Mutex::new(Mood::Answers),
+            clock: Clock::frozen(),
         }))
     }
 
     pub(crate) fn protect(&self) -> ProtectApiBuilder {
+        self.protect_as_nobody().client("api", "secret")
+    }
+
+    /// Without a client's credentials.
+    fn protect_as_nobody(&self) -> ProtectApiBuilder {
         ProtectApi::builder()
             .tenant_domain(ISSUER)
             .audience(AUDIENCE)
-            .client("api", "secret")
             .response_timeout(Duration::from_secs(1))
             .introspection_cache_in_memory()
-            .clock(Clock::frozen().reading())
+            .clock(self.0.clock.reading())
             .http_client(self.clone())
     }
 
     fn guard(&self) -> Guard {
         self.protect().build().unwrap().require(Policy::ANY_TOKEN)
+    }
+
+    /// For tests that do not move the time by which callers give up.
+    fn patient_guard(&self) -> Guard {
+        let builder = self.protect().response_timeout(Duration::from_secs(60));
+        builder.build().unwrap().require(Policy::ANY_TOKEN)
+    }
+
+    fn set_mood(&self, mood: Mood) {
+        *self.0.mood.lock().unwrap() = mood;
+    }
+
+    fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
     }
 
     pub(crate) fn shut(&self) {
@@ -100,6 +140,12 @@ impl Tenant {
         self.0.calls.send_modify(|calls| *calls += 1);
         self.0.door.subscribe().wait_for(|is_open| *is_open).await?;
         drop(in_flight);
+        let mood = *self.0.mood.lock().unwrap();
+        match mood {
+            Mood::Answers => {}
+            Mood::Panics => panic!("a client with a defect"),
+            Mood::Refuses => return Err("connection refused".into()),
+        }
         Ok(json!({"active": is_active, "iss": ISSUER, "aud": AUDIENCE}).to_string())
     }
 }
@@ -245,14 +291,289 @@ async fn who_waits_longer_than_the_response_timeout_is_503() {
     // Paused time goes by of itself, and says how long it would have been.
     assert!(start.elapsed() <= Duration::from_millis(2100), "{:?}", start.elapsed());
     tenant.open();
+    // So many time-outs in a row are a pause.
+    tenant.advance(Duration::from_secs(1));
     assert!(check(&guard, "good").await.is_ok(), "the next one");
+}
+
+/// Polls a caller once, which is enough to begin its call.
+async fn begun(
+    caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>> {
+    let mut caller: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(caller);
+    poll_fn(|context| {
+        let polled = caller.as_mut().poll(context);
+        assert!(polled.is_pending(), "{:?}", polled.map(|outcome| outcome.map(drop)));
+        Poll::Ready(())
+    })
+    .await;
+    caller
+}
+
+/// A caller with a token of its own, as long as tokens may be.
+fn caller(
+    guard: &Guard,
+    number: usize,
+) -> impl Future<Output = Result<Caller, Refusal>> + Send + 'static {
+    let (guard, padding) = (guard.clone(), "x".repeat(16 * 1024 - 20));
+    async move { check(&guard, &format!("good-{number:08}-{padding}")).await }
+}
+
+#[tokio::test]
+async fn so_many_tokens_wait_and_one_more_is_503_at_once() {
+    let tenant = Tenant::new();
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let mut callers = Vec::new();
+    for number in 0..64 {
+        callers.push(begun(caller(&guard, number)).await);
+    }
+    tenant.called(64).await;
+    for number in 64..64 + 1024 {
+        callers.push(begun(caller(&guard, number)).await);
+    }
+    for number in 2_000..4_000 {
+        let refusal = caller(&guard, number).await.unwrap_err();
+        let error = refusal.error();
+        let is_overloaded =
+            matches!(error, Error::Unavailable { source: TenantError::Overloaded, .. });
+        assert!(is_overloaded, "{error:?}");
+        assert_eq!(refusal.response().headers()[RETRY_AFTER], "1");
+    }
+    // Another caller with a token that waits waits with it.
+    callers.push(begun(caller(&guard, 100)).await);
+    tenant.open();
+    for caller in callers {
+        assert!(caller.await.is_ok());
+    }
+    assert_eq!((tenant.calls(), tenant.most_in_flight()), (64 + 1024, 64));
+}
+
+#[tokio::test]
+async fn a_token_whose_callers_have_all_left_is_not_called_for() {
+    let tenant = Tenant::new();
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let mut started = Vec::new();
+    for number in 0..64 {
+        started.push(begun(caller(&guard, number)).await);
+    }
+    tenant.called(64).await;
+    // Far more than may wait at once.
+    for round in 1..=3 {
+        let mut waiting = Vec::new();
+        for number in 0..1024 {
+            waiting.push(begun(caller(&guard, round * 10_000 + number)).await);
+        }
+        drop(waiting);
+        // Their tasks end.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // One of two callers is left.
+    let staying = begun(caller(&guard, 7_000)).await;
+    drop(begun(caller(&guard, 7_000)).await);
+    // What has started runs on.
+    drop(started);
+    tenant.open();
+    assert!(staying.await.is_ok());
+    assert!(caller(&guard, 0).await.is_ok(), "its result is kept");
+    assert_eq!(tenant.calls(), 65);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time() {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    assert!(check(&guard, "good").await.is_ok());
+    tenant.set_mood(Mood::Refuses);
+    let log = Log::capture();
+    let retry_after = async |number: usize| {
+        let refusal = check(&guard, &format!("good-{number}")).await.unwrap_err();
+        assert_eq!(refusal.status(), 503);
+        assert_eq!(refusal.error().reason(), "tenant_unreachable");
+        refusal.response().headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap()
+    };
+    let mut calls = 1;
+    for number in 0..2 {
+        assert_eq!(retry_after(number).await, 1);
+        calls += 1;
+    }
+    for pause in [1, 2, 4, 8, 10, 10] {
+        for number in 0..300 {
+            assert_eq!(retry_after(number).await, pause);
+        }
+        calls += 1;
+        assert_eq!(tenant.calls(), calls, "one call, and then a pause of {pause} s");
+        tenant.advance(Duration::from_millis(pause * 1000 - 100));
+        assert_eq!(retry_after(0).await, 1, "what is left of it");
+        assert!(check(&guard, "good").await.is_ok(), "a cached result");
+        tenant.advance(Duration::from_millis(100));
+    }
+    assert_eq!(tenant.calls(), calls);
+    let warnings = log.lines(Level::WARN);
+    assert_eq!(warnings.len(), 1 + 6, "the first failure, and one a pause: {warnings:?}");
+    assert!(warnings[1].contains("failures=2 pause=1s "), "{warnings:?}");
+    tenant.set_mood(Mood::Answers);
+    assert!(check(&guard, "good-again").await.is_ok());
+    assert_eq!(log.count("the tenant can be asked about tokens again"), 1);
+    tenant.set_mood(Mood::Refuses);
+    for number in 0..2 {
+        retry_after(number).await;
+    }
+    assert_eq!(tenant.calls(), calls + 3, "it counts anew");
+}
+
+#[tokio::test]
+async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
+    let tenant = frozen_tenant().await;
+    let guard = introspecting(&tenant).build().unwrap().require(Policy::ANY_TOKEN);
+    tenant.fail(Endpoint::Introspection, 500);
+    let log = Log::capture();
+    for _ in 0..2_000 {
+        assert!(check(&guard, "made-up").await.is_err());
+    }
+    tenant.clock().advance(Duration::from_secs(1));
+    assert!(check(&guard, "made-up").await.is_err());
+    let warnings = log.lines(Level::WARN);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[1].contains("failures=2000 "), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_retry_after_that_is_a_date_makes_a_pause() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let seconds = |seconds| Duration::from_secs(seconds);
+        let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
+        let head = format!(
+            "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+        let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
+        let server = Scripted::start(acts).await;
+        let mut metadata = tenant.metadata();
+        metadata["introspection_endpoint"] = server.url().into();
+        tenant.serve_metadata(metadata);
+        let api = host.serve(&introspecting(&tenant).build().unwrap());
+        for _ in 0..3 {
+            let token = tenant.opaque_token().mint();
+            let answer = api.send(get("/any").bearer(&token)).await;
+            answer.assert("busy", &unavailable());
+            assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
+            assert_eq!(server.played(), 1, "{}", host.name);
+        }
+        tenant.clock().advance(seconds(20));
+        let token = tenant.opaque_token().mint();
+        api.check("after the pause", get("/any").bearer(&token), &ok()).await;
+    }
+}
+
+/// A store that panics in one of its operations.
+#[derive(Clone, Copy)]
+struct PanickingStore(&'static str);
+
+impl PanickingStore {
+    fn operate<T: Default + Send + 'static>(self, operation: &str) -> CacheFuture<'static, T> {
+        let panics = operation == self.0;
+        Box::pin(async move {
+            assert!(!panics, "a store with a defect");
+            Ok(T::default())
+        })
+    }
+}
+
+impl IntrospectionCache for PanickingStore {
+    fn get(&self, _: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
+        self.operate("get")
+    }
+
+    fn set(&self, _: CacheKey, _: Vec<u8>, _: Duration) -> CacheFuture<'_, ()> {
+        self.operate("set")
+    }
+
+    fn compare_and_set(
+        &self,
+        _: CacheKey,
+        _: Option<Vec<u8>>,
+        _: Vec<u8>,
+        _: Duration,
+    ) -> CacheFuture<'_, bool> {
+        self.operate("compare_and_set")
+    }
+}
+
+#[tokio::test]
+async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_nothing() {
+    let unavailable = |outcome: Result<Caller, Refusal>| {
+        let refusal = outcome.unwrap_err();
+        assert_eq!(
+            (refusal.status().as_u16(), refusal.error().reason()),
+            (503, "tenant_interrupted")
+        );
+    };
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    assert!(check(&guard, "good").await.is_ok());
+    tenant.set_mood(Mood::Panics);
+    for number in 0..3 {
+        unavailable(check(&guard, &format!("good-{number}")).await);
+    }
+    tenant.set_mood(Mood::Answers);
+    for number in 0..3 {
+        assert!(check(&guard, &format!("good-{number}")).await.is_ok());
+    }
+
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&is_broken);
+    let builder = tenant.protect_as_nobody().client_id("api").client_auth_method("spiffe_jwt");
+    let builder = builder.svid_provider(move || {
+        let broken = Arc::clone(&broken);
+        async move {
+            assert!(!broken.load(Ordering::SeqCst), "a provider with a defect");
+            Ok("svid".to_owned())
+        }
+    });
+    let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+    unavailable(check(&guard, "good").await);
+    is_broken.store(false, Ordering::SeqCst);
+    assert!(check(&guard, "good").await.is_ok());
+
+    for operation in ["get", "set", "compare_and_set"] {
+        let store = PanickingStore(operation);
+        let builder = tenant.protect().introspection_cache(store).fleet_key(FLEET_KEY);
+        let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+        for _ in 0..2 {
+            assert!(check(&guard, "good").await.is_ok(), "{operation}: as a store that is down");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_svid_that_does_not_come_is_an_error_of_this_apis_own() {
+    let tenant = frozen_tenant().await;
+    let builder = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let builder = builder.svid_provider(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        pending::<Result<String, Box<dyn StdError + Send + Sync>>>()
+    });
+    let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+    let waiting = tokio::spawn(async move { check(&guard, "good").await });
+    until(|| asked.load(Ordering::SeqCst) == 1).await;
+    tenant.clock().advance(Duration::from_secs(10));
+    let refusal = at_once(waiting).await.unwrap().unwrap_err();
+    assert_eq!(refusal.error().reason(), "tenant_credentials");
 }
 
 #[tokio::test]
 async fn a_tenant_that_asks_for_a_pause_gets_one() {
     for host in HOSTS {
         for (status, asked, told, pause) in
-            [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 60)]
+            [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 200)]
         {
             let tenant = frozen_tenant().await;
             let builder = introspecting(&tenant).introspection_cache_in_memory();

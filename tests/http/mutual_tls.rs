@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use monocloud_backend::{HttpClient, HttpFuture, ProtectApiBuilder};
 use monocloud_testkit::{
-    Authority, Certificate, ClientAuth, Clock, Endpoint, Entrance, Introspection, MockTenant,
-    ServerCertificate,
+    Authority, Certificate, ClientAuth, Clock, Endpoint, Entrance, Fault, Introspection,
+    MockTenant, ServerCertificate,
 };
 use reqwest::Client;
 use serde_json::json;
@@ -215,5 +215,18 @@ impl HttpClient for Presenting {
             *response.status_mut() = status;
             Ok(response)
         })
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_lost_with_a_kept_connection_presents_the_certificate_again() {
+    for host in HOSTS {
+        let tenant = mutual_tls_tenant().await;
+        let api = host.serve(&presenting(&tenant).build().unwrap());
+        check("first", &api, &tenant, &ok()).await;
+        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
+        check("repeated", &api, &tenant, &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
+        assert_eq!(last_introspection(&tenant).client_auth, Some(ClientAuth::Tls));
     }
 }

@@ -169,7 +169,7 @@ async fn a_cold_api_is_served_within_ten_seconds_of_the_tenants_return() {
     for host in HOSTS {
         for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
             let tenant = frozen_tenant().await;
-            let fault = tenant.fault(endpoint, Fault::Reset);
+            let fault = tenant.fault(endpoint, Fault::Status(502));
             let protect = protect(&tenant).build().unwrap();
             let api = host.serve(&protect);
             let token = tenant.token().expires_in(DAY).mint();
@@ -331,4 +331,52 @@ async fn a_client_that_panics_is_one_that_fails() {
         protect.health().tenants[0].metadata.failure.as_ref().is_some_and(|it| it.attempts == 2)
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_hangs_is_given_up_so_that_a_cold_api_is_back_within_ten_seconds() {
+    for host in HOSTS {
+        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+            let tenant = frozen_tenant().await;
+            let fault = tenant.fault(endpoint, Fault::NeverAnswer);
+            let api = served(*host, &tenant);
+            let token = tenant.token().expires_in(DAY).mint();
+            let call = || get("/any").bearer(&token);
+            for attempt in 1..=5 {
+                let waiting = tokio::spawn({
+                    let (api, call) = (api.clone(), call());
+                    async move { api.check("down", call, &unavailable()).await }
+                });
+                at_once(tenant.requested(endpoint, attempt)).await;
+                // The first caller has nothing to be told before the attempt is given up.
+                tenant.clock().advance(seconds(8.0));
+                at_once(waiting).await.unwrap();
+                tenant.clock().advance(seconds(1.1));
+            }
+            at_once(tenant.requested(endpoint, 6)).await;
+            drop(fault);
+            at_once(api.check("back", call(), &ok())).await;
+        }
+    }
+}
+
+/// Monotonic time stands still while a machine sleeps.
+#[tokio::test]
+async fn a_machine_that_was_suspended_fetches_what_has_grown_old() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let api = served(*host, &tenant);
+        let token = tenant.token().expires_in(DAY).mint();
+        let call = || get("/any").bearer(&token);
+        api.check("warm", call(), &ok()).await;
+        tenant.clock().shift_wall(299);
+        api.check("young", call(), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), 1, "{}", host.name);
+        tenant.clock().shift_wall(1);
+        at_once(api.check("old", call(), &ok())).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
+        tenant.clock().shift_wall(-3600);
+        api.check("set back", call(), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
+    }
 }

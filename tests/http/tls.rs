@@ -1,6 +1,6 @@
 //! TLS to the tenant: whom it trusts, and whom not.
 
-use std::fs;
+use std::{env, fs, process::Command};
 
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{Clock, Endpoint, MockTenant, ServerCertificate};
@@ -111,4 +111,32 @@ fn a_file_that_is_no_certificate_is_a_mistake_of_the_configuration() {
         let error = builder.ca_certificate_file(&file).build().unwrap_err();
         assert!(error.to_string().contains("ca_certificate_file"), "{name}: {error}");
     }
+}
+
+/// The environment belongs to a process, so the test below runs in one of its own.
+#[test]
+fn trusted_certificates_that_are_not_there_are_one_warning() {
+    let folder = TempDir::new().unwrap();
+    let missing = folder.path().join("missing.pem");
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "tls::ssl_cert_file_is_not_there", "--ignored", "--nocapture"])
+        .env("SSL_CERT_FILE", &missing)
+        .env_remove("SSL_CERT_DIR")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("1 passed"), "{output:?}");
+}
+
+#[test]
+#[ignore = "needs an environment, which the test above gives it"]
+fn ssl_cert_file_is_not_there() {
+    let Some(missing) = env::var_os("SSL_CERT_FILE") else { return };
+    let log = Log::capture();
+    let builder = ProtectApi::builder().tenant_domain("acme.us.monocloud.com").audience("api");
+    builder.build().unwrap();
+    let lines = log.lines(Level::WARN);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("SSL_CERT_FILE"), "{lines:?}");
+    assert!(lines[0].contains(missing.to_str().unwrap()), "{lines:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     alternatives::assert_every_alternative,
     promises::{api, assert_head_is_authorized_as_get, assert_rows},
-    world::{Client, World, declared, guarded, needs, public},
+    world::{Client, World, guarded, needs, public},
 };
 
 struct Say(&'static str);

@@ -22,7 +22,7 @@ use super::{
     removals::{Removal, Removals, Waiting},
     sealed::{Sealer, StoredResult},
 };
-use crate::{claims::Claims, clock::Clock, token::AccessToken};
+use crate::{claims::Claims, clock::Clock, tenant::flight::catch_panic, token::AccessToken};
 
 /// How long an operation of the store may take.
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -195,14 +195,14 @@ impl SharedStore {
     /// Makes the store hold no result for a token, and says what it holds instead.
     async fn remove(&self, key: CacheKey, removal: Removal) -> Result<Option<Vec<u8>>, Failed> {
         if removal == Removal::IfPresent {
-            let held = self.attempt("read", self.store.get(key)).await?;
+            let held = self.attempt("read", || self.store.get(key)).await?;
             if held.as_ref().is_none_or(|held| held.len() == TOMBSTONE) {
                 return Ok(held);
             }
         }
         let mut tombstone = vec![0; TOMBSTONE];
         rand::fill(&mut tombstone).map_err(|_| Failed)?;
-        let write = self.store.set(key, tombstone.clone(), self.tombstone_lifetime());
+        let write = || self.store.set(key, tombstone.clone(), self.tombstone_lifetime());
         self.attempt("forget", write).await?;
         Ok(Some(tombstone))
     }
@@ -262,17 +262,20 @@ impl SharedStore {
         if self.is_resting() {
             return Err(Failed);
         }
-        self.attempt(operation, work()).await
+        self.attempt(operation, work).await
     }
 
-    async fn attempt<T>(
-        &self,
+    async fn attempt<'s, T>(
+        &'s self,
         operation: &'static str,
-        work: CacheFuture<'_, T>,
+        work: impl FnOnce() -> CacheFuture<'s, T>,
     ) -> Result<T, Failed> {
+        // The store may be the application's own, and panic.
+        let work = catch_panic(async { work().await });
         let failure = match tokio::time::timeout(TIMEOUT, work).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Some(Ok(value))) => return Ok(value),
+            Ok(Some(Err(error))) => error.to_string(),
+            Ok(None) => "it panicked".to_owned(),
             Err(_) => format!("no answer within {TIMEOUT:?}"),
         };
         let now = self.clock.monotonic();

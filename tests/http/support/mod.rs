@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod forged;
+mod http2;
 mod log;
 mod scripted;
 mod tenant;
@@ -15,8 +16,9 @@ pub(crate) use self::{
     },
     call::{Api, Call, call, client, get, head, impostor, post},
     forged::forged,
+    http2::Http2,
     log::Log,
-    scripted::{Act, Scripted, ok_with},
+    scripted::{Act, Scripted, ok_with, ok_with_header},
     tenant::{
         FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
         until,

@@ -21,7 +21,7 @@ pub(crate) enum Act {
     /// These bytes, and a reset: the request is never read.
     Resets(String),
     /// These bytes, and a decent end.
-    Says(String),
+    Says(Vec<u8>),
 }
 
 /// Plays its acts one after the other, each on a connection of its own.
@@ -57,10 +57,16 @@ impl Scripted {
 
 /// An answer with status 200 and this body.
 pub(crate) fn ok_with(body: &str) -> Act {
+    ok_with_header("X-Nothing: said", body.as_bytes())
+}
+
+/// An answer with status 200, one more header, and this body.
+pub(crate) fn ok_with_header(header: &str, body: &[u8]) -> Act {
     let length = body.len();
-    Act::Says(format!(
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    ))
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n\r\n"
+    );
+    Act::Says([head.as_bytes(), body].concat())
 }
 
 async fn play(act: Act, mut stream: TcpStream) {
@@ -81,7 +87,7 @@ async fn play(act: Act, mut stream: TcpStream) {
         Act::Says(bytes) => {
             read_request(&mut stream).await;
             // Whoever has read enough hangs up.
-            let _ = stream.write_all(bytes.as_bytes()).await;
+            let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
         }
     }
