@@ -124,21 +124,21 @@ fn from_base64(text: &str) -> Result<PeerCertificate, &'static str> {
 /// quote in it at all, so that no part of one value can pass for another.
 fn cert_of_element(element: &str) -> Result<&str, &'static str> {
     let mut cert = None;
-    let mut has_names_of_subject = false;
+    let mut has_alternative_names = false;
     let mut rest = element;
     loop {
         let (key, value, after) = split_pair(rest).ok_or("the element is malformed")?;
         if key.eq_ignore_ascii_case("cert") {
-            // Envoy writes subject alternative names after the certificate, and unquoted. What
-            // follows them may come from whoever had the certificate issued.
-            if has_names_of_subject {
+            // Envoy writes subject alternative names after the certificate, and unquoted, so that
+            // what follows them may be a part of such a name.
+            if has_alternative_names {
                 return Err("the element has a Cert after a URI or DNS name");
             }
             if cert.replace(value).is_some() {
                 return Err("the element has several Cert values");
             }
         }
-        has_names_of_subject |= ["uri", "dns"].iter().any(|name| key.eq_ignore_ascii_case(name));
+        has_alternative_names |= ["uri", "dns"].iter().any(|name| key.eq_ignore_ascii_case(name));
         match after.as_bytes().first() {
             None => return cert.ok_or("the element has no Cert"),
             Some(b';') => rest = after.get(1..).unwrap_or_default(),
