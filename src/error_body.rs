@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{error::Error, refusal::Refusal};
@@ -63,7 +64,7 @@ impl ErrorBody {
     pub(crate) fn write(&self, refusal: &Refusal) -> Bytes {
         match self {
             Self::Message => Bytes::from_static(message(refusal.error()).as_bytes()),
-            Self::ProblemDetails => problem(refusal).to_string().into(),
+            Self::ProblemDetails => problem(refusal).into(),
             Self::Custom(custom) => (custom.write)(refusal).into(),
         }
     }
@@ -117,16 +118,25 @@ const fn message(error: &Error) -> &'static str {
 
 /// Problem details (RFC 9457 §3.1). Without a type of its own a problem's title is the phrase of
 /// its status (§4.2.1).
-fn problem(refusal: &Refusal) -> Value {
+#[derive(Serialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: Option<&'static str>,
+    status: u16,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+fn problem(refusal: &Refusal) -> String {
     let status = refusal.status();
-    let mut problem = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "code": refusal.error().reason(),
-    });
-    if let Some(detail) = refusal.description() {
-        problem["detail"] = detail.into();
-    }
-    problem
+    let problem = Problem {
+        kind: "about:blank",
+        title: status.canonical_reason(),
+        status: status.as_u16(),
+        code: refusal.error().reason(),
+        detail: refusal.description(),
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
 }

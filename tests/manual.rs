@@ -7,6 +7,7 @@
 
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test's mistake is best told by a panic"
@@ -217,7 +218,7 @@ fn string_literals(code: &str) -> Vec<String> {
             let (value, after) = literal.split_at(end.expect("the literal ends"));
             literals.push(if is_raw { value.to_owned() } else { unescaped(value) });
             &after[1..]
-        } else if from.starts_with('\'') {
+        } else if let Some(after) = from.strip_prefix('\'') {
             // A character, or a lifetime.
             let character = ["'\\", "'\"'", "'/'"].iter().find(|start| from.starts_with(**start));
             match character {
@@ -225,7 +226,7 @@ fn string_literals(code: &str) -> Vec<String> {
                     from.get(3..).unwrap().split_once('\'').map_or("", |(_, after)| after)
                 }
                 Some(_) => &from[3..],
-                None => &from[1..],
+                None => after,
             }
         } else {
             &from[1..]

@@ -48,16 +48,20 @@ impl Refusals {
         operation: &mut Map<String, Value>,
         requirement: Option<&str>,
     ) {
-        let mut forbidden = reference(&self.forbidden);
-        if let Some(requirement) = requirement.filter(|_| self.takes_description) {
-            forbidden["description"] = format!("{FORBIDDEN}. {requirement}").into();
-        }
-        let unauthorized = reference(&self.unauthorized);
+        let requirement = requirement.filter(|_| self.takes_description);
+        let forbidden = requirement.map(|requirement| format!("{FORBIDDEN}. {requirement}"));
         edit(operation, "responses", |responses| {
-            for (status, ours) in [("401", unauthorized), ("403", forbidden)] {
+            for (status, name, description) in
+                [("401", &self.unauthorized, None), ("403", &self.forbidden, forbidden)]
+            {
+                let reference = format!("{RESPONSES}{name}");
                 let own = match responses.get_mut(status) {
-                    Some(own) if own["$ref"] != ours["$ref"] => own,
+                    Some(own) if own.get("$ref") != Some(&json!(reference)) => own,
                     _ => {
+                        let ours = match description {
+                            None => json!({ "$ref": reference }),
+                            Some(text) => json!({ "$ref": reference, "description": text }),
+                        };
                         responses.insert(status.to_owned(), ours);
                         continue;
                     }
@@ -111,10 +115,6 @@ fn free_name(components: Option<&Value>, name: &str, description: &str) -> Strin
     };
     let numbered = (2_u32..).map(|number| format!("{name}{number}"));
     std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
-}
-
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("{RESPONSES}{name}") })
 }
 
 fn describe_challenge(response: &mut Map<String, Value>) {

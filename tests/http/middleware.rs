@@ -1,11 +1,15 @@
 //! The manual's examples of CORS and of a request log, served as they are printed there.
 
+#[allow(unreachable_pub, reason = "an application would export it")]
 #[path = "../../src/manual/middleware/axum.rs"]
 mod axum_example;
+#[allow(unreachable_pub, reason = "an application would export it")]
 #[path = "../../src/manual/middleware/poem.rs"]
 mod poem_example;
+#[allow(unreachable_pub, reason = "an application would export it")]
 #[path = "../../src/manual/middleware/poem_openapi.rs"]
 mod poem_openapi_example;
+#[allow(unreachable_pub, reason = "an application would export it")]
 #[path = "../../src/manual/middleware/salvo.rs"]
 mod salvo_example;
 
@@ -21,7 +25,9 @@ use crate::{
     support::{Api, Log, call, frozen_tenant, get, protect},
 };
 
-const EXAMPLES: [(&str, fn(&ProtectApi, TcpListener)); 4] = [
+type Serve = fn(&ProtectApi, TcpListener);
+
+const EXAMPLES: [(&str, Serve); 4] = [
     ("axum", |protect, listener| {
         let app = axum_example::app(protect).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -44,7 +50,7 @@ fn run_poem(app: impl poem::Endpoint + 'static, listener: TcpListener) {
     tokio::spawn(poem::Server::new_with_acceptor(acceptor).run(app));
 }
 
-fn served(host: &'static str, serve: fn(&ProtectApi, TcpListener), protect: &ProtectApi) -> Api {
+fn served(host: &'static str, serve: Serve, protect: &ProtectApi) -> Api {
     let (listener, address) = bind();
     serve(protect, listener);
     Api::new(host, address)
