@@ -79,8 +79,8 @@ pub(crate) struct StrictValue<'p> {
 pub(crate) enum Place<'p> {
     #[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "documents have places"))]
     Root,
-    Member(&'p Place<'p>, &'p str),
-    Element(&'p Place<'p>, usize),
+    Member(&'p Self, &'p str),
+    Element(&'p Self, usize),
 }
 
 impl Place<'_> {

@@ -21,6 +21,9 @@ const ON_SCHEME: [&str; 4] = [BINDING, "x-monocloud-dpop", "x-monocloud-implies"
 /// What every extension of this library begins with.
 const PREFIX: &str = "x-monocloud";
 
+/// The member that holds requirements.
+const SECURITY: &str = "security";
+
 /// By how many letters a name may differ from an extension's and still be taken for a misspelling.
 const MAX_TYPOS: usize = 3;
 
@@ -227,7 +230,10 @@ impl Walk<'_> {
                 _ if kind.has_own_names() => None,
                 lower if is_meant_for_us(&lower) => self.problem_of_extension(kind, name, value),
                 lower if lower.starts_with("x-") => continue,
-                _ if name == "security" && !kind.has_security() => Some(
+                lower if name != SECURITY && strsim::osa_distance(&lower, SECURITY) <= 2 => {
+                    Some(format!("{name:?} is not read; write `{SECURITY}`"))
+                }
+                _ if name == SECURITY && !kind.has_security() => Some(
                     "`security` is not read here; write it on each operation, or at the root of the document".to_owned(),
                 ),
                 _ => None,

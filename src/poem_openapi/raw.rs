@@ -19,47 +19,22 @@ use crate::openapi::document::Document;
 pub(super) fn parse(json: &str) -> Result<Document, String> {
     let problem =
         |error| format!("the document of poem-openapi cannot be read: {error}; please report this");
-    let Members(members) = serde_json::from_str(json).map_err(problem)?;
+    let Raw { paths: Paths(paths), rest: mut members } =
+        serde_json::from_str(json).map_err(problem)?;
+    members.insert("paths".to_owned(), Value::Object(paths));
     let order = serde_json::from_str(json).map_err(problem)?;
     Ok(Document::generated(members, order))
 }
 
-/// The members of a document, which has paths.
-struct Members(Map<String, Value>);
+#[derive(Deserialize)]
+struct Raw {
+    paths: Paths,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
 
 /// Path items by path; those of one path are merged.
 struct Paths(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ReadMembers;
-
-        impl<'de> Visitor<'de> for ReadMembers {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an OpenAPI document")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Members, A::Error> {
-                let mut members = Map::new();
-                while let Some(name) = entries.next_key::<String>()? {
-                    let value = match name.as_str() {
-                        "paths" => Value::Object(entries.next_value::<Paths>()?.0),
-                        _ => entries.next_value()?,
-                    };
-                    members.insert(name, value);
-                }
-                match members.contains_key("paths") {
-                    true => Ok(Members(members)),
-                    false => Err(serde::de::Error::missing_field("paths")),
-                }
-            }
-        }
-
-        deserializer.deserialize_map(ReadMembers)
-    }
-}
 
 impl<'de> Deserialize<'de> for Paths {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

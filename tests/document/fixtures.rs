@@ -126,6 +126,7 @@ async fn an_operation_that_is_copied_keeps_its_order_and_what_is_added_comes_las
     let text = r##"{
         "openapi": "3.1.0", "info": { "version": "1", "title": "Posts" },
         "paths": {
+            "x-owner": "team",
             "/z/{*rest}": { "summary": "Z", "get": { "security": [{ "MonoCloud": [] }] } },
             "/a": { "$ref": "#/components/pathItems/A" }
         },
@@ -145,6 +146,7 @@ async fn an_operation_that_is_copied_keeps_its_order_and_what_is_added_comes_las
         "version",
         "title",
         "paths",
+        "x-owner",
         "/z/{rest}",
         "summary",
         "get",

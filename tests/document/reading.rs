@@ -197,6 +197,18 @@ fn security_where_it_is_not_read_is_named() {
 }
 
 #[test]
+fn a_misspelt_security_is_named() {
+    for name in ["Security", "SECURITY", "securty", "secuirty", "securities"] {
+        let operation = json!({ name: [{ "MonoCloud": ["posts:read"] }], "responses": {} });
+        let problem = refusal_31(json!({ "paths": { "/a": { "get": operation } } }));
+        let is_named = problem.contains(&format!("GET /a: {name:?} is not read; write `security`"));
+        assert_eq!(is_named, name != "securities", "{name}: {problem}");
+    }
+    let problem = refusal_31(json!({ "paths": {}, "Security": [{ "MonoCloud": [] }] }));
+    assert!(problem.contains("the document: \"Security\" is not read"), "{problem}");
+}
+
+#[test]
 fn extensions_that_are_unknown_or_misplaced_are_named() {
     let with = |pointer: &str, name: &str| {
         let mut document = json!({

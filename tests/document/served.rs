@@ -161,6 +161,20 @@ async fn json_and_yaml_are_one_document() {
     assert_eq!(yaml["info"]["version"], "1.0");
 }
 
+#[tokio::test]
+async fn operations_are_in_the_order_of_their_declaration() {
+    let world = World::new().await;
+    let (_, document) = serve(world.protect.secure(Api));
+    let app = Route::new().at("/json", document.json()).at("/yaml", document.yaml());
+    let client = Client::new(app);
+    for request in ["GET /json", "GET /yaml"] {
+        let body = client.send(request, "").await.0.into_body().into_string().await.unwrap();
+        let names = ["openapi", "info", "paths", "/posts", "/own", "/health", "components"];
+        let places: Vec<_> = names.map(|name| body.find(name)).into();
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{request}: {places:?}");
+    }
+}
+
 #[test]
 fn it_can_be_rendered_without_a_network() {
     let (_, document) = serve(offline().secure(Api).public("GET", "/health"));
