@@ -245,6 +245,13 @@ impl Walk<'_> {
     }
 
     fn problem_of_extension(&self, kind: Kind, name: &str, value: &Value) -> Option<String> {
+        // `http` schemes have no scopes, so what the operations need is not in it.
+        if kind.extensions().contains(&name) && name == INCOMPLETE && *value != false {
+            return Some(
+                "the document was served while the tenant's metadata was unavailable, and lacks the scopes; take it again once it is complete"
+                    .to_owned(),
+            );
+        }
         if kind.extensions().contains(&name) {
             let binding = self.binding;
             return (name == BINDING && value != binding).then(|| {

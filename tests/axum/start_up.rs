@@ -133,6 +133,6 @@ fn methods_that_axum_does_not_route_are_refused_by_name() {
     let problems = start_with_methods_of_openapi_32(Router::new().route("/posts", get(fine)));
     for method in ["COPY", "QUERY"] {
         let expected = format!("{method} /posts: it is documented, and nothing is routed there");
-        assert!(problems.contains(&expected), "{problems:?}");
+        assert!(problems.iter().any(|line| line.starts_with(&expected)), "{problems:?}");
     }
 }

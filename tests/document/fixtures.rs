@@ -9,7 +9,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::world::{Client, World};
 
@@ -51,11 +51,28 @@ async fn served(world: &World, text: &str, file: &Value) -> [String; 2] {
     texts.try_into().unwrap()
 }
 
+/// What an operation requires is said after its own description.
+fn restore_description(operation: &mut Map<String, Value>, written: Option<&Value>) {
+    match written {
+        None => drop(operation.remove("description")),
+        Some(written) => {
+            let served = operation["description"].as_str().unwrap();
+            assert!(served.starts_with(written.as_str().unwrap()), "{served}");
+            operation["description"] = written.clone();
+        }
+    }
+}
+
 /// Takes what this library added away; the scheme it rewrote is that of the file again.
 fn without_additions(mut served: Value, file: &Value) -> Value {
     for (path, item) in served["paths"].as_object_mut().unwrap() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            let written = &file["paths"][path][method]["responses"];
+            let written = &file["paths"][path][method];
+            let Some(operation) = operation.as_object_mut().filter(|_| written.is_object()) else {
+                continue;
+            };
+            restore_description(operation, written.get("description"));
+            let written = &written["responses"];
             let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
             if let Some(responses) = responses.filter(|_| written.is_object()) {
                 responses.retain(|status, _| written.get(status).is_some());

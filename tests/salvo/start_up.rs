@@ -177,7 +177,9 @@ fn methods_of_openapi_32_are_compared_with_the_routes() {
     let router = || Router::with_path("posts").query(fine);
     assert_eq!(
         start_with_methods_of_openapi_32(router()),
-        ["COPY /posts: it is documented, and nothing is routed there"]
+        [
+            "COPY /posts: it is documented, and nothing is routed there; route it, or remove it from the document"
+        ]
     );
     let router = router().push(Router::with_filter(copy).goal(fine));
     assert!(start_with_methods_of_openapi_32(router).is_empty());
