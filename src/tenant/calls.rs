@@ -87,7 +87,8 @@ impl<V> Calls<V> {
         self.0.lock()
     }
 
-    /// Registers a call; nothing if as many tokens wait as may wait.
+    /// Registers a call; nothing if as many tokens wait as may wait. It takes the lock when it is
+    /// dropped, so it must outlive this one's guard.
     pub(crate) fn begin(
         &self,
         registry: &mut Registry<V>,

@@ -5,8 +5,6 @@
 
 use std::cell::Cell;
 
-use tower::util::MapResultLayer;
-
 tokio::task_local! {
     /// Whether the exchange that this task makes has opened a connection.
     static HAS_OPENED: Cell<bool>;
@@ -21,12 +19,8 @@ pub(super) async fn observed<F: Future>(exchange: F) -> (F::Output, bool) {
     HAS_OPENED.scope(Cell::new(false), exchange).await
 }
 
-/// Makes a connector of reqwest report to [`observed`].
-pub(super) fn reporting<C, E>() -> MapResultLayer<fn(Result<C, E>) -> Result<C, E>> {
-    MapResultLayer::new(report)
-}
-
-fn report<C, E>(connection: Result<C, E>) -> Result<C, E> {
+/// Reports a connection that a connector has opened to [`observed`].
+pub(super) fn report<C, E>(connection: Result<C, E>) -> Result<C, E> {
     if connection.is_ok() {
         // A connection that is finished in the background serves another exchange.
         let _ = HAS_OPENED.try_with(|has_opened| has_opened.set(true));

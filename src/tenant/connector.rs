@@ -14,6 +14,7 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use rustls_native_certs::CertificateResult;
+use tower::util::MapResultLayer;
 
 use super::{
     connection,
@@ -73,7 +74,7 @@ impl Connector {
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none())
                 .connect_timeout(self.timeout)
-                .connector_layer(connection::reporting())
+                .connector_layer(MapResultLayer::new(connection::report))
                 .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
             if self.is_direct { builder.no_proxy() } else { builder }
         };

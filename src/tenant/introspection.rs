@@ -121,23 +121,26 @@ impl Introspector {
     }
 
     async fn ask(&self, key: CacheKey, token: &AccessToken, miss: Miss) -> Result<Verdict, Error> {
-        let pending = {
+        let (begun, pending) = {
             let mut registry = self.0.calls.lock();
             // A call may have ended while we waited for the lock.
             if let Some(verdict) = self.0.cache.get_in_process(key) {
                 return Ok(verdict);
             }
             match registry.join(key) {
-                Some(pending) => pending,
+                Some(pending) => (None, pending),
                 None => {
                     self.0.refuse_while_paused()?;
                     let begun = self.0.calls.begin(&mut registry, key);
                     let (call, pending) = begun.ok_or_else(overloaded)?;
-                    tokio::spawn(Arc::clone(&self.0).run(call, token.clone(), miss));
-                    pending
+                    (Some(call), pending)
                 }
             }
         };
+        // Without the lock: a runtime that is ending drops the call at once.
+        if let Some(call) = begun {
+            tokio::spawn(Arc::clone(&self.0).run(call, token.clone(), miss));
+        }
         let interrupted = || unavailable(TenantError::Interrupted, MIN_PAUSE);
         pending.result().await.unwrap_or_else(|| Err(interrupted()))
     }

@@ -9,8 +9,8 @@ use std::{
     },
 };
 
-use monocloud_testkit::{Algorithm, ClientAuth, Endpoint};
-use serde_json::Value;
+use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault};
+use serde_json::{Value, json};
 
 use crate::{
     hosts::HOSTS,
@@ -109,5 +109,29 @@ async fn a_private_key_whose_members_do_not_fit_together_is_told_at_start() {
         let builder = protect(&ours).vars(vars).client(ours.client().id(), mixed.to_string());
         let error = builder.build().unwrap_err().to_string();
         assert!(error.contains("CLIENT_SECRET: is a JWK whose members do not fit"), "{error}");
+    }
+}
+
+/// The tenant may have read the request that was lost, and an assertion is good for one.
+#[tokio::test]
+async fn a_request_that_is_repeated_has_credentials_of_its_own() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let client = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+        let builder = client.svid_provider(move || {
+            let count = counter.fetch_add(1, Ordering::SeqCst);
+            async move { Ok(format!("svid-{count}")) }
+        });
+        let api = host.serve(&builder.build().unwrap());
+        let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+        tenant.introspection_answer(active);
+        let call = || get("/any").bearer(&tenant.opaque_token().mint());
+        api.check("first", call(), &ok()).await;
+        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
+        api.check("repeated", call(), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "{}", host.name);
     }
 }

@@ -1,13 +1,11 @@
 //! What the tenant may publish, and how a request fares when it does not.
 
 use std::{
-    io::Write as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use http::{Request, Response, header};
 use monocloud_backend::{HttpClient, HttpFuture, InvalidToken, ProtectApi};
 use monocloud_testkit::{Authority, Endpoint, Fault, MockTenant};
@@ -19,8 +17,8 @@ use wiremock::ResponseTemplate;
 use crate::{
     hosts::HOSTS,
     support::{
-        Document, Expected, Http2, Log, Upstream, frozen_tenant, get, internal, introspecting,
-        invalid_token, ok, served, unavailable,
+        Document, Expected, Http2, Log, Upstream, frozen_tenant, get, gzip, internal,
+        introspecting, invalid_token, ok, served, unavailable,
     },
 };
 
@@ -235,12 +233,6 @@ async fn a_refused_document_never_replaces_a_good_one() {
     }
 }
 
-fn gzip(content: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
 #[tokio::test]
 async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() {
     for host in HOSTS {
@@ -259,11 +251,26 @@ async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() 
             let excess = format!("it has more than {limit} bytes");
             for (case, response, expected, logged) in [
                 ("a mark", body(format!("\u{feff}{text}")), ok(), ""),
-                ("gzip", coded("gzip", gzip(&text)), ok(), ""),
-                ("gzip and a mark", coded("x-gzip", gzip(&format!("\u{feff}{text}"))), ok(), ""),
-                ("fitting", coded("gzip", gzip(&padded(limit))), ok(), ""),
-                ("too long", coded("gzip", gzip(&padded(limit + 1))), unavailable(), &excess),
-                ("a bomb", coded("gzip", gzip(&padded(64 << 20))), unavailable(), &excess),
+                ("gzip", coded("gzip", gzip(text.as_bytes())), ok(), ""),
+                (
+                    "gzip and a mark",
+                    coded("x-gzip", gzip(format!("\u{feff}{text}").as_bytes())),
+                    ok(),
+                    "",
+                ),
+                ("fitting", coded("gzip", gzip(padded(limit).as_bytes())), ok(), ""),
+                (
+                    "too long",
+                    coded("gzip", gzip(padded(limit + 1).as_bytes())),
+                    unavailable(),
+                    &excess,
+                ),
+                (
+                    "a bomb",
+                    coded("gzip", gzip(padded(64 << 20).as_bytes())),
+                    unavailable(),
+                    &excess,
+                ),
                 ("Brotli", coded("br", text.clone().into()), unavailable(), "coding \"br\""),
             ] {
                 upstream.publish(document, response);
@@ -302,7 +309,7 @@ impl HttpClient for Compressing {
                     "aud": self.tenant.audience(),
                 }),
             };
-            let mut response = Response::new(gzip(&body.to_string()).into());
+            let mut response = Response::new(gzip(body.to_string().as_bytes()).into());
             response.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
             Ok(response)
         })

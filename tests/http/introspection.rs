@@ -1,18 +1,18 @@
 //! What the tenant is asked about a token, and what may come of it (RFC 7662).
 
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 
-use flate2::{Compression, write::GzEncoder};
 use monocloud_backend::{InvalidToken, ProtectApiBuilder};
-use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 use tracing::Level;
 
 use crate::{
     hosts::HOSTS,
     support::{
-        Act, Expected, Log, Scripted, frozen_tenant, get, internal, introspecting, invalid_token,
-        missing_group, missing_scope, ok, ok_with, ok_with_header, protect, served, unavailable,
+        Act, Expected, Log, Scripted, frozen_tenant, get, gzip, internal, introspecting,
+        invalid_token, missing_group, missing_scope, ok, ok_with, ok_with_header, served,
+        unavailable,
     },
 };
 
@@ -335,12 +335,6 @@ async fn members_that_are_null_are_absent() {
     }
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
 #[tokio::test]
 async fn an_answer_that_is_compressed_unasked_is_read_and_a_bomb_is_not() {
     for host in HOSTS {
@@ -437,23 +431,5 @@ async fn a_request_that_is_lost_with_a_kept_connection_is_repeated_once() {
             api.check("lost twice", get("/any").bearer(&token), &unavailable()).await;
             assert_eq!(requests() - before, 2, "on {}", host.name);
         }
-    }
-}
-
-/// An assertion is good for one request, and the tenant may have read the one that was lost.
-#[tokio::test]
-async fn a_repeated_request_has_credentials_of_its_own() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let builder =
-            protect(&tenant).vars(tenant.vars_for(ClientAuth::PrivateKeyJwt(Algorithm::Es256)));
-        let api = host.serve(&builder.build().unwrap());
-        let call = || get("/any").bearer(&tenant.opaque_token().mint());
-        api.check("first", call(), &ok()).await;
-        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
-        api.check("repeated", call(), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
-        let seen = tenant.introspections();
-        assert!(seen.iter().all(|it| it.refusal.is_none()), "{seen:?}");
     }
 }

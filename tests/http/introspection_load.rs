@@ -382,6 +382,25 @@ async fn a_token_whose_callers_have_all_left_is_not_called_for() {
     assert_eq!(tenant.calls(), 65);
 }
 
+#[test]
+fn a_call_that_ended_with_its_runtime_is_made_again() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (tenant, first) = (Tenant::new(), runtime());
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let waiting = first.block_on(async {
+        let waiting = begun(caller(&guard, 0)).await;
+        tenant.called(1).await;
+        waiting
+    });
+    drop(first);
+    let refusal = runtime().block_on(waiting).unwrap_err();
+    assert_eq!(refusal.error().reason(), "tenant_interrupted");
+    tenant.open();
+    assert!(runtime().block_on(caller(&guard, 0)).is_ok());
+    assert_eq!(tenant.calls(), 2);
+}
+
 #[tokio::test]
 async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time() {
     let tenant = Tenant::new();

@@ -18,7 +18,7 @@ pub(crate) use self::{
     forged::forged,
     http2::Http2,
     log::Log,
-    scripted::{Act, Scripted, ok_with, ok_with_header},
+    scripted::{Act, Scripted, gzip, ok_with, ok_with_header},
     tenant::{
         FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
         until,

@@ -1,6 +1,7 @@
 //! A server that does exactly what no HTTP library would let it do.
 
 use std::{
+    io::Write as _,
     net::SocketAddr,
     sync::{
         Arc,
@@ -8,6 +9,7 @@ use std::{
     },
 };
 
+use flate2::{Compression, write::GzEncoder};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -67,6 +69,13 @@ pub(crate) fn ok_with_header(header: &str, body: &[u8]) -> Act {
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n\r\n"
     );
     Act::Says([head.as_bytes(), body].concat())
+}
+
+/// Content as a proxy compresses it (RFC 1952).
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
 }
 
 async fn play(act: Act, mut stream: TcpStream) {
