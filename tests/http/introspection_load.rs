@@ -388,11 +388,8 @@ fn a_call_that_ended_with_its_runtime_is_made_again() {
     let (tenant, first) = (Tenant::new(), runtime());
     let guard = tenant.patient_guard();
     tenant.shut();
-    let waiting = first.block_on(async {
-        let waiting = begun(caller(&guard, 0)).await;
-        tenant.called(1).await;
-        waiting
-    });
+    let waiting = first.block_on(begun(caller(&guard, 0)));
+    first.block_on(tenant.called(1));
     drop(first);
     let refusal = runtime().block_on(waiting).unwrap_err();
     assert_eq!(refusal.error().reason(), "tenant_interrupted");
