@@ -25,6 +25,13 @@ type Reading = Arc<dyn Fn() -> (SystemTime, Instant) + Send + Sync>;
 /// Waits until a monotonic time.
 type Timer = Arc<dyn Fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// One moment, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) wall: SystemTime,
+    pub(crate) monotonic: Instant,
+}
+
 impl Clock {
     /// The machine's.
     pub(crate) const SYSTEM: Self = Self { reading: None, timer: None };
@@ -44,6 +51,12 @@ impl Clock {
         R: Future<Output = ()> + Send + 'static,
     {
         self.timer = Some(Arc::new(move |deadline| Box::pin(timer(deadline))));
+    }
+
+    /// Both times, read together.
+    pub(crate) fn now(&self) -> Now {
+        let (wall, monotonic) = self.read();
+        Now { wall, monotonic }
     }
 
     pub(crate) fn wall(&self) -> SystemTime {

@@ -52,6 +52,11 @@ impl Http {
         Self { client, response_timeout, clock }
     }
 
+    /// The same client with a response time-out of at most `limit`.
+    pub(crate) fn at_most(&self, limit: Duration) -> Self {
+        Self { response_timeout: self.response_timeout.min(limit), ..self.clone() }
+    }
+
     /// Fetches a document.
     pub(crate) async fn get(
         &self,

@@ -20,12 +20,12 @@ use tracing::Instrument as _;
 use url::Url;
 
 use super::{
-    back_off::Unavailable,
     cache::{CacheKey, Verdict, VerdictCache},
     client_auth::ClientAuthentication,
     documents::Documents,
     flight::Flight,
     http::Http,
+    lifecycle::Unavailable,
 };
 use crate::{
     claims::{Claims, Expectations},

@@ -1,12 +1,24 @@
-//! What a `kid` that no key has may cost.
+//! The search for a `kid` that the current key set does not contain.
 //!
-//! It may mean that the tenant has rotated its keys, and then the new set must be fetched at once;
-//! or that somebody makes up tokens, and then nothing must be fetched. A budget lets both be.
+//! Either the tenant has rotated its keys, and the new set must be fetched at once; or the token is
+//! forged, and must not cause a fetch. A budget serves both.
 
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
+};
+
+use super::{
+    documents::Documents,
+    lifecycle::{Kept, Unavailable},
+};
+use crate::{
+    clock::Clock,
+    error::{Error, InvalidToken},
+    jwks::KeySet,
+    meter::{Meter, UnknownKid},
 };
 
 /// How many fetches the budget holds when it is full.
@@ -17,6 +29,93 @@ const WINDOW: Duration = Duration::from_secs(30);
 
 /// How many absent kids are remembered.
 const MAX_REMEMBERED: usize = 1024;
+
+/// Finds the keys of unknown kids, as far as a budget of fetches allows.
+#[derive(Debug, Default)]
+pub(crate) struct UnknownKids(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    budget: FetchBudget,
+    absent: AbsentKids,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub(crate) enum Search {
+    /// A set that contains the `kid`.
+    Found(Arc<Kept<KeySet>>),
+    /// No key of the tenant has the `kid`, as far as is known.
+    Absent(UnknownKid),
+    /// The keys could not be fetched, so that it is not known.
+    Unavailable(UnknownKid, Unavailable),
+}
+
+impl UnknownKids {
+    /// Finds a newer key set than `keys` that contains `kid`.
+    ///
+    /// `seen` is the number of key fetches that had been started when the token arrived. The set of
+    /// a later fetch is conclusive. One of an earlier fetch may predate a rotation.
+    pub(crate) async fn find_newer(
+        &self,
+        kid: &str,
+        mut keys: Arc<Kept<KeySet>>,
+        seen: u64,
+        documents: &Documents,
+        clock: &Clock,
+    ) -> Search {
+        let mut cost = UnknownKid::Remembered;
+        while keys.fetch <= seen {
+            if self.memory().absent.contains(kid, keys.fetch) {
+                return Search::Absent(cost);
+            }
+            let may_start = || self.memory().budget.take(clock.monotonic());
+            keys = match documents.newer_keys(keys.fetch, may_start).await {
+                Some(Ok(newer)) if newer.value.contains(kid) => return Search::Found(newer),
+                Some(Ok(newer)) => newer,
+                Some(Err(unavailable)) => {
+                    return Search::Unavailable(UnknownKid::Fetched, unavailable);
+                }
+                None => {
+                    let failure = documents
+                        .key_set()
+                        .look(|state, now| state.failure().map(|failure| failure.at(now)));
+                    return match failure {
+                        Some(failure) => Search::Unavailable(UnknownKid::OverBudget, failure),
+                        None => Search::Absent(UnknownKid::OverBudget),
+                    };
+                }
+            };
+            cost = UnknownKid::Fetched;
+        }
+        self.memory().absent.remember(kid, keys.fetch);
+        Search::Absent(cost)
+    }
+
+    /// Never poisoned for long: nothing that can panic runs under the lock.
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Search {
+    /// The keys, or the reason to reject the token, which is logged and counted.
+    pub(crate) fn into_keys(self, kid: &str, meter: &Meter) -> Result<Arc<Kept<KeySet>>, Error> {
+        let (cost, error) = match self {
+            Self::Found(keys) => return Ok(keys),
+            Self::Absent(cost) => (cost, Error::InvalidToken(InvalidToken::UnknownKey)),
+            Self::Unavailable(cost, unavailable) => (cost, unavailable.into()),
+        };
+        meter.refused_kid(cost);
+        tracing::debug!(
+            name: "token.unknown_kid",
+            kid,
+            cost = cost.name(),
+            "no key of the tenant has this kid"
+        );
+        Err(error)
+    }
+}
 
 /// The fetches that unknown kids may cause: time alone gives them back, neither success nor
 /// failure nor a caller that left.
@@ -42,25 +141,25 @@ impl FetchBudget {
 /// long as a token.
 #[derive(Debug, Default)]
 pub(crate) struct AbsentKids {
-    /// The flight that brought the set in question.
-    flight: u64,
+    /// The number of the fetch that returned this set.
+    fetch: u64,
     hashes: HashSet<u64>,
     hasher: RandomState,
 }
 
 impl AbsentKids {
-    pub(crate) fn remember(&mut self, kid: &str, flight: u64) {
-        if self.flight < flight {
-            self.flight = flight;
+    pub(crate) fn remember(&mut self, kid: &str, fetch: u64) {
+        if self.fetch < fetch {
+            self.fetch = fetch;
             self.hashes.clear();
         }
-        if self.flight == flight && self.hashes.len() < MAX_REMEMBERED {
+        if self.fetch == fetch && self.hashes.len() < MAX_REMEMBERED {
             self.hashes.insert(self.hasher.hash_one(kid));
         }
     }
 
-    pub(crate) fn contains(&self, kid: &str, flight: u64) -> bool {
-        self.flight == flight && self.hashes.contains(&self.hasher.hash_one(kid))
+    pub(crate) fn contains(&self, kid: &str, fetch: u64) -> bool {
+        self.fetch == fetch && self.hashes.contains(&self.hasher.hash_one(kid))
     }
 }
 

@@ -50,7 +50,7 @@ fn everywhere() -> Vec<Row> {
         row(Fault::Status(404), internal()),
         Row { recovers: 7.0, ..row(Fault::TooManyRequests { retry_after: wait }, unavailable()) },
         Row { recovers: 7.0, ..row(Fault::Unavailable { retry_after: wait }, unavailable()) },
-        Row { takes: 9, ..row(Fault::Latency(Duration::from_secs(9)), ok()) },
+        Row { takes: 7, ..row(Fault::Latency(Duration::from_secs(7)), ok()) },
         slow(Fault::Latency(Duration::from_secs(11))),
         slow(Fault::NeverAnswer),
         slow(Fault::SlowDrip { chunk: 1, every: Duration::from_secs(1) }),
@@ -120,6 +120,9 @@ fn of_introspection() -> Vec<Row> {
     rows
 }
 
+/// What is slow is given up sooner while there is nothing to use, and is tried again at once.
+const COLD_LIMIT: u64 = 8;
+
 /// A tenant for one line.
 async fn tenant(row: &Row) -> MockTenant {
     let builder = MockTenant::builder().clock(Clock::frozen());
@@ -153,25 +156,42 @@ async fn check(
     assert_eq!(tenant.requests(Endpoint::Canary), 0, "{case}");
 }
 
-/// A document that could not be had yet: the answer tells, one request is made, and soon after the
-/// fault has gone all is well.
+/// A document that could not be fetched yet: the answer says so, one request is made, and soon after
+/// the fault has gone everything works.
 async fn assert_cold(host: Host, endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();
     let api = host.serve(&protect);
     let token = tenant.token().expires_in(DAY).mint();
     let fault = tenant.fault(endpoint, row.fault.clone());
-    check((&api, &tenant), (endpoint, 1), row, &token, &row.cold).await;
-    if row.cold == ok() {
-        return;
+    let is_given_up = row.takes > COLD_LIMIT;
+    let case = format!("{endpoint:?}: {:?}", row.fault);
+    if is_given_up {
+        let call = api.check(&case, get("/any").bearer(&token), &row.cold);
+        let time = async {
+            at_once(tenant.requested(endpoint, 1)).await;
+            tenant.clock().advance(Duration::from_secs(COLD_LIMIT));
+        };
+        at_once(async { tokio::join!(call, time) }).await;
+        at_once(tenant.requested(endpoint, 2)).await;
+    } else {
+        check((&api, &tenant), (endpoint, 1), row, &token, &row.cold).await;
+        if row.cold == ok() {
+            return;
+        }
+        // No attempt is made before the pause is over.
+        api.check("paused", get("/any").bearer(&token), &row.cold).await;
+        assert_eq!(tenant.requests(endpoint), 1, "{case}");
     }
-    // Nobody asks again before the pause is over.
-    api.check("paused", get("/any").bearer(&token), &row.cold).await;
-    assert_eq!(tenant.requests(endpoint), 1, "{endpoint:?}: {:?}", row.fault);
     drop(fault);
-    tenant.clock().advance(seconds(row.recovers));
+    tenant.clock().advance(match is_given_up {
+        true => Duration::from_secs(COLD_LIMIT),
+        false => seconds(row.recovers),
+    });
+    let attempts = if is_given_up { 3 } else { 2 };
+    at_once(tenant.requested(endpoint, attempts)).await;
     at_once(api.check("recovered", get("/any").bearer(&token), &ok())).await;
-    assert_eq!(tenant.requests(endpoint), 2, "{endpoint:?}: {:?}", row.fault);
+    assert_eq!(tenant.requests(endpoint), attempts, "{case}");
 }
 
 /// A document that is kept: nobody notices, and one request is made.

@@ -114,20 +114,18 @@ async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
 }
 
 #[tokio::test]
-async fn a_corrected_wall_clock_changes_no_age() {
+async fn a_wall_clock_that_is_set_back_changes_no_age() {
     for host in HOSTS {
-        for shift in [3600, -3600] {
-            let tenant = frozen_tenant().await;
-            let api = served(*host, &tenant);
-            api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            tenant.clock().shift_wall(shift);
-            api.check("shifted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            tenant.clock().advance(seconds(300.0 * 0.71));
-            api.check("still fresh", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            assert_eq!(fetches(&tenant).1, 1, "{shift} on {}", host.name);
-            tenant.clock().advance(seconds(300.0 * 0.18));
-            at_once(tenant.requested(Endpoint::Jwks, 2)).await;
-        }
+        let tenant = frozen_tenant().await;
+        let api = served(*host, &tenant);
+        api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        tenant.clock().shift_wall(-3600);
+        api.check("shifted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        tenant.clock().advance(seconds(300.0 * 0.71));
+        api.check("still fresh", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        assert_eq!(fetches(&tenant).1, 1, "on {}", host.name);
+        tenant.clock().advance(seconds(300.0 * 0.18));
+        at_once(tenant.requested(Endpoint::Jwks, 2)).await;
     }
 }
 
