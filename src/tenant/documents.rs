@@ -12,7 +12,7 @@ use url::Url;
 use super::{
     TenantConfig,
     http::Http,
-    lifecycle::{Answer, Outcome, Unavailable},
+    lifecycle::{Answer, Outcome, State, Unavailable},
     metadata::Metadata,
     refreshing::{Fetched, Refreshing},
 };
@@ -115,10 +115,16 @@ impl Documents {
         }
     }
 
-    /// Starts the task, unless it runs; it may have ended with its runtime.
+    /// Starts the task, unless it runs. It may have ended with its runtime, and its runtime may
+    /// stand still.
     fn running(&self) -> watch::Receiver<()> {
+        let is_running = |task: &Task| {
+            task.running.has_changed().is_ok()
+                && !self.source.keys.look(State::is_neglected)
+                && !self.source.metadata.look(State::is_neglected)
+        };
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        let task = match task.take().filter(|task| task.running.has_changed().is_ok()) {
+        let task = match task.take().filter(is_running) {
             Some(running) => task.insert(running),
             None => task.insert(Task::start(Arc::clone(&self.source))),
         };

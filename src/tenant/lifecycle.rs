@@ -48,10 +48,17 @@ pub(crate) struct State<T> {
     lifetimes: Lifetimes,
     value: Option<Arc<Kept<T>>>,
     failure: Option<Failure>,
-    /// When the fetch in progress was started.
-    fetching_since: Option<Instant>,
+    fetching: Option<Fetching>,
     /// How many fetches were started.
     fetches: u64,
+}
+
+/// The fetch in progress.
+#[derive(Clone, Copy, Debug)]
+struct Fetching {
+    since: Instant,
+    /// Whether the task makes it already.
+    is_begun: bool,
 }
 
 /// A value that was fetched.
@@ -106,7 +113,7 @@ pub(crate) enum Answer<T> {
 
 impl<T> State<T> {
     pub(crate) const fn new(lifetimes: Lifetimes) -> Self {
-        Self { lifetimes, value: None, failure: None, fetching_since: None, fetches: 0 }
+        Self { lifetimes, value: None, failure: None, fetching: None, fetches: 0 }
     }
 
     /// The answer to a caller. Starts a fetch if the value is not fresh, unless a failure still
@@ -120,8 +127,8 @@ impl<T> State<T> {
             return Answer::Ready(Ok(Arc::clone(kept)));
         }
         let usable = self.usable(now);
-        let since = match (self.fetching_since, &self.failure) {
-            (Some(since), _) => since,
+        let since = match (self.fetching, &self.failure) {
+            (Some(fetching), _) => fetching.since,
             (None, Some(failure)) if now.monotonic < failure.next_attempt => {
                 return Answer::Ready(usable.ok_or_else(|| failure.at(now)));
             }
@@ -149,7 +156,7 @@ impl<T> State<T> {
         if let Some(kept) = self.value.as_ref().filter(|kept| kept.fetch > seen) {
             return Some(Answer::Ready(Ok(Arc::clone(kept))));
         }
-        if self.fetching_since.is_none() {
+        if !self.is_fetching() {
             if !may_start() {
                 return None;
             }
@@ -165,18 +172,29 @@ impl<T> State<T> {
         }
     }
 
-    /// Starts a fetch if one is due; tells whether one is in progress.
-    pub(crate) fn start_if_due(&mut self, now: Now) -> bool {
+    /// Begins the fetch that is due, or that a caller started; tells whether there is one. Called
+    /// by the task, which makes it.
+    pub(crate) fn begin(&mut self, now: Now) -> bool {
         if self.due(now).is_some_and(|left| left.is_zero()) {
             self.start(now);
         }
+        if let Some(fetching) = &mut self.fetching {
+            fetching.is_begun = true;
+        }
         self.is_fetching()
+    }
+
+    /// Whether the task has left a fetch alone for so long that its runtime cannot be running.
+    pub(crate) fn is_neglected(&self, now: Now) -> bool {
+        self.fetching.is_some_and(|fetching| {
+            !fetching.is_begun && now.monotonic >= fetching.since + PATIENCE
+        })
     }
 
     /// How long until the next fetch is due; nothing while one is in progress, and before the first
     /// caller has asked.
     pub(crate) fn due(&self, now: Now) -> Option<Duration> {
-        match (self.fetching_since, &self.failure, &self.value) {
+        match (self.fetching, &self.failure, &self.value) {
             (Some(_), _, _) | (None, None, None) => None,
             (None, Some(failure), _) => Some(failure.at(now).retry_after),
             (None, None, Some(kept)) => Some(kept.refresh_after.saturating_sub(kept.age(now))),
@@ -207,7 +225,7 @@ impl<T> State<T> {
             lifetime,
             refresh_after: lifetime.mul_f64(REFRESH_AFTER * jitter),
         }));
-        self.fetching_since = None;
+        self.fetching = None;
         self.failure.take()
     }
 
@@ -266,7 +284,7 @@ impl<T> State<T> {
     }
 
     pub(crate) const fn is_fetching(&self) -> bool {
-        self.fetching_since.is_some()
+        self.fetching.is_some()
     }
 
     /// How much longer the value is used if it cannot be fetched again.
@@ -282,7 +300,8 @@ impl<T> State<T> {
 
     fn start(&mut self, now: Now) -> Instant {
         self.fetches += 1;
-        *self.fetching_since.insert(now.monotonic)
+        self.fetching = Some(Fetching { since: now.monotonic, is_begun: false });
+        now.monotonic
     }
 
     fn end_in_failure(
@@ -293,7 +312,7 @@ impl<T> State<T> {
         next_attempt: Instant,
     ) -> &Failure {
         let since = self.failure.as_ref().map_or(now.monotonic, |failure| failure.since);
-        self.fetching_since = None;
+        self.fetching = None;
         self.failure.insert(Failure { error, attempts, since, next_attempt })
     }
 }
@@ -437,11 +456,28 @@ mod tests {
     #[test]
     fn nothing_is_fetched_before_the_first_caller_and_then_once() {
         let mut case = Case::new();
-        assert_eq!((case.due(), case.state.start_if_due(case.now())), (None, false));
+        assert_eq!((case.due(), case.state.begin(case.now())), (None, false));
         assert_eq!([case.ask(), case.ask()], ["wait for 1", "wait for 1"]);
-        assert!(case.state.start_if_due(case.now()), "it is in progress");
+        assert!(case.state.begin(case.now()), "it is in progress");
         case.state.start_first(case.now());
         assert_eq!((case.state.fetches(), case.due()), (1, None));
+    }
+
+    #[test]
+    fn a_fetch_that_is_not_begun_for_two_seconds_is_neglected() {
+        let mut case = Case::new();
+        assert!(!case.state.is_neglected(case.now()), "there is none");
+        case.ask();
+        case.pass(1.9);
+        assert!(!case.state.is_neglected(case.now()));
+        case.pass(0.1);
+        assert!(case.state.is_neglected(case.now()));
+        assert!(case.state.begin(case.now()));
+        case.pass(60.0);
+        assert!(!case.state.is_neglected(case.now()), "it is in progress");
+        case.succeed();
+        case.pass(60.0);
+        assert!(!case.state.is_neglected(case.now()), "it has ended");
     }
 
     #[test]
@@ -473,10 +509,10 @@ mod tests {
             case.state.succeeded("value", max_age.map(Duration::from_secs), case.now(), jitter);
             assert_eq!(case.due(), Some(due), "{max_age:?}");
             case.pass(due - 0.1);
-            assert!(!case.state.start_if_due(case.now()), "{max_age:?}");
+            assert!(!case.state.begin(case.now()), "{max_age:?}");
             case.pass(0.1);
             assert_eq!(case.due(), Some(0.0), "{max_age:?}");
-            assert!(case.state.start_if_due(case.now()), "{max_age:?}");
+            assert!(case.state.begin(case.now()), "{max_age:?}");
             assert_eq!((case.state.fetches(), case.due()), (2, None), "{max_age:?}");
         }
     }
@@ -520,7 +556,7 @@ mod tests {
     fn an_old_value_is_used_at_once_after_a_failure_until_the_tolerance_is_over() {
         let mut case = Case::warm();
         case.pass(80.0);
-        assert!(case.state.start_if_due(case.now()));
+        assert!(case.state.begin(case.now()));
         case.fail(20.0);
         assert_eq!([case.ask(), case.ask()], ["value 1", "value 1"]);
         assert_eq!((case.state.fetches(), case.due()), (2, Some(1.0)));
@@ -555,7 +591,7 @@ mod tests {
                 case.fail(took);
                 assert_eq!(case.due(), Some(interval - took), "took {took}");
                 case.pass(interval - took);
-                assert!(case.state.start_if_due(case.now()));
+                assert!(case.state.begin(case.now()));
             }
         }
         let mut case = Case::new();
@@ -571,7 +607,7 @@ mod tests {
         for (took, pause) in
             [(0.0, 1.0), (9.0, 2.0), (0.0, 4.0), (0.0, 8.0), (0.0, 16.0), (0.0, 32.0), (0.0, 60.0)]
         {
-            assert!(case.state.start_if_due(case.now()));
+            assert!(case.state.begin(case.now()));
             case.fail(took);
             assert_eq!(case.due(), Some(pause));
             case.pass(pause);
@@ -652,11 +688,11 @@ mod tests {
         blocked(&mut case, 3.5);
         assert_eq!((case.ask(), case.due()), ("retry after 3.5".to_owned(), Some(3.5)));
         case.pass(3.5);
-        assert!(case.state.start_if_due(case.now()));
+        assert!(case.state.begin(case.now()));
         blocked(&mut case, 0.0);
         let failure = case.state.failure().unwrap();
         assert_eq!((failure.attempts, failure.since), (0, case.start.monotonic));
-        assert!(case.state.start_if_due(case.now()));
+        assert!(case.state.begin(case.now()));
         case.fail(0.0);
         assert_eq!((case.state.failure().unwrap().attempts, case.due()), (1, Some(1.0)));
     }

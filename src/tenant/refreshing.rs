@@ -145,7 +145,7 @@ impl<T: Send + 'static> Refreshing<T> {
         let mut changes = self.changed.subscribe();
         loop {
             changes.mark_unchanged();
-            if self.change(State::start_if_due) {
+            if self.change(State::begin) {
                 return;
             }
             match self.look(State::due) {

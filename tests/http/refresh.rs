@@ -1,7 +1,10 @@
 //! The task that keeps the tenant's documents fresh, and what it says of itself.
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -74,11 +77,11 @@ async fn the_task_ends_with_the_last_handle() {
         .unwrap();
     let another = protect.clone();
     protect.warm_up().await.unwrap();
-    // The timer itself, the test, and whoever waits.
-    until(|| Arc::strong_count(&waiting) == 3).await;
+    // The timer itself, the test, and the task, which waits for both documents.
+    until(|| Arc::strong_count(&waiting) == 4).await;
     drop(protect);
     settle().await;
-    assert_eq!(Arc::strong_count(&waiting), 3, "somebody may ask still");
+    assert_eq!(Arc::strong_count(&waiting), 4, "there is another handle");
     drop(another);
     until(|| Arc::strong_count(&waiting) == 1).await;
     tenant.clock().advance(seconds(86_400.0));
@@ -104,6 +107,34 @@ fn the_task_comes_back_after_the_runtime_it_was_on_has_ended() {
     });
 }
 
+/// As one does on which nothing is run any more.
+#[test]
+fn the_task_moves_to_the_runtime_of_a_caller_if_its_own_stands_still() {
+    let clock = Clock::frozen();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (idle, second) = (runtime(), runtime());
+    second.block_on(async {
+        let tenant = MockTenant::builder().clock(clock.clone()).start().await;
+        let protect = protect(&tenant).build().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _entered = idle.enter();
+                assert!(!protect.health().ready);
+            });
+        });
+        let mut waiting = pin!(protect.warm_up());
+        assert!(is_pending(waiting.as_mut()).await);
+        clock.advance(seconds(1.9));
+        assert!(is_pending(pin!(protect.warm_up())).await);
+        settle().await;
+        assert_eq!(fetches(&tenant), (0, 0));
+        clock.advance(seconds(0.1));
+        at_once(protect.warm_up()).await.unwrap();
+        at_once(waiting).await.unwrap();
+        assert_eq!(fetches(&tenant), (1, 1));
+    });
+}
+
 /// Its callers on other runtimes are told, and the next one has the fetch made again.
 #[test]
 fn a_fetch_that_ends_with_its_runtime_fails_its_callers_and_is_made_again() {
@@ -113,20 +144,22 @@ fn a_fetch_that_ends_with_its_runtime_fails_its_callers_and_is_made_again() {
         let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
         let protect = protect(&tenant).build().unwrap();
         let fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
-        let warm_up = |protect: &ProtectApi| {
-            let protect = protect.clone();
-            async move { protect.warm_up().await }
-        };
-        first.spawn(warm_up(&protect));
+        let started = protect.clone();
+        first.spawn(async move { started.warm_up().await });
         at_once(tenant.requested(Endpoint::Discovery, 1)).await;
-        let waiting = tokio::spawn(warm_up(&protect));
-        settle().await;
+        let mut waiting = pin!(protect.warm_up());
+        assert!(is_pending(waiting.as_mut()).await);
         first.shutdown_background();
-        assert!(at_once(waiting).await.unwrap().is_err());
+        assert!(at_once(waiting).await.is_err());
         drop(fault);
         at_once(protect.warm_up()).await.unwrap();
         assert_eq!(fetches(&tenant), (2, 1));
     });
+}
+
+/// Polls some work once.
+async fn is_pending<T>(mut work: Pin<&mut impl Future<Output = T>>) -> bool {
+    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }
 
 /// The clock stands still while a request is answered: it waits for nothing.
