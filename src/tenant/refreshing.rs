@@ -148,10 +148,12 @@ impl<T: Send + 'static> Refreshing<T> {
             if self.change(State::begin) {
                 return;
             }
-            match self.look(State::due) {
-                Some(left) => drop(self.clock.timeout(left, changes.changed()).await),
-                None => drop(changes.changed().await),
-            }
+            // Either end leads to another look; the sender lives as long as `self`.
+            let changed = changes.changed();
+            let _ = match self.look(State::due) {
+                Some(left) => self.clock.timeout(left, changed).await,
+                None => Some(changed.await),
+            };
         }
     }
 
