@@ -25,20 +25,11 @@ type Reading = Arc<dyn Fn() -> (SystemTime, Instant) + Send + Sync>;
 /// Waits until a monotonic time.
 type Timer = Arc<dyn Fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// One moment by both.
+/// One moment, on both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct Now {
     pub(crate) wall: SystemTime,
     pub(crate) monotonic: Instant,
-}
-
-impl Moment {
-    /// How long ago `earlier` was. Monotonic time may stand still while the machine is suspended,
-    /// and wall time may be set back, so the larger one counts.
-    pub(crate) fn since(self, earlier: Self) -> Duration {
-        let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
-        wall.max(self.monotonic.saturating_duration_since(earlier.monotonic))
-    }
 }
 
 impl Clock {
@@ -62,9 +53,10 @@ impl Clock {
         self.timer = Some(Arc::new(move |deadline| Box::pin(timer(deadline))));
     }
 
-    pub(crate) fn now(&self) -> Moment {
+    /// Both times, read together.
+    pub(crate) fn now(&self) -> Now {
         let (wall, monotonic) = self.read();
-        Moment { wall, monotonic }
+        Now { wall, monotonic }
     }
 
     pub(crate) fn wall(&self) -> SystemTime {

@@ -1,11 +1,11 @@
-//! When to try again what failed: a document, which is fetched by a schedule, and an endpoint, which
-//! is called as requests need it.
+//! When an endpoint that requests need may be called again after it failed.
 
 use std::{
     mem,
     time::{Duration, Instant},
 };
 
+use super::lifecycle::Unavailable;
 use crate::error::TenantError;
 
 /// The shortest pause of an endpoint.
@@ -22,59 +22,6 @@ const MAX_UNREACHABLE: u32 = 3;
 
 /// Failures that pause nothing are logged once in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The failures since the last success.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    /// The last one.
-    pub(crate) error: TenantError,
-    pub(crate) attempts: u32,
-    /// When the first one failed.
-    pub(crate) since: Instant,
-    pub(crate) next_attempt: Instant,
-}
-
-/// Why there is no value, and when it is worth asking again.
-#[derive(Clone, Debug)]
-pub(crate) struct Unavailable {
-    pub(crate) error: TenantError,
-    pub(crate) retry_after: Duration,
-}
-
-impl Failure {
-    /// One more, of an attempt that was started at `started` while an old value serves for as long
-    /// as `serves_for`. The next attempt waits a little longer, or as long as the tenant asks.
-    pub(crate) fn again(
-        last: Option<&Self>,
-        error: TenantError,
-        serves_for: Duration,
-        started: Instant,
-        now: Instant,
-    ) -> Self {
-        let attempts = last.map_or(0, |failure| failure.attempts) + 1;
-        let took = now.saturating_duration_since(started);
-        let pause = pause_after(attempts, serves_for, took);
-        let pause = pause.max(error.retry_after().unwrap_or_default());
-        let since = last.map_or(now, |failure| failure.since);
-        Self { error, attempts, since, next_attempt: now + pause }
-    }
-
-    /// None of its own: what it needs has a schedule, and two would add up.
-    pub(crate) fn inherited(last: Option<&Self>, from: Unavailable, now: Instant) -> Self {
-        let Unavailable { error, retry_after } = from;
-        let attempts = last.map_or(0, |failure| failure.attempts);
-        let since = last.map_or(now, |failure| failure.since);
-        Self { error, attempts, since, next_attempt: now + retry_after }
-    }
-
-    /// What to tell who asks at this moment.
-    pub(crate) fn at(&self, now: Instant) -> Unavailable {
-        Unavailable {
-            error: self.error.clone(),
-            retry_after: self.next_attempt.saturating_duration_since(now),
-        }
-    }
-}
 
 /// When an endpoint that requests need may be called, and which of its failures are logged.
 #[derive(Debug, Default)]
@@ -177,29 +124,6 @@ const fn is_unreachable(error: &TenantError) -> bool {
     matches!(error, TenantError::Timeout { .. } | TenantError::Unreachable { .. })
 }
 
-/// The pause before the next attempt, give or take a tenth.
-///
-/// While an old value serves, it doubles from one second to a minute, which is the most that a
-/// caller is told to wait. Without one, attempts start one, two, four and then every eight seconds
-/// after each other: an attempt that `took` long itself is followed by a pause of a second.
-fn pause_after(attempts: u32, serves_for: Duration, took: Duration) -> Duration {
-    let doubled = 2_f64.powi(attempts.saturating_sub(1).min(8).cast_signed());
-    let jitter = jitter();
-    let jittered = |seconds: f64| Duration::from_secs_f64(seconds * jitter);
-    let cold = jittered(doubled.min(8.0)).saturating_sub(took).max(jittered(1.0));
-    let warm = jittered(doubled).min(Duration::from_secs(60));
-    // The old value may end before the pause does.
-    warm.min(serves_for.max(cold))
-}
-
-/// A factor from 0.9 to 1.1, so that many processes do not come back at once.
-pub(crate) fn jitter() -> f64 {
-    let mut random = [128];
-    // Without randomness there is no jitter, and no harm.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    0.9 + 0.2 * f64::from(random[0]) / 255.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,20 +140,6 @@ mod tests {
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn no_pause_of_a_document_is_longer_than_a_minute() {
-        for attempts in 1..300 {
-            let pause =
-                |serves_for, took| pause_after(attempts, seconds(serves_for), seconds(took));
-            assert!(pause(3600, 0) <= seconds(60), "{attempts}");
-            assert!(pause(0, 0) <= Duration::from_millis(8_800), "{attempts}");
-            assert!(pause(20, 0) <= seconds(20), "{attempts}");
-            // With the longest attempt, ten seconds.
-            assert!(pause(0, 8) <= Duration::from_millis(1_100), "{attempts}");
-            assert!(pause(0, 8) >= Duration::from_millis(900), "{attempts}");
-        }
     }
 
     #[test]

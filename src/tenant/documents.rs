@@ -1,22 +1,20 @@
-//! The tenant's two documents, and the task that keeps them fresh.
+//! The tenant's two documents, and the task that fetches them.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use ::http::{HeaderMap, header::CACHE_CONTROL};
-use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
+use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
+use url::Url;
 
 use super::{
     TenantConfig,
-    back_off::Unavailable,
     http::{Http, Resource},
+    lifecycle::{Answer, Outcome, State, Unavailable},
     metadata::Metadata,
-    refresh::{Failed, Fetched, Loaded, Refreshing, World},
+    refreshing::{Fetched, Refreshing},
 };
 use crate::{clock::Clock, error::TenantError, jwks::KeySet, meter::Meter};
 
@@ -31,113 +29,158 @@ pub(super) const KEY_SET: Resource = Resource {
     max_body: 1024 * 1024,
 };
 
-/// What the tenant publishes. Nothing is fetched before somebody asks; from then on a task renews
-/// what was asked for, until this is dropped.
+/// What the tenant publishes. Nothing is fetched before the first request for it; from then on a
+/// task keeps it fresh, until this is dropped.
 pub(crate) struct Documents {
+    source: Arc<Source>,
+    task: Mutex<Option<Task>>,
+}
+
+/// The documents, and what it takes to fetch them.
+struct Source {
+    config: Arc<TenantConfig>,
+    http: Http,
     metadata: Refreshing<Metadata>,
     keys: Refreshing<KeySet>,
-    world: World,
-    keeper: Mutex<Option<AbortHandle>>,
+}
+
+/// The task, which is aborted when this is dropped.
+struct Task {
+    handle: AbortHandle,
+    /// Closed once the task has ended.
+    running: watch::Receiver<()>,
 }
 
 impl Documents {
     pub(crate) fn new(config: &Arc<TenantConfig>, http: Http, clock: Clock, meter: Meter) -> Self {
-        let world = World { clock, meter, landed: Arc::new(Notify::new()) };
-        let metadata = {
-            let (config, http) = (Arc::clone(config), http.clone());
-            Refreshing::new("metadata", config.metadata, world.clone(), move |limit| {
-                Box::pin(fetch_metadata(Arc::clone(&config), http.clone(), limit))
-            })
-        };
-        let keys = {
-            let metadata = metadata.clone();
-            let has_usable_keys = Arc::new(AtomicBool::new(false));
-            Refreshing::new("key set", config.keys, world.clone(), move |limit| {
-                let has_usable_keys = Arc::clone(&has_usable_keys);
-                Box::pin(fetch_keys(metadata.clone(), http.clone(), has_usable_keys, limit))
-            })
-        };
-        Self { metadata, keys, world, keeper: Mutex::default() }
+        let metadata = Refreshing::new("metadata", config.metadata, clock.clone(), meter.clone());
+        let keys = Refreshing::new("key set", config.keys, clock, meter);
+        let source = Source { config: Arc::clone(config), http, metadata, keys };
+        Self { source: Arc::new(source), task: Mutex::default() }
     }
 
     /// The metadata, fetched if need be.
-    pub(crate) async fn metadata(&self) -> Result<Arc<Loaded<Metadata>>, Unavailable> {
-        self.ask(&self.metadata).await
+    pub(crate) async fn metadata(&self) -> Outcome<Metadata> {
+        self.get(&self.source.metadata).await
     }
 
     /// The keys, fetched if need be.
-    pub(crate) async fn keys(&self) -> Result<Arc<Loaded<KeySet>>, Unavailable> {
-        self.ask(&self.keys).await
+    pub(crate) async fn keys(&self) -> Outcome<KeySet> {
+        self.get(&self.source.keys).await
+    }
+
+    /// Keys from a later fetch than `seen`: of the one in progress, or of a new one if `may_start`
+    /// allows it. Nothing if it does not.
+    pub(crate) async fn newer_keys(
+        &self,
+        seen: u64,
+        may_start: impl FnOnce() -> bool,
+    ) -> Option<Outcome<KeySet>> {
+        let answer = self.source.keys.ask_newer(seen, may_start)?;
+        Some(self.wait(&self.source.keys, answer).await)
     }
 
     /// Starts what the first token would, and waits for nothing. Outside a runtime it does nothing.
     pub(crate) fn begin(&self) {
         if Handle::try_current().is_ok() {
-            self.keep();
-            self.keys.begin();
+            self.source.keys.start_first();
+            self.running();
         }
     }
 
-    /// The keys, as a thing to look at and to load anew.
-    pub(crate) const fn key_set(&self) -> &Refreshing<KeySet> {
-        &self.keys
+    /// The keys as they are.
+    pub(crate) fn key_set(&self) -> &Refreshing<KeySet> {
+        &self.source.keys
     }
 
-    /// The metadata, as a thing to look at.
-    pub(crate) const fn configuration(&self) -> &Refreshing<Metadata> {
-        &self.metadata
+    /// The metadata as it is.
+    pub(crate) fn configuration(&self) -> &Refreshing<Metadata> {
+        &self.source.metadata
     }
 
-    async fn ask<T>(&self, document: &Refreshing<T>) -> Result<Arc<Loaded<T>>, Unavailable>
-    where
-        T: Send + Sync + 'static,
-    {
+    async fn get<T>(&self, document: &Refreshing<T>) -> Outcome<T> {
         // No lock for what is fresh, as it nearly always is.
-        if let Some(loaded) = document.fresh() {
-            return Ok(loaded);
+        match document.fresh() {
+            Some(kept) => Ok(kept),
+            None => self.wait(document, document.ask()).await,
         }
-        self.keep();
-        document.get().await
     }
 
-    /// Has the task run that keeps the documents fresh; it may have ended with its runtime.
-    fn keep(&self) {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if keeper.as_ref().is_none_or(AbortHandle::is_finished) {
-            let task = keep_fresh(self.metadata.clone(), self.keys.clone(), self.world.clone());
-            *keeper = Some(tokio::spawn(task).abort_handle());
+    /// Waits while the task fetches. If its runtime ends meanwhile, the next caller's task makes
+    /// the fetch again.
+    async fn wait<T>(&self, document: &Refreshing<T>, answer: Answer<T>) -> Outcome<T> {
+        let mut running = self.running();
+        let interrupted =
+            || Unavailable { error: TenantError::Interrupted, retry_after: Duration::from_secs(1) };
+        tokio::select! {
+            biased;
+            outcome = document.wait(answer) => outcome,
+            // Nothing is sent: it ends with the task.
+            _ = running.changed() => Err(interrupted()),
         }
+    }
+
+    /// Starts the task, unless it runs. It may have ended with its runtime, and its runtime may
+    /// stand still.
+    fn running(&self) -> watch::Receiver<()> {
+        let is_running = |task: &Task| {
+            task.running.has_changed().is_ok()
+                && !self.source.keys.look(State::is_neglected)
+                && !self.source.metadata.look(State::is_neglected)
+        };
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = match task.take().filter(is_running) {
+            Some(running) => task.insert(running),
+            None => task.insert(Task::start(Arc::clone(&self.source))),
+        };
+        task.running.clone()
     }
 }
 
-impl Drop for Documents {
+impl Task {
+    fn start(source: Arc<Source>) -> Self {
+        let (sender, running) = watch::channel(());
+        let task = tokio::spawn(async move {
+            let _running = sender;
+            tokio::join!(source.keep_metadata_fresh(), source.keep_keys_fresh());
+        });
+        Self { handle: task.abort_handle(), running }
+    }
+}
+
+impl Drop for Task {
     fn drop(&mut self) {
-        let keeper = self.keeper.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keeper) = keeper.take() {
-            keeper.abort();
-        }
+        self.handle.abort();
     }
 }
 
-/// Sends a flight off whenever one is due, and waits for none: while one document hangs, the other
-/// is renewed.
-pub(super) async fn keep_fresh<A, B>(one: Refreshing<A>, other: Refreshing<B>, world: World)
-where
-    A: Send + Sync + 'static,
-    B: Send + Sync + 'static,
-{
-    loop {
-        one.renew_if_due();
-        other.renew_if_due();
-        let due = [one.due(), other.due()].into_iter().flatten().min();
-        let landed = world.landed.notified();
-        match due {
-            None => landed.await,
-            Some(due) => {
-                let left = due.saturating_duration_since(world.clock.monotonic());
-                world.clock.timeout(left, landed).await.unwrap_or_default();
+impl Source {
+    async fn keep_metadata_fresh(&self) {
+        loop {
+            self.metadata.due().await;
+            let (config, http) = (Arc::clone(&self.config), self.http.clone());
+            self.metadata.attempt(|limit| fetch_metadata(config, http, limit)).await;
+        }
+    }
+
+    /// The metadata says where the keys are, and is fetched first if need be.
+    async fn keep_keys_fresh(&self) {
+        loop {
+            self.keys.due().await;
+            let answer = self.metadata.ask();
+            match self.metadata.wait_without_limit(answer).await {
+                Err(unavailable) => self.keys.blocked(unavailable),
+                Ok(metadata) => {
+                    let url = metadata.value.jwks_uri.clone();
+                    let (http, has_usable_keys) = (self.http.clone(), self.has_usable_keys());
+                    self.keys.attempt(|limit| fetch_keys(url, http, limit, has_usable_keys)).await;
+                }
             }
         }
+    }
+
+    fn has_usable_keys(&self) -> bool {
+        self.keys.look(|state, _| state.value().is_some_and(|kept| kept.value.is_usable()))
     }
 }
 
@@ -145,28 +188,25 @@ async fn fetch_metadata(
     config: Arc<TenantConfig>,
     http: Http,
     limit: Duration,
-) -> Result<Fetched<Metadata>, Failed> {
+) -> Result<Fetched<Metadata>, TenantError> {
     let response = http.get(&config.discovery_url, &METADATA, limit).await?;
     let metadata = config.read_metadata(response.body())?;
     Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
 }
 
 async fn fetch_keys(
-    metadata: Refreshing<Metadata>,
+    url: Url,
     http: Http,
-    has_usable_keys: Arc<AtomicBool>,
     limit: Duration,
-) -> Result<Fetched<KeySet>, Failed> {
-    let metadata = metadata.get_patiently().await.map_err(Failed::Dependency)?;
-    let response = http.get(&metadata.value.jwks_uri, &KEY_SET, limit).await?;
-    let refused =
-        |reason: &str| TenantError::Document { document: KEY_SET.name, reason: reason.into() };
-    let keys = KeySet::parse(response.body()).map_err(refused)?;
-    // A set of which nothing can be used must not take the place of a good one.
-    if keys.is_usable() {
-        has_usable_keys.store(true, Ordering::Relaxed);
-    } else if has_usable_keys.load(Ordering::Relaxed) {
-        return Err(refused("it holds no usable key").into());
+    has_usable_keys: bool,
+) -> Result<Fetched<KeySet>, TenantError> {
+    let response = http.get(&url, &KEY_SET, limit).await?;
+    let unusable =
+        |reason: &str| TenantError::Document { document: "key set", reason: reason.into() };
+    let keys = KeySet::parse(response.body()).map_err(unusable)?;
+    // A set without a usable key must not replace a good one.
+    if has_usable_keys && !keys.is_usable() {
+        return Err(unusable("it holds no usable key"));
     }
     Ok(Fetched { value: keys, max_age: max_age(response.headers()) })
 }

@@ -1,11 +1,11 @@
 //! How a tenant's documents stand.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{documents::Documents, refresh::Standing};
-use crate::error::Chain;
+use super::{documents::Documents, lifecycle::State};
+use crate::{clock::Now, error::Chain};
 
 /// How an API stands with its tenants, at one moment: fit to be the body of a readiness probe.
 ///
@@ -90,35 +90,33 @@ pub struct RefreshFailure {
 }
 
 impl TenantHealth {
-    pub(crate) fn new(issuer: &str, documents: &Documents, now: Instant) -> Self {
-        let keys = documents.key_set().standing();
-        let kids = keys.loaded.as_ref().map(|loaded| loaded.value.kids().map(str::to_owned));
-        let kids = kids.map(Iterator::collect).unwrap_or_default();
-        let keys = DocumentHealth::new(&keys, now);
-        let metadata = DocumentHealth::new(&documents.configuration().standing(), now);
+    pub(crate) fn new(issuer: &str, documents: &Documents) -> Self {
+        let (keys, kids) = documents.key_set().look(|state, now| {
+            let kids = state.value().map(|kept| kept.value.kids().map(str::to_owned).collect());
+            (DocumentHealth::new(state, now), kids.unwrap_or_default())
+        });
+        let metadata = documents.configuration().look(DocumentHealth::new);
         Self { issuer: issuer.to_owned(), ready: keys.state.serves(), metadata, keys, kids }
     }
 }
 
 impl DocumentHealth {
-    fn new<T: Send + Sync + 'static>(standing: &Standing<T>, now: Instant) -> Self {
-        let until = |instant: Instant| instant.saturating_duration_since(now);
-        let serves_for = standing.serves_for;
-        let state = match serves_for {
-            None => DocumentState::Absent,
-            _ if standing.is_fresh => DocumentState::Fresh,
-            Some(left) if left.is_zero() => DocumentState::Expired,
-            Some(_) => DocumentState::Stale,
-        };
+    fn new<T>(state: &State<T>, now: Now) -> Self {
+        let serves_for = state.usable_for(now);
         Self {
-            state,
-            age: standing.age,
-            next_refresh: standing.due.map(until),
+            state: match (state.value(), serves_for) {
+                (None, _) | (_, None) => DocumentState::Absent,
+                (Some(kept), _) if kept.is_fresh(now) => DocumentState::Fresh,
+                (_, Some(Duration::ZERO)) => DocumentState::Expired,
+                (_, Some(_)) => DocumentState::Stale,
+            },
+            age: state.value().map(|kept| kept.age(now)),
+            next_refresh: state.due(now),
             serves_for,
-            failure: standing.failure.as_ref().map(|failure| RefreshFailure {
+            failure: state.failure().map(|failure| RefreshFailure {
                 error: Chain(&failure.error).to_string(),
                 attempts: failure.attempts,
-                since: now.saturating_duration_since(failure.since),
+                since: now.monotonic.saturating_duration_since(failure.since),
             }),
         }
     }

@@ -16,13 +16,14 @@ use tracing::Instrument as _;
 use url::Url;
 
 use super::{
-    back_off::{EndpointBackOff, FailedCall, MIN_PAUSE, Unavailable},
+    back_off::{EndpointBackOff, FailedCall, MIN_PAUSE},
     cache::{CacheKey, Lookup, Miss, NotRemoved, Verdict, VerdictCache},
     calls::{Call, Calls, NotCalled},
     client_auth::ClientAuthentication,
     documents::Documents,
     flight::catch_panic,
     http::{Form, Http, Resource},
+    lifecycle::Unavailable,
 };
 use crate::{
     claims::{Claims, Expectations},

@@ -2,11 +2,12 @@
 //!
 //! - `http`, `body`: requests to the tenant, and what its responses mean
 //! - `connector`, `connection`: the built-in clients, with and without a certificate
-//! - `documents`: the metadata and the key set, and the task that keeps them fresh
-//! - `refresh`, `back_off`: a value that is fetched, kept, and fetched again
-//! - `flight`: work that many wait for and nobody can cancel
+//! - `documents`: the metadata and the key set, and the task that fetches them
+//! - `lifecycle`, `refreshing`: a value that is fetched, kept, and fetched again
+//! - `back_off`: when an endpoint may be called again
+//! - `flight`: work that outlives its callers, and work that may panic
 //! - `metadata`: the discovery document
-//! - `unknown_kid`: what a token with an unknown key may cost
+//! - `unknown_kid`: the search for a key that the current set does not contain
 //! - `introspection`, `calls`: what the tenant says of a token
 //! - `client_auth`, `assertion`: how this API proves who it is when it asks
 //! - `cache`: what the tenant said, kept for a while
@@ -27,21 +28,21 @@ mod flight;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod introspection;
+mod lifecycle;
 pub(crate) mod metadata;
-mod refresh;
 #[cfg(test)]
 mod refresh_model;
+mod refreshing;
 mod unknown_kid;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use url::Url;
 
 use self::{
-    back_off::Unavailable,
     cache::VerdictCache,
     calls::Calls,
     client_auth::ClientAuthentication,
@@ -49,18 +50,17 @@ use self::{
     health::TenantHealth,
     http::Http,
     introspection::Introspector,
+    lifecycle::{Kept, Lifetimes, Unavailable},
     metadata::{EndpointRule, IntrospectionEndpoint, Metadata},
-    refresh::{Lifetimes, Loaded},
-    unknown_kid::{AbsentKids, FetchBudget},
+    unknown_kid::UnknownKids,
 };
 use crate::{
     claims::{Claims, Expectations},
     clock::Clock,
     config::Config,
-    error::{Error, Internal, InvalidToken, TenantError},
-    jwks::KeySet,
+    error::{Error, Internal, TenantError},
     jwt::UnverifiedJwt,
-    meter::{Meter, UnknownKid},
+    meter::Meter,
 };
 
 /// How long a document of ours waits for the tenant's.
@@ -111,13 +111,7 @@ pub(crate) struct Tenant {
     clock: Clock,
     meter: Meter,
     documents: Arc<Documents>,
-    unknown_kids: Mutex<UnknownKids>,
-}
-
-#[derive(Default)]
-struct UnknownKids {
-    budget: FetchBudget,
-    absent: AbsentKids,
+    unknown_kids: UnknownKids,
 }
 
 impl Tenant {
@@ -125,7 +119,7 @@ impl Tenant {
         let config = Arc::new(config);
         let documents = Documents::new(&config, http.clone(), clock.clone(), meter.clone());
         let documents = Arc::new(documents);
-        Self { config, http, clock, meter, documents, unknown_kids: Mutex::default() }
+        Self { config, http, clock, meter, documents, unknown_kids: UnknownKids::default() }
     }
 
     /// Fetches what the first request would have to wait for.
@@ -136,8 +130,7 @@ impl Tenant {
     /// How the documents stand; has them fetched if nobody has asked for them yet.
     pub(crate) fn health(&self) -> TenantHealth {
         self.documents.begin();
-        let now = self.clock.monotonic();
-        TenantHealth::new(&self.config.issuer, &self.documents, now)
+        TenantHealth::new(&self.config.issuer, &self.documents)
     }
 
     /// Asks this tenant about tokens, as `client` and through `http`.
@@ -164,7 +157,7 @@ impl Tenant {
     }
 
     /// The tenant's metadata, if it can be had within a moment.
-    pub(crate) async fn metadata(&self) -> Option<Arc<Loaded<Metadata>>> {
+    pub(crate) async fn metadata(&self) -> Option<Arc<Kept<Metadata>>> {
         self.clock.timeout(METADATA_PATIENCE, self.documents.metadata()).await?.ok()
     }
 
@@ -175,76 +168,20 @@ impl Tenant {
 
     /// Verifies a JWT with the tenant's keys.
     pub(crate) async fn verify(&self, jwt: UnverifiedJwt<'_>) -> Result<Claims, Error> {
-        let flights_before = self.documents.key_set().flights();
+        let seen = self.documents.key_set().fetches();
         let mut keys = self.documents.keys().await?;
         self.meter.key_set_is_used(|| keys.age(self.clock.now()));
         if let Some(kid) = jwt.kid.as_deref()
             && !keys.value.contains(kid)
         {
-            keys = self.keys_with(kid, keys, flights_before).await?;
+            let search =
+                self.unknown_kids.find_newer(kid, keys, seen, &self.documents, &self.clock);
+            keys = search.await.into_keys(kid, &self.meter)?;
         }
         let verifier =
             keys.value.find(jwt.kid.as_deref(), jwt.algorithm).map_err(Error::InvalidToken)?;
         jwt.verified(|input, signature| verifier.verify(input, signature))
             .map_err(Error::InvalidToken)
-    }
-
-    /// The set that has a key which the loaded one does not have.
-    async fn keys_with(
-        &self,
-        kid: &str,
-        keys: Arc<Loaded<KeySet>>,
-        flights_before: u64,
-    ) -> Result<Arc<Loaded<KeySet>>, Error> {
-        let mut cost = UnknownKid::Remembered;
-        let found = self.look_for(kid, keys, flights_before, &mut cost).await;
-        if let Ok(Some(keys)) = found {
-            return Ok(keys);
-        }
-        self.meter.refused_kid(cost);
-        tracing::debug!(
-            name: "token.unknown_kid",
-            kid,
-            cost = cost.name(),
-            "no key of the tenant has this kid"
-        );
-        Err(found.map_or_else(Error::from, |_| Error::InvalidToken(InvalidToken::UnknownKey)))
-    }
-
-    /// Looks for a key that the loaded set does not have, as far as the budget allows.
-    ///
-    /// A set whose fetch started after the token arrived is conclusive, for a while. An older one, or
-    /// one that was already being fetched, may have missed a rotation.
-    async fn look_for(
-        &self,
-        kid: &str,
-        mut keys: Arc<Loaded<KeySet>>,
-        flights_before: u64,
-        cost: &mut UnknownKid,
-    ) -> Result<Option<Arc<Loaded<KeySet>>>, Unavailable> {
-        while keys.flight <= flights_before {
-            let now = self.clock.monotonic();
-            if self.unknown_kids().absent.contains(kid, keys.flight, now) {
-                return Ok(None);
-            }
-            *cost = UnknownKid::Fetched;
-            let permit = || self.unknown_kids().budget.take(self.clock.monotonic());
-            let Some(landing) = self.documents.key_set().reload(keys.flight, permit).await else {
-                *cost = UnknownKid::OverBudget;
-                return self.documents.key_set().failure().map_or(Ok(None), Err);
-            };
-            keys = landing?;
-            if keys.value.contains(kid) {
-                return Ok(Some(keys));
-            }
-        }
-        self.unknown_kids().absent.remember(kid, keys.flight, self.clock.monotonic());
-        Ok(None)
-    }
-
-    /// Never poisoned for long: nothing that can panic runs under the lock.
-    fn unknown_kids(&self) -> MutexGuard<'_, UnknownKids> {
-        self.unknown_kids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

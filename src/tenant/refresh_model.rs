@@ -1,30 +1,23 @@
-//! The refreshing value and its keeper against a model: whatever happens in whatever order, there
-//! is one flight at a time, none before its time, none too late, and nobody waits for nothing.
+//! The refreshing value and its task, compared with a model.
+//!
+//! Whatever happens, in whatever order: there is one fetch at a time, none is made before it is due
+//! or long after, each ends in time, and no caller waits while nothing is being fetched.
 
 use std::{
     ops::Range,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use monocloud_testkit::Clock as TestClock;
 use proptest::{collection::vec, prelude::*};
-use tokio::{
-    runtime,
-    sync::{Notify, oneshot},
-    task::JoinHandle,
-};
+use tokio::{runtime, sync::oneshot, task::JoinHandle};
 
 use super::{
-    documents::keep_fresh,
-    refresh::{Failed, Fetched, Lifetimes, Loaded, Refreshing, World},
+    lifecycle::{Lifetimes, Outcome, Unavailable},
+    refreshing::{Fetched, Refreshing},
 };
-use crate::{
-    clock::{Clock, Moment},
-    error::TenantError,
-    meter::Meter,
-    tenant::back_off::Unavailable,
-};
+use crate::{clock::Clock, error::TenantError, meter::Meter};
 
 const FRESH: f64 = 100.0;
 const TOLERANCE: f64 = 300.0;
@@ -32,21 +25,23 @@ const TOLERANCE: f64 = 300.0;
 /// What happens.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Time goes by.
+    /// Time passes.
     Advance(f64),
-    /// Somebody asks for the value.
+    /// A caller asks for the value.
     Ask,
-    /// The tenant answers.
-    Land(Outcome),
-    /// The last one to ask leaves.
-    Leave,
-    /// Somebody asks for a newer value, and has a fetch to spend or not.
-    Reload(bool),
+    /// A caller asks for a newer value, and may start a fetch or not.
+    AskNewer(bool),
+    /// What the fetch needs is there, or the tenant answers.
+    Answer(Reply),
+    /// The last caller disconnects.
+    Disconnect,
+    /// The machine is suspended: only wall time passes.
+    Suspend(i64),
 }
 
 #[derive(Clone, Debug)]
-enum Outcome {
-    Dependency(f64),
+enum Reply {
+    Blocked(f64),
     Failure,
     Panic,
     RetryAfter(u64),
@@ -55,45 +50,77 @@ enum Outcome {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let advance = prop_oneof![0.0..3.0, 0.0..20.0, 0.0..120.0, 0.0..600.0];
-    let outcome = prop_oneof![
-        4 => Just(Outcome::Failure),
-        1 => Just(Outcome::Panic),
-        1 => (1.0..20.0).prop_map(Outcome::Dependency),
-        1 => (0_u64..100).prop_map(Outcome::RetryAfter),
-        4 => proptest::option::of(0_u64..200).prop_map(Outcome::Success),
+    let reply = prop_oneof![
+        4 => Just(Reply::Failure),
+        1 => Just(Reply::Panic),
+        1 => (1.0..20.0).prop_map(Reply::Blocked),
+        1 => (0_u64..100).prop_map(Reply::RetryAfter),
+        4 => proptest::option::of(0_u64..200).prop_map(Reply::Success),
     ];
     let step = prop_oneof![
-        3 => Just(Step::Ask),
-        4 => advance.prop_map(Step::Advance),
-        4 => outcome.prop_map(Step::Land),
-        1 => Just(Step::Leave),
-        1 => any::<bool>().prop_map(Step::Reload),
+        6 => Just(Step::Ask),
+        8 => advance.prop_map(Step::Advance),
+        8 => reply.prop_map(Step::Answer),
+        2 => Just(Step::Disconnect),
+        2 => any::<bool>().prop_map(Step::AskNewer),
+        1 => (1_i64..600).prop_map(Step::Suspend),
     ];
     vec(step, 1..80)
 }
 
-/// What the tenant is asked, and has not answered.
+/// What the task waits for.
 #[derive(Default)]
-struct Desk {
-    asked: usize,
-    open: Option<oneshot::Sender<Outcome>>,
+struct Tenant {
+    /// How many fetches the task has begun.
+    begun: usize,
+    waiting: Option<Waiting>,
+    has_two_fetches: bool,
 }
 
-type Landing = Result<Arc<Loaded<usize>>, Unavailable>;
+enum Waiting {
+    /// What the fetch needs, or when that is to be asked for again.
+    Requirement(oneshot::Sender<Option<f64>>),
+    Answer(oneshot::Sender<Reply>),
+}
+
+impl Tenant {
+    fn wait_for<A>(&mut self, waiting: fn(oneshot::Sender<A>) -> Waiting) -> oneshot::Receiver<A> {
+        let (sender, receiver) = oneshot::channel();
+        self.has_two_fetches |= self.waiting.as_ref().is_some_and(|waiting| match waiting {
+            Waiting::Requirement(sender) => !sender.is_closed(),
+            Waiting::Answer(sender) => !sender.is_closed(),
+        });
+        self.waiting = Some(waiting(sender));
+        receiver
+    }
+}
 
 /// What should be, kept beside what is.
 struct Model {
     clock: TestClock,
-    desk: Arc<Mutex<Desk>>,
-    refreshing: Refreshing<usize>,
-    callers: Vec<JoinHandle<Option<Landing>>>,
-    /// When the last good value landed, and how long it lives, in seconds.
-    value: Option<(Instant, f64)>,
+    tenant: Arc<Mutex<Tenant>>,
+    refreshing: Arc<Refreshing<usize>>,
+    task: JoinHandle<()>,
+    callers: Vec<JoinHandle<Option<Outcome<usize>>>>,
+    /// When the last value was fetched, and its lifetime in seconds.
+    value: Option<(SystemTime, Instant, f64)>,
+    /// How many attempts failed since the last success.
     failures: u32,
-    /// When the next flight is to be sent off by the keeper: not before, and not after.
+    is_failing: bool,
+    /// When the task is to begin the next fetch: not before, and not after.
     due: Option<Range<Instant>>,
-    flight: Option<Instant>,
-    flights: usize,
+    fetch: Option<Fetch>,
+    fetches: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Fetch {
+    /// It waits for what it needs.
+    Blocked,
+    Attempt {
+        began: Instant,
+        limit: f64,
+    },
 }
 
 impl Model {
@@ -102,173 +129,250 @@ impl Model {
         let mut seam = Clock::SYSTEM;
         seam.set_reading(clock.reading());
         seam.set_timer(clock.timer());
-        let world =
-            World { clock: seam, meter: Meter::new("model"), landed: Arc::new(Notify::new()) };
-        let desk = Arc::new(Mutex::new(Desk::default()));
         let lifetimes = Lifetimes { fresh: seconds(FRESH), outage_tolerance: seconds(TOLERANCE) };
-        let refreshing = Refreshing::new("value", lifetimes, world.clone(), {
-            let desk = Arc::clone(&desk);
-            move |_| {
-                let mut desk = desk.lock().unwrap();
-                assert!(desk.open.is_none(), "a second flight");
-                desk.asked += 1;
-                let (answer, asked) = (oneshot::channel(), desk.asked);
-                desk.open = Some(answer.0);
-                Box::pin(async move { fetched(answer.1.await.unwrap(), asked) })
-            }
-        });
-        let idle = Refreshing::<()>::new("idle", lifetimes, world.clone(), |_| unreachable!());
-        tokio::spawn(keep_fresh(refreshing.clone(), idle, world));
+        let refreshing =
+            Arc::new(Refreshing::new("value", lifetimes, seam.clone(), Meter::new("model")));
+        let tenant = Arc::default();
+        let task = tokio::spawn(keep_fresh(Arc::clone(&refreshing), Arc::clone(&tenant), seam));
         Self {
             clock,
-            desk,
+            tenant,
             refreshing,
+            task,
             callers: Vec::new(),
             value: None,
             failures: 0,
+            is_failing: false,
             due: None,
-            flight: None,
-            flights: 0,
+            fetch: None,
+            fetches: 0,
         }
     }
 
     async fn take(&mut self, step: Step) {
-        let now = self.clock.monotonic();
         match step {
-            Step::Advance(by) => self.clock.advance(seconds(by)),
-            Step::Ask => {
-                let value = self.refreshing.clone();
-                self.callers.push(tokio::spawn(async move { Some(value.get().await) }));
-                let is_fresh = self.age().is_some_and(|(age, life)| age < life);
-                let may_try = self.due.as_ref().is_none_or(|due| due.start <= now);
-                settle().await;
-                if !is_fresh && self.flight.is_none() && may_try && self.asked() > self.flights {
-                    self.take_off(now);
+            Step::Advance(by) => {
+                self.clock.advance(seconds(by));
+                let now = self.clock.monotonic();
+                if let Some(Fetch::Attempt { began, limit }) = self.fetch
+                    && now >= began + seconds(limit)
+                {
+                    self.fail(began, 0.0);
                 }
             }
-            Step::Land(outcome) => {
-                let Some(answer) = self.desk.lock().unwrap().open.take() else { return };
-                assert!(answer.send(outcome.clone()).is_ok(), "nobody listens");
-                self.land(&outcome);
+            Step::Ask => {
+                let value = Arc::clone(&self.refreshing);
+                let is_fresh = self.age().is_some_and(|(age, lifetime)| age < lifetime);
+                let now = self.clock.monotonic();
+                let may_try = self.due.as_ref().is_none_or(|due| due.start <= now);
+                self.callers.push(tokio::spawn(async move { Some(value.wait(value.ask()).await) }));
+                settle().await;
+                if !is_fresh && self.fetch.is_none() && may_try && self.begun() > self.fetches {
+                    self.begin();
+                }
             }
-            Step::Leave => {
+            Step::AskNewer(may_start) => {
+                let (value, seen) = (Arc::clone(&self.refreshing), self.fetches as u64);
+                self.callers.push(tokio::spawn(async move {
+                    Some(value.wait(value.ask_newer(seen, || may_start)?).await)
+                }));
+                settle().await;
+                if self.fetch.is_none() && may_start {
+                    self.begin();
+                }
+            }
+            Step::Answer(reply) => self.answer(reply),
+            Step::Disconnect => {
                 if let Some(caller) = self.callers.pop() {
                     caller.abort();
                 }
             }
-            Step::Reload(is_permitted) => {
-                let (value, seen) = (self.refreshing.clone(), self.flights as u64);
-                self.callers
-                    .push(tokio::spawn(async move { value.reload(seen, || is_permitted).await }));
-                if self.flight.is_none() && is_permitted {
-                    self.take_off(now);
+            Step::Suspend(by) => {
+                self.clock.shift_wall(by);
+                // The task sleeps on, but a value is due as soon as there is a caller.
+                if let Some(due) = self.due.as_mut().filter(|_| !self.is_failing) {
+                    let earlier = due.start.checked_sub(Duration::from_secs(by.unsigned_abs()));
+                    due.start = earlier.unwrap_or(due.start);
                 }
             }
         }
         settle().await;
-        self.judge().await;
+        self.check().await;
     }
 
-    /// A flight has started.
-    fn take_off(&mut self, now: Instant) {
-        self.flight = Some(now);
-        self.flights += 1;
-        self.due = None;
-    }
-
-    fn land(&mut self, outcome: &Outcome) {
+    fn answer(&mut self, reply: Reply) {
         let now = self.clock.monotonic();
-        let took = self.flight.take().map(|started| (now - started).as_secs_f64());
-        let after = |from: f64, to: f64| Some(now + seconds(from)..now + seconds(to));
-        match outcome {
-            Outcome::Success(max_age) => {
-                let life = max_age.map_or(FRESH, |age| (age.max(10) as f64).min(FRESH));
-                self.value = Some((now, life));
-                self.failures = 0;
-                self.due = after(life * 0.719, life * 0.881);
-            }
-            Outcome::Dependency(pause) => self.due = after(*pause, *pause),
-            Outcome::Failure | Outcome::Panic | Outcome::RetryAfter(_) => {
-                self.failures += 1;
-                let serves_for = self
-                    .value
-                    .map_or(0.0, |(landed, life)| life + TOLERANCE - (now - landed).as_secs_f64());
-                let doubled = 2_f64.powi(self.failures.min(9).cast_signed() - 1);
-                let pause = |jitter: f64| {
-                    let cold = (doubled.min(8.0) * jitter - took.unwrap_or_default()).max(jitter);
-                    (doubled * jitter).min(60.0).min(cold.max(serves_for))
+        let waiting = self.tenant.lock().unwrap().waiting.take();
+        match (waiting, self.fetch) {
+            (Some(Waiting::Requirement(sender)), _) => {
+                let pause = if let Reply::Blocked(pause) = reply { Some(pause) } else { None };
+                assert!(sender.send(pause).is_ok(), "the task does not wait");
+                self.fetch = match pause {
+                    Some(pause) => {
+                        self.is_failing = true;
+                        self.due = Some(now + seconds(pause)..now + seconds(pause));
+                        None
+                    }
+                    None => Some(self.attempt()),
                 };
-                let asked = match outcome {
-                    Outcome::RetryAfter(asked) => *asked as f64,
-                    _ => 0.0,
-                };
-                self.due = after((pause(0.9) - 0.01).max(asked), (pause(1.1) + 0.01).max(asked));
             }
+            (Some(Waiting::Answer(sender)), Some(Fetch::Attempt { began, .. })) => {
+                assert!(sender.send(reply.clone()).is_ok(), "the task does not wait");
+                match reply {
+                    Reply::Success(max_age) => self.succeed(max_age),
+                    Reply::RetryAfter(asked) => self.fail(began, asked as f64),
+                    Reply::Blocked(_) | Reply::Failure | Reply::Panic => self.fail(began, 0.0),
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// The task has begun a fetch.
+    fn begin(&mut self) {
+        self.fetches += 1;
+        self.due = None;
+        self.fetch = Some(match has_requirement(self.fetches) {
+            true => Fetch::Blocked,
+            false => self.attempt(),
+        });
+    }
+
+    fn attempt(&self) -> Fetch {
+        Fetch::Attempt { began: self.clock.monotonic(), limit: self.usable_for() + 8.0 }
+    }
+
+    fn succeed(&mut self, max_age: Option<u64>) {
+        let now = self.clock.monotonic();
+        let lifetime = max_age.map_or(FRESH, |age| (age.max(10) as f64).min(FRESH));
+        self.value = Some((self.clock.now(), now, lifetime));
+        (self.failures, self.is_failing) = (0, false);
+        self.due = Some(now + seconds(lifetime * 0.719)..now + seconds(lifetime * 0.881));
+        self.fetch = None;
+    }
+
+    fn fail(&mut self, began: Instant, asked: f64) {
+        let now = self.clock.monotonic();
+        self.failures += 1;
+        self.is_failing = true;
+        let doubled = 2_f64.powi(self.failures.min(9).cast_signed() - 1);
+        let usable_for = self.usable_for();
+        let next = |jitter: f64| {
+            let (warm, cold) = (doubled.min(60.0) * jitter, doubled.min(8.0) * jitter);
+            let scheduled = match usable_for > 0.0 {
+                true => now + seconds(warm.min(usable_for + cold)),
+                false => now.max(began + seconds(cold)),
+            };
+            scheduled.max(now + seconds(asked))
+        };
+        self.due = Some(next(0.899)..next(1.101));
+        self.fetch = None;
     }
 
     /// What must hold after every step.
-    async fn judge(&mut self) {
+    async fn check(&mut self) {
         let now = self.clock.monotonic();
-        if self.flight.is_none() && self.asked() > self.flights {
-            let due = self.due.clone().expect("nobody asked, and a flight started");
-            assert!(due.start <= now, "a flight {:?} too early", due.start - now);
-            self.take_off(now);
+        assert!(!self.task.is_finished() && !self.tenant.lock().unwrap().has_two_fetches);
+        if self.fetch.is_none() && self.begun() > self.fetches {
+            let due = self.due.clone().expect("a fetch began before the first caller asked");
+            assert!(due.start <= now, "a fetch began {:?} too early", due.start - now);
+            self.begin();
         }
-        assert_eq!(self.asked(), self.flights, "a flight that nobody sent off");
+        assert_eq!(self.begun(), self.fetches, "a fetch began that was not due");
         let is_late = self.due.as_ref().is_some_and(|due| due.end <= now);
-        assert!(self.flight.is_some() || !is_late, "the keeper sleeps");
+        assert!(self.fetch.is_some() || !is_late, "a fetch is due, and the task sleeps");
         let mut waiting = Vec::new();
         for caller in self.callers.drain(..) {
             if !caller.is_finished() {
                 waiting.push(caller);
                 continue;
             }
-            let moment = Moment { wall: self.clock.now(), monotonic: now };
-            if let Ok(Some(Ok(loaded))) = caller.await {
-                let life = self.value.expect("somebody was given a value").1;
-                let age = loaded.age(moment).as_secs_f64();
-                // Whoever waited had it from before time went by.
-                assert!(loaded.value <= self.flights && age <= life + TOLERANCE + 600.0);
+            if let Ok(Some(Ok(kept))) = caller.await {
+                let (wall, monotonic, lifetime) = self.value.expect("a caller was given a value");
+                let age = (now - monotonic).as_secs_f64().max(since(self.clock.now(), wall));
+                // A caller that waited had it from before time passed.
+                assert!(kept.value <= self.fetches && age <= lifetime + TOLERANCE + 1200.0);
             }
         }
         self.callers = waiting;
         assert!(
-            self.flight.is_some() || self.callers.is_empty(),
-            "somebody waits, and there is nothing to wait for"
+            self.fetch.is_some() || self.callers.is_empty(),
+            "a caller waits while nothing is being fetched"
         );
     }
 
-    fn asked(&self) -> usize {
-        self.desk.lock().unwrap().asked
+    fn begun(&self) -> usize {
+        self.tenant.lock().unwrap().begun
     }
 
+    /// The age and the lifetime of the value.
     fn age(&self) -> Option<(f64, f64)> {
-        let now = self.clock.monotonic();
-        self.value.map(|(landed, life)| ((now - landed).as_secs_f64(), life))
+        let (wall, monotonic, lifetime) = self.value?;
+        let age = (self.clock.monotonic() - monotonic).as_secs_f64();
+        Some((age.max(since(self.clock.now(), wall)), lifetime))
+    }
+
+    fn usable_for(&self) -> f64 {
+        self.age().map_or(0.0, |(age, lifetime)| (lifetime + TOLERANCE - age).max(0.0))
     }
 }
 
+/// What the tenant's task does.
+async fn keep_fresh(value: Arc<Refreshing<usize>>, tenant: Arc<Mutex<Tenant>>, clock: Clock) {
+    loop {
+        value.due().await;
+        let number = {
+            let mut tenant = tenant.lock().unwrap();
+            tenant.begun += 1;
+            tenant.begun
+        };
+        if has_requirement(number) {
+            let requirement = tenant.lock().unwrap().wait_for(Waiting::Requirement);
+            if let Some(pause) = requirement.await.unwrap() {
+                let retry_after = seconds(pause);
+                value.blocked(Unavailable { error: TenantError::Overloaded, retry_after });
+                continue;
+            }
+        }
+        let answer = tenant.lock().unwrap().wait_for(Waiting::Answer);
+        let attempt = |limit| {
+            let clock = clock.clone();
+            async move {
+                match clock.timeout(limit, answer).await {
+                    Some(reply) => fetched(reply.unwrap(), number),
+                    None => Err(TenantError::Timeout { url: "".into() }),
+                }
+            }
+        };
+        value.attempt(attempt).await;
+    }
+}
+
+/// Every third fetch needs something else first.
+const fn has_requirement(fetch: usize) -> bool {
+    fetch.is_multiple_of(3)
+}
+
 #[allow(clippy::panic, reason = "a client may have defects")]
-fn fetched(outcome: Outcome, number: usize) -> Result<Fetched<usize>, Failed> {
+fn fetched(reply: Reply, number: usize) -> Result<Fetched<usize>, TenantError> {
     let status =
         |retry_after| TenantError::Status { url: "".into(), status: 503, code: None, retry_after };
-    match outcome {
-        Outcome::Success(max_age) => {
+    match reply {
+        Reply::Success(max_age) => {
             Ok(Fetched { value: number, max_age: max_age.map(Duration::from_secs) })
         }
-        Outcome::Failure => Err(status(None).into()),
-        Outcome::Panic => panic!("a client has a defect"),
-        Outcome::RetryAfter(asked) => Err(status(Some(Duration::from_secs(asked))).into()),
-        Outcome::Dependency(pause) => Err(Failed::Dependency(Unavailable {
-            error: TenantError::Overloaded,
-            retry_after: seconds(pause),
-        })),
+        Reply::Blocked(_) | Reply::Failure => Err(status(None)),
+        Reply::Panic => panic!("a client has a defect"),
+        Reply::RetryAfter(asked) => Err(status(Some(Duration::from_secs(asked)))),
     }
 }
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
+}
+
+fn since(now: SystemTime, then: SystemTime) -> f64 {
+    now.duration_since(then).unwrap_or_default().as_secs_f64()
 }
 
 /// Lets every task do what it can without the clock.
@@ -282,9 +386,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_flight_at_a_time_none_too_early_none_too_late_and_nobody_waits_for_nothing(
-        steps in steps(),
-    ) {
+    fn fetches_are_made_one_at_a_time_and_when_due_and_every_wait_ends(steps in steps()) {
         let runtime = runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut model = Model::new();

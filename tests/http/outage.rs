@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use monocloud_testkit::Endpoint;
+use monocloud_backend::DocumentState;
+use monocloud_testkit::{Endpoint, Fault};
 
 use crate::{
     hosts::HOSTS,
     keys::{DAY, fetches, seconds},
-    support::{Log, frozen_tenant, get, landed, ok, protect, served, unavailable},
+    support::{Log, at_once, frozen_tenant, get, landed, ok, protect, served, unavailable},
 };
 
 #[tokio::test]
@@ -101,6 +102,39 @@ async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
         tenant.recover(Endpoint::Discovery);
         tenant.clock().advance(seconds(10.0));
         api.check("recovered", get("/any").bearer(&token), &ok()).await;
+    }
+}
+
+/// The pause before the last attempt within the tolerance may have been a minute.
+#[tokio::test]
+async fn a_tenant_that_returns_after_the_tolerance_is_noticed_within_ten_seconds() {
+    for host in HOSTS {
+        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+            let tenant = frozen_tenant().await;
+            let protect = protect(&tenant)
+                .keys_outage_tolerance(Duration::from_secs(900))
+                .jwks_cache_duration(Duration::from_secs(100))
+                .metadata_cache_duration(Duration::from_secs(100))
+                .build()
+                .unwrap();
+            let api = host.serve(&protect);
+            let token = tenant.token().expires_in(DAY).mint();
+            let call = || get("/any").bearer(&token);
+            api.check("warm", call(), &ok()).await;
+            let fault = tenant.fault(endpoint, Fault::Status(503));
+            // Long enough for attempts a minute apart, the last of them just before the end.
+            for _ in 0..9 {
+                tenant.clock().advance(seconds(110.0));
+                landed(&protect).await;
+            }
+            tenant.clock().advance(seconds(10.1));
+            landed(&protect).await;
+            let keys = protect.health().tenants.remove(0).keys;
+            assert_eq!(keys.state, DocumentState::Expired, "on {}", host.name);
+            drop(fault);
+            tenant.clock().advance(seconds(8.8));
+            at_once(api.check("back", call(), &ok())).await;
+        }
     }
 }
 

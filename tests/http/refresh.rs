@@ -1,11 +1,14 @@
 //! The task that keeps the tenant's documents fresh, and what it says of itself.
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
-use monocloud_backend::{DocumentState, Policy, ProtectApi};
+use monocloud_backend::{DocumentState, InvalidToken, Policy, ProtectApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
@@ -13,7 +16,9 @@ use serde_json::json;
 use crate::{
     hosts::HOSTS,
     keys::{DAY, fetches, seconds},
-    support::{at_once, frozen_tenant, get, landed, ok, protect, served, unavailable, until},
+    support::{
+        at_once, frozen_tenant, get, invalid_token, landed, ok, protect, served, unavailable, until,
+    },
 };
 
 /// Lets the tasks of this thread do what they can without the clock.
@@ -72,11 +77,11 @@ async fn the_task_ends_with_the_last_handle() {
         .unwrap();
     let another = protect.clone();
     protect.warm_up().await.unwrap();
-    // The timer itself, the test, and whoever waits.
-    until(|| Arc::strong_count(&waiting) == 3).await;
+    // The timer itself, the test, and the task, which waits for both documents.
+    until(|| Arc::strong_count(&waiting) == 4).await;
     drop(protect);
     settle().await;
-    assert_eq!(Arc::strong_count(&waiting), 3, "somebody may ask still");
+    assert_eq!(Arc::strong_count(&waiting), 4, "there is another handle");
     drop(another);
     until(|| Arc::strong_count(&waiting) == 1).await;
     tenant.clock().advance(seconds(86_400.0));
@@ -100,6 +105,61 @@ fn the_task_comes_back_after_the_runtime_it_was_on_has_ended() {
         clock.advance(seconds(265.0));
         at_once(tenant.requested(Endpoint::Jwks, 3)).await;
     });
+}
+
+/// As one does on which nothing is run any more.
+#[test]
+fn the_task_moves_to_the_runtime_of_a_caller_if_its_own_stands_still() {
+    let clock = Clock::frozen();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (idle, second) = (runtime(), runtime());
+    second.block_on(async {
+        let tenant = MockTenant::builder().clock(clock.clone()).start().await;
+        let protect = protect(&tenant).build().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _entered = idle.enter();
+                assert!(!protect.health().ready);
+            });
+        });
+        let mut waiting = pin!(protect.warm_up());
+        assert!(is_pending(waiting.as_mut()).await);
+        clock.advance(seconds(1.9));
+        assert!(is_pending(pin!(protect.warm_up())).await);
+        settle().await;
+        assert_eq!(fetches(&tenant), (0, 0));
+        clock.advance(seconds(0.1));
+        at_once(protect.warm_up()).await.unwrap();
+        at_once(waiting).await.unwrap();
+        assert_eq!(fetches(&tenant), (1, 1));
+    });
+}
+
+/// Its callers on other runtimes are told, and the next one has the fetch made again.
+#[test]
+fn a_fetch_that_ends_with_its_runtime_fails_its_callers_and_is_made_again() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    second.block_on(async {
+        let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+        let protect = protect(&tenant).build().unwrap();
+        let fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
+        let started = protect.clone();
+        first.spawn(async move { started.warm_up().await });
+        at_once(tenant.requested(Endpoint::Discovery, 1)).await;
+        let mut waiting = pin!(protect.warm_up());
+        assert!(is_pending(waiting.as_mut()).await);
+        first.shutdown_background();
+        assert!(at_once(waiting).await.is_err());
+        drop(fault);
+        at_once(protect.warm_up()).await.unwrap();
+        assert_eq!(fetches(&tenant), (2, 1));
+    });
+}
+
+/// Polls some work once.
+async fn is_pending<T>(mut work: Pin<&mut impl Future<Output = T>>) -> bool {
+    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
 }
 
 /// The clock stands still while a request is answered: it waits for nothing.
@@ -161,6 +221,70 @@ async fn a_process_that_slept_through_its_documents_waits_two_seconds_once() {
         tenant.clock().advance(seconds(0.1));
         at_once(waiting).await.unwrap();
         at_once(api.check("the next one", call(), &ok())).await;
+    }
+}
+
+/// Monotonic time may stand still while a machine is suspended, and wall time does not.
+#[tokio::test]
+async fn after_a_suspension_the_age_of_documents_is_that_of_the_wall_clock() {
+    for host in HOSTS {
+        let tenant = frozen_tenant().await;
+        let builder = protect(&tenant).keys_outage_tolerance(Duration::from_secs(7200));
+        let protect = builder.build().unwrap();
+        let api = host.serve(&protect);
+        let token = tenant.token().expires_in(DAY).mint();
+        let call = || get("/any").bearer(&token);
+        api.check("warm", call(), &ok()).await;
+        tenant.clock().shift_wall(299);
+        api.check("fresh", call(), &ok()).await;
+        assert_eq!(fetches(&tenant), (1, 1), "on {}", host.name);
+        tenant.clock().shift_wall(3301);
+        assert_eq!(protect.health().tenants[0].keys.state, DocumentState::Stale);
+        at_once(api.check("fetched again", call(), &ok())).await;
+        assert_eq!(fetches(&tenant).1, 2, "on {}", host.name);
+        tenant.replace_keys();
+        tenant.clock().shift_wall(3600);
+        at_once(api.check("withdrawn", call(), &invalid_token(InvalidToken::UnknownKey))).await;
+        let token = tenant.token().expires_in(DAY).mint();
+        at_once(api.check("the new key", get("/any").bearer(&token), &ok())).await;
+        let _fault = tenant.fault(Endpoint::Jwks, Fault::Status(503));
+        tenant.clock().shift_wall(7500);
+        at_once(api.check("beyond the tolerance", get("/any").bearer(&token), &unavailable()))
+            .await;
+    }
+}
+
+/// Even if the tenant hangs, and the response time-out is longer than that.
+#[tokio::test]
+async fn a_cold_attempt_is_given_up_after_eight_seconds_and_made_again_at_once() {
+    for host in HOSTS {
+        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+            let tenant = frozen_tenant().await;
+            let builder = protect(&tenant).response_timeout(Duration::from_secs(60));
+            let api = host.serve(&builder.build().unwrap());
+            let token = tenant.token().expires_in(DAY).mint();
+            let fault = tenant.fault(endpoint, Fault::NeverAnswer);
+            let waiting = tokio::spawn({
+                let (api, call) = (api.clone(), get("/any").bearer(&token));
+                async move { api.check("the first one", call, &unavailable()).await }
+            });
+            at_once(tenant.requested(endpoint, 1)).await;
+            tenant.clock().advance(seconds(7.9));
+            settle().await;
+            assert!(!waiting.is_finished(), "on {}", host.name);
+            tenant.clock().advance(seconds(0.1));
+            at_once(waiting).await.unwrap();
+            // The one that hangs when the tenant returns is given up as well.
+            for attempt in 2..=6 {
+                at_once(tenant.requested(endpoint, attempt)).await;
+                tenant.clock().advance(seconds(8.8));
+            }
+            at_once(tenant.requested(endpoint, 7)).await;
+            drop(fault);
+            tenant.clock().advance(seconds(8.8));
+            at_once(tenant.requested(endpoint, 8)).await;
+            at_once(api.check("back", get("/any").bearer(&token), &ok())).await;
+        }
     }
 }
 
