@@ -223,7 +223,11 @@ async fn what_happens_is_counted_under_the_names_of_the_manual_and_no_others() {
     assert_eq!(world.check("whatever").await, "tenant_status");
     tenant.fail(Endpoint::Jwks, 503);
     tenant.clock().advance(Duration::from_secs(265));
-    while world.protect.health().tenants[0].keys.failure.is_none() {
+    let is_renewed = || {
+        let documents = world.protect.health().tenants.remove(0);
+        documents.keys.failure.is_some() && documents.metadata.age == Some(Duration::ZERO)
+    };
+    while !is_renewed() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.check(&reader).await, "accepted");

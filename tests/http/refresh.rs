@@ -457,33 +457,6 @@ async fn a_client_that_panics_is_one_that_fails() {
     .await;
 }
 
-#[tokio::test]
-async fn an_attempt_that_hangs_is_given_up_so_that_a_cold_api_is_back_within_ten_seconds() {
-    for host in HOSTS {
-        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
-            let tenant = frozen_tenant().await;
-            let fault = tenant.fault(endpoint, Fault::NeverAnswer);
-            let api = served(*host, &tenant);
-            let token = tenant.token().expires_in(DAY).mint();
-            let call = || get("/any").bearer(&token);
-            for attempt in 1..=5 {
-                let waiting = tokio::spawn({
-                    let (api, call) = (api.clone(), call());
-                    async move { api.check("down", call, &unavailable()).await }
-                });
-                at_once(tenant.requested(endpoint, attempt)).await;
-                // The first caller has nothing to be told before the attempt is given up.
-                tenant.clock().advance(seconds(8.0));
-                at_once(waiting).await.unwrap();
-                tenant.clock().advance(seconds(1.1));
-            }
-            at_once(tenant.requested(endpoint, 6)).await;
-            drop(fault);
-            at_once(api.check("back", call(), &ok())).await;
-        }
-    }
-}
-
 /// Monotonic time stands still while a machine sleeps.
 #[tokio::test]
 async fn a_machine_that_was_suspended_fetches_what_has_grown_old() {
