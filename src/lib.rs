@@ -32,34 +32,18 @@
     )
 )]
 
-mod algorithm;
-mod builder;
 mod certificate;
-mod certificate_header;
-mod claims;
 mod clock;
 mod config;
-mod diagnosis;
 mod doctor;
 mod error;
-mod error_body;
-mod json;
-mod jwks;
-mod jwt;
-mod key_pair;
+mod introspection;
 mod meter;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod policy;
 mod protect;
-mod refusal;
-mod resource;
-#[cfg(test)]
-mod rfc_vectors;
-#[cfg(feature = "tls")]
-mod server_tls;
 mod tenant;
-mod tenants;
 mod token;
 
 #[cfg(feature = "axum")]
@@ -73,32 +57,30 @@ pub mod poem_openapi;
 #[cfg(feature = "salvo")]
 pub mod salvo;
 
+#[cfg(feature = "tls")]
+pub use crate::certificate::server::ServerTls;
+#[cfg(feature = "redis")]
+pub use crate::introspection::cache::RedisCache;
 #[cfg(feature = "swagger-ui")]
 pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
 pub use crate::openapi::{ApiDocument, DeclaredApi, DocumentEndpoint, DocumentError, Routes};
-#[cfg(feature = "tls")]
-pub use crate::server_tls::ServerTls;
-#[cfg(feature = "redis")]
-pub use crate::tenant::cache::RedisCache;
 pub use crate::{
-    algorithm::SigningAlgorithm,
-    builder::ProtectApiBuilder,
     certificate::{CertificateBinding, NotACertificate, PeerCertificate},
-    claims::Claims,
     config::{ConfigError, ConfigProblem},
-    diagnosis::{Diagnosis, Finding, FindingKind, Severity},
+    doctor::diagnosis::{Diagnosis, Finding, FindingKind, Severity},
     error::{
         Cause, Denial, Error, ForgetError, Internal, InvalidRequest, InvalidToken, TenantError,
     },
+    introspection::cache::{CacheFuture, CacheKey, IntrospectionCache},
     policy::{AnyToken, Policy, Require},
-    protect::{Authenticated, Caller, Guard, ProtectApi},
-    refusal::Refusal,
-    resource::ResourceMetadata,
+    protect::{
+        Authenticated, Caller, Guard, ProtectApi, builder::ProtectApiBuilder, refusal::Refusal,
+        resource::ResourceMetadata,
+    },
     tenant::{
-        cache::{CacheFuture, CacheKey, IntrospectionCache},
         health::{DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth},
         http::{HttpClient, HttpFuture},
     },
-    token::{AccessToken, TokenKind},
+    token::{AccessToken, TokenKind, algorithm::SigningAlgorithm, claims::Claims},
 };

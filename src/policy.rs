@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{claims::Claims, error::Denial};
+use crate::{error::Denial, token::claims::Claims};
 
 /// What a token must carry beyond being valid.
 ///

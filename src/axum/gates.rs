@@ -17,7 +17,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Answer, full_path, guarded};
-use crate::{openapi::operations::UNCLEAR, protect::Guard, refusal::Refusal};
+use crate::{
+    openapi::operations::UNCLEAR,
+    protect::{Guard, refusal::Refusal},
+};
 
 /// A layer that puts a gate before each handler, and knows them all.
 #[derive(Clone, Default)]

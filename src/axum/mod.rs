@@ -120,9 +120,7 @@ use crate::{
     certificate::PeerCertificate,
     error::Error,
     openapi::DocumentEndpoint,
-    protect::{Authenticated, Caller, Guard},
-    refusal::Refusal,
-    resource::ResourceMetadata,
+    protect::{Authenticated, Caller, Guard, refusal::Refusal, resource::ResourceMetadata},
 };
 
 #[cfg(feature = "axum-server")]

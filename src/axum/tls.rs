@@ -13,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
-use crate::{
-    certificate::PeerCertificate,
-    server_tls::{Handshaker, ServerTls},
+use crate::certificate::{
+    PeerCertificate,
+    server::{Handshaker, ServerTls},
 };
 
 /// Serves TLS, and hands the client certificate of a connection to the guards.

@@ -10,7 +10,7 @@ use super::{
     pem,
     settings::Settings,
 };
-use crate::key_pair::KeyPairFiles;
+use crate::certificate::key_pair::KeyPairFiles;
 
 /// RFC 7518 §3.2: HS256 needs a key at least as long as its hash.
 const HS256_KEY_BYTES: usize = 32;

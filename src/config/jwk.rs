@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::jwks::{lists, remove_unset};
+use crate::token::keys::{lists, remove_unset};
 
 /// A private or symmetric key (RFC 7517) whose members fit its `alg`.
 #[derive(Clone)]

@@ -28,9 +28,7 @@ use url::Url;
 use settings::Settings;
 
 use crate::{
-    certificate::CertificateBinding,
-    certificate_header::CertificateHeader,
-    key_pair::KeyPairFiles,
+    certificate::{CertificateBinding, header::CertificateHeader, key_pair::KeyPairFiles},
     policy::{GroupMatch, GroupRules},
 };
 
@@ -231,7 +229,7 @@ fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
         return IntrospectionCacheConfig::None;
     }
     #[cfg(feature = "redis")]
-    if let Err(rule) = crate::tenant::cache::RedisCache::check(text) {
+    if let Err(rule) = crate::introspection::cache::RedisCache::check(text) {
         settings.refuse(Key::IntrospectionCache, rule);
     }
     IntrospectionCacheConfig::Redis(SecretString::from(text))

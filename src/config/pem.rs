@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use super::{Key, settings::Settings};
-use crate::key_pair::{self, KeyPairFiles, Mistake};
+use crate::certificate::key_pair::{self, KeyPairFiles, Mistake};
 
 /// The certificates of `CA_CERTIFICATE_FILE`, each fit to be a trust anchor.
 pub(super) fn ca_certificates(settings: &mut Settings) -> Vec<CertificateDer<'static>> {

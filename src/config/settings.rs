@@ -17,7 +17,7 @@ use super::{
     key::{self, PREFIX, nearest},
     text,
 };
-use crate::key_pair::why_unreadable;
+use crate::certificate::key_pair::why_unreadable;
 
 /// What stands for a value that is, or may hold, a secret.
 const HIDDEN: &str = "[not shown]";

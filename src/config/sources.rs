@@ -18,7 +18,7 @@ use super::{
     key::{self, PREFIX},
     settings::{Said, Settings},
 };
-use crate::key_pair::why_unreadable;
+use crate::certificate::key_pair::why_unreadable;
 
 /// What was said about the configuration, before it is judged.
 ///

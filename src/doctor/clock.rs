@@ -13,7 +13,7 @@ use http::{
 use super::{Doctor, spoken};
 use crate::{
     config::Key,
-    diagnosis::{Finding, FindingKind},
+    doctor::diagnosis::{Finding, FindingKind},
 };
 
 /// More than this is worth a word, whatever the tolerance, in seconds.

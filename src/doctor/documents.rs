@@ -7,10 +7,9 @@ use super::Doctor;
 use crate::{
     SigningAlgorithm,
     config::Key,
-    diagnosis::{Finding, FindingKind, listed, quoted},
-    json,
-    jwks::KeySet,
+    doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     tenant::metadata::{IntrospectionEndpoint, Metadata},
+    token::{json, keys::KeySet},
 };
 
 /// The endpoints whose host is looked at, introspection's apart.

@@ -7,7 +7,7 @@ use rustls::{CertificateError, Error as TlsError};
 use super::{Doctor, advice_on_issuer, documents::ASK_THE_TENANT};
 use crate::{
     config::Key,
-    diagnosis::{Finding, FindingKind, quoted},
+    doctor::diagnosis::{Finding, FindingKind, quoted},
     error::{Chain, TenantError},
     tenant::http::causes,
 };

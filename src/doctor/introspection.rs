@@ -9,11 +9,10 @@ use serde_json::Value;
 use super::{Doctor, documents::Published, failures::answered};
 use crate::{
     config::Key,
-    diagnosis::{Finding, FindingKind, listed, quoted},
+    doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     error::TenantError,
-    tenant::{
-        client_auth::ClientAuthentication, introspection::Answer, metadata::IntrospectionEndpoint,
-    },
+    introspection::{Answer, client_auth::ClientAuthentication},
+    tenant::metadata::IntrospectionEndpoint,
     token::AccessToken,
 };
 

@@ -11,6 +11,7 @@
 //! - `failures`: why an exchange with the tenant brought nothing
 
 mod clock;
+pub(crate) mod diagnosis;
 mod documents;
 mod failures;
 mod introspection;
@@ -21,7 +22,7 @@ use std::time::SystemTime;
 
 use crate::{
     config::{Key, TenantDomain},
-    diagnosis::{Diagnosis, Finding, quoted},
+    doctor::diagnosis::{Diagnosis, Finding, quoted},
     protect::Inner,
 };
 

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::{Doctor, advice_on_issuer, spoken};
 use crate::{
     SigningAlgorithm,
-    claims::Claims,
     config::Key,
-    diagnosis::{Finding, FindingKind, listed, quoted},
+    doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     error::InvalidToken,
+    token::claims::Claims,
 };
 
 /// What a token says, verified or not.

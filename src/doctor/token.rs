@@ -4,14 +4,16 @@
 
 use super::{Doctor, introspection::configure_a_client, reasons::Seen};
 use crate::{
-    claims::Claims,
     config::Key,
-    diagnosis::{Finding, FindingKind},
+    doctor::diagnosis::{Finding, FindingKind},
     error::{Error, InvalidToken},
-    jwks::KeySet,
-    jwt::{DecodedJwt, unverified_header},
-    tenant::introspection::Answer,
-    token::{AccessToken, TokenKind},
+    introspection::Answer,
+    token::{
+        AccessToken, TokenKind,
+        claims::Claims,
+        jwt::{DecodedJwt, unverified_header},
+        keys::KeySet,
+    },
 };
 
 /// A token that can be judged.

@@ -10,7 +10,7 @@ use super::{
     references::{follow, schemes_behind},
     security::GROUPS,
 };
-use crate::{certificate::CertificateBinding, json::Place};
+use crate::{certificate::CertificateBinding, token::json::Place};
 
 /// The extensions of an operation.
 const ON_OPERATIONS: [&str; 1] = [GROUPS];

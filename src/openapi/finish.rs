@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 use super::{document::Document, refusals::Refusals, requirement_text, security};
 use crate::{
     certificate::CertificateBinding,
-    error_body::ErrorBody,
     policy::{Access, GroupMatch},
-    protect::ScopeDescriptions,
+    protect::{ScopeDescriptions, error_body::ErrorBody},
     tenant::metadata::Metadata,
 };
 

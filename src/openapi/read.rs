@@ -9,7 +9,7 @@ use serde_saphyr::{
 };
 
 use super::order::Order;
-use crate::json::StrictValue;
+use crate::token::json::StrictValue;
 
 /// How deep objects and arrays may nest. `serde_json` has the same limit.
 const MAX_DEPTH: usize = 127;

@@ -16,7 +16,9 @@ use super::{
     finish::{Endpoints, Scheme, finish},
 };
 use crate::{
-    config::ConfigError, error::TenantError, protect::ProtectApi, resource::ResourceMetadata,
+    config::ConfigError,
+    error::TenantError,
+    protect::{ProtectApi, resource::ResourceMetadata},
 };
 
 /// The document of a protected API, which names the tenant's own endpoints.

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 
 use super::address;
-use crate::server_tls::{Handshaker, ServerTls};
+use crate::certificate::server::{Handshaker, ServerTls};
 
 /// How many handshakes may be under way. One more, and the oldest of them gives way.
 const MAX_HANDSHAKES: usize = 1024;

@@ -55,9 +55,7 @@ use ::poem::{
 
 use crate::{
     certificate::PeerCertificate,
-    protect::{Authenticated, Caller, Guard},
-    refusal::Refusal,
-    resource::ResourceMetadata,
+    protect::{Authenticated, Caller, Guard, refusal::Refusal, resource::ResourceMetadata},
 };
 
 #[cfg(feature = "openapi")]

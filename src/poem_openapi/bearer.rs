@@ -10,10 +10,10 @@ use poem_openapi::{
 
 use super::policy_name::policy_name;
 use crate::{
-    claims::Claims,
     poem::{caller, refused, unprotected},
     policy::{AnyToken, Require},
     protect::{Authenticated, Caller, Guard},
+    token::claims::Claims,
 };
 
 /// Declares that an operation needs an access token, and hands its caller over.

@@ -11,11 +11,10 @@ use serde_json::Map;
 
 use super::{NO_METADATA, let_in};
 use crate::{
-    claims::Claims,
     openapi::security,
     policy::{AnyToken, Require},
-    protect::{Authenticated, Caller},
-    refusal::Refusal,
+    protect::{Authenticated, Caller, refusal::Refusal},
+    token::claims::Claims,
 };
 
 /// The scheme that a type declares itself in; a [`ProtectApi`](crate::ProtectApi) whose scheme has

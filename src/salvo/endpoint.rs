@@ -6,9 +6,7 @@ use salvo_oapi::{Components, EndpointArgRegister, EndpointOutRegister, Operation
 use super::write;
 use crate::{
     openapi::DocumentEndpoint,
-    protect::{Authenticated, Caller},
-    refusal::Refusal,
-    resource::ResourceMetadata,
+    protect::{Authenticated, Caller, refusal::Refusal, resource::ResourceMetadata},
 };
 
 /// Registers nothing: it takes whom the guard has let in, by whatever the operation declares.

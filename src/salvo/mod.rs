@@ -114,8 +114,7 @@ use ::salvo_core::{
 use crate::{
     certificate::PeerCertificate,
     error::Error,
-    protect::{Authenticated, Caller, Guard},
-    refusal::Refusal,
+    protect::{Authenticated, Caller, Guard, refusal::Refusal},
 };
 
 pub use self::bearer::{Bearer, MaybeBearer};

@@ -15,8 +15,7 @@ use crate::{
         Declaration, Routes,
         operations::{Dialect, Entry, Operations, UNCLEAR},
     },
-    protect::ProtectApi,
-    refusal::Refusal,
+    protect::{ProtectApi, refusal::Refusal},
 };
 
 /// Every endpoint is compared with the document, however deep it is nested.

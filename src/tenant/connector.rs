@@ -21,9 +21,9 @@ use super::{
     http::{BoxError, ConnectionLost, FreshConnection, HttpClient, HttpFuture},
 };
 use crate::{
+    certificate::key_pair::ReloadingKeyPair,
     config::{Config, is_loopback},
     error::Chain,
-    key_pair::ReloadingKeyPair,
 };
 
 /// How long an unused connection is kept. Common servers close theirs after five seconds or more.
@@ -216,7 +216,7 @@ fn system_roots(loaded: CertificateResult) -> RootCertStore {
 }
 
 /// TLS on aws-lc-rs, whatever provider the process has or has not.
-pub(super) fn tls_config(
+pub(crate) fn tls_config(
     roots: impl Into<Arc<RootCertStore>>,
 ) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());

@@ -16,7 +16,7 @@ use super::{
     metadata::Metadata,
     refreshing::{Fetched, Refreshing},
 };
-use crate::{clock::Clock, error::TenantError, jwks::KeySet, meter::Meter};
+use crate::{clock::Clock, error::TenantError, meter::Meter, token::keys::KeySet};
 
 /// OpenID Connect Discovery 1.0 §4.
 pub(super) const METADATA: Resource =

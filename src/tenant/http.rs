@@ -23,7 +23,7 @@ use super::body;
 use crate::{
     clock::Clock,
     error::{Cause, TenantError},
-    json,
+    token::json,
 };
 
 /// A tenant's own Retry-After is honoured up to this.

@@ -6,7 +6,7 @@ use url::Url;
 use crate::{
     config::{ClientAuth, ClientConfig, is_loopback},
     error::TenantError,
-    json,
+    token::json,
 };
 
 /// What this API needs of the document. Endpoints that may not be used are not there.

@@ -1,66 +1,48 @@
-//! The tenant: its metadata and its keys, the only state that is not ours.
+//! The tenant's documents: its metadata and its keys.
 //!
 //! - `http`, `body`: requests to the tenant, and what its responses mean
 //! - `connector`, `connection`: the built-in clients, with and without a certificate
 //! - `documents`: the metadata and the key set, and the task that fetches them
 //! - `lifecycle`, `refreshing`: a value that is fetched, kept, and fetched again
-//! - `back_off`: when an endpoint may be called again
 //! - `flight`: work that outlives its callers, and work that may panic
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: the search for a key that the current set does not contain
-//! - `introspection`, `calls`: what the tenant says of a token
-//! - `client_auth`, `assertion`: how this API proves who it is when it asks
-//! - `cache`: what the tenant said, kept for a while
-//! - `health`: how all this stands
-//! - `checkup`: what the tenant says at this moment, for a diagnosis
+//! - `health`: the state of all this, for a readiness probe
+//! - `checkup`: the documents as they are now, for a diagnosis
 
-mod assertion;
-mod back_off;
 mod body;
-pub(crate) mod cache;
-mod calls;
 mod checkup;
-pub(crate) mod client_auth;
 mod connection;
 pub(crate) mod connector;
-mod documents;
-mod flight;
+pub(crate) mod documents;
+pub(crate) mod flight;
 pub(crate) mod health;
 pub(crate) mod http;
-pub(crate) mod introspection;
-mod lifecycle;
+pub(crate) mod lifecycle;
 pub(crate) mod metadata;
 #[cfg(test)]
 mod refresh_model;
 mod refreshing;
 mod unknown_kid;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
 use self::{
-    cache::VerdictCache,
-    calls::Calls,
-    client_auth::ClientAuthentication,
     documents::Documents,
     health::TenantHealth,
     http::Http,
-    introspection::Introspector,
     lifecycle::{Kept, Lifetimes, Unavailable},
     metadata::{EndpointRule, IntrospectionEndpoint, Metadata},
     unknown_kid::UnknownKids,
 };
 use crate::{
-    claims::{Claims, Expectations},
     clock::Clock,
     config::Config,
     error::{Error, Internal, TenantError},
-    jwt::UnverifiedJwt,
     meter::Meter,
+    token::{claims::Claims, jwt::UnverifiedJwt},
 };
 
 /// How long a document of ours waits for the tenant's.
@@ -133,27 +115,16 @@ impl Tenant {
         TenantHealth::new(&self.config.issuer, &self.documents)
     }
 
-    /// Asks this tenant about tokens, as `client` and through `http`.
-    pub(crate) fn introspector(
-        &self,
-        http: Http,
-        client: ClientAuthentication,
-        expectations: Expectations,
-        cache: VerdictCache,
-        config: &Config,
-    ) -> Introspector {
-        Introspector::new(introspection::Inner {
-            documents: Arc::clone(&self.documents),
-            http,
-            client,
-            expectations,
-            cache,
-            response_timeout: config.response_timeout,
-            clock: self.clock.clone(),
-            meter: self.meter.clone(),
-            calls: Calls::default(),
-            back_off: Mutex::default(),
-        })
+    pub(crate) fn documents(&self) -> &Arc<Documents> {
+        &self.documents
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The tenant's metadata, if it can be had within a moment.

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, InvalidToken},
-    jwks::KeySet,
     meter::{Meter, UnknownKid},
+    token::keys::KeySet,
 };
 
 /// How many fetches the budget holds when it is full.

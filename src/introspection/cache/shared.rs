@@ -17,12 +17,16 @@ use std::{
 use aws_lc_rs::rand;
 use tokio::task::JoinHandle;
 
-use super::{
-    CacheFuture, CacheKey, IntrospectionCache,
-    removals::{Removal, Removals, Waiting},
-    sealed::{Sealer, StoredResult},
+use crate::{
+    clock::Clock,
+    introspection::cache::{
+        CacheFuture, CacheKey, IntrospectionCache,
+        removals::{Removal, Removals, Waiting},
+        sealed::{Sealer, StoredResult},
+    },
+    tenant::flight::catch_panic,
+    token::{AccessToken, claims::Claims},
 };
-use crate::{claims::Claims, clock::Clock, tenant::flight::catch_panic, token::AccessToken};
 
 /// How long an operation of the store may take.
 const TIMEOUT: Duration = Duration::from_millis(100);

@@ -7,6 +7,12 @@
 //! 3. Possession is proved before permission is asked: the certificate the token is bound to.
 //! 4. Scopes, then groups.
 
+pub(crate) mod builder;
+pub(crate) mod error_body;
+pub(crate) mod refusal;
+pub(crate) mod resource;
+pub(crate) mod tenants;
+
 use std::{
     collections::BTreeMap,
     error::Error as StdError,
@@ -22,23 +28,26 @@ use http::{HeaderMap, HeaderValue};
 use tracing::{Instrument as _, field};
 
 use crate::{
-    builder::ProtectApiBuilder,
-    certificate::{CertificateBinding, PeerCertificate},
-    certificate_header::CertificateHeader,
-    claims::{Claims, Expectations},
+    certificate::{CertificateBinding, PeerCertificate, header::CertificateHeader},
     clock::Clock,
     config::{ConfigError, Resource},
-    diagnosis::Diagnosis,
-    doctor::Doctor,
+    doctor::{Doctor, diagnosis::Diagnosis},
     error::{Cause, Chain, Error, ForgetError, Internal, InvalidToken},
-    error_body::ErrorBody,
-    jwt::DecodedJwt,
+    introspection::{Introspector, cache::NotRemoved},
     meter::Meter,
     policy::{Access, GroupMatch, GroupRules, Policy},
-    refusal::{Realm, Refusal},
-    tenant::{Tenant, cache::NotRemoved, health::Health, introspection::Introspector},
-    tenants::{FurtherTenants, Presented},
-    token::{AccessToken, TokenKind},
+    protect::{
+        builder::ProtectApiBuilder,
+        error_body::ErrorBody,
+        refusal::{Realm, Refusal},
+        tenants::{FurtherTenants, Presented},
+    },
+    tenant::{Tenant, health::Health},
+    token::{
+        AccessToken, TokenKind,
+        claims::{Claims, Expectations},
+        jwt::DecodedJwt,
+    },
 };
 
 /// At most this often is the log told of opaque tokens that cannot be introspected.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     SigningAlgorithm,
     config::{HmacKey, SecretJwk},
-    jwks::octets,
+    token::keys::octets,
 };
 
 /// How long an assertion is good for, in seconds.

@@ -1,7 +1,15 @@
 //! Introspection (RFC 7662): asking the tenant what a token is.
 //!
-//! [`Calls`] says when a call may be made. None is made while the tenant asks for a pause or cannot
-//! be reached.
+//! - `calls`: when a call may be made, and who waits for it
+//! - `back_off`: none is made while the tenant asks for a pause or cannot be reached
+//! - `client_auth`, `assertion`: how this API authenticates to the tenant
+//! - `cache`: results, kept for a while
+
+mod assertion;
+mod back_off;
+pub(crate) mod cache;
+mod calls;
+pub(crate) mod client_auth;
 
 use std::{
     future::Future,
@@ -15,23 +23,28 @@ use serde_json::Value;
 use tracing::Instrument as _;
 use url::Url;
 
-use super::{
+use self::{
     back_off::{EndpointBackOff, FailedCall, MIN_PAUSE},
     cache::{CacheKey, Lookup, Miss, NotRemoved, Verdict, VerdictCache},
     calls::{Call, Calls, NotCalled},
     client_auth::ClientAuthentication,
-    documents::Documents,
-    flight::catch_panic,
-    http::{Form, Http, Resource},
-    lifecycle::Unavailable,
 };
 use crate::{
-    claims::{Claims, Expectations},
     clock::Clock,
     error::{Cause, Chain, Error, InvalidToken, TenantError},
-    json,
     meter::{Cache, Meter},
-    token::AccessToken,
+    tenant::{
+        Tenant,
+        documents::Documents,
+        flight::catch_panic,
+        http::{Form, Http, Resource},
+        lifecycle::Unavailable,
+    },
+    token::{
+        AccessToken,
+        claims::{Claims, Expectations},
+        json,
+    },
 };
 
 /// RFC 7662 §2.2.
@@ -42,17 +55,17 @@ const ANSWER: Resource =
 #[derive(Clone)]
 pub(crate) struct Introspector(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) documents: Arc<Documents>,
-    pub(crate) http: Http,
-    pub(crate) client: ClientAuthentication,
-    pub(crate) expectations: Expectations,
-    pub(crate) cache: VerdictCache,
-    pub(crate) response_timeout: Duration,
-    pub(crate) clock: Clock,
-    pub(crate) meter: Meter,
-    pub(crate) calls: Calls<Result<Verdict, Error>>,
-    pub(crate) back_off: Mutex<EndpointBackOff>,
+struct Inner {
+    documents: Arc<Documents>,
+    http: Http,
+    client: ClientAuthentication,
+    expectations: Expectations,
+    cache: VerdictCache,
+    response_timeout: Duration,
+    clock: Clock,
+    meter: Meter,
+    calls: Calls<Result<Verdict, Error>>,
+    back_off: Mutex<EndpointBackOff>,
 }
 
 /// What the tenant says of a token (RFC 7662 §2.2).
@@ -62,8 +75,27 @@ pub(crate) struct Answer {
 }
 
 impl Introspector {
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+    /// Asks `tenant` about tokens, as `client` and through `http`.
+    pub(crate) fn new(
+        tenant: &Tenant,
+        http: Http,
+        client: ClientAuthentication,
+        expectations: Expectations,
+        cache: VerdictCache,
+        response_timeout: Duration,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            documents: Arc::clone(tenant.documents()),
+            http,
+            client,
+            expectations,
+            cache,
+            response_timeout,
+            clock: tenant.clock().clone(),
+            meter: tenant.meter().clone(),
+            calls: Calls::default(),
+            back_off: Mutex::default(),
+        }))
     }
 
     /// The claims of an active token, judged at this instant.

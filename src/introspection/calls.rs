@@ -16,8 +16,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
-use super::cache::CacheKey;
-use crate::clock::Clock;
+use crate::{clock::Clock, introspection::cache::CacheKey};
 
 /// How many calls may be in progress at once.
 const MAX_CALLS: usize = 64;

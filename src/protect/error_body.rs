@@ -9,7 +9,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{error::Error, refusal::Refusal};
+use crate::{error::Error, protect::refusal::Refusal};
 
 /// How the body of a refusal is written.
 #[derive(Clone, Debug, Default)]

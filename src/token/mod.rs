@@ -1,5 +1,13 @@
 //! The access token as it stands in a request (RFC 6750 §2.1).
 
+pub(crate) mod algorithm;
+pub(crate) mod claims;
+pub(crate) mod json;
+pub(crate) mod jwt;
+pub(crate) mod keys;
+#[cfg(test)]
+mod rfc_vectors;
+
 use std::fmt;
 
 use http::{HeaderMap, header::AUTHORIZATION};

@@ -12,12 +12,15 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 use tokio::runtime;
 
-use super::{
-    CacheFuture, CacheKey, IntrospectionCache,
-    sealed::tests::{key, result, sealer},
-    shared::{Lookup, Seen, SharedStore, SharingRules},
+use crate::{
+    clock::Clock,
+    introspection::cache::{
+        CacheFuture, CacheKey, IntrospectionCache,
+        sealed::tests::{key, result, sealer},
+        shared::{Lookup, Seen, SharedStore, SharingRules},
+    },
+    token::{AccessToken, claims::Claims},
 };
-use crate::{claims::Claims, clock::Clock, token::AccessToken};
 
 const DURATION: Duration = Duration::from_secs(300);
 const PROCESSES: usize = 2;

@@ -19,7 +19,7 @@ use http::{
 
 use crate::{
     error::{Denial, Error, Internal, InvalidToken},
-    error_body::ErrorBody,
+    protect::error_body::ErrorBody,
 };
 
 /// A refused request: the [`Error`], and what is needed to answer it.

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{error::InvalidToken, json, token::TokenKind};
+use crate::{
+    error::InvalidToken,
+    token::{TokenKind, json},
+};
 
 /// The latest time a claim may name: the last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;

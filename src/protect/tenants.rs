@@ -11,9 +11,8 @@ use http::HeaderMap;
 use crate::{
     config::ConfigError,
     error::{Error, InvalidToken, TenantError},
-    jwt::DecodedJwt,
     protect::{Inner, ProtectApi},
-    token::{AccessToken, TokenKind},
+    token::{AccessToken, TokenKind, jwt::DecodedJwt},
 };
 
 impl ProtectApi {

@@ -33,7 +33,11 @@ pub(crate) use self::{
     sealed::Sealer,
     shared::{NotRemoved, SharedStore, SharingRules},
 };
-use crate::{claims::Claims, clock::Clock, error::InvalidToken, token::AccessToken};
+use crate::{
+    clock::Clock,
+    error::InvalidToken,
+    token::{AccessToken, claims::Claims},
+};
 
 /// How long a rejection is remembered.
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(10);

@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lifecycle::Unavailable;
-use crate::error::TenantError;
+use crate::{error::TenantError, tenant::lifecycle::Unavailable};
 
 /// The shortest pause of an endpoint.
 pub(crate) const MIN_PAUSE: Duration = Duration::from_secs(1);

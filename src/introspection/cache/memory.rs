@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use quick_cache::{Weighter, sync::Cache};
 
-use super::CacheKey;
-use crate::clock::Clock;
+use crate::{clock::Clock, introspection::cache::CacheKey};
 
 /// Values with a lifetime each, bounded by the memory that they occupy.
 pub(super) struct Memory<V> {

@@ -31,10 +31,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::{CacheFuture, CacheKey, IntrospectionCache};
 use crate::{
+    certificate::key_pair,
     config::ConfigError,
-    key_pair,
+    introspection::cache::{CacheFuture, CacheKey, IntrospectionCache},
     tenant::{
         connector::{tls_config, trusted_roots},
         flight::Flight,

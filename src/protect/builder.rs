@@ -15,24 +15,29 @@ use http::HeaderMap;
 use secrecy::ExposeSecret;
 
 #[cfg(feature = "redis")]
-use crate::tenant::cache::RedisCache;
+use crate::introspection::cache::RedisCache;
 use crate::{
     CertificateBinding,
-    claims::Expectations,
+    certificate::key_pair::ReloadingKeyPair,
     clock::Clock,
     config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
-    error_body::ErrorBody,
-    key_pair::ReloadingKeyPair,
-    meter::Meter,
-    protect::{Inner, ProtectApi, TokenResolver},
-    refusal::{Realm, Refusal},
-    tenant::{
-        Tenant, TenantConfig,
+    introspection::{
+        Introspector,
         cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
         client_auth::{ClientAuthentication, SvidProvider},
+    },
+    meter::Meter,
+    protect::{
+        Inner, ProtectApi, TokenResolver,
+        error_body::ErrorBody,
+        refusal::{Realm, Refusal},
+    },
+    tenant::{
+        Tenant, TenantConfig,
         connector::{Connector, MutualTlsClient},
         http::{Http, HttpClient},
     },
+    token::claims::Expectations,
 };
 
 /// A longer token is refused before anything of it is decoded, in bytes.
@@ -445,7 +450,14 @@ impl ProtectApiBuilder {
                 let client = ClientAuthentication::new(client, self.svid_provider)?;
                 let cache = verdict_cache(&config, self.introspection_cache, &self.clock)?;
                 let expectations = expectations.clone();
-                Some(tenant.introspector(introspection_http, client, expectations, cache, &config))
+                Some(Introspector::new(
+                    &tenant,
+                    introspection_http,
+                    client,
+                    expectations,
+                    cache,
+                    config.response_timeout,
+                ))
             }
         };
         Ok(ProtectApi::new(Inner {

@@ -13,12 +13,10 @@ use aws_lc_rs::{
     hkdf::{HKDF_SHA256, Salt},
 };
 
-use super::CacheKey;
 use crate::{
-    claims::Claims,
     config::{FleetKey, expand},
-    json,
-    token::AccessToken,
+    introspection::cache::CacheKey,
+    token::{AccessToken, claims::Claims, json},
 };
 
 /// Sets these keys apart from any others that are derived from the fleet key.
@@ -102,15 +100,15 @@ pub(super) mod tests {
     use super::*;
 
     /// Some fleet's. Another letter is another fleet.
-    pub(in crate::tenant::cache) fn sealer(letter: &str) -> Sealer {
+    pub(in crate::introspection::cache) fn sealer(letter: &str) -> Sealer {
         Sealer::new(&FleetKey::new(&letter.repeat(32))).unwrap()
     }
 
-    pub(in crate::tenant::cache) fn key(token: &AccessToken) -> CacheKey {
+    pub(in crate::introspection::cache) fn key(token: &AccessToken) -> CacheKey {
         CacheKey::new("https://acme.test", "api", "client", token)
     }
 
-    pub(in crate::tenant::cache) fn result(claims: Value, seconds: u64) -> StoredResult {
+    pub(in crate::introspection::cache) fn result(claims: Value, seconds: u64) -> StoredResult {
         let received = UNIX_EPOCH + Duration::from_secs(seconds);
         let Value::Object(claims) = claims else { panic!("{claims} is an object") };
         StoredResult { requested: received, received, claims: Claims::new(claims) }

@@ -5,7 +5,11 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::{SigningAlgorithm, error::InvalidToken, jwks::KeySet, jwt::DecodedJwt};
+use crate::{
+    SigningAlgorithm,
+    error::InvalidToken,
+    token::{jwt::DecodedJwt, keys::KeySet},
+};
 
 struct Example {
     section: &'static str,

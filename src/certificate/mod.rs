@@ -1,6 +1,11 @@
 //! Certificate-bound tokens (RFC 8705 §3): a token that names a certificate is worth nothing
 //! without it.
 
+pub(crate) mod header;
+pub(crate) mod key_pair;
+#[cfg(feature = "tls")]
+pub(crate) mod server;
+
 use std::fmt;
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
@@ -9,7 +14,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use x509_cert::der::Decode as _;
 
-use crate::{claims::Claims, error::InvalidToken};
+use crate::{error::InvalidToken, token::claims::Claims};
 
 /// Which tokens must prove possession of a client certificate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -11,10 +11,11 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded::{self, Serializer};
 
-use super::{assertion::AssertionSigner, http::Form};
 use crate::{
     config::{ClientAuth, ClientConfig, ConfigError, Key},
     error::{Cause, TenantError},
+    introspection::assertion::AssertionSigner,
+    tenant::http::Form,
 };
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
