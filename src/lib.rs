@@ -45,6 +45,7 @@ mod policy;
 mod protect;
 mod tenant;
 mod token;
+mod validator;
 
 #[cfg(feature = "axum")]
 pub mod axum;

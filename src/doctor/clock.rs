@@ -32,7 +32,7 @@ impl Doctor<'_> {
         };
         let behind = date - seconds(self.now());
         let ahead = seconds(asked) - (date + 1.0);
-        let tolerance = self.api.expectations.clock_tolerance.as_secs_f64();
+        let tolerance = self.validator.expectations.clock_tolerance.as_secs_f64();
         let off = behind.max(ahead);
         if off <= tolerance.min(REMARKABLE) {
             let message = "this machine's clock agrees with the tenant's, as far as need be";
@@ -58,7 +58,7 @@ impl Doctor<'_> {
     }
 
     fn skew(&self) -> f64 {
-        self.api.expectations.clock_skew.as_secs_f64()
+        self.validator.expectations.clock_skew.as_secs_f64()
     }
 
     fn skewed(&self) -> String {

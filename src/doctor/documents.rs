@@ -23,7 +23,7 @@ pub(super) struct Published {
 
 impl Doctor<'_> {
     pub(super) async fn metadata(&mut self) -> Option<Published> {
-        let tenant = &self.api.tenant;
+        let tenant = &self.validator.tenant;
         let asked = self.now();
         let answer = match tenant.current_metadata().await {
             Ok(answer) => answer,
@@ -35,7 +35,7 @@ impl Doctor<'_> {
         let metadata = tenant.read_metadata(answer.body());
         match &metadata {
             Ok(_) => {
-                let message = format!("the tenant {} is there", self.api.expectations.issuer);
+                let message = format!("the tenant {} is there", self.validator.expectations.issuer);
                 self.find(Finding::note(FindingKind::Metadata, message));
             }
             Err(error) => self.find(self.failure("metadata", error)),
@@ -49,7 +49,7 @@ impl Doctor<'_> {
 
     /// The key set, if it was there to be had.
     pub(super) async fn keys(&mut self, jwks_uri: &Url) -> Option<KeySet> {
-        let answer = match self.api.tenant.current_keys(jwks_uri).await {
+        let answer = match self.validator.tenant.current_keys(jwks_uri).await {
             Ok(answer) => answer,
             Err(error) => {
                 self.find(self.failure("key set", &error));
@@ -83,12 +83,12 @@ impl Doctor<'_> {
 
     /// Endpoints that browsers and clients are sent to, and that this API asks.
     fn endpoints(&mut self, members: &Map<String, Value>) {
-        let is_introspecting = self.api.introspector.is_some()
-            && *self.api.tenant.introspection_endpoint() == IntrospectionEndpoint::Plain;
+        let is_introspecting = self.validator.introspector.is_some()
+            && *self.validator.tenant.introspection_endpoint() == IntrospectionEndpoint::Plain;
         let introspection = is_introspecting.then_some("introspection_endpoint");
         for member in ENDPOINTS.into_iter().chain(introspection) {
             let Some(value) = members.get(member) else { continue };
-            match self.api.tenant.endpoint(member, Some(value)) {
+            match self.validator.tenant.endpoint(member, Some(value)) {
                 Ok(url) => self.endpoint_elsewhere(member, &url),
                 // Of the others it is told where they are needed.
                 Err(error) if matches!(member, "authorization_endpoint" | "token_endpoint") => {
@@ -105,7 +105,7 @@ impl Doctor<'_> {
     }
 
     fn endpoint_elsewhere(&mut self, member: &str, url: &Url) {
-        let own = self.api.tenant.discovery_url().host_str().unwrap_or_default();
+        let own = self.validator.tenant.discovery_url().host_str().unwrap_or_default();
         let found = url.host_str().unwrap_or_default();
         if own == found {
             return;

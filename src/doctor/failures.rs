@@ -84,7 +84,7 @@ impl Doctor<'_> {
         let domain = Key::TenantDomain.variable();
         match status {
             404 => {
-                let path = self.api.tenant.discovery_url().path();
+                let path = self.validator.tenant.discovery_url().path();
                 match path.strip_suffix("/.well-known/openid-configuration") {
                     Some(path) if !path.is_empty() => {
                         format!("see whether {domain} is right, and its path {path} part of it")

@@ -24,7 +24,7 @@ impl Doctor<'_> {
         published: Option<&Published>,
         token: Option<&AccessToken>,
     ) -> Option<Answer> {
-        let Some(introspector) = &self.api.introspector else {
+        let Some(introspector) = &self.validator.introspector else {
             let message = "no client is configured: opaque tokens are refused";
             let finding = Finding::note(FindingKind::Introspection, message);
             self.find(finding.advise(format!("if there are any, {}", configure_a_client())));
@@ -71,7 +71,7 @@ impl Doctor<'_> {
 
     fn advice_without_endpoint(&self, published: &Published) -> String {
         let method = Key::ClientAuthMethod.variable();
-        match self.api.tenant.introspection_endpoint() {
+        match self.validator.tenant.introspection_endpoint() {
             IntrospectionEndpoint::Plain => {
                 "turn on introspection at the tenant, or configure no client".to_owned()
             }

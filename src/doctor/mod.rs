@@ -18,28 +18,56 @@ mod introspection;
 mod reasons;
 mod token;
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
     config::{Key, TenantDomain},
     doctor::diagnosis::{Diagnosis, Finding, quoted},
-    protect::Inner,
+    protect::api::{ApiSettings, ProtectApi},
+    validator::TokenValidator,
 };
 
 use self::token::Presented;
 
-/// Examines an API and its tenant.
-pub(crate) struct Doctor<'p> {
-    api: &'p Inner,
+impl ProtectApi {
+    /// Examines this deployment: the tenant, this API's client there, the clock, and a token, if one
+    /// is given: whether it would be accepted, and if not, why.
+    ///
+    /// Each of the tenant's documents is fetched and one token introspected, past every cache and each
+    /// within the response time-out; nothing is kept. The text may contain claims of the token, so it
+    /// is for the token's owner, and never the response to a request.
+    ///
+    /// Of several tenants each is examined, and a JWT is validated for the tenant that it names.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        let (tenants, settings) = (self.tenants(), self.settings());
+        if tenants.all().nth(1).is_none() {
+            return Doctor::of(tenants.own(), settings).examine(token).await;
+        }
+        let claimed = token.map(|token| tenants.claimed_by(token));
+        let mut diagnoses = Vec::new();
+        for validator in tenants.all() {
+            let is_claimed = claimed.is_some_and(|claimed| Arc::ptr_eq(claimed, validator));
+            let token = token.filter(|_| is_claimed);
+            let diagnosis = Doctor::of(validator, settings).examine(token).await;
+            diagnoses.push((validator.issuer().to_owned(), diagnosis));
+        }
+        Diagnosis::of_several(diagnoses)
+    }
+}
+
+/// Examines an API and one of its tenants.
+struct Doctor<'p> {
+    validator: &'p TokenValidator,
+    settings: &'p ApiSettings,
     findings: Vec<Finding>,
 }
 
 impl<'p> Doctor<'p> {
-    pub(crate) const fn of(api: &'p Inner) -> Self {
-        Self { api, findings: Vec::new() }
+    const fn of(validator: &'p TokenValidator, settings: &'p ApiSettings) -> Self {
+        Self { validator, settings, findings: Vec::new() }
     }
 
-    pub(crate) async fn examine(mut self, token: Option<&str>) -> Diagnosis {
+    async fn examine(mut self, token: Option<&str>) -> Diagnosis {
         let presented = token.map(|token| self.read(token));
         let published = self.metadata().await;
         let keys = match &published {
@@ -63,8 +91,8 @@ impl<'p> Doctor<'p> {
 
     /// The time by which tokens are judged.
     fn now(&self) -> SystemTime {
-        let now = self.api.clock.wall();
-        now.checked_add(self.api.expectations.clock_skew).unwrap_or(now)
+        let now = self.validator.clock().wall();
+        now.checked_add(self.validator.expectations.clock_skew).unwrap_or(now)
     }
 }
 

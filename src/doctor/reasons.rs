@@ -25,7 +25,7 @@ pub(super) struct Seen {
 
 impl Doctor<'_> {
     pub(super) fn reason(&self, reason: InvalidToken, seen: &Seen) -> Finding {
-        let expected = &self.api.expectations;
+        let expected = &self.validator.expectations;
         let (kind, message, advice) = match reason {
             InvalidToken::Algorithm => (
                 FindingKind::TokenAlgorithm,
@@ -201,7 +201,7 @@ impl Doctor<'_> {
 
     fn advice_on_audience(&self, seen: &Seen) -> String {
         let variable = Key::Audience.variable();
-        let own = self.api.expectations.audience.as_str();
+        let own = self.validator.expectations.audience.as_str();
         let is_alike = |found: &str| found.trim_end_matches('/') == own.trim_end_matches('/');
         match seen.claims.audience().find(|found| is_alike(found)) {
             Some(found) => format!(

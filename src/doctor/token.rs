@@ -32,7 +32,7 @@ impl Presented {
 impl Doctor<'_> {
     /// Takes a token as a request would bring it.
     pub(super) fn read(&self, text: &str) -> Result<Presented, Finding> {
-        let max_length = self.api.max_token_length;
+        let max_length = self.settings.max_token_length;
         let token = AccessToken::from_bytes(text.as_bytes(), max_length);
         let token = token.map_err(|error| match error {
             Error::InvalidToken(InvalidToken::Oversized) => {
@@ -43,7 +43,7 @@ impl Doctor<'_> {
             _ => malformed(text),
         })?;
         match token.kind() {
-            Ok(TokenKind::Jwt) if !self.api.introspect_jwt_tokens => {
+            Ok(TokenKind::Jwt) if !self.validator.introspect_jwt_tokens => {
                 Ok(Presented { token, kind: TokenKind::Jwt })
             }
             Ok(_) => Ok(Presented { token, kind: TokenKind::Opaque }),
@@ -60,7 +60,7 @@ impl Doctor<'_> {
     ) {
         match presented.kind {
             TokenKind::Jwt => self.jwt(&presented.token, keys),
-            TokenKind::Opaque if self.api.introspector.is_none() => {
+            TokenKind::Opaque if self.validator.introspector.is_none() => {
                 let message = "the token is opaque, and no client is configured to ask what it is";
                 let advice =
                     format!("{}, or have the tenant issue JWTs for this API", configure_a_client());
@@ -73,7 +73,7 @@ impl Doctor<'_> {
     fn jwt(&mut self, token: &AccessToken, keys: Option<&KeySet>) {
         let header = unverified_header(token.expose()).unwrap_or_default();
         let mut seen = Seen { header, ..Seen::nothing_of(token) };
-        let rfc9068 = self.api.expectations.rfc9068;
+        let rfc9068 = self.validator.expectations.rfc9068;
         let decoded = DecodedJwt::decode(token.expose());
         let jwt = match decoded.and_then(|jwt| jwt.judge_header(rfc9068)) {
             Ok(jwt) => jwt,
@@ -122,9 +122,13 @@ impl Doctor<'_> {
         is_verified: bool,
     ) {
         let Seen { claims, .. } = &seen;
-        faults.extend(self.api.expectations.faults(claims, kind, self.api.clock.wall()));
+        faults.extend(self.validator.expectations.faults(
+            claims,
+            kind,
+            self.validator.clock().wall(),
+        ));
         let mut lacks_certificate = false;
-        let bound = self.api.binding.judge(claims, || {
+        let bound = self.validator.binding.judge(claims, || {
             lacks_certificate = true;
             Ok(None)
         });
@@ -146,7 +150,7 @@ impl Doctor<'_> {
 
     fn certificate_needed(&self) -> Finding {
         let message = "the token is bound to a certificate, and good only beside it";
-        let advice = match &self.api.certificate_header {
+        let advice = match &self.settings.certificate_header {
             Some(header) => {
                 format!("requests must carry that certificate, in the header {}", header.name())
             }

@@ -7,7 +7,7 @@ use super::{document::Document, refusals::Refusals, requirement_text, security};
 use crate::{
     certificate::CertificateBinding,
     policy::{Access, GroupMatch},
-    protect::{ScopeDescriptions, error_body::ErrorBody},
+    protect::{api::ScopeDescriptions, refusal::ErrorBody},
     tenant::metadata::Metadata,
 };
 

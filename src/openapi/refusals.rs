@@ -7,7 +7,7 @@ use super::{
     finish::edit,
     references::{MAX_HOPS, target_mut},
 };
-use crate::protect::error_body::ErrorBody;
+use crate::protect::refusal::ErrorBody;
 
 const UNAUTHORIZED: &str = "The access token is missing, expired or not valid for this API";
 const FORBIDDEN: &str = "The access token does not permit this operation";

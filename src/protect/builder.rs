@@ -14,11 +14,15 @@ use http::HeaderMap;
 #[cfg(feature = "redis")]
 use secrecy::ExposeSecret;
 
+use super::{
+    api::{ApiSettings, ProtectApi, TokenResolver},
+    refusal::{ErrorBody, Realm, Refusal},
+    tenants::Tenants,
+};
 #[cfg(feature = "redis")]
 use crate::introspection::cache::RedisCache;
 use crate::{
-    CertificateBinding,
-    certificate::key_pair::ReloadingKeyPair,
+    certificate::{CertificateBinding, key_pair::ReloadingKeyPair},
     clock::Clock,
     config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
     introspection::{
@@ -27,17 +31,13 @@ use crate::{
         client_auth::{ClientAuthentication, SvidProvider},
     },
     meter::Meter,
-    protect::{
-        Inner, ProtectApi, TokenResolver,
-        error_body::ErrorBody,
-        refusal::{Realm, Refusal},
-    },
     tenant::{
         Tenant, TenantConfig,
         connector::{Connector, MutualTlsClient},
         http::{Http, HttpClient},
     },
     token::claims::Expectations,
+    validator::TokenValidator,
 };
 
 /// A longer token is refused before anything of it is decoded, in bytes.
@@ -74,8 +74,37 @@ pub struct ProtectApiBuilder {
     clock: Clock,
 }
 
+impl ProtectApi {
+    /// Configures from the `MONOCLOUD_BACKEND_…` variables of the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::builder().env().build()
+    }
+
+    /// Configures from a list of variables instead of the environment, as a test would.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem.
+    pub fn from_vars<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Result<Self, ConfigError>
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        Self::builder().vars(vars).build()
+    }
+
+    /// Configures step by step: for settings that are not variables, and for a file.
+    pub fn builder() -> ProtectApiBuilder {
+        ProtectApiBuilder::new()
+    }
+}
+
 impl ProtectApiBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             sources: Sources::new(),
             error_body: Ok(ErrorBody::Message),
@@ -435,8 +464,7 @@ impl ProtectApiBuilder {
             self.error_body.map_err(|rule| ConfigError::of("builder: error_body", rule))?;
         let (http, introspection_http) = doors(self.http_client, &config, &self.clock)?;
         let meter = Meter::new(config.tenant.issuer());
-        let clock = self.clock.clone();
-        let tenant = Tenant::new(TenantConfig::from(&config), http, clock, meter.clone());
+        let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone(), meter);
         let expectations = Expectations {
             issuer: config.tenant.issuer().to_owned(),
             audience: config.audience.clone(),
@@ -460,26 +488,27 @@ impl ProtectApiBuilder {
                 ))
             }
         };
-        Ok(ProtectApi::new(Inner {
+        let validator = TokenValidator {
             tenant,
-            meter,
             introspector,
             introspect_jwt_tokens: config.introspect_jwt_tokens,
-            clock: self.clock,
+            expectations,
+            binding: config.certificate_binding,
+            group_rules: Arc::new(config.group_rules()),
+            last_opaque_warning: Mutex::default(),
+        };
+        let settings = ApiSettings {
+            certificate_header: config.client_certificate_header,
             realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
             error_body,
-            resource: config.resource.clone(),
+            resource: config.resource,
             is_metadata_served: AtomicBool::new(false),
-            group_rules: Arc::new(config.group_rules()),
             scheme_name: config.scheme_name,
             swagger_client_id: config.swagger_client_id,
-            binding: config.certificate_binding,
-            certificate_header: config.client_certificate_header,
-            expectations,
             max_token_length: self.max_token_length,
             token_resolver: self.token_resolver,
-            last_opaque_warning: Mutex::default(),
-        }))
+        };
+        Ok(ProtectApi::new(Tenants::new(validator), settings))
     }
 
     fn set(mut self, key: Key, value: impl Into<Value>) -> Self {

@@ -9,10 +9,10 @@ use http::{
 };
 use serde::Serialize;
 
+use super::api::ProtectApi;
 use crate::{
     certificate::CertificateBinding,
     config::{ConfigError, Key, Resource},
-    protect::ProtectApi,
 };
 
 impl ProtectApi {
@@ -76,9 +76,9 @@ impl ResourceMetadata {
     /// which partners an API has may be confidential.
     #[must_use]
     pub fn name_all_tenants(mut self) -> Self {
-        let issuers = self.protect.issuers().map(|tenant| tenant.expectations.issuer.as_str());
+        let issuers = self.protect.tenants().all().map(|validator| validator.issuer());
         let issuers: Vec<&str> = issuers.collect();
-        if let Some(resource) = &self.protect.inner.resource {
+        if let Some(resource) = &self.protect.settings().resource {
             self.document = document(&self.protect, resource, &issuers);
         }
         self

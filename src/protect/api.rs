@@ -1,0 +1,291 @@
+//! An API's settings, and the tenants whose tokens it accepts.
+
+use std::{
+    collections::BTreeMap,
+    error::Error as StdError,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::HeaderMap;
+
+use super::{
+    caller::Authenticated,
+    refusal::{ErrorBody, Realm, Refusal},
+    tenants::{Presented, Tenants},
+};
+use crate::{
+    certificate::{CertificateBinding, PeerCertificate, header::CertificateHeader},
+    config::{ConfigError, Resource},
+    error::{Cause, Error, ForgetError, Internal},
+    introspection::cache::NotRemoved,
+    policy::GroupMatch,
+    tenant::{Tenant, health::Health},
+    token::{AccessToken, TokenKind},
+};
+
+/// Protects an API: validates access tokens of one tenant for one audience, and of
+/// [further tenants](Self::also_accept) if there are any.
+///
+/// Clones share keys and state. Nothing is fetched before the first request, so the API starts
+/// while the tenant is down; [`warm_up`](Self::warm_up) is for those who would rather wait.
+#[derive(Clone)]
+pub struct ProtectApi {
+    tenants: Tenants,
+    settings: Arc<ApiSettings>,
+    scopes: Arc<ScopeDescriptions>,
+}
+
+/// The scopes an API knows, and what each permits.
+pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
+
+/// What is configured for the API rather than for a tenant.
+pub(crate) struct ApiSettings {
+    /// Where a trusted proxy passes the client certificate on.
+    pub(crate) certificate_header: Option<CertificateHeader>,
+    pub(crate) realm: Realm,
+    pub(crate) error_body: ErrorBody,
+    pub(crate) resource: Option<Resource>,
+    /// Whether the application serves the resource's metadata, so that challenges can name it.
+    pub(crate) is_metadata_served: AtomicBool,
+    pub(crate) scheme_name: String,
+    pub(crate) swagger_client_id: Option<String>,
+    pub(crate) max_token_length: usize,
+    pub(crate) token_resolver: Option<TokenResolver>,
+}
+
+/// Finds the token of a request elsewhere than in the `Authorization` header.
+pub(crate) type TokenResolver = Box<
+    dyn Fn(&HeaderMap) -> Result<Option<String>, Box<dyn StdError + Send + Sync>> + Send + Sync,
+>;
+
+impl ProtectApi {
+    pub(super) fn new(tenants: Tenants, settings: ApiSettings) -> Self {
+        Self { tenants, settings: Arc::new(settings), scopes: Arc::default() }
+    }
+
+    /// The tenant's issuer, as `iss` must name it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.tenants.own().issuer()
+    }
+
+    /// This API's audience, as `aud` must hold it.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.tenants.own().expectations.audience
+    }
+
+    /// Fetches the tenant's metadata and keys now instead of with the first request; those of every
+    /// tenant at once, if there are several.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] or [`Error::Internal`], as for the first request: the first one, after
+    /// every tenant was tried.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        self.tenants.warm_up().await
+    }
+
+    /// The state of this API and its tenants, for a readiness probe: what is kept, how old it is,
+    /// when it is fetched next, and what failed.
+    ///
+    /// It waits for nothing. Before the first request it starts what that would start, so that an
+    /// API that gets no requests until it is ready becomes ready.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::new(self.tenants.all().map(|validator| validator.tenant.health()).collect())
+    }
+
+    /// Forgets what any tenant said of an opaque token, for example at logout: the next request with
+    /// it asks the tenant again. A call that is under way still serves the requests that wait for
+    /// it, and its result is not kept.
+    ///
+    /// Where a cache is shared, this holds in every process that shares it once `Ok` is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`] if a shared cache did not confirm it. This process has forgotten the token
+    /// all the same; the others may accept it until the removal, which is retried, succeeds, or the
+    /// result expires.
+    pub async fn forget(&self, token: &AccessToken) -> Result<(), ForgetError> {
+        // Every cache starts before the first is waited for.
+        let removals: Vec<_> = self
+            .tenants
+            .all()
+            .filter_map(|validator| {
+                let removal = validator.introspector.as_ref()?.forget(token);
+                Some((validator.issuer().to_owned(), removal))
+            })
+            .collect();
+        let mut failures = Vec::new();
+        for (issuer, removal) in removals {
+            if let Err(NotRemoved { is_retried }) = removal.await {
+                failures.push((issuer, is_retried));
+            }
+        }
+        ForgetError::of(failures)
+    }
+
+    /// Also accepts the tokens that `other` accepts, each validated by what is configured there for
+    /// its tenant: audience, times, keys, introspection, certificate binding, groups.
+    ///
+    /// The settings of the API rather than of a tenant stay those of `self`: where a token and a
+    /// certificate are found, the longest token, realm, documents and scopes.
+    ///
+    /// ```no_run
+    /// # use monocloud_backend::{ConfigError, ProtectApi};
+    /// # fn main() -> Result<(), ConfigError> {
+    /// let partner = ProtectApi::builder().file("partner.toml").build()?;
+    /// let protect = ProtectApi::from_env()?.also_accept(partner)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if an issuer is accepted already, even for another audience: a token does not
+    /// say which of the two configurations applies to it.
+    pub fn also_accept(mut self, other: Self) -> Result<Self, ConfigError> {
+        self.tenants.add(&other.tenants).map_err(|issuer| {
+            ConfigError::of("also_accept", format!("the issuer {issuer} is accepted already"))
+        })?;
+        Ok(self)
+    }
+
+    /// Names the issuer of the opaque token in a request, by its headers; compared with
+    /// [`issuer`](Self::issuer) byte for byte. Without a name, and with one whose tokens are not
+    /// accepted, the token is rejected and no tenant is asked.
+    ///
+    /// Needed for opaque tokens of several tenants; a JWT names its issuer itself.
+    ///
+    /// ```
+    /// # use monocloud_backend::ProtectApi;
+    /// # fn named(protect: ProtectApi) -> ProtectApi {
+    /// protect.issuer_resolver(|headers| match headers.get("x-partner")?.to_str().ok()? {
+    ///     "acme" => Some("https://acme.us.monocloud.com".to_owned()),
+    ///     "partner" => Some("https://partner.eu.monocloud.com".to_owned()),
+    ///     _ => None,
+    /// })
+    /// # }
+    /// # let _ = named;
+    /// ```
+    #[must_use]
+    pub fn issuer_resolver<F>(mut self, resolver: F) -> Self
+    where
+        F: Fn(&HeaderMap) -> Option<String> + Send + Sync + 'static,
+    {
+        self.tenants.set_resolver(resolver);
+        self
+    }
+
+    /// Describes a scope, once, for the document of every operation that needs it.
+    #[must_use]
+    pub fn scope(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.scopes).insert(name.into(), description.into());
+        self
+    }
+
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenants.own().tenant
+    }
+
+    pub(crate) fn scope_descriptions(&self) -> &ScopeDescriptions {
+        &self.scopes
+    }
+
+    pub(crate) fn binding(&self) -> CertificateBinding {
+        self.tenants.own().binding
+    }
+
+    /// Whether one or all of the groups count where a policy does not say.
+    pub(crate) fn default_group_match(&self) -> GroupMatch {
+        self.tenants.own().group_rules.default_match
+    }
+
+    /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
+    pub(crate) fn announce_resource(&self) -> Option<&Resource> {
+        self.settings.is_metadata_served.store(true, Ordering::Relaxed);
+        self.settings.resource.as_ref()
+    }
+
+    pub(crate) fn scheme_name(&self) -> &str {
+        &self.settings.scheme_name
+    }
+
+    pub(crate) fn error_body(&self) -> &ErrorBody {
+        &self.settings.error_body
+    }
+
+    pub(crate) fn swagger_client_id(&self) -> Option<&str> {
+        self.settings.swagger_client_id.as_deref()
+    }
+
+    pub(crate) fn refuse(&self, error: Error) -> Refusal {
+        let served = self.settings.is_metadata_served.load(Ordering::Relaxed);
+        let metadata = self.settings.resource.as_ref().filter(|_| served);
+        Refusal::new(error, &self.settings.realm)
+            .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
+            .with_body(&self.settings.error_body)
+    }
+
+    pub(crate) fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.settings
+    }
+
+    /// Finds and validates the token of a request, and verifies that the caller possesses the
+    /// certificate that the token is bound to.
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&PeerCertificate>,
+    ) -> Result<Authenticated, Error> {
+        let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
+        let (validator, presented) =
+            self.tenants.validator_of(&token, headers).map_err(Error::InvalidToken)?;
+        let (claims, kind) = match presented {
+            Presented::Jwt(jwt) => (Arc::new(validator.validate(jwt).await?), TokenKind::Jwt),
+            Presented::Opaque => (validator.introspect(&token).await?, TokenKind::Opaque),
+        };
+        // Where a proxy is configured, the peer is the proxy.
+        let presented = || match &self.settings.certificate_header {
+            Some(header) => header.certificate_in(headers),
+            None => Ok(peer.cloned()),
+        };
+        validator.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
+        Ok(Authenticated::new(claims, kind, Arc::clone(&validator.group_rules)))
+    }
+
+    fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {
+        let max_length = self.settings.max_token_length;
+        let resolved = match &self.settings.token_resolver {
+            None => None,
+            Some(resolve) => resolve(headers).map_err(|error| {
+                tracing::error!(name: "token_resolver.failed", %error, "the token resolver failed");
+                Error::Internal(Internal::TokenResolver(Cause::new(error)))
+            })?,
+        };
+        match resolved {
+            // An empty cookie is no token.
+            Some(token) if token.trim().is_empty() => Ok(None),
+            Some(token) => AccessToken::from_bytes(token.as_bytes(), max_length).map(Some),
+            None => AccessToken::in_headers(headers, max_length),
+        }
+    }
+}
+
+impl fmt::Debug for ProtectApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtectApi")
+            .field("issuer", &self.issuer())
+            .field("audience", &self.audience())
+            .finish_non_exhaustive()
+    }
+}

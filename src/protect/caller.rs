@@ -1,0 +1,121 @@
+//! The caller of a request that a guard accepted.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::refusal::{Realm, Refusal};
+use crate::{
+    error::Error,
+    policy::{GroupMatch, GroupRules},
+    token::{TokenKind, claims::Claims},
+};
+
+/// The caller of a request that a guard accepted; anonymous where a token is optional and absent.
+///
+/// An operation that requires a token takes [`Authenticated`] instead.
+#[derive(Clone, Debug)]
+pub struct Caller(Result<Authenticated, Refusal>);
+
+impl Caller {
+    /// A caller without a token, and the refusal if one is needed after all.
+    pub(super) const fn anonymous(refusal: Refusal) -> Self {
+        Self(Err(refusal))
+    }
+
+    /// A caller for unit tests of handlers. It is handed to a handler as an argument.
+    #[must_use]
+    pub fn for_tests(authenticated: Authenticated) -> Self {
+        Self(Ok(authenticated))
+    }
+
+    /// A caller without a token, for unit tests of handlers.
+    #[must_use]
+    pub fn anonymous_for_tests() -> Self {
+        Self(Err(Refusal::new(Error::MissingToken, &Realm::new("tests"))))
+    }
+
+    /// The caller, if the request carried a token.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Authenticated> {
+        self.0.as_ref().ok()
+    }
+
+    /// What the token says, if the request carried one.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Claims> {
+        self.authenticated().map(Authenticated::claims)
+    }
+
+    /// The caller, where a token is needed after all.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] of a request without a token.
+    pub fn require(&self) -> Result<&Authenticated, Refusal> {
+        self.0.as_ref().map_err(Refusal::clone)
+    }
+
+    /// The challenge to add where the application itself rejects an anonymous caller: a token would
+    /// have been accepted instead.
+    pub(crate) fn challenge(&self) -> Option<HeaderValue> {
+        self.0.as_ref().err().and_then(Refusal::challenge)
+    }
+}
+
+/// A caller with a valid access token that permits the operation.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    claims: Arc<Claims>,
+    kind: TokenKind,
+    /// Those of the tenant that issued the token.
+    group_rules: Arc<GroupRules>,
+}
+
+impl Authenticated {
+    pub(super) const fn new(
+        claims: Arc<Claims>,
+        kind: TokenKind,
+        group_rules: Arc<GroupRules>,
+    ) -> Self {
+        Self { claims, kind, group_rules }
+    }
+
+    /// A caller that no guard has authenticated, for unit tests of handlers. The token passes for a
+    /// JWT.
+    ///
+    /// ```
+    /// use monocloud_backend::{Authenticated, Claims};
+    /// use serde_json::json;
+    ///
+    /// let alice = Authenticated::for_tests(Claims::for_tests(json!({ "sub": "alice" })));
+    /// assert_eq!(alice.claims().subject(), Some("alice"));
+    /// ```
+    #[must_use]
+    pub fn for_tests(claims: Claims) -> Self {
+        let rules = GroupRules { claim: "groups".to_owned(), default_match: GroupMatch::Any };
+        Self { claims: Arc::new(claims), kind: TokenKind::Jwt, group_rules: Arc::new(rules) }
+    }
+
+    /// What the token says.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// How the token was validated.
+    #[must_use]
+    pub const fn kind(&self) -> TokenKind {
+        self.kind
+    }
+
+    pub(super) fn group_rules(&self) -> &GroupRules {
+        &self.group_rules
+    }
+}
+
+impl From<Authenticated> for Caller {
+    fn from(authenticated: Authenticated) -> Self {
+        Self(Ok(authenticated))
+    }
+}

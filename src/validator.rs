@@ -1,0 +1,82 @@
+//! Validates the tokens of one tenant: JWTs by the tenant's keys, opaque tokens by introspection.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    certificate::CertificateBinding,
+    clock::Clock,
+    error::{Error, InvalidToken},
+    introspection::Introspector,
+    meter::Meter,
+    policy::GroupRules,
+    tenant::Tenant,
+    token::{
+        AccessToken,
+        claims::{Claims, Expectations},
+        jwt::DecodedJwt,
+    },
+};
+
+/// Minimum interval between warnings about opaque tokens that cannot be introspected.
+const OPAQUE_WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Validates the tokens of one tenant, by what is configured for it.
+pub(crate) struct TokenValidator {
+    pub(crate) tenant: Tenant,
+    pub(crate) introspector: Option<Introspector>,
+    pub(crate) introspect_jwt_tokens: bool,
+    pub(crate) expectations: Expectations,
+    pub(crate) binding: CertificateBinding,
+    pub(crate) group_rules: Arc<GroupRules>,
+    pub(crate) last_opaque_warning: Mutex<Option<Instant>>,
+}
+
+impl TokenValidator {
+    /// The tenant's issuer, as `iss` must name it.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.expectations.issuer
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.tenant.clock()
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        self.tenant.meter()
+    }
+
+    /// Validates a JWT: its header, its signature, its claims.
+    pub(crate) async fn validate(&self, jwt: DecodedJwt<'_>) -> Result<Claims, Error> {
+        let jwt = jwt.judge_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
+        let claims = self.tenant.verify(jwt).await?;
+        self.expectations.judge(&claims, self.clock().wall()).map_err(Error::InvalidToken)?;
+        Ok(claims)
+    }
+
+    /// Introspects a token, and validates the claims of the response.
+    pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
+        let Some(introspector) = &self.introspector else {
+            self.warn_of_opaque_token("introspection is not configured");
+            return Err(Error::InvalidToken(InvalidToken::Unsupported));
+        };
+        introspector.introspect(token).await
+    }
+
+    /// Logs why an opaque token was rejected, once a minute at most.
+    pub(crate) fn warn_of_opaque_token(&self, why: &str) {
+        let now = self.clock().monotonic();
+        let mut last = self.last_opaque_warning.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            last.is_none_or(|last| now.saturating_duration_since(last) >= OPAQUE_WARNING_INTERVAL);
+        if is_due {
+            *last = Some(now);
+            tracing::warn!(
+                name: "token.opaque_refused",
+                "an opaque access token was refused: {why}"
+            );
+        }
+    }
+}
