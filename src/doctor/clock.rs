@@ -10,7 +10,7 @@ use http::{
     header::{AGE, DATE},
 };
 
-use super::{Doctor, spoken};
+use super::examination::{Doctor, spoken};
 use crate::{
     config::Key,
     doctor::diagnosis::{Finding, FindingKind},

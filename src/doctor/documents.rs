@@ -3,13 +3,12 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Doctor;
+use super::examination::Doctor;
 use crate::{
-    SigningAlgorithm,
     config::Key,
     doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     tenant::metadata::{IntrospectionEndpoint, Metadata},
-    token::{json, keys::KeySet},
+    token::{algorithm::SigningAlgorithm, json, keys::KeySet},
 };
 
 /// The endpoints whose host is looked at, introspection's apart.

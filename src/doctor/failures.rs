@@ -4,7 +4,10 @@ use std::{error::Error as StdError, io};
 
 use rustls::{CertificateError, Error as TlsError};
 
-use super::{Doctor, advice_on_issuer, documents::ASK_THE_TENANT};
+use super::{
+    documents::ASK_THE_TENANT,
+    examination::{Doctor, advice_on_issuer},
+};
 use crate::{
     config::Key,
     doctor::diagnosis::{Finding, FindingKind, quoted},

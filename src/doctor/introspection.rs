@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
 
-use super::{Doctor, documents::Published, failures::answered};
+use super::{documents::Published, examination::Doctor, failures::answered};
 use crate::{
     config::Key,
     doctor::diagnosis::{Finding, FindingKind, listed, quoted},

@@ -13,21 +13,16 @@
 mod clock;
 pub(crate) mod diagnosis;
 mod documents;
+mod examination;
 mod failures;
 mod introspection;
 mod reasons;
 mod token;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
-use crate::{
-    config::{Key, TenantDomain},
-    doctor::diagnosis::{Diagnosis, Finding, quoted},
-    protect::api::{ApiSettings, ProtectApi},
-    validator::TokenValidator,
-};
-
-use self::token::Presented;
+use self::{diagnosis::Diagnosis, examination::Doctor, token::Presented};
+use crate::protect::ProtectApi;
 
 impl ProtectApi {
     /// Examines this deployment: the tenant, this API's client there, the clock, and a token, if one
@@ -55,18 +50,7 @@ impl ProtectApi {
     }
 }
 
-/// Examines an API and one of its tenants.
-struct Doctor<'p> {
-    validator: &'p TokenValidator,
-    settings: &'p ApiSettings,
-    findings: Vec<Finding>,
-}
-
-impl<'p> Doctor<'p> {
-    const fn of(validator: &'p TokenValidator, settings: &'p ApiSettings) -> Self {
-        Self { validator, settings, findings: Vec::new() }
-    }
-
+impl Doctor<'_> {
     async fn examine(mut self, token: Option<&str>) -> Diagnosis {
         let presented = token.map(|token| self.read(token));
         let published = self.metadata().await;
@@ -83,70 +67,5 @@ impl<'p> Doctor<'p> {
             Some(Ok(presented)) => self.token(&presented, keys.as_ref(), answer.as_ref()),
         }
         Diagnosis::new(self.findings)
-    }
-
-    fn find(&mut self, finding: Finding) {
-        self.findings.push(finding);
-    }
-
-    /// The time by which tokens are judged.
-    fn now(&self) -> SystemTime {
-        let now = self.validator.clock().wall();
-        now.checked_add(self.validator.expectations.clock_skew).unwrap_or(now)
-    }
-}
-
-/// What to do about an issuer that is not the configured one.
-fn advice_on_issuer(expected: &str, found: &str) -> String {
-    let variable = Key::TenantDomain.variable();
-    match TenantDomain::parse(found, false) {
-        Ok(domain) if domain.issuer() == found && is_tame(found) => {
-            format!("if that is your tenant, set {variable}={found}")
-        }
-        // A trailing slash, say: the configuration would drop it again.
-        Ok(domain) if domain.issuer() == expected => format!(
-            "they differ in form alone, and no value of {variable} can say {}: \
-             have the tenant call itself {expected}",
-            quoted(found)
-        ),
-        _ => format!("set {variable} to your tenant's own domain, as its console shows it"),
-    }
-}
-
-/// Whether a shell would take a text for itself, if it was pasted there.
-fn is_tame(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~[]%".contains(&byte))
-}
-
-/// A length of time, as people say it.
-fn spoken(seconds: f64) -> String {
-    let (unit, length) = match seconds {
-        ..120.0 => ("second", 1.0),
-        ..7_200.0 => ("minute", 60.0),
-        ..172_800.0 => ("hour", 3_600.0),
-        _ => ("day", 86_400.0),
-    };
-    let count = (seconds / length).round();
-    format!("{count} {unit}{}", if count == 1.0 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_is_told_in_the_unit_that_people_would_choose() {
-        for (seconds, words) in [
-            (0.0, "0 seconds"),
-            (1.2, "1 second"),
-            (119.0, "119 seconds"),
-            (120.0, "2 minutes"),
-            (599.4, "10 minutes"),
-            (7_200.0, "2 hours"),
-            (180_000.0, "2 days"),
-            (86_400.0 * 400.0, "400 days"),
-        ] {
-            assert_eq!(spoken(seconds), words);
-        }
     }
 }

@@ -4,13 +4,12 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value};
 
-use super::{Doctor, advice_on_issuer, spoken};
+use super::examination::{Doctor, advice_on_issuer, spoken};
 use crate::{
-    SigningAlgorithm,
     config::Key,
     doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     error::InvalidToken,
-    token::claims::Claims,
+    token::{algorithm::SigningAlgorithm, claims::Claims},
 };
 
 /// What a token says, verified or not.

@@ -2,7 +2,7 @@
 //!
 //! Every fault is told, not the first alone: whoever mends one wants to know of the next.
 
-use super::{Doctor, introspection::configure_a_client, reasons::Seen};
+use super::{examination::Doctor, introspection::configure_a_client, reasons::Seen};
 use crate::{
     config::Key,
     doctor::diagnosis::{Finding, FindingKind},

@@ -16,9 +16,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    SigningAlgorithm,
     config::{HmacKey, SecretJwk},
-    token::keys::octets,
+    token::{algorithm::SigningAlgorithm, keys::octets},
 };
 
 /// How long an assertion is good for, in seconds.

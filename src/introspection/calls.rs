@@ -16,7 +16,8 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 
-use crate::{clock::Clock, introspection::cache::CacheKey};
+use super::cache::CacheKey;
+use crate::clock::Clock;
 
 /// How many calls may be in progress at once.
 const MAX_CALLS: usize = 64;

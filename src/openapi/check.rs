@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{ADDITIONAL, custom_method, is_extension, method_of, operation_place, schemes},
-    finish::{BINDING, INCOMPLETE},
+    extensions::{BINDING, DPOP, GROUPS, IMPLIES, INCOMPLETE},
+    pointer::follow,
     read::Version,
-    references::{follow, schemes_behind},
-    security::GROUPS,
+    references::schemes_behind,
 };
 use crate::{certificate::CertificateBinding, token::json::Place};
 
@@ -16,7 +16,7 @@ use crate::{certificate::CertificateBinding, token::json::Place};
 const ON_OPERATIONS: [&str; 1] = [GROUPS];
 
 /// The extensions of this library's security scheme.
-const ON_SCHEME: [&str; 4] = [BINDING, "x-monocloud-dpop", "x-monocloud-implies", INCOMPLETE];
+const ON_SCHEME: [&str; 4] = [BINDING, DPOP, IMPLIES, INCOMPLETE];
 
 /// What every extension of this library begins with.
 const PREFIX: &str = "x-monocloud";

@@ -1,14 +1,16 @@
 //! An API whose document is given: written by hand before there was code, or by a tool from code.
 
 use super::{
-    ApiDocument, DocumentError,
+    check,
     document::Document,
+    error::DocumentError,
     operations::{Dialect, Operations},
     plan::Plan,
-    references,
+    read, references,
     security::{OperationKey, OtherSchemes, Unclear},
+    serve::ApiDocument,
 };
-use crate::{policy::Policy, protect::ProtectApi};
+use crate::{certificate::CertificateBinding, policy::Policy, protect::ProtectApi};
 
 impl ProtectApi {
     /// Takes an OpenAPI document (3.0 to 3.2, as JSON or YAML) for the policy of an API.
@@ -46,7 +48,7 @@ impl ProtectApi {
     /// version, refers to operations in other files, or has `security` or an extension of this
     /// library where it is not read.
     pub fn from_document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
-        let document = Document::read(text, self.scheme_name(), self.binding())?;
+        let document = read_document(text, self.scheme_name(), self.binding())?;
         let mut protect = self.clone();
         for (scope, description) in document.scopes(self.scheme_name()) {
             if !protect.scope_descriptions().contains_key(scope) {
@@ -55,6 +57,26 @@ impl ProtectApi {
         }
         Ok(DeclaredApi { protect, document, plan: Plan::default() })
     }
+}
+
+/// Reads a given document, as JSON or YAML, whose scheme of this library is `scheme`.
+fn read_document(
+    text: &str,
+    scheme: &str,
+    binding: CertificateBinding,
+) -> Result<Document, DocumentError> {
+    let read::Text { mut members, order, version } =
+        read::read(text).map_err(DocumentError::unreadable)?;
+    let mut problems = check::extensions(&members, scheme, binding);
+    references::resolve_paths(&mut members, &mut problems);
+    check::security_schemes(&members, &mut problems);
+    check::paths(&members, version, &mut problems);
+    if !problems.is_empty() {
+        return Err(DocumentError::unusable(problems));
+    }
+    let mut document = Document::new(members, order);
+    document.name_wildcards();
+    Ok(document)
 }
 
 /// An API as its document declares it; [`ProtectApi::from_document`] makes it.

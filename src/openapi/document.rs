@@ -4,8 +4,7 @@ use http::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{DocumentError, check, order::Order, read, references};
-use crate::certificate::CertificateBinding;
+use super::{order::Order, pointer};
 
 /// The members of a path item that are operations (OpenAPI 3.0 §4.7.9).
 const METHODS: [(&str, Method); 8] = [
@@ -53,29 +52,8 @@ pub(crate) struct OperationRef<'d> {
 }
 
 impl Document {
-    /// Reads a given document, as JSON or YAML, whose scheme of this library is `scheme`.
-    pub(super) fn read(
-        text: &str,
-        scheme: &str,
-        binding: CertificateBinding,
-    ) -> Result<Self, DocumentError> {
-        let read::Text { mut members, order, version } =
-            read::read(text).map_err(DocumentError::unreadable)?;
-        let mut problems = check::extensions(&members, scheme, binding);
-        references::resolve_paths(&mut members, &mut problems);
-        check::security_schemes(&members, &mut problems);
-        check::paths(&members, version, &mut problems);
-        if !problems.is_empty() {
-            return Err(DocumentError::unusable(problems));
-        }
-        let mut document = Self { members, order };
-        document.name_wildcards();
-        Ok(document)
-    }
-
-    /// A document that a framework wrote, with the order of its text.
-    #[cfg(feature = "poem-openapi")]
-    pub(crate) fn generated(members: Map<String, Value>, order: Order) -> Self {
+    /// A document with the order of its text.
+    pub(crate) fn new(members: Map<String, Value>, order: Order) -> Self {
         Self { members, order }
     }
 
@@ -96,7 +74,7 @@ impl Document {
     pub(crate) fn scopes(&self, scheme: &str) -> impl Iterator<Item = (&str, &str)> {
         let scheme = schemes(&self.members).find(|(name, _)| *name == scheme);
         let flows = scheme.and_then(|(_, scheme)| {
-            references::follow(&self.members, scheme).ok()?.get("flows")?.as_object()
+            pointer::follow(&self.members, scheme).ok()?.get("flows")?.as_object()
         });
         let flows = flows.into_iter().flatten();
         let scopes = flows.filter_map(|(_, flow)| flow.get("scopes")?.as_object()).flatten();
@@ -106,7 +84,7 @@ impl Document {
     /// The schemes whose requirements have scopes (OpenAPI 3.0 §4.7.30).
     pub(super) fn schemes_with_scopes(&self) -> Vec<String> {
         let has_scopes = |(_, scheme): &(&str, &Value)| {
-            let scheme = references::follow(&self.members, scheme);
+            let scheme = pointer::follow(&self.members, scheme);
             scheme.is_ok_and(|it| it["type"] == "oauth2" || it["type"] == "openIdConnect")
         };
         schemes(&self.members).filter(has_scopes).map(|(name, _)| name.to_owned()).collect()
@@ -133,7 +111,7 @@ impl Document {
 
     /// Frameworks write `{*rest}` or `{**rest}` for a parameter that takes the rest of a path, whose
     /// name is `rest`. A path that is there already stays alone.
-    fn name_wildcards(&mut self) {
+    pub(super) fn name_wildcards(&mut self) {
         let Some(Value::Object(paths)) = self.members.get_mut("paths") else { return };
         let wild: Vec<_> = paths.keys().filter(|path| path.contains("{*")).cloned().collect();
         for path in wild {
@@ -163,6 +141,21 @@ impl Document {
             }
         }
     }
+}
+
+/// Edits a member that is an object; anything else becomes one.
+pub(super) fn edit(
+    members: &mut Map<String, Value>,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Value>),
+) {
+    let member = members.entry(name).or_insert(Value::Null);
+    let mut object = match member.take() {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    edit(&mut object);
+    *member = Value::Object(object);
 }
 
 /// The operations of a path item: the fixed members first, then the additional ones.

@@ -1,21 +1,20 @@
 //! The document that is served: the tenant's own endpoints, scopes with their descriptions, and on
 //! every secured operation what it requires and how it refuses.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{document::Document, refusals::Refusals, requirement_text, security};
+use super::{
+    document::{Document, edit},
+    extensions::{BINDING, INCOMPLETE},
+    refusals::Refusals,
+    requirement_text, security,
+};
 use crate::{
     certificate::CertificateBinding,
     policy::{Access, GroupMatch},
     protect::{api::ScopeDescriptions, refusal::ErrorBody},
     tenant::metadata::Metadata,
 };
-
-/// The extension that marks a document which the tenant's endpoints are missing from.
-pub(super) const INCOMPLETE: &str = "x-monocloud-incomplete";
-
-/// The extension that says which tokens must prove possession of a certificate (RFC 8705).
-pub(super) const BINDING: &str = "x-monocloud-certificate-binding";
 
 /// What is known of our scheme beside the document.
 pub(crate) struct Scheme<'s> {
@@ -116,19 +115,4 @@ fn strip_scopes(security: &mut Value, takes_scopes: &[String]) {
             *scopes = json!([]);
         }
     }
-}
-
-/// Edits a member that is an object; what is no object becomes one.
-pub(super) fn edit(
-    members: &mut Map<String, Value>,
-    name: &str,
-    edit: impl FnOnce(&mut Map<String, Value>),
-) {
-    let member = members.entry(name).or_insert(Value::Null);
-    let mut object = match member.take() {
-        Value::Object(object) => object,
-        _ => Map::new(),
-    };
-    edit(&mut object);
-    *member = Value::Object(object);
 }

@@ -3,8 +3,10 @@
 //! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
 //! - `read`: the text of a given document, parsed strictly
-//! - `references`: local references, followed
+//! - `references`, `pointer`: local references, followed
 //! - `check`: what a given document may not say
+//! - `extensions`: the names of this library's extensions
+//! - `error`: why an API does not start
 //! - `order`: the order in which a document is written
 //! - `operations`: which documented operation a route is, and what a request to it needs
 //! - `problems`: what prevents an API from starting
@@ -21,11 +23,14 @@
 mod check;
 mod declared;
 pub(crate) mod document;
+mod error;
+pub(crate) mod extensions;
 mod finish;
 mod nearest;
 pub(crate) mod operations;
 pub(crate) mod order;
 pub(crate) mod plan;
+mod pointer;
 mod problems;
 mod read;
 mod references;
@@ -36,8 +41,6 @@ mod serve;
 #[cfg(feature = "swagger-ui")]
 mod swagger_ui;
 
-use std::fmt;
-
 pub(crate) use self::declared::Declaration;
 #[cfg(test)]
 pub(crate) use self::declared::{UNCLEAR_PATHS, unclear_api};
@@ -45,54 +48,6 @@ pub(crate) use self::declared::{UNCLEAR_PATHS, unclear_api};
 pub use self::swagger_ui::SwaggerUi;
 pub use self::{
     declared::{DeclaredApi, Routes},
+    error::DocumentError,
     serve::{ApiDocument, DocumentEndpoint},
 };
-
-/// Why an API and its document cannot be served together; every reason at once.
-///
-/// `Display` is made for a terminal: a heading, then one line a reason that begins with its place,
-/// such as the method and the path of an operation.
-#[derive(Clone)]
-pub struct DocumentError {
-    heading: &'static str,
-    problems: Vec<String>,
-}
-
-impl DocumentError {
-    /// The routes of an API differ from its document.
-    pub(crate) fn new(problems: Vec<String>) -> Self {
-        Self { heading: "the API and its document do not agree:", problems }
-    }
-
-    /// A document cannot be parsed.
-    fn unreadable(problem: String) -> Self {
-        Self { heading: "the document cannot be read:", problems: vec![problem] }
-    }
-
-    /// A document says what cannot be enforced.
-    fn unusable(problems: Vec<String>) -> Self {
-        Self { heading: "the document cannot be enforced:", problems }
-    }
-
-    /// Each reason.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-}
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.heading)?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
-    }
-}
-
-/// As `Display`: this is what a `main` prints that returns the error.
-impl fmt::Debug for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for DocumentError {}

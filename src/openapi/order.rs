@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::references::tokens;
+use super::pointer::tokens;
 
 /// The names of an object's members in their order, or the elements of an array.
 #[derive(Clone, Debug, Default)]

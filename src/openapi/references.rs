@@ -5,17 +5,14 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{
     document::{Document, operation_place, operations_mut},
+    pointer::{MAX_HOPS, follow, target, tokens, too_long},
     security,
 };
 use crate::policy::Access;
-
-/// How many references one may lead through.
-pub(super) const MAX_HOPS: usize = 16;
 
 /// How many nodes the path items of references may add to a document.
 const MAX_COPIED_NODES: usize = 1_000_000;
@@ -78,19 +75,6 @@ fn is_secured<E>(access: &Result<Access, E>) -> bool {
     access.as_ref().is_ok_and(|access| !access.is_public())
 }
 
-/// What a value refers to, through further references.
-pub(super) fn follow<'d>(
-    root: &'d Map<String, Value>,
-    value: &'d Value,
-) -> Result<&'d Value, String> {
-    let mut value = value;
-    for _ in 0..MAX_HOPS {
-        let Some(reference) = value.get("$ref") else { return Ok(value) };
-        value = target(root, reference)?;
-    }
-    Err(too_long())
-}
-
 /// The names of the security schemes that a scheme is given by, itself first.
 pub(super) fn schemes_behind<'d>(
     root: &'d Map<String, Value>,
@@ -110,13 +94,6 @@ pub(super) fn schemes_behind<'d>(
         }
     }
     names
-}
-
-/// The tokens of a reference within its document (RFC 6901 §6).
-pub(super) fn tokens(reference: &str) -> Option<Vec<Cow<'_, str>>> {
-    let pointer = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
-    let tokens = pointer.strip_prefix('/')?.split('/');
-    Some(tokens.map(|token| token.replace("~1", "/").replace("~0", "~").into()).collect())
 }
 
 /// A copy of what a value refers to, or `None` if it does not refer to anything.
@@ -140,34 +117,6 @@ fn resolve(root: &Map<String, Value>, value: &Value, hops: usize) -> Result<Opti
         }
     }
     Ok(Some(copy))
-}
-
-fn target<'d>(root: &'d Map<String, Value>, reference: &Value) -> Result<&'d Value, String> {
-    let text = reference.as_str().filter(|reference| reference.starts_with('#')).ok_or_else(|| {
-        format!(
-            "it refers to {reference}; only references within the document (`#/…`) are followed: bundle the files into one"
-        )
-    })?;
-    let missing = || format!("it refers to {reference}, which the document does not contain");
-    let tokens = tokens(text).ok_or_else(missing)?;
-    let (first, rest) = tokens.split_first().ok_or_else(missing)?;
-    let first = root.get(&**first).ok_or_else(missing)?;
-    rest.iter().try_fold(first, |value, token| value.get(&**token)).ok_or_else(missing)
-}
-
-/// What a reference within the document leads to, to be edited.
-pub(super) fn target_mut<'d>(
-    root: &'d mut Map<String, Value>,
-    reference: &str,
-) -> Option<&'d mut Value> {
-    let tokens = tokens(reference)?;
-    let (first, rest) = tokens.split_first()?;
-    let first = root.get_mut(&**first)?;
-    rest.iter().try_fold(first, |value, token| value.get_mut(&**token))
-}
-
-fn too_long() -> String {
-    format!("its reference goes in a circle, or through more than {MAX_HOPS} others")
 }
 
 fn nodes(value: &Value) -> usize {

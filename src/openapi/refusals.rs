@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    finish::edit,
-    references::{MAX_HOPS, target_mut},
+    document::edit,
+    pointer::{MAX_HOPS, target_mut},
 };
 use crate::protect::refusal::ErrorBody;
 

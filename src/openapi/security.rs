@@ -12,13 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     document::{Document, OperationRef},
+    extensions::GROUPS,
     nearest::did_you_mean,
 };
 use crate::policy::{Access, GroupMatch, Requirement};
-
-/// The extension that carries groups: a list of which the configuration says how many are needed,
-/// or an object with one member, `any` or `all`.
-pub(crate) const GROUPS: &str = "x-monocloud-groups";
 
 /// Which schemes beside this library's may be required.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub(super) fn parse(json: &str) -> Result<Document, String> {
         serde_json::from_str(json).map_err(problem)?;
     members.insert("paths".to_owned(), Value::Object(paths));
     let order = serde_json::from_str(json).map_err(problem)?;
-    Ok(Document::generated(members, order))
+    Ok(Document::new(members, order))
 }
 
 #[derive(Deserialize)]

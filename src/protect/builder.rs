@@ -32,9 +32,10 @@ use crate::{
     },
     meter::Meter,
     tenant::{
-        Tenant, TenantConfig,
+        Tenant,
         connector::{Connector, MutualTlsClient},
         http::{Http, HttpClient},
+        settings::TenantConfig,
     },
     token::claims::Expectations,
     validator::TokenValidator,

@@ -10,11 +10,11 @@ use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 use url::Url;
 
 use super::{
-    TenantConfig,
     http::{Http, Resource},
     lifecycle::{Answer, Outcome, State, Unavailable},
     metadata::Metadata,
     refreshing::{Fetched, Refreshing},
+    settings::TenantConfig,
 };
 use crate::{clock::Clock, error::TenantError, meter::Meter, token::keys::KeySet};
 

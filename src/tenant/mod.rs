@@ -7,6 +7,7 @@
 //! - `flight`: work that outlives its callers, and work that may panic
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: the search for a key that the current set does not contain
+//! - `settings`: what is configured for a tenant
 //! - `health`: the state of all this, for a readiness probe
 //! - `checkup`: the documents as they are now, for a diagnosis
 
@@ -23,23 +24,22 @@ pub(crate) mod metadata;
 #[cfg(test)]
 mod refresh_model;
 mod refreshing;
+pub(crate) mod settings;
 mod unknown_kid;
 
 use std::{sync::Arc, time::Duration};
-
-use url::Url;
 
 use self::{
     documents::Documents,
     health::TenantHealth,
     http::Http,
-    lifecycle::{Kept, Lifetimes, Unavailable},
-    metadata::{EndpointRule, IntrospectionEndpoint, Metadata},
+    lifecycle::{Kept, Unavailable},
+    metadata::Metadata,
+    settings::TenantConfig,
     unknown_kid::UnknownKids,
 };
 use crate::{
     clock::Clock,
-    config::Config,
     error::{Error, Internal, TenantError},
     meter::Meter,
     token::{claims::Claims, jwt::UnverifiedJwt},
@@ -47,43 +47,6 @@ use crate::{
 
 /// How long a document of ours waits for the tenant's.
 const METADATA_PATIENCE: Duration = Duration::from_secs(2);
-
-/// What a tenant is, and how long its documents live.
-#[derive(Debug)]
-pub(crate) struct TenantConfig {
-    pub(crate) issuer: String,
-    pub(crate) discovery_url: Url,
-    pub(crate) endpoint_rule: EndpointRule,
-    pub(crate) introspection_endpoint: IntrospectionEndpoint,
-    pub(crate) metadata: Lifetimes,
-    pub(crate) keys: Lifetimes,
-}
-
-impl TenantConfig {
-    fn read_metadata(&self, document: &[u8]) -> Result<Metadata, TenantError> {
-        let Self { issuer, endpoint_rule, introspection_endpoint, .. } = self;
-        Metadata::parse(document, issuer, *endpoint_rule, introspection_endpoint)
-    }
-}
-
-impl From<&Config> for TenantConfig {
-    fn from(config: &Config) -> Self {
-        let tenant = &config.tenant;
-        let outage_tolerance = config.keys_outage_tolerance;
-        Self {
-            issuer: tenant.issuer().to_owned(),
-            discovery_url: tenant.discovery_url(),
-            endpoint_rule: match (tenant.allows_http(), tenant.is_loopback()) {
-                (false, _) => EndpointRule::Https,
-                (true, true) => EndpointRule::HttpOnLoopback,
-                (true, false) => EndpointRule::Http,
-            },
-            introspection_endpoint: IntrospectionEndpoint::of(config.client.as_ref()),
-            metadata: Lifetimes { fresh: config.metadata_cache_duration, outage_tolerance },
-            keys: Lifetimes { fresh: config.jwks_cache_duration, outage_tolerance },
-        }
-    }
-}
 
 /// A tenant's remote state.
 pub(crate) struct Tenant {

@@ -14,9 +14,8 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use crate::{
-    SigningAlgorithm,
     error::InvalidToken,
-    token::{claims::Claims, json},
+    token::{algorithm::SigningAlgorithm, claims::Claims, json},
 };
 
 /// A JWT whose segments are what they should be; what stands in them is not judged yet.

@@ -9,7 +9,10 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{SigningAlgorithm, error::InvalidToken, token::json};
+use crate::{
+    error::InvalidToken,
+    token::{algorithm::SigningAlgorithm, json},
+};
 
 /// A set with more keys than this is not a tenant's.
 const MAX_KEYS: usize = 256;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::{clock::Clock, introspection::cache::CacheKey};
+use crate::{clock::Clock, introspection::cache::store::CacheKey};
 
 /// Values with a lifetime each, bounded by the memory that they occupy.
 pub(super) struct Memory<V> {

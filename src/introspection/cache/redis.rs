@@ -34,7 +34,7 @@ use url::Url;
 use crate::{
     certificate::key_pair,
     config::ConfigError,
-    introspection::cache::{CacheFuture, CacheKey, IntrospectionCache},
+    introspection::cache::store::{CacheFuture, CacheKey, IntrospectionCache},
     tenant::{
         connector::{tls_config, trusted_roots},
         flight::Flight,

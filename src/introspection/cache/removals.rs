@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::introspection::cache::CacheKey;
+use crate::introspection::cache::store::CacheKey;
 
 /// How many removals wait at most: about a megabyte.
 const MAX_WAITING: usize = 10_000;

@@ -15,7 +15,7 @@ use aws_lc_rs::{
 
 use crate::{
     config::{FleetKey, expand},
-    introspection::cache::CacheKey,
+    introspection::cache::store::CacheKey,
     token::{AccessToken, claims::Claims, json},
 };
 

@@ -20,9 +20,9 @@ use tokio::task::JoinHandle;
 use crate::{
     clock::Clock,
     introspection::cache::{
-        CacheFuture, CacheKey, IntrospectionCache,
         removals::{Removal, Removals, Waiting},
         sealed::{Sealer, StoredResult},
+        store::{CacheFuture, CacheKey, IntrospectionCache},
     },
     tenant::flight::catch_panic,
     token::{AccessToken, claims::Claims},

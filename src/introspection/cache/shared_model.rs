@@ -15,9 +15,9 @@ use tokio::runtime;
 use crate::{
     clock::Clock,
     introspection::cache::{
-        CacheFuture, CacheKey, IntrospectionCache,
         sealed::tests::{key, result, sealer},
         shared::{Lookup, Seen, SharedStore, SharingRules},
+        store::{CacheFuture, CacheKey, IntrospectionCache},
     },
     token::{AccessToken, claims::Claims},
 };
