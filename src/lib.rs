@@ -76,7 +76,10 @@ pub use crate::{
     introspection::cache::{CacheFuture, CacheKey, IntrospectionCache},
     policy::{AnyToken, Policy, Require},
     protect::{
-        Authenticated, Caller, Guard, ProtectApi, builder::ProtectApiBuilder, refusal::Refusal,
+        Authenticated, Caller, Guard, ProtectApi,
+        bearer::{Bearer, MaybeBearer},
+        builder::ProtectApiBuilder,
+        refusal::Refusal,
         resource::ResourceMetadata,
     },
     tenant::{

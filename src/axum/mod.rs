@@ -120,7 +120,13 @@ use crate::{
     certificate::PeerCertificate,
     error::Error,
     openapi::DocumentEndpoint,
-    protect::{Authenticated, Caller, Guard, refusal::Refusal, resource::ResourceMetadata},
+    policy::Require,
+    protect::{
+        Authenticated, Caller, Guard,
+        bearer::{Accepted, Bearer, MaybeBearer},
+        refusal::Refusal,
+        resource::ResourceMetadata,
+    },
 };
 
 #[cfg(feature = "axum-server")]
@@ -180,6 +186,7 @@ where
         Err(refusal) => return Ok(refusal.into_response()),
     };
     let challenge = caller.challenge();
+    request.extensions_mut().insert(Accepted { guard: guard.clone(), caller: caller.clone() });
     request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
     response.extensions_mut().insert(caller);
@@ -199,6 +206,22 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
         caller(parts)?.require().cloned()
+    }
+}
+
+impl<S: Sync, P: Require> FromRequestParts<S> for Bearer<P> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        Self::of(parts.extensions.get().ok_or_else(|| unprotected(parts))?)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for MaybeBearer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        caller(parts).cloned().map(Self::from)
     }
 }
 
@@ -252,11 +275,13 @@ impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
 const REMEDY: &str = "add `.route_layer(protect.require(POLICY))` to the handler's route, or, where \
     a document is the policy, give its operation a `security`";
 
-/// The caller that a guard let pass; without a guard the request is refused.
+/// The caller that a guard accepted; without a guard the request is refused.
 fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
-    parts.extensions.get::<Caller>().ok_or_else(|| {
-        Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), REMEDY)
-    })
+    parts.extensions.get().ok_or_else(|| unprotected(parts))
+}
+
+fn unprotected(parts: &Parts) -> Refusal {
+    Refusal::unprotected(&parts.method, full_path(&parts.extensions, &parts.uri), REMEDY)
 }
 
 /// The path as the client wrote it; what is nested sees the rest of it in the URI.

@@ -1,6 +1,4 @@
-//! The security arguments of an operation.
-
-use std::{fmt, marker::PhantomData};
+//! [`Bearer`] and [`MaybeBearer`] as the security arguments of an operation.
 
 use ::poem::{Request, RequestBody, Result};
 use poem_openapi::{
@@ -12,77 +10,11 @@ use super::policy_name::policy_name;
 use crate::{
     poem::{caller, refused, unprotected},
     policy::{AnyToken, Require},
-    protect::{Authenticated, Caller, Guard},
-    token::claims::Claims,
+    protect::{
+        Guard,
+        bearer::{Accepted, Bearer, MaybeBearer},
+    },
 };
-
-/// Declares that an operation needs an access token, and hands its caller over.
-///
-/// The scopes are declared in poem-openapi's words, groups by a [policy](Require) with a name.
-/// Both are in the document, and the guard of [`secure`](crate::ProtectApi::secure) enforces
-/// both before anything of the request is parsed. An operation that is hidden from the document
-/// needs what [`hidden`](super::Secured::hidden) lists for it, and then the policy of the type.
-///
-/// ```
-/// use monocloud_backend::{Policy, Require, poem_openapi::Bearer};
-/// use poem_openapi::{OAuthScopes, OpenApi, payload::PlainText};
-///
-/// #[derive(OAuthScopes)]
-/// enum Scope {
-///     /// Read posts
-///     #[oai(rename = "posts:read")]
-///     Read,
-/// }
-///
-/// struct Admins;
-///
-/// impl Require for Admins {
-///     const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
-/// }
-///
-/// struct PostsApi;
-///
-/// #[OpenApi]
-/// impl PostsApi {
-///     #[oai(path = "/posts", method = "get")]
-///     async fn list(&self, #[oai(scope = "Scope::Read")] caller: Bearer) -> PlainText<String> {
-///         PlainText(caller.claims().subject().unwrap_or_default().to_owned())
-///     }
-///
-///     #[oai(path = "/posts", method = "delete")]
-///     async fn clear(&self, _caller: Bearer<Admins>) {}
-/// }
-/// ```
-pub struct Bearer<P = AnyToken> {
-    caller: Authenticated,
-    policy: PhantomData<fn() -> P>,
-}
-
-impl<P> Bearer<P> {
-    /// An argument for unit tests of handlers. The policy is not applied.
-    #[must_use]
-    pub fn for_tests(caller: Authenticated) -> Self {
-        Self { caller, policy: PhantomData }
-    }
-
-    /// What the token says.
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        self.caller.claims()
-    }
-
-    /// The caller, to be passed on.
-    #[must_use]
-    pub fn into_authenticated(self) -> Authenticated {
-        self.caller
-    }
-}
-
-impl<P> fmt::Debug for Bearer<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bearer").field(&self.caller).finish()
-    }
-}
 
 impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
@@ -102,37 +34,7 @@ impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let (guard, caller) = admitted(request)?;
-        let caller = caller.require().map_err(refused)?;
-        // What is listed for a hidden operation may ask for less.
-        guard.authorize(caller, P::POLICY).map_err(refused)?;
-        Ok(Self { caller: caller.clone(), policy: PhantomData })
-    }
-}
-
-/// Declares that an operation takes an access token and can do without.
-///
-/// Without a token the caller is anonymous; a token that is invalid is refused all the same.
-#[derive(Debug)]
-pub struct MaybeBearer(Caller);
-
-impl MaybeBearer {
-    /// An argument for unit tests of handlers.
-    #[must_use]
-    pub fn for_tests(caller: Caller) -> Self {
-        Self(caller)
-    }
-
-    /// What the token says, if the request carried one.
-    #[must_use]
-    pub fn claims(&self) -> Option<&Claims> {
-        self.0.claims()
-    }
-
-    /// The caller, to be passed on.
-    #[must_use]
-    pub fn into_caller(self) -> Caller {
-        self.0
+        Self::of(&accepted(request)?).map_err(refused)
     }
 }
 
@@ -159,21 +61,20 @@ impl<'a> ApiExtractor<'a> for MaybeBearer {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let (_, caller) = admitted(request)?;
-        Ok(Self(caller.clone()))
+        Ok(accepted(request)?.caller.into())
     }
 }
 
-/// The guard that let a request pass, in its extensions.
+/// The guard of the operation, in the extensions of a request that it accepted.
 ///
 /// A guard before the whole application does not put it there: that one does not know what the
 /// operation needs.
 #[derive(Clone)]
-pub(super) struct Admitted(pub(super) Guard);
+pub(super) struct OperationGuard(pub(super) Guard);
 
-fn admitted(request: &Request) -> Result<(&Guard, &Caller)> {
-    let Admitted(guard) = request.data().ok_or_else(|| unprotected(request))?;
-    Ok((guard, caller(request)?))
+fn accepted(request: &Request) -> Result<Accepted> {
+    let OperationGuard(guard) = request.data().ok_or_else(|| unprotected(request))?;
+    Ok(Accepted { guard: guard.clone(), caller: caller(request)?.clone() })
 }
 
 /// An `oauth2` scheme without flows: that is where scopes may stand (OpenAPI 3.0 §4.7.30), and the

@@ -11,7 +11,7 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{guards::RouteTable, policy_name, raw};
+use super::{policy_name, raw, routes::RouteTable};
 use crate::{
     openapi::{
         document::{self, Document},

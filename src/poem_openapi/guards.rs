@@ -3,15 +3,13 @@
 //! What an operation needs is what its document says, or what the application lists for it where it
 //! is hidden. A handler of a public operation that asks for the caller all the same gets a 500.
 
-use std::collections::HashMap;
-
 use ::poem::{EndpointExt, Response, Result, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{OpenApi, OperationId};
 
 use super::{
-    bearer::Admitted,
+    bearer::OperationGuard,
     declared::{Declared, keys},
-    routes,
+    routes::{self, RouteTable},
 };
 use crate::{
     openapi::{
@@ -22,8 +20,6 @@ use crate::{
     poem::closed,
     protect::{Guard, ProtectApi},
 };
-
-pub(super) type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 /// Puts each route's guard before it, and says what prevents the API from starting.
 pub(super) fn guard<T: OpenApi>(
@@ -75,7 +71,7 @@ fn guarded(
     guard: Guard,
     id: Option<&'static str>,
 ) -> BoxEndpoint<'static> {
-    let guarded = endpoint.data(Admitted(guard.clone())).with(guard);
+    let guarded = endpoint.data(OperationGuard(guard.clone())).with(guard);
     let Some(id) = id else {
         return guarded.boxed();
     };

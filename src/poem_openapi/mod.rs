@@ -15,7 +15,5 @@ mod raw;
 mod routes;
 mod secured;
 
-pub use self::{
-    bearer::{Bearer, MaybeBearer},
-    secured::Secured,
-};
+pub use self::secured::Secured;
+pub use crate::protect::bearer::{Bearer, MaybeBearer};

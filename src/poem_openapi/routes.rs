@@ -4,9 +4,15 @@
 //! segment of a route that is literally `{id}` is documented just the same, so a path alone does
 //! not always tell; where it does not, nothing is guessed.
 
+use std::collections::HashMap;
+
+use ::poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 
 use crate::openapi::{document::Document, operations::Dialect};
+
+/// poem-openapi's endpoints by path and method.
+pub(super) type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 pub(super) const DIALECT: Dialect = Dialect {
     is_route: matches,

@@ -10,8 +10,9 @@ use poem_openapi::{
 
 use super::{
     declared::Declared,
-    guards::{RouteTable, guard},
-    raw, routes,
+    guards::guard,
+    raw,
+    routes::{self, RouteTable},
 };
 use crate::{
     openapi::{ApiDocument, DocumentError, plan::Plan, security::OtherSchemes},

@@ -10,12 +10,13 @@
 //! - `api`: the API's settings and its tenants
 //! - `tenants`: which tenant validates a token
 //! - `guard`: authenticates and authorizes a request
-//! - `caller`: the outcome
+//! - `caller`, `bearer`: the outcome, and how handlers take it
 //! - `refusal`: the response otherwise
 //! - `builder`: configuration
 //! - `resource`: the API's own metadata (RFC 9728)
 
 pub(crate) mod api;
+pub(crate) mod bearer;
 pub(crate) mod builder;
 pub(crate) mod caller;
 pub(crate) mod guard;

@@ -100,24 +100,24 @@
 
 mod bearer;
 mod endpoint;
+mod extract;
 mod router;
 mod template;
 #[cfg(feature = "tls")]
 mod tls;
 
 use ::salvo_core::{
-    Depot, Extractible, FlowCtrl, Handler, Request, Response, Scribe, async_trait,
-    extract::Metadata,
+    Depot, FlowCtrl, Handler, Request, Response, Scribe, async_trait,
     http::{HeaderValue, ResBody, StatusCode, header::WWW_AUTHENTICATE},
 };
 
 use crate::{
     certificate::PeerCertificate,
     error::Error,
-    protect::{Authenticated, Caller, Guard, refusal::Refusal},
+    protect::{Guard, bearer::Accepted, refusal::Refusal},
 };
 
-pub use self::bearer::{Bearer, MaybeBearer};
+pub use crate::protect::bearer::{Bearer, MaybeBearer};
 
 #[async_trait]
 impl Handler for Guard {
@@ -136,21 +136,14 @@ impl Handler for Guard {
             }
         };
         let challenge = caller.challenge();
-        let let_in = LetIn { guard: self.clone(), caller: caller.clone() };
-        request.extensions_mut().insert(let_in);
+        let accepted = Accepted { guard: self.clone(), caller: caller.clone() };
+        request.extensions_mut().insert(accepted);
         ctrl.call_next(request, depot, response).await;
         response.extensions.insert(caller);
         if let Some(challenge) = challenge {
             add_challenge(response, challenge);
         }
     }
-}
-
-/// Whom a guard let pass, in the request's extensions.
-#[derive(Clone)]
-struct LetIn {
-    guard: Guard,
-    caller: Caller,
 }
 
 /// Adds our challenge to a 401 of the application's: a token would have been another way in.
@@ -160,31 +153,6 @@ fn add_challenge(response: &mut Response, challenge: HeaderValue) {
         response.headers_mut().append(WWW_AUTHENTICATE, challenge);
     }
 }
-
-impl<'r> Extractible<'r> for Authenticated {
-    fn metadata() -> &'static Metadata {
-        &NO_METADATA
-    }
-
-    #[allow(refining_impl_trait, reason = "whoever extracts by hand may know what an error is")]
-    async fn extract(request: &'r mut Request, _depot: &'r mut Depot) -> Result<Self, Refusal> {
-        let_in(request)?.caller.require().cloned()
-    }
-}
-
-impl<'r> Extractible<'r> for Caller {
-    fn metadata() -> &'static Metadata {
-        &NO_METADATA
-    }
-
-    #[allow(refining_impl_trait, reason = "whoever extracts by hand may know what an error is")]
-    async fn extract(request: &'r mut Request, _depot: &'r mut Depot) -> Result<Self, Refusal> {
-        let_in(request).map(|let_in| let_in.caller.clone())
-    }
-}
-
-/// A caller is made of no values that a request would have by name.
-static NO_METADATA: Metadata = Metadata::new("");
 
 impl Scribe for Refusal {
     fn render(self, response: &mut Response) {
@@ -201,19 +169,6 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
         let end_entity = request.tls_info()?.peer_certificates().first()?;
         PeerCertificate::from_der(end_entity.clone()).ok()
     })
-}
-
-/// What to write where a handler takes the caller without a guard.
-const REMEDY: &str = "put a guard before the handler, \
-    `Router::with_path(\"posts\").hoop(protect.require(POLICY)).get(handler)`, or, where a document \
-    is the policy, take `Bearer` or give its operation a `security`";
-
-/// The caller that a guard let pass; without a guard the request is refused.
-fn let_in(request: &Request) -> Result<&LetIn, Refusal> {
-    request
-        .extensions()
-        .get::<LetIn>()
-        .ok_or_else(|| Refusal::unprotected(request.method(), request.uri().path(), REMEDY))
 }
 
 /// Writes an answer and leaves what others have said in headers, such as CORS.
