@@ -21,7 +21,7 @@ use monocloud_backend::{
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     run(router(protect, |methods, guard| methods.route_layer(guard)), listener, tls);

@@ -18,27 +18,16 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use monocloud_backend::{DocumentEndpoint, Policy, ProtectApi, ResourceMetadata, ServerTls};
-use monocloud_testkit::{Authority, Certificate};
+use monocloud_backend::{DocumentEndpoint, ProtectApi, ResourceMetadata, ServerTls};
+use monocloud_testkit::{Authority, Certificate, MockTenant};
 use rustls::SupportedProtocolVersion;
 
-use crate::support::{Api, client, impostor};
+use crate::support::{Api, client, impostor, protect};
 
 mod axum;
 mod poem;
 mod poem_openapi;
 mod salvo;
-
-pub const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
-pub const WRITE: Policy = Policy::ANY_TOKEN.scopes(&["posts:read", "posts:write"]);
-pub const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
-pub const BOTH: Policy = Policy::ANY_TOKEN.all_groups(&["a", "b"]);
-pub const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
-pub const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
-
-/// Every host.
-pub const HOSTS: &[Host] =
-    &[AXUM, AXUM_DOCUMENT, POEM, POEM_DOCUMENT, POEM_OPENAPI, SALVO, SALVO_DOCUMENT];
 
 pub const AXUM: Host = Host {
     name: "axum",
@@ -84,6 +73,11 @@ impl Host {
         Api::new(self.name, self.listen(protect, None))
     }
 
+    /// Serves the API with nothing configured but its tenant.
+    pub fn protected_by(self, tenant: &MockTenant) -> Api {
+        self.serve(&protect(tenant).build().unwrap())
+    }
+
     /// Serves the API over TLS.
     pub fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> Secure {
         Secure { host: self.name, address: self.listen(protect, Some(tls)) }
@@ -104,8 +98,6 @@ impl Host {
     }
 
     fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
-        // Seen only when the test fails, and then the first thing one wants to know.
-        println!("on {}", self.name);
         let (listener, address) = bind();
         (self.serve)(protect, listener, tls);
         address

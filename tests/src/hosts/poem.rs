@@ -13,7 +13,7 @@ use poem::{
 };
 use serde_json::Value;
 
-use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));

@@ -22,14 +22,15 @@ use poem_openapi::{
 };
 
 use super::poem::{branded, run};
+use crate::support::{ADMIN, BOTH, GROUPS};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let secured = || {
         (protect.secure(Api))
             .public("GET", "/health")
             .public("GET", "/public-asks")
-            .hidden("GET", "/hidden", super::ADMIN)
-            .hidden("POST", "/hidden", super::ADMIN)
+            .hidden("GET", "/hidden", ADMIN)
+            .hidden("POST", "/hidden", ADMIN)
             .hidden("GET", "/hidden-optional", Policy::ANY_TOKEN)
     };
     let api = || OpenApiService::new(secured(), "Posts", "1.0");
@@ -62,9 +63,9 @@ macro_rules! named_policies {
 }
 
 named_policies! {
-    Admins = super::ADMIN;
-    Both = super::BOTH;
-    Groups = super::GROUPS;
+    Admins = ADMIN;
+    Both = BOTH;
+    Groups = GROUPS;
 }
 
 type Text = PlainText<String>;

@@ -15,7 +15,7 @@ use salvo::{
 };
 use serde_json::Value;
 
-use super::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: net::TcpListener, tls: Option<ServerTls>) {
     let api = || guarded(protect);

@@ -1,7 +1,8 @@
-//! Calls to an API, over the wire.
+//! Calls to an API: to its guards directly, or to a host over the wire.
 
 use std::{net::SocketAddr, sync::Arc};
 
+use monocloud_backend::ProtectApi;
 use monocloud_testkit::{Authority, Certificate};
 use reqwest::{
     Client, Method,
@@ -19,7 +20,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::answer::{Answer, Expected};
+use super::{
+    answer::{Answer, Expected},
+    guards::Guards,
+};
 
 /// A request in the making.
 #[derive(Clone, Debug)]
@@ -71,26 +75,39 @@ impl Call {
     }
 }
 
-/// An API that a host serves.
+/// An API that answers calls.
 #[derive(Clone, Debug)]
 pub struct Api {
-    host: &'static str,
-    address: SocketAddr,
-    /// `http://…` or `https://…`, without a path.
-    origin: String,
-    client: Client,
+    name: &'static str,
+    transport: Transport,
+}
+
+#[derive(Clone, Debug)]
+enum Transport {
+    /// Guards in the process.
+    Direct(Guards),
+    /// A host, at `http://…` or `https://…`, without a path.
+    Http { address: SocketAddr, origin: String, client: Client },
+}
+
+/// The API without a host.
+pub fn serve(protect: &ProtectApi) -> Api {
+    Api { name: "no host", transport: Transport::Direct(Guards::new(protect)) }
 }
 
 impl Api {
+    /// The API that a host serves.
     pub fn new(host: &'static str, address: SocketAddr) -> Self {
-        let origin = format!("http://{address}");
-        let client = client(None, None);
-        Self { host, address, origin, client }
+        Self::at(host, address, format!("http://{address}"), client(None, None))
     }
 
     /// The API over TLS, by a client that trusts it.
     pub fn over_tls(host: &'static str, address: SocketAddr, client: Client) -> Self {
-        Self { host, address, origin: format!("https://localhost:{}", address.port()), client }
+        Self::at(host, address, format!("https://localhost:{}", address.port()), client)
+    }
+
+    fn at(name: &'static str, address: SocketAddr, origin: String, client: Client) -> Self {
+        Self { name, transport: Transport::Http { address, origin, client } }
     }
 
     pub async fn send(&self, call: Call) -> Answer {
@@ -99,9 +116,15 @@ impl Api {
 
     /// Fails where there is no answer: a connection that does not come about, say.
     pub async fn try_send(&self, call: Call) -> reqwest::Result<Answer> {
-        let url = format!("{}{}", self.origin, call.path);
-        let request = self.client.request(call.method, url).headers(call.headers).body(call.body);
-        let response = request.send().await?;
+        let Call { method, path, headers, body } = call;
+        let (origin, client) = match &self.transport {
+            Transport::Direct(guards) => {
+                return Ok(guards.answer(&method, &path, &headers, &body).await);
+            }
+            Transport::Http { origin, client, .. } => (origin, client),
+        };
+        let request = client.request(method, format!("{origin}{path}")).headers(headers);
+        let response = request.body(body).send().await?;
         Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
@@ -112,12 +135,13 @@ impl Api {
     /// Makes one call and judges its answer.
     pub async fn check(&self, case: &str, call: Call, expected: &Expected) {
         let answer = self.send(call).await;
-        answer.assert(&format!("{case}, on {}", self.host), expected);
+        answer.assert(&format!("{case}, on {}", self.name), expected);
     }
 
     /// Sends bytes that no well-behaved client would, and reads the answer to its end.
     pub async fn send_raw(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let Transport::Http { address, .. } = self.transport else { panic!("a host reads bytes") };
+        let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();

@@ -61,7 +61,7 @@ struct Collector(Lines);
 impl Subscriber for Collector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // The library, and the examples of the manual.
-        ["monocloud_backend", "http::middleware"]
+        ["monocloud_backend", "hosts::middleware"]
             .iter()
             .any(|target| metadata.target().starts_with(target))
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod forged;
+mod guards;
 mod http2;
 mod log;
 mod scripted;
@@ -14,8 +15,9 @@ pub use self::{
         Expected, internal, invalid_request, invalid_token, missing, missing_group, missing_scope,
         ok, says, unavailable,
     },
-    call::{Api, Call, call, client, get, head, impostor, post},
+    call::{Api, Call, call, client, get, head, impostor, post, serve},
     forged::forged,
+    guards::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE},
     http2::Http2,
     log::Log,
     scripted::{Act, Scripted, gzip, ok_with, ok_with_header},

@@ -5,8 +5,7 @@ use std::{future::Future, time::Duration};
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{ClientAuth, Clock, MockTenant};
 
-use super::Api;
-use crate::hosts::Host;
+use super::{Api, serve};
 
 /// A tenant whose time moves only when the test moves it.
 pub async fn frozen_tenant() -> MockTenant {
@@ -28,8 +27,8 @@ pub fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
 }
 
 /// The API with nothing configured but its tenant.
-pub fn served(host: Host, tenant: &MockTenant) -> Api {
-    host.serve(&protect(tenant).build().unwrap())
+pub fn served(tenant: &MockTenant) -> Api {
+    serve(&protect(tenant).build().unwrap())
 }
 
 /// Something that needs no time of the test's clock. What waits for that would wait for ever, so it

@@ -1,21 +1,18 @@
 //! Tokens bound to a certificate or a key that is not presented.
 
-use harness::{
-    hosts::HOSTS,
-    support::{Expected, frozen_tenant, get, invalid_token, missing_scope, ok, protect},
+use harness::support::{
+    Expected, frozen_tenant, get, invalid_token, missing_scope, ok, protect, serve,
 };
 use monocloud_backend::{CertificateBinding, InvalidToken};
 use serde_json::{Value, json};
 
 async fn assert_mode(mode: CertificateBinding, cases: &[(Value, Expected)]) {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = host.serve(&protect(&tenant).certificate_binding(mode).build().unwrap());
-        for (cnf, expected) in cases {
-            let token = tenant.token().claim("cnf", cnf).mint();
-            let case = format!("{mode:?} with cnf: {cnf}");
-            api.check(&case, get("/any").bearer(&token), expected).await;
-        }
+    let tenant = frozen_tenant().await;
+    let api = serve(&protect(&tenant).certificate_binding(mode).build().unwrap());
+    for (cnf, expected) in cases {
+        let token = tenant.token().claim("cnf", cnf).mint();
+        let case = format!("{mode:?} with cnf: {cnf}");
+        api.check(&case, get("/any").bearer(&token), expected).await;
     }
 }
 
@@ -75,36 +72,31 @@ async fn binding_can_be_ignored_but_that_to_a_dpop_key_never() {
 
 #[tokio::test]
 async fn possession_is_proved_before_permission_is_asked_and_after_everything_else() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = host.serve(&protect(&tenant).build().unwrap());
-        let bound = || tenant.token().claim("cnf", json!({"x5t#S256": "x"}));
-        for (case, token, expected) in [
-            ("bound, and no scope", bound(), invalid_token(InvalidToken::Binding)),
-            ("bound, and expired", bound().expires_in(-61), invalid_token(InvalidToken::Expired)),
-            (
-                "bound, and no subject",
-                bound().claim("sub", 1),
-                invalid_token(InvalidToken::Claim("sub")),
-            ),
-            ("not bound, and no scope", tenant.token(), missing_scope("posts:read")),
-        ] {
-            api.check(case, get("/read").bearer(&token.mint()), &expected).await;
-        }
+    let tenant = frozen_tenant().await;
+    let api = serve(&protect(&tenant).build().unwrap());
+    let bound = || tenant.token().claim("cnf", json!({"x5t#S256": "x"}));
+    for (case, token, expected) in [
+        ("bound, and no scope", bound(), invalid_token(InvalidToken::Binding)),
+        ("bound, and expired", bound().expires_in(-61), invalid_token(InvalidToken::Expired)),
+        (
+            "bound, and no subject",
+            bound().claim("sub", 1),
+            invalid_token(InvalidToken::Claim("sub")),
+        ),
+        ("not bound, and no scope", tenant.token(), missing_scope("posts:read")),
+    ] {
+        api.check(case, get("/read").bearer(&token.mint()), &expected).await;
     }
 }
 
 /// A header anybody can send is not a certificate.
 #[tokio::test]
 async fn no_header_is_believed_unless_one_is_configured() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = host.serve(&protect(&tenant).build().unwrap());
-        let token = tenant.token().claim("cnf", json!({"x5t#S256": "x"})).mint();
-        for header in ["client-cert", "x-forwarded-client-cert", "ssl-client-cert", "x-client-cert"]
-        {
-            let call = get("/any").bearer(&token).header(header, ":AAAA:");
-            api.check(header, call, &invalid_token(InvalidToken::Binding)).await;
-        }
+    let tenant = frozen_tenant().await;
+    let api = serve(&protect(&tenant).build().unwrap());
+    let token = tenant.token().claim("cnf", json!({"x5t#S256": "x"})).mint();
+    for header in ["client-cert", "x-forwarded-client-cert", "ssl-client-cert", "x-client-cert"] {
+        let call = get("/any").bearer(&token).header(header, ":AAAA:");
+        api.check(header, call, &invalid_token(InvalidToken::Binding)).await;
     }
 }

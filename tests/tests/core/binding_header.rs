@@ -1,9 +1,8 @@
 //! Tokens bound to a certificate that a proxy vouches for in a header.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use harness::{
-    hosts::HOSTS,
-    support::{Call, Expected, frozen_tenant, get, introspecting, invalid_token, ok, protect},
+use harness::support::{
+    Call, Expected, frozen_tenant, get, introspecting, invalid_token, ok, serve,
 };
 use monocloud_backend::{CertificateBinding, InvalidToken, ProtectApiBuilder};
 use monocloud_testkit::{Certificate, MockTenant};
@@ -56,18 +55,15 @@ async fn assert_calls_where(
     own: &Certificate,
     cases: &[Case<'_>],
 ) {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = host.serve(&protect(&tenant).build().unwrap());
-        for token in [tenant.token(), tenant.opaque_token()] {
-            let token = token.bound_to(own).mint();
-            for (case, headers, expected) in cases {
-                let add = |call: Call, (name, value): &(HeaderName, String)| {
-                    call.header(name.clone(), value)
-                };
-                let call = headers.iter().fold(get("/any").bearer(&token), add);
-                api.check(case, call, expected).await;
-            }
+    let tenant = frozen_tenant().await;
+    let api = serve(&protect(&tenant).build().unwrap());
+    for token in [tenant.token(), tenant.opaque_token()] {
+        let token = token.bound_to(own).mint();
+        for (case, headers, expected) in cases {
+            let add =
+                |call: Call, (name, value): &(HeaderName, String)| call.header(name.clone(), value);
+            let call = headers.iter().fold(get("/any").bearer(&token), add);
+            api.check(case, call, expected).await;
         }
     }
 }
@@ -170,42 +166,22 @@ async fn what_cannot_be_one_certificate_is_refused() {
 #[tokio::test]
 async fn the_header_is_looked_at_for_bound_tokens_alone() {
     let own = Certificate::self_signed("own");
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let protect = |mode| behind_proxy(&tenant, "client-cert").certificate_binding(mode);
-        let serve = |mode| host.serve(&protect(mode).build().unwrap());
-        let (bound, unbound) = (tenant.token().bound_to(&own).mint(), tenant.token().mint());
-        let plain = |token: &str| get("/any").bearer(token);
-        let garbage = |token: &str| plain(token).header("client-cert", "garbage");
-        let certified = |token: &str| plain(token).header("client-cert", base64(&own));
+    let tenant = frozen_tenant().await;
+    let protect = |mode| behind_proxy(&tenant, "client-cert").certificate_binding(mode);
+    let serve = |mode| serve(&protect(mode).build().unwrap());
+    let (bound, unbound) = (tenant.token().bound_to(&own).mint(), tenant.token().mint());
+    let plain = |token: &str| get("/any").bearer(token);
+    let garbage = |token: &str| plain(token).header("client-cert", "garbage");
+    let certified = |token: &str| plain(token).header("client-cert", base64(&own));
 
-        let api = serve(CertificateBinding::WhenPresent);
-        api.check("unbound", garbage(&unbound), &ok()).await;
+    let api = serve(CertificateBinding::WhenPresent);
+    api.check("unbound", garbage(&unbound), &ok()).await;
 
-        let api = serve(CertificateBinding::DangerouslyIgnore);
-        api.check("ignored", garbage(&bound), &ok()).await;
+    let api = serve(CertificateBinding::DangerouslyIgnore);
+    api.check("ignored", garbage(&bound), &ok()).await;
 
-        let api = serve(CertificateBinding::Required);
-        api.check("bound", certified(&bound), &ok()).await;
-        let unbound_is_refused = invalid_token(InvalidToken::Unbound);
-        api.check("unbound", certified(&unbound), &unbound_is_refused).await;
-    }
-}
-
-#[tokio::test]
-async fn the_variables_say_the_same() {
-    let own = Certificate::self_signed("own");
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let protect = protect(&tenant).vars([
-            ("MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER", "X-SSL-Cert"),
-            ("MONOCLOUD_BACKEND_VALIDATE_CERTIFICATE_BINDING", "required"),
-        ]);
-        let api = host.serve(&protect.build().unwrap());
-        let bound = get("/any").bearer(&tenant.token().bound_to(&own).mint());
-        api.check("bound", bound.clone().header("x-ssl-cert", escaped(&own)), &ok()).await;
-        api.check("no header", bound, &invalid_token(InvalidToken::Binding)).await;
-        let unbound = get("/any").bearer(&tenant.token().mint());
-        api.check("unbound", unbound, &invalid_token(InvalidToken::Unbound)).await;
-    }
+    let api = serve(CertificateBinding::Required);
+    api.check("bound", certified(&bound), &ok()).await;
+    let unbound_is_refused = invalid_token(InvalidToken::Unbound);
+    api.check("unbound", certified(&unbound), &unbound_is_refused).await;
 }

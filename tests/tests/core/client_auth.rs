@@ -9,10 +9,7 @@ use std::{
     },
 };
 
-use harness::{
-    hosts::HOSTS,
-    support::{frozen_tenant, get, internal, introspecting, ok, protect},
-};
+use harness::support::{frozen_tenant, get, internal, introspecting, ok, protect, serve};
 use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault};
 use serde_json::{Value, json};
 
@@ -20,75 +17,67 @@ use serde_json::{Value, json};
 async fn the_tenant_is_asked_by_a_form_and_by_every_method_of_authentication() {
     let signed = Algorithm::ALL.map(ClientAuth::PrivateKeyJwt);
     let secret = [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        for method in [secret.as_slice(), &signed, &[ClientAuth::SpiffeJwt]].concat() {
-            let api = host.serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
-            // Twice: an assertion that is used again is refused.
-            for _ in 0..2 {
-                let token = tenant.opaque_token().mint();
-                api.check(method.as_str(), get("/any").bearer(&token), &ok()).await;
-                let seen = tenant.introspections().pop().unwrap();
-                assert_eq!((seen.client_auth, seen.refusal), (Some(method), None), "{seen:?}");
-                assert_eq!(seen.token, token, "{seen:?}");
-                assert_eq!(seen.accept.as_deref(), Some("application/json"), "{seen:?}");
-                let form = "application/x-www-form-urlencoded";
-                assert_eq!(seen.content_type.as_deref(), Some(form), "{seen:?}");
-            }
+    let tenant = frozen_tenant().await;
+    for method in [secret.as_slice(), &signed, &[ClientAuth::SpiffeJwt]].concat() {
+        let api = serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
+        // Twice: an assertion that is used again is refused.
+        for _ in 0..2 {
+            let token = tenant.opaque_token().mint();
+            api.check(method.as_str(), get("/any").bearer(&token), &ok()).await;
+            let seen = tenant.introspections().pop().unwrap();
+            assert_eq!((seen.client_auth, seen.refusal), (Some(method), None), "{seen:?}");
+            assert_eq!(seen.token, token, "{seen:?}");
+            assert_eq!(seen.accept.as_deref(), Some("application/json"), "{seen:?}");
+            let form = "application/x-www-form-urlencoded";
+            assert_eq!(seen.content_type.as_deref(), Some(form), "{seen:?}");
         }
-        assert_eq!(tenant.requests(Endpoint::Jwks), 0, "{}", host.name);
     }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 0);
 }
 
 #[tokio::test]
 async fn an_svid_that_was_renewed_is_read_anew() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
-        let api = host.serve(&protect(&tenant).vars(vars).build().unwrap());
-        for _ in 0..3 {
-            api.check("an SVID", get("/any").bearer(&tenant.opaque_token().mint()), &ok()).await;
-            tenant.renew_svid();
-        }
+    let tenant = frozen_tenant().await;
+    let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
+    let api = serve(&protect(&tenant).vars(vars).build().unwrap());
+    for _ in 0..3 {
+        api.check("an SVID", get("/any").bearer(&tenant.opaque_token().mint()), &ok()).await;
+        tenant.renew_svid();
     }
 }
 
 #[tokio::test]
 async fn a_client_that_the_tenant_refuses_is_our_fault() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let wrong = introspecting(&tenant).client(tenant.client().id(), "wrong");
-        let api = host.serve(&wrong.build().unwrap());
-        api.check("wrong", get("/any").bearer(&tenant.opaque_token().mint()), &internal()).await;
-        let seen = tenant.introspections().pop().unwrap();
-        assert_eq!(seen.refusal, Some("the client_secret is wrong"), "{}", host.name);
-    }
+    let tenant = frozen_tenant().await;
+    let wrong = introspecting(&tenant).client(tenant.client().id(), "wrong");
+    let api = serve(&wrong.build().unwrap());
+    api.check("wrong", get("/any").bearer(&tenant.opaque_token().mint()), &internal()).await;
+    let seen = tenant.introspections().pop().unwrap();
+    assert_eq!(seen.refusal, Some("the client_secret is wrong"));
 }
 
 #[tokio::test]
 async fn an_svid_of_the_applications_is_asked_for_with_every_call() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
-        let file = "MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
-        let svid = vars.iter().find(|(name, _)| name == file).unwrap().1.clone();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let builder = protect(&tenant)
-            .vars(vars.into_iter().filter(|(name, _)| name != file))
-            .svid_provider(move || {
-                let count = counter.fetch_add(1, Ordering::SeqCst);
-                let svid = fs::read_to_string(&svid);
-                async move { if count < 2 { Ok(svid?) } else { Err("no SVID".into()) } }
-            });
-        let api = host.serve(&builder.build().unwrap());
-        for (case, expected) in [("first", ok()), ("second", ok()), ("failed", internal())] {
-            api.check(case, get("/any").bearer(&tenant.opaque_token().mint()), &expected).await;
-            tenant.renew_svid();
-        }
-        assert_eq!(asked.load(Ordering::SeqCst), 3, "{}", host.name);
-        assert_eq!(tenant.requests(Endpoint::Introspection), 2, "{}", host.name);
+    let tenant = frozen_tenant().await;
+    let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
+    let file = "MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
+    let svid = vars.iter().find(|(name, _)| name == file).unwrap().1.clone();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let builder = protect(&tenant)
+        .vars(vars.into_iter().filter(|(name, _)| name != file))
+        .svid_provider(move || {
+            let count = counter.fetch_add(1, Ordering::SeqCst);
+            let svid = fs::read_to_string(&svid);
+            async move { if count < 2 { Ok(svid?) } else { Err("no SVID".into()) } }
+        });
+    let api = serve(&builder.build().unwrap());
+    for (case, expected) in [("first", ok()), ("second", ok()), ("failed", internal())] {
+        api.check(case, get("/any").bearer(&tenant.opaque_token().mint()), &expected).await;
+        tenant.renew_svid();
     }
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    assert_eq!(tenant.requests(Endpoint::Introspection), 2);
 }
 
 #[tokio::test]
@@ -114,23 +103,21 @@ async fn a_private_key_whose_members_do_not_fit_together_is_told_at_start() {
 /// The tenant may have read the request that was lost, and an assertion is good for one.
 #[tokio::test]
 async fn a_request_that_is_repeated_has_credentials_of_its_own() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let client = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
-        let builder = client.svid_provider(move || {
-            let count = counter.fetch_add(1, Ordering::SeqCst);
-            async move { Ok(format!("svid-{count}")) }
-        });
-        let api = host.serve(&builder.build().unwrap());
-        let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
-        tenant.introspection_answer(active);
-        let call = || get("/any").bearer(&tenant.opaque_token().mint());
-        api.check("first", call(), &ok()).await;
-        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
-        api.check("repeated", call(), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
-        assert_eq!(asked.load(Ordering::SeqCst), 3, "{}", host.name);
-    }
+    let tenant = frozen_tenant().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let client = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+    let builder = client.svid_provider(move || {
+        let count = counter.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(format!("svid-{count}")) }
+    });
+    let api = serve(&builder.build().unwrap());
+    let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+    tenant.introspection_answer(active);
+    let call = || get("/any").bearer(&tenant.opaque_token().mint());
+    api.check("first", call(), &ok()).await;
+    tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
+    api.check("repeated", call(), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Introspection), 3);
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
 }

@@ -3,10 +3,7 @@
 
 use std::{fs, time::Duration};
 
-use harness::{
-    hosts::HOSTS,
-    support::{frozen_tenant, get, missing_group, ok, protect, says},
-};
+use harness::support::{frozen_tenant, get, missing_group, ok, protect, says, serve};
 use monocloud_backend::{ConfigError, ProtectApi};
 use reqwest::header::WWW_AUTHENTICATE;
 use tempfile::TempDir;
@@ -139,48 +136,35 @@ async fn a_call_beats_a_variable_beats_a_file_beats_the_default() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("monocloud.toml");
     fs::write(&file, "audience = 'file'\ngroups_claim = 'file'\nclock_tolerance = 0\n").unwrap();
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let groups = |claim: &str| {
-            tenant.token().claim("aud", ["call", "https://api.example.com"]).claim(claim, ["admin"])
-        };
-        let variable = [
-            ("MONOCLOUD_BACKEND_GROUPS_CLAIM", "variable"),
-            ("MONOCLOUD_BACKEND_REALM", "ignored"),
-        ];
-        // Each layer in turn decides which claim holds the groups, whatever order it is named in.
-        let layers = [
-            ("groups", protect(&tenant)),
-            ("file", protect(&tenant).file(&file)),
-            ("variable", protect(&tenant).vars(variable).file(&file)),
-            ("call", protect(&tenant).groups_claim("call").file(&file).vars(variable)),
-        ];
-        for (claim, builder) in layers {
-            let api = host.serve(&builder.build().unwrap());
-            for other in ["groups", "file", "variable", "call"] {
-                let expected = if other == claim { says("admin") } else { missing_group() };
-                let token = groups(other).mint();
-                api.check(
-                    &format!("{claim} over {other}"),
-                    get("/admin").bearer(&token),
-                    &expected,
-                )
+    let tenant = frozen_tenant().await;
+    let groups = |claim: &str| {
+        tenant.token().claim("aud", ["call", "https://api.example.com"]).claim(claim, ["admin"])
+    };
+    let variable =
+        [("MONOCLOUD_BACKEND_GROUPS_CLAIM", "variable"), ("MONOCLOUD_BACKEND_REALM", "ignored")];
+    // Each layer in turn decides which claim holds the groups, whatever order it is named in.
+    let layers = [
+        ("groups", protect(&tenant)),
+        ("file", protect(&tenant).file(&file)),
+        ("variable", protect(&tenant).vars(variable).file(&file)),
+        ("call", protect(&tenant).groups_claim("call").file(&file).vars(variable)),
+    ];
+    for (claim, builder) in layers {
+        let api = serve(&builder.build().unwrap());
+        for other in ["groups", "file", "variable", "call"] {
+            let expected = if other == claim { says("admin") } else { missing_group() };
+            let token = groups(other).mint();
+            api.check(&format!("{claim} over {other}"), get("/admin").bearer(&token), &expected)
                 .await;
-            }
         }
-        let api = host.serve(&protect(&tenant).audience("call").file(&file).build().unwrap());
-        let answer = api.send(get("/any")).await;
-        assert_eq!(
-            answer.header(WWW_AUTHENTICATE),
-            Some(r#"Bearer realm="call""#),
-            "{}",
-            host.name
-        );
-        // The file's tolerance of nothing is in force: no stronger source has one.
-        let seconds = |left| groups("x").expires_in(left).mint();
-        api.check("a second left", get("/any").bearer(&seconds(1)), &ok()).await;
-        assert_eq!(api.send(get("/any").bearer(&seconds(0))).await.status, 401, "{}", host.name);
     }
+    let api = serve(&protect(&tenant).audience("call").file(&file).build().unwrap());
+    let answer = api.send(get("/any")).await;
+    assert_eq!(answer.header(WWW_AUTHENTICATE), Some(r#"Bearer realm="call""#),);
+    // The file's tolerance of nothing is in force: no stronger source has one.
+    let seconds = |left| groups("x").expires_in(left).mint();
+    api.check("a second left", get("/any").bearer(&seconds(1)), &ok()).await;
+    assert_eq!(api.send(get("/any").bearer(&seconds(0))).await.status, 401);
 }
 
 #[test]

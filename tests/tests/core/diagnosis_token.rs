@@ -1,9 +1,6 @@
 //! What a doctor says of a token, which is what the API says of it, and why.
 
-use harness::{
-    hosts::HOSTS,
-    support::{frozen_tenant, get, introspecting, protect},
-};
+use harness::support::{frozen_tenant, get, introspecting, protect, serve};
 use monocloud_backend::{CertificateBinding, FindingKind, Severity};
 use monocloud_testkit::{ClientAuth, Control, Endpoint, Hostile, MockTenant, Signer};
 use serde_json::json;
@@ -172,7 +169,7 @@ async fn the_doctor_never_contradicts_the_api() {
     // On time that runs: so many tokens take a while, and the doctor would find the clock late.
     let tenant = MockTenant::start().await;
     let api = protect(&tenant).vars(tenant.vars_for(ClientAuth::SecretPost)).build().unwrap();
-    let served = HOSTS[0].serve(&api);
+    let served = serve(&api);
     let hostile = Hostile::all(&tenant).into_iter().map(|attack| attack.token);
     let control = Control::all(&tenant).into_iter().map(|control| control.token);
     let mut accepted = 0;

@@ -6,12 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use harness::{
-    hosts::HOSTS,
-    support::{
-        Document, Expected, Http2, Log, Upstream, frozen_tenant, get, gzip, internal,
-        introspecting, invalid_token, ok, served, unavailable,
-    },
+use harness::support::{
+    Document, Expected, Http2, Log, Upstream, frozen_tenant, get, gzip, internal, introspecting,
+    invalid_token, ok, serve, served, unavailable,
 };
 use http::{Request, Response, header};
 use monocloud_backend::{HttpClient, HttpFuture, InvalidToken, ProtectApi};
@@ -28,20 +25,18 @@ async fn assert_cold(
     response: ResponseTemplate,
     expected: &Expected,
 ) {
-    for host in HOSTS {
-        let upstream = Upstream::start().await;
-        upstream.publish(document, response.clone());
-        let api = host.serve(&upstream.protect().build().unwrap());
-        let case = format!("{document:?}: {case}");
-        api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
-        assert_eq!(upstream.requests(Document::Metadata), 1, "{case}");
-        assert_eq!(
-            upstream.requests(Document::Keys),
-            usize::from(document == Document::Keys),
-            "{case}"
-        );
-        assert_eq!(upstream.strays(), 0, "{case}");
-    }
+    let upstream = Upstream::start().await;
+    upstream.publish(document, response.clone());
+    let api = serve(&upstream.protect().build().unwrap());
+    let case = format!("{document:?}: {case}");
+    api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
+    assert_eq!(upstream.requests(Document::Metadata), 1, "{case}");
+    assert_eq!(
+        upstream.requests(Document::Keys),
+        usize::from(document == Document::Keys),
+        "{case}"
+    );
+    assert_eq!(upstream.strays(), 0, "{case}");
 }
 
 fn status(status: u16) -> ResponseTemplate {
@@ -108,53 +103,47 @@ async fn garbage_is_503() {
 
 #[tokio::test]
 async fn a_document_may_be_so_long_and_no_longer() {
-    for host in HOSTS {
-        for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
-            for (length, expected) in [(limit, ok()), (limit + 1, unavailable())] {
-                let upstream = Upstream::start().await;
-                let text = match document {
-                    Document::Metadata => upstream.metadata().to_string(),
-                    Document::Keys => upstream.tenant.jwks().to_string(),
-                };
-                let padding = " ".repeat(length - text.len());
-                upstream.publish(document, body(text + &padding));
-                let api = host.serve(&upstream.protect().build().unwrap());
-                let case = format!("{document:?} of {length} bytes");
-                api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
-            }
+    for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
+        for (length, expected) in [(limit, ok()), (limit + 1, unavailable())] {
+            let upstream = Upstream::start().await;
+            let text = match document {
+                Document::Metadata => upstream.metadata().to_string(),
+                Document::Keys => upstream.tenant.jwks().to_string(),
+            };
+            let padding = " ".repeat(length - text.len());
+            upstream.publish(document, body(text + &padding));
+            let api = serve(&upstream.protect().build().unwrap());
+            let case = format!("{document:?} of {length} bytes");
+            api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_set_of_256_keys_is_read() {
-    for host in HOSTS {
-        let upstream = Upstream::start().await;
-        let mut keys = vec![json!({"kty": "EC"}); 255];
-        keys.push(upstream.tenant.jwks()["keys"][0].clone());
-        upstream.publish(Document::Keys, body(json!({"keys": keys}).to_string()));
-        let api = host.serve(&upstream.protect().build().unwrap());
-        api.check("256 keys", get("/any").bearer(&upstream.token().mint()), &ok()).await;
-    }
+    let upstream = Upstream::start().await;
+    let mut keys = vec![json!({"kty": "EC"}); 255];
+    keys.push(upstream.tenant.jwks()["keys"][0].clone());
+    upstream.publish(Document::Keys, body(json!({"keys": keys}).to_string()));
+    let api = serve(&upstream.protect().build().unwrap());
+    api.check("256 keys", get("/any").bearer(&upstream.token().mint()), &ok()).await;
 }
 
 /// Serves the upstream's own metadata with one member changed, or removed where it is null.
 async fn assert_metadata(cases: &[(&str, Value, Expected)]) {
-    for host in HOSTS {
-        for (member, value, expected) in cases {
-            let upstream = Upstream::start().await;
-            let mut metadata = upstream.metadata();
-            metadata[*member] = match value.as_str() {
-                Some(text) => json!(text.replace("{issuer}", &upstream.issuer())),
-                None => value.clone(),
-            };
-            upstream.publish(Document::Metadata, body(metadata.to_string()));
-            let api = host.serve(&upstream.protect().build().unwrap());
-            let case = format!("{member}: {value}");
-            api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
-            let fetched = usize::from(*expected == ok());
-            assert_eq!(upstream.requests(Document::Keys), fetched, "{case}");
-        }
+    for (member, value, expected) in cases {
+        let upstream = Upstream::start().await;
+        let mut metadata = upstream.metadata();
+        metadata[*member] = match value.as_str() {
+            Some(text) => json!(text.replace("{issuer}", &upstream.issuer())),
+            None => value.clone(),
+        };
+        upstream.publish(Document::Metadata, body(metadata.to_string()));
+        let api = serve(&upstream.protect().build().unwrap());
+        let case = format!("{member}: {value}");
+        api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
+        let fetched = usize::from(*expected == ok());
+        assert_eq!(upstream.requests(Document::Keys), fetched, "{case}");
     }
 }
 
@@ -190,97 +179,81 @@ async fn keys_are_fetched_only_from_where_they_may_be() {
     let mut cases: Vec<_> = refused.map(|url| ("jwks_uri", url, internal())).to_vec();
     cases.push(("jwks_uri", json!("{issuer}/jwks?v=1"), ok()));
     assert_metadata(&cases).await;
-    for host in HOSTS {
-        let upstream = Upstream::start().await;
-        let mut metadata = upstream.metadata();
-        metadata["jwks_uri"] = json!(upstream.url("/jwks").replace("http://", "http://me:pw@"));
-        upstream.publish(Document::Metadata, body(metadata.to_string()));
-        let api = host.serve(&upstream.protect().build().unwrap());
-        api.check("userinfo", get("/any").bearer(&upstream.token().mint()), &internal()).await;
-        assert_eq!(upstream.requests(Document::Keys), 0, "{}", host.name);
-    }
+    let upstream = Upstream::start().await;
+    let mut metadata = upstream.metadata();
+    metadata["jwks_uri"] = json!(upstream.url("/jwks").replace("http://", "http://me:pw@"));
+    upstream.publish(Document::Metadata, body(metadata.to_string()));
+    let api = serve(&upstream.protect().build().unwrap());
+    api.check("userinfo", get("/any").bearer(&upstream.token().mint()), &internal()).await;
+    assert_eq!(upstream.requests(Document::Keys), 0);
 }
 
 #[tokio::test]
 async fn a_refused_document_never_replaces_a_good_one() {
     let odd = r#"{"keys":[{"kty":"oct","k":"AQAB","kid":"x"}]}"#;
-    for host in HOSTS {
-        for (case, document, response) in [
-            ("empty", Document::Keys, body("")),
-            ("an empty set", Document::Keys, body(r#"{"keys":[]}"#)),
-            ("a set of nothing usable", Document::Keys, body(odd)),
-            ("too long", Document::Keys, body("x".repeat(1024 * 1024 + 1))),
-            ("404", Document::Keys, status(404)),
-            ("500", Document::Keys, status(500)),
-            ("another issuer's", Document::Metadata, body(r#"{"issuer":"https://evil.test"}"#)),
-            ("no endpoint", Document::Metadata, body("{}")),
-            ("500", Document::Metadata, status(500)),
-        ] {
-            let upstream = Upstream::start().await;
-            let api = host.serve(&upstream.protect().build().unwrap());
-            let good = upstream.token().expires_in(1000).mint();
-            api.check("warm", get("/any").bearer(&good), &ok()).await;
-            upstream.publish(document, response);
-            upstream.tenant.clock().advance(Duration::from_secs(400));
-            let case = format!("{document:?}: {case}");
-            api.check(&case, get("/any").bearer(&good), &ok()).await;
-            assert_eq!(upstream.requests(Document::Metadata), 2, "{case} on {}", host.name);
-            let forged = upstream.token().signed_by(monocloud_testkit::Signer::Foreign).mint();
-            let refused = invalid_token(InvalidToken::Signature);
-            api.check(&case, get("/any").bearer(&forged), &refused).await;
-        }
+    for (case, document, response) in [
+        ("empty", Document::Keys, body("")),
+        ("an empty set", Document::Keys, body(r#"{"keys":[]}"#)),
+        ("a set of nothing usable", Document::Keys, body(odd)),
+        ("too long", Document::Keys, body("x".repeat(1024 * 1024 + 1))),
+        ("404", Document::Keys, status(404)),
+        ("500", Document::Keys, status(500)),
+        ("another issuer's", Document::Metadata, body(r#"{"issuer":"https://evil.test"}"#)),
+        ("no endpoint", Document::Metadata, body("{}")),
+        ("500", Document::Metadata, status(500)),
+    ] {
+        let upstream = Upstream::start().await;
+        let api = serve(&upstream.protect().build().unwrap());
+        let good = upstream.token().expires_in(1000).mint();
+        api.check("warm", get("/any").bearer(&good), &ok()).await;
+        upstream.publish(document, response);
+        upstream.tenant.clock().advance(Duration::from_secs(400));
+        let case = format!("{document:?}: {case}");
+        api.check(&case, get("/any").bearer(&good), &ok()).await;
+        assert_eq!(upstream.requests(Document::Metadata), 2, "{case}");
+        let forged = upstream.token().signed_by(monocloud_testkit::Signer::Foreign).mint();
+        let refused = invalid_token(InvalidToken::Signature);
+        api.check(&case, get("/any").bearer(&forged), &refused).await;
     }
 }
 
 #[tokio::test]
 async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() {
-    for host in HOSTS {
-        for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
-            let upstream = Upstream::start().await;
-            let text = match document {
-                Document::Metadata => upstream.metadata().to_string(),
-                Document::Keys => upstream.tenant.jwks().to_string(),
-            };
-            let padded = |length: usize| text.clone() + &" ".repeat(length - text.len());
-            let coded = |coding: &str, body: Vec<u8>| {
-                ResponseTemplate::new(200)
-                    .insert_header("content-encoding", coding)
-                    .set_body_bytes(body)
-            };
-            let excess = format!("it has more than {limit} bytes");
-            for (case, response, expected, logged) in [
-                ("a mark", body(format!("\u{feff}{text}")), ok(), ""),
-                ("gzip", coded("gzip", gzip(text.as_bytes())), ok(), ""),
-                (
-                    "gzip and a mark",
-                    coded("x-gzip", gzip(format!("\u{feff}{text}").as_bytes())),
-                    ok(),
-                    "",
-                ),
-                ("fitting", coded("gzip", gzip(padded(limit).as_bytes())), ok(), ""),
-                (
-                    "too long",
-                    coded("gzip", gzip(padded(limit + 1).as_bytes())),
-                    unavailable(),
-                    &excess,
-                ),
-                (
-                    "a bomb",
-                    coded("gzip", gzip(padded(64 << 20).as_bytes())),
-                    unavailable(),
-                    &excess,
-                ),
-                ("Brotli", coded("br", text.clone().into()), unavailable(), "coding \"br\""),
-            ] {
-                upstream.publish(document, response);
-                let api = host.serve(&upstream.protect().build().unwrap());
-                let case = format!("{document:?}: {case}");
-                let log = Log::capture();
-                api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
-                let told = log.lines(Level::WARN).concat();
-                assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told}");
-                assert!(told.contains(logged), "{case}: {told}");
-            }
+    for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
+        let upstream = Upstream::start().await;
+        let text = match document {
+            Document::Metadata => upstream.metadata().to_string(),
+            Document::Keys => upstream.tenant.jwks().to_string(),
+        };
+        let padded = |length: usize| text.clone() + &" ".repeat(length - text.len());
+        let coded = |coding: &str, body: Vec<u8>| {
+            ResponseTemplate::new(200)
+                .insert_header("content-encoding", coding)
+                .set_body_bytes(body)
+        };
+        let excess = format!("it has more than {limit} bytes");
+        for (case, response, expected, logged) in [
+            ("a mark", body(format!("\u{feff}{text}")), ok(), ""),
+            ("gzip", coded("gzip", gzip(text.as_bytes())), ok(), ""),
+            (
+                "gzip and a mark",
+                coded("x-gzip", gzip(format!("\u{feff}{text}").as_bytes())),
+                ok(),
+                "",
+            ),
+            ("fitting", coded("gzip", gzip(padded(limit).as_bytes())), ok(), ""),
+            ("too long", coded("gzip", gzip(padded(limit + 1).as_bytes())), unavailable(), &excess),
+            ("a bomb", coded("gzip", gzip(padded(64 << 20).as_bytes())), unavailable(), &excess),
+            ("Brotli", coded("br", text.clone().into()), unavailable(), "coding \"br\""),
+        ] {
+            upstream.publish(document, response);
+            let api = serve(&upstream.protect().build().unwrap());
+            let case = format!("{document:?}: {case}");
+            let log = Log::capture();
+            api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
+            let told = log.lines(Level::WARN).concat();
+            assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told}");
+            assert!(told.contains(logged), "{case}: {told}");
         }
     }
 }
@@ -320,7 +293,7 @@ async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too
     let tenant = Arc::new(frozen_tenant().await);
     let client = Compressing { tenant: Arc::clone(&tenant), requests: Arc::default() };
     let protect = introspecting(&tenant).http_client(client.clone()).build().unwrap();
-    let api = HOSTS[0].serve(&protect);
+    let api = serve(&protect);
     for token in [tenant.token().mint(), tenant.opaque_token().mint()] {
         api.check("compressed", get("/any").bearer(&token), &ok()).await;
     }
@@ -338,33 +311,29 @@ async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too
 
 #[tokio::test]
 async fn retry_after_may_be_a_date() {
-    for host in HOSTS {
-        for document in [Document::Metadata, Document::Keys] {
-            let upstream = Upstream::start().await;
-            let in_30_s = upstream.tenant.clock().now() + Duration::from_secs(30);
-            let date = httpdate::fmt_http_date(in_30_s);
-            upstream.publish(document, status(429).insert_header("retry-after", &*date));
-            let api = host.serve(&upstream.protect().build().unwrap());
-            let answer = api.send(get("/any").bearer(&upstream.token().mint())).await;
-            answer.assert("429", &unavailable());
-            // A date has whole seconds.
-            assert!((29..=30).contains(&answer.retry_after().unwrap()), "{answer:?}");
-        }
+    for document in [Document::Metadata, Document::Keys] {
+        let upstream = Upstream::start().await;
+        let in_30_s = upstream.tenant.clock().now() + Duration::from_secs(30);
+        let date = httpdate::fmt_http_date(in_30_s);
+        upstream.publish(document, status(429).insert_header("retry-after", &*date));
+        let api = serve(&upstream.protect().build().unwrap());
+        let answer = api.send(get("/any").bearer(&upstream.token().mint())).await;
+        answer.assert("429", &unavailable());
+        // A date has whole seconds.
+        assert!((29..=30).contains(&answer.retry_after().unwrap()), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn a_fetch_that_is_lost_with_a_kept_connection_is_repeated() {
-    for host in HOSTS {
-        for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
-            let tenant = frozen_tenant().await;
-            let api = served(*host, &tenant);
-            // The connection is that of the metadata.
-            tenant.fault(Endpoint::Jwks, fault.clone()).times(1);
-            let case = format!("{fault:?}");
-            api.check(&case, get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{case} on {}", host.name);
-        }
+    for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
+        let tenant = frozen_tenant().await;
+        let api = served(&tenant);
+        // The connection is that of the metadata.
+        tenant.fault(Endpoint::Jwks, fault.clone()).times(1);
+        let case = format!("{fault:?}");
+        api.check(&case, get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{case}");
     }
 }
 
@@ -374,31 +343,27 @@ async fn a_tenant_may_speak_http_2_alone() {
     let certificate = authority.server("localhost");
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, authority.certificate_pem()).unwrap();
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let (jwks, audience) = (tenant.jwks().to_string(), tenant.audience().to_owned());
-        let respond = move |path: &str| match path {
-            "/jwks" => jwks.clone(),
-            "/introspect" => {
-                json!({"active": true, "iss": "{origin}", "aud": audience}).to_string()
-            }
-            _ => json!({
-                "issuer": "{origin}",
-                "jwks_uri": "{origin}/jwks",
-                "introspection_endpoint": "{origin}/introspect",
-            })
-            .to_string(),
-        };
-        let server = Http2::start(&certificate.chain_pem(), &certificate.key_pem(), respond).await;
-        let protect = ProtectApi::builder()
-            .tenant_domain(server.origin())
-            .audience(tenant.audience())
-            .client("api", "secret")
-            .ca_certificate_file(&ca_file)
-            .clock(tenant.clock().reading());
-        let api = host.serve(&protect.build().unwrap());
-        let token = tenant.token().claim("iss", server.origin()).mint();
-        api.check("a JWT", get("/any").bearer(&token), &ok()).await;
-        api.check("an opaque token", get("/any").bearer("opaque"), &ok()).await;
-    }
+    let tenant = frozen_tenant().await;
+    let (jwks, audience) = (tenant.jwks().to_string(), tenant.audience().to_owned());
+    let respond = move |path: &str| match path {
+        "/jwks" => jwks.clone(),
+        "/introspect" => json!({"active": true, "iss": "{origin}", "aud": audience}).to_string(),
+        _ => json!({
+            "issuer": "{origin}",
+            "jwks_uri": "{origin}/jwks",
+            "introspection_endpoint": "{origin}/introspect",
+        })
+        .to_string(),
+    };
+    let server = Http2::start(&certificate.chain_pem(), &certificate.key_pem(), respond).await;
+    let protect = ProtectApi::builder()
+        .tenant_domain(server.origin())
+        .audience(tenant.audience())
+        .client("api", "secret")
+        .ca_certificate_file(&ca_file)
+        .clock(tenant.clock().reading());
+    let api = serve(&protect.build().unwrap());
+    let token = tenant.token().claim("iss", server.origin()).mint();
+    api.check("a JWT", get("/any").bearer(&token), &ok()).await;
+    api.check("an opaque token", get("/any").bearer("opaque"), &ok()).await;
 }

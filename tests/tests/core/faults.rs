@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use harness::{
-    hosts::{HOSTS, Host},
-    support::{
-        Api, Expected, at_once, get, internal, introspecting, invalid_token, landed, ok, protect,
-        unavailable,
-    },
+use harness::support::{
+    Api, Expected, at_once, get, internal, introspecting, invalid_token, landed, ok, protect,
+    serve, unavailable,
 };
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
@@ -167,10 +164,10 @@ fn assert_requests(tenant: &MockTenant, (endpoint, asked): (Endpoint, usize), ro
 
 /// A document that could not be had yet: the answer tells, one request is made, and soon after the
 /// fault has gone all is well.
-async fn assert_cold(host: Host, endpoint: Endpoint, row: &Row) {
+async fn assert_cold(endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();
-    let api = host.serve(&protect);
+    let api = serve(&protect);
     let token = tenant.token().expires_in(DAY).mint();
     let fault = tenant.fault(endpoint, row.fault.clone());
     // Nothing serves meanwhile, so an attempt is given up sooner.
@@ -190,10 +187,10 @@ async fn assert_cold(host: Host, endpoint: Endpoint, row: &Row) {
 }
 
 /// A document that is kept: nobody notices, and one request is made.
-async fn assert_warm(host: Host, endpoint: Endpoint, row: &Row) {
+async fn assert_warm(endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();
-    let api = host.serve(&protect);
+    let api = serve(&protect);
     let token = tenant.token().expires_in(DAY).mint();
     let call = || get("/any").bearer(&token);
     let case = format!("{endpoint:?}: {:?}, warm", row.fault);
@@ -225,59 +222,49 @@ async fn assert_warm(host: Host, endpoint: Endpoint, row: &Row) {
 
 #[tokio::test]
 async fn metadata_cold() {
-    for host in HOSTS {
-        for row in &of_metadata() {
-            assert_cold(*host, Endpoint::Discovery, row).await;
-        }
+    for row in &of_metadata() {
+        assert_cold(Endpoint::Discovery, row).await;
     }
 }
 
 #[tokio::test]
 async fn metadata_warm() {
-    for host in HOSTS {
-        for row in &of_metadata() {
-            assert_warm(*host, Endpoint::Discovery, row).await;
-        }
+    for row in &of_metadata() {
+        assert_warm(Endpoint::Discovery, row).await;
     }
 }
 
 #[tokio::test]
 async fn keys_cold() {
-    for host in HOSTS {
-        for row in &of_keys() {
-            assert_cold(*host, Endpoint::Jwks, row).await;
-        }
+    for row in &of_keys() {
+        assert_cold(Endpoint::Jwks, row).await;
     }
 }
 
 #[tokio::test]
 async fn keys_warm() {
-    for host in HOSTS {
-        for row in &of_keys() {
-            assert_warm(*host, Endpoint::Jwks, row).await;
-        }
+    for row in &of_keys() {
+        assert_warm(Endpoint::Jwks, row).await;
     }
 }
 
 /// Cold: a token that nothing is known of. Warm: one whose verdict is kept.
 #[tokio::test]
 async fn introspection() {
-    for host in HOSTS {
-        for row in &of_introspection() {
-            let tenant = tenant(row).await;
-            let builder = introspecting(&tenant).introspection_cache_in_memory();
-            let api = host.serve(&builder.build().unwrap());
-            let [known, unknown] = [(); 2].map(|()| tenant.opaque_token().mint());
-            let endpoint = Endpoint::Introspection;
-            api.check("warm", get("/any").bearer(&known), &ok()).await;
-            let fault = tenant.fault(endpoint, row.fault.clone());
-            let requests = check((&api, &tenant), (endpoint, 2), row, &unknown, &row.cold).await;
-            at_once(api.check("known", get("/any").bearer(&known), &ok())).await;
-            drop(fault);
-            tenant.clock().advance(seconds(row.recovers));
-            at_once(api.check("recovered", get("/any").bearer(&unknown), &ok())).await;
-            let calls = requests + usize::from(row.cold != ok());
-            assert_eq!(tenant.requests(endpoint), calls, "{:?}", row.fault);
-        }
+    for row in &of_introspection() {
+        let tenant = tenant(row).await;
+        let builder = introspecting(&tenant).introspection_cache_in_memory();
+        let api = serve(&builder.build().unwrap());
+        let [known, unknown] = [(); 2].map(|()| tenant.opaque_token().mint());
+        let endpoint = Endpoint::Introspection;
+        api.check("warm", get("/any").bearer(&known), &ok()).await;
+        let fault = tenant.fault(endpoint, row.fault.clone());
+        let requests = check((&api, &tenant), (endpoint, 2), row, &unknown, &row.cold).await;
+        at_once(api.check("known", get("/any").bearer(&known), &ok())).await;
+        drop(fault);
+        tenant.clock().advance(seconds(row.recovers));
+        at_once(api.check("recovered", get("/any").bearer(&unknown), &ok())).await;
+        let calls = requests + usize::from(row.cold != ok());
+        assert_eq!(tenant.requests(endpoint), calls, "{:?}", row.fault);
     }
 }

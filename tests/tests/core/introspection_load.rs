@@ -15,11 +15,10 @@ use std::{
 
 use bytes::Bytes;
 use harness::{
-    hosts::HOSTS,
     memory::resident_kilobytes,
     support::{
         Act, FLEET_KEY, Log, Scripted, at_once, frozen_tenant, get, introspecting, ok, ok_with,
-        protect, unavailable, until,
+        protect, serve, unavailable, until,
     },
 };
 use http::{
@@ -200,27 +199,25 @@ fn callers(guard: &Guard, count: usize) -> JoinSet<Result<Caller, Refusal>> {
 
 #[tokio::test]
 async fn two_hundred_requests_with_one_token_are_one_call() {
-    for host in HOSTS {
-        let tenant = Tenant::new();
-        tenant.shut();
-        let (arrived, opener) = (AtomicUsize::new(0), tenant.clone());
-        let builder = tenant.protect().token_resolver(move |_| {
-            if arrived.fetch_add(1, Ordering::SeqCst) + 1 == 200 {
-                opener.open();
-            }
-            Ok(None)
-        });
-        // The fewer caches there are, the more the flight alone must do.
-        let protect = builder.introspection_cache_duration(Duration::ZERO);
-        let api = host.serve(&protect.response_timeout(Duration::from_secs(60)).build().unwrap());
-        let mut callers = JoinSet::new();
-        for _ in 0..200 {
-            let (api, call) = (api.clone(), get("/any").bearer("good"));
-            callers.spawn(async move { api.check("one of 200", call, &ok()).await });
+    let tenant = Tenant::new();
+    tenant.shut();
+    let (arrived, opener) = (AtomicUsize::new(0), tenant.clone());
+    let builder = tenant.protect().token_resolver(move |_| {
+        if arrived.fetch_add(1, Ordering::SeqCst) + 1 == 200 {
+            opener.open();
         }
-        callers.join_all().await;
-        assert_eq!(tenant.calls(), 1, "{}", host.name);
+        Ok(None)
+    });
+    // The fewer caches there are, the more the flight alone must do.
+    let protect = builder.introspection_cache_duration(Duration::ZERO);
+    let api = serve(&protect.response_timeout(Duration::from_secs(60)).build().unwrap());
+    let mut callers = JoinSet::new();
+    for _ in 0..200 {
+        let (api, call) = (api.clone(), get("/any").bearer("good"));
+        callers.spawn(async move { api.check("one of 200", call, &ok()).await });
     }
+    callers.join_all().await;
+    assert_eq!(tenant.calls(), 1);
 }
 
 #[tokio::test]
@@ -458,32 +455,30 @@ async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
 
 #[tokio::test]
 async fn a_retry_after_that_is_a_date_makes_a_pause() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let seconds = |seconds| Duration::from_secs(seconds);
-        let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
-        let head = format!(
-            "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
-        );
-        let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
-        let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
-        let server = Scripted::start(acts).await;
-        let mut metadata = tenant.metadata();
-        metadata["introspection_endpoint"] = server.url().into();
-        tenant.serve_metadata(metadata);
-        let api = host.serve(&introspecting(&tenant).build().unwrap());
-        for _ in 0..3 {
-            let token = tenant.opaque_token().mint();
-            let answer = api.send(get("/any").bearer(&token)).await;
-            answer.assert("busy", &unavailable());
-            assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
-            assert_eq!(server.played(), 1, "{}", host.name);
-        }
-        tenant.clock().advance(seconds(20));
+    let tenant = frozen_tenant().await;
+    let seconds = |seconds| Duration::from_secs(seconds);
+    let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
+    let head = format!(
+        "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+    let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
+    let server = Scripted::start(acts).await;
+    let mut metadata = tenant.metadata();
+    metadata["introspection_endpoint"] = server.url().into();
+    tenant.serve_metadata(metadata);
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    for _ in 0..3 {
         let token = tenant.opaque_token().mint();
-        api.check("after the pause", get("/any").bearer(&token), &ok()).await;
+        let answer = api.send(get("/any").bearer(&token)).await;
+        answer.assert("busy", &unavailable());
+        assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
+        assert_eq!(server.played(), 1);
     }
+    tenant.clock().advance(seconds(20));
+    let token = tenant.opaque_token().mint();
+    api.check("after the pause", get("/any").bearer(&token), &ok()).await;
 }
 
 /// A store that panics in one of its operations.
@@ -586,49 +581,45 @@ async fn an_svid_that_does_not_come_is_an_error_of_this_apis_own() {
 
 #[tokio::test]
 async fn a_tenant_that_asks_for_a_pause_gets_one() {
-    for host in HOSTS {
-        for (status, asked, told, pause) in
-            [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 200)]
+    for (status, asked, told, pause) in
+        [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 200)]
+    {
+        let tenant = frozen_tenant().await;
+        let builder = introspecting(&tenant).introspection_cache_in_memory();
+        let api = serve(&builder.build().unwrap());
+        let known = tenant.opaque_token().mint();
+        api.check("before", get("/any").bearer(&known), &ok()).await;
+        tenant.fail_with_retry_after(Endpoint::Introspection, status, asked);
+        let token = tenant.opaque_token().mint();
+        let case = format!("{status}, Retry-After {asked}");
+        for (advanced, retry_after, calls) in
+            [(0, told, 2), (0, pause, 2), (pause - 1, 1, 2), (1, told, 3)]
         {
-            let tenant = frozen_tenant().await;
-            let builder = introspecting(&tenant).introspection_cache_in_memory();
-            let api = host.serve(&builder.build().unwrap());
-            let known = tenant.opaque_token().mint();
-            api.check("before", get("/any").bearer(&known), &ok()).await;
-            tenant.fail_with_retry_after(Endpoint::Introspection, status, asked);
-            let token = tenant.opaque_token().mint();
-            let case = format!("{status}, Retry-After {asked}, on {}", host.name);
-            for (advanced, retry_after, calls) in
-                [(0, told, 2), (0, pause, 2), (pause - 1, 1, 2), (1, told, 3)]
-            {
-                tenant.clock().advance(Duration::from_secs(advanced));
-                let answer = api.send(get("/any").bearer(&token)).await;
-                answer.assert(&case, &unavailable());
-                assert_eq!(answer.retry_after(), Some(retry_after), "{case}");
-                assert_eq!(tenant.requests(Endpoint::Introspection), calls, "{case}");
-                api.check(&case, get("/any").bearer(&known), &ok()).await;
-            }
-            tenant.recover(Endpoint::Introspection);
-            tenant.clock().advance(Duration::from_secs(pause));
-            api.check(&case, get("/any").bearer(&token), &ok()).await;
+            tenant.clock().advance(Duration::from_secs(advanced));
+            let answer = api.send(get("/any").bearer(&token)).await;
+            answer.assert(&case, &unavailable());
+            assert_eq!(answer.retry_after(), Some(retry_after), "{case}");
+            assert_eq!(tenant.requests(Endpoint::Introspection), calls, "{case}");
+            api.check(&case, get("/any").bearer(&known), &ok()).await;
         }
+        tenant.recover(Endpoint::Introspection);
+        tenant.clock().advance(Duration::from_secs(pause));
+        api.check(&case, get("/any").bearer(&token), &ok()).await;
     }
 }
 
 #[tokio::test]
 async fn a_failure_without_retry_after_and_other_statuses_pause_nothing() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = host.serve(&introspecting(&tenant).build().unwrap());
-        let token = tenant.opaque_token().mint();
-        tenant.fail(Endpoint::Introspection, 503);
-        api.check("503 alone", get("/any").bearer(&token), &unavailable()).await;
-        tenant.fail_with_retry_after(Endpoint::Introspection, 500, 30);
-        api.check("500", get("/any").bearer(&token), &unavailable()).await;
-        tenant.recover(Endpoint::Introspection);
-        api.check("at once", get("/any").bearer(&token), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
-    }
+    let tenant = frozen_tenant().await;
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    let token = tenant.opaque_token().mint();
+    tenant.fail(Endpoint::Introspection, 503);
+    api.check("503 alone", get("/any").bearer(&token), &unavailable()).await;
+    tenant.fail_with_retry_after(Endpoint::Introspection, 500, 30);
+    api.check("500", get("/any").bearer(&token), &unavailable()).await;
+    tenant.recover(Endpoint::Introspection);
+    api.check("at once", get("/any").bearer(&token), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Introspection), 3);
 }
 
 /// Floods an API with bad tokens. Whatever it keeps of them is little, and costs no good one.

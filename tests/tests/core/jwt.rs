@@ -1,9 +1,6 @@
 //! What a JWT's header may say, and which algorithms it may use.
 
-use harness::{
-    hosts::HOSTS,
-    support::{get, invalid_token, ok, protect, served},
-};
+use harness::support::{get, invalid_token, ok, protect, serve, served};
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
@@ -14,31 +11,27 @@ pub(crate) async fn assert_refused_unseen(
     cases: &[(&str, String)],
     reason: InvalidToken,
 ) {
-    for host in HOSTS {
-        let api = served(*host, tenant);
-        for (case, token) in cases {
-            api.check(case, get("/any").bearer(token), &invalid_token(reason)).await;
-        }
-        assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{}", host.name);
-        assert_eq!(tenant.requests(Endpoint::Jwks), 0, "{}", host.name);
+    let api = served(tenant);
+    for (case, token) in cases {
+        api.check(case, get("/any").bearer(token), &invalid_token(reason)).await;
     }
+    assert_eq!(tenant.requests(Endpoint::Discovery), 0);
+    assert_eq!(tenant.requests(Endpoint::Jwks), 0);
 }
 
 #[tokio::test]
 async fn all_ten_algorithms_are_accepted_and_ed25519_by_both_its_names() {
-    for host in HOSTS {
-        let tenant = MockTenant::start().await;
-        let mut tokens = Algorithm::ALL
-            .map(|algorithm| (algorithm.as_str(), tenant.token().algorithm(algorithm).mint()))
-            .to_vec();
-        let ed25519 = tenant.token().algorithm(Algorithm::EdDsa).header("alg", "Ed25519");
-        tokens.push(("Ed25519", ed25519.mint()));
-        let api = served(*host, &tenant);
-        for (name, token) in &tokens {
-            api.check(name, get("/any").bearer(token), &ok()).await;
-        }
-        assert_eq!(tenant.requests(Endpoint::Jwks), 1, "{}", host.name);
+    let tenant = MockTenant::start().await;
+    let mut tokens = Algorithm::ALL
+        .map(|algorithm| (algorithm.as_str(), tenant.token().algorithm(algorithm).mint()))
+        .to_vec();
+    let ed25519 = tenant.token().algorithm(Algorithm::EdDsa).header("alg", "Ed25519");
+    tokens.push(("Ed25519", ed25519.mint()));
+    let api = served(&tenant);
+    for (name, token) in &tokens {
+        api.check(name, get("/any").bearer(token), &ok()).await;
     }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 1);
 }
 
 #[tokio::test]
@@ -83,27 +76,25 @@ async fn no_other_name_is_an_algorithm() {
 
 #[tokio::test]
 async fn typ_may_be_absent_or_that_of_an_access_token_in_any_case() {
-    for host in HOSTS {
-        let tenant = MockTenant::start().await;
-        let api = served(*host, &tenant);
-        for typ in [
-            "application/jwt",
-            "Application/JWT",
-            "JWT",
-            "jwt",
-            "Jwt",
-            "at+jwt",
-            "AT+JWT",
-            "At+jwt",
-            "application/at+jwt",
-            "APPLICATION/at+JWT",
-        ] {
-            let token = tenant.token().header("typ", typ).mint();
-            api.check(typ, get("/any").bearer(&token), &ok()).await;
-        }
-        let token = tenant.token().without_header("typ").mint();
-        api.check("absent", get("/any").bearer(&token), &ok()).await;
+    let tenant = MockTenant::start().await;
+    let api = served(&tenant);
+    for typ in [
+        "application/jwt",
+        "Application/JWT",
+        "JWT",
+        "jwt",
+        "Jwt",
+        "at+jwt",
+        "AT+JWT",
+        "At+jwt",
+        "application/at+jwt",
+        "APPLICATION/at+JWT",
+    ] {
+        let token = tenant.token().header("typ", typ).mint();
+        api.check(typ, get("/any").bearer(&token), &ok()).await;
     }
+    let token = tenant.token().without_header("typ").mint();
+    api.check("absent", get("/any").bearer(&token), &ok()).await;
 }
 
 #[tokio::test]
@@ -141,26 +132,24 @@ async fn another_typ_is_no_access_token() {
 
 #[tokio::test]
 async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
-    for host in HOSTS {
-        let tenant = MockTenant::start().await;
-        let api = host.serve(&protect(&tenant).require_rfc9068().build().unwrap());
-        for typ in ["at+jwt", "AT+JWT", "application/at+jwt"] {
-            let token = tenant.token().header("typ", typ).mint();
-            api.check(typ, get("/any").bearer(&token), &ok()).await;
-        }
-        let absent = tenant.token().without_header("typ").mint();
-        let jwt = tenant.token().header("typ", "JWT").mint();
-        let prefixed = tenant.token().header("typ", "application/jwt").mint();
-        for (case, token) in [("absent", absent), ("JWT", jwt), ("application/jwt", prefixed)] {
-            api.check(case, get("/any").bearer(&token), &invalid_token(InvalidToken::Type)).await;
-        }
-        for claim in ["sub", "client_id", "jti", "iat"] {
-            let missing = invalid_token(InvalidToken::Claim(claim));
-            let without = tenant.token().without(claim).mint();
-            api.check(claim, get("/any").bearer(&without), &missing).await;
-            let odd = tenant.token().claim(claim, json!([1])).mint();
-            api.check(claim, get("/any").bearer(&odd), &missing).await;
-        }
+    let tenant = MockTenant::start().await;
+    let api = serve(&protect(&tenant).require_rfc9068().build().unwrap());
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt"] {
+        let token = tenant.token().header("typ", typ).mint();
+        api.check(typ, get("/any").bearer(&token), &ok()).await;
+    }
+    let absent = tenant.token().without_header("typ").mint();
+    let jwt = tenant.token().header("typ", "JWT").mint();
+    let prefixed = tenant.token().header("typ", "application/jwt").mint();
+    for (case, token) in [("absent", absent), ("JWT", jwt), ("application/jwt", prefixed)] {
+        api.check(case, get("/any").bearer(&token), &invalid_token(InvalidToken::Type)).await;
+    }
+    for claim in ["sub", "client_id", "jti", "iat"] {
+        let missing = invalid_token(InvalidToken::Claim(claim));
+        let without = tenant.token().without(claim).mint();
+        api.check(claim, get("/any").bearer(&without), &missing).await;
+        let odd = tenant.token().claim(claim, json!([1])).mint();
+        api.check(claim, get("/any").bearer(&odd), &missing).await;
     }
 }
 
@@ -182,19 +171,17 @@ async fn a_token_that_needs_an_extension_is_refused() {
 
 #[tokio::test]
 async fn keys_that_a_token_brings_or_names_are_never_looked_at() {
-    for host in HOSTS {
-        let tenant = MockTenant::start().await;
-        let api = served(*host, &tenant);
-        let (url, jwk) = (tenant.url(Endpoint::Canary), tenant.jwks()["keys"][0].clone());
-        let brought = |token: TokenBuilder<'_>| {
-            let token = token.header("jwk", &jwk).header("jku", &url).header("x5u", &url);
-            token.header("x5c", ["AAAA"]).header("x5t", "AAAA").header("x5t#S256", "AAAA").mint()
-        };
-        let own = brought(tenant.token());
-        api.check("beside a good kid", get("/any").bearer(&own), &ok()).await;
-        let other = brought(tenant.token().header("kid", "other"));
-        let unknown = invalid_token(InvalidToken::UnknownKey);
-        api.check("beside an unknown kid", get("/any").bearer(&other), &unknown).await;
-        assert_eq!(tenant.requests(Endpoint::Canary), 0, "{}", host.name);
-    }
+    let tenant = MockTenant::start().await;
+    let api = served(&tenant);
+    let (url, jwk) = (tenant.url(Endpoint::Canary), tenant.jwks()["keys"][0].clone());
+    let brought = |token: TokenBuilder<'_>| {
+        let token = token.header("jwk", &jwk).header("jku", &url).header("x5u", &url);
+        token.header("x5c", ["AAAA"]).header("x5t", "AAAA").header("x5t#S256", "AAAA").mint()
+    };
+    let own = brought(tenant.token());
+    api.check("beside a good kid", get("/any").bearer(&own), &ok()).await;
+    let other = brought(tenant.token().header("kid", "other"));
+    let unknown = invalid_token(InvalidToken::UnknownKey);
+    api.check("beside an unknown kid", get("/any").bearer(&other), &unknown).await;
+    assert_eq!(tenant.requests(Endpoint::Canary), 0);
 }

@@ -1,9 +1,6 @@
 //! Which key of a set verifies a token.
 
-use harness::{
-    hosts::HOSTS,
-    support::{get, invalid_token, ok, served},
-};
+use harness::support::{get, invalid_token, ok, serve, served};
 use monocloud_backend::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
 use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};
 use serde_json::{Value, json};
@@ -16,13 +13,11 @@ async fn assert_set(
     token: impl Fn(TokenBuilder<'_>) -> TokenBuilder<'_>,
     refused: Option<InvalidToken>,
 ) {
-    for host in HOSTS {
-        let tenant = MockTenant::start().await;
-        tenant.publish(json!({"keys": set(tenant.jwks()["keys"][0].clone())}));
-        let token = token(tenant.token()).mint();
-        let expected = refused.map_or_else(ok, invalid_token);
-        served(*host, &tenant).check(case, get("/any").bearer(&token), &expected).await;
-    }
+    let tenant = MockTenant::start().await;
+    tenant.publish(json!({"keys": set(tenant.jwks()["keys"][0].clone())}));
+    let token = token(tenant.token()).mint();
+    let expected = refused.map_or_else(ok, invalid_token);
+    served(&tenant).check(case, get("/any").bearer(&token), &expected).await;
 }
 
 /// A key with some members set, or removed where the value is null.
@@ -169,17 +164,15 @@ async fn an_odd_key_spoils_no_other() {
         assert_set(case, |key| json!([odd, key, odd]), |token| token, None).await;
     }
     // The same member twice, which no `Value` can say.
-    for host in HOSTS {
-        let upstream = harness::support::Upstream::start().await;
-        let keys = upstream.tenant.jwks()["keys"][0].to_string();
-        let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{keys}]}}"#);
-        upstream.publish(
-            harness::support::Document::Keys,
-            wiremock::ResponseTemplate::new(200).set_body_string(set),
-        );
-        let api = host.serve(&upstream.protect().build().unwrap());
-        api.check("a member twice", get("/any").bearer(&upstream.token().mint()), &ok()).await;
-    }
+    let upstream = harness::support::Upstream::start().await;
+    let keys = upstream.tenant.jwks()["keys"][0].to_string();
+    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{keys}]}}"#);
+    upstream.publish(
+        harness::support::Document::Keys,
+        wiremock::ResponseTemplate::new(200).set_body_string(set),
+    );
+    let api = serve(&upstream.protect().build().unwrap());
+    api.check("a member twice", get("/any").bearer(&upstream.token().mint()), &ok()).await;
 }
 
 #[tokio::test]
@@ -233,42 +226,36 @@ async fn two_keys_of_one_kid_are_refused_where_both_fit() {
 
 #[tokio::test]
 async fn the_key_decides_which_algorithm_a_token_may_use() {
-    for host in HOSTS {
-        for (signs, says, refused) in [
-            (Algorithm::Rs256, "RS384", UnknownKey),
-            (Algorithm::Rs256, "PS256", UnknownKey),
-            (Algorithm::Ps256, "RS256", UnknownKey),
-            (Algorithm::Rs256, "ES256", UnknownKey),
-            (Algorithm::Es256, "ES384", UnknownKey),
-            (Algorithm::Es384, "ES256", UnknownKey),
-            (Algorithm::Es256, "EdDSA", UnknownKey),
-            (Algorithm::EdDsa, "ES256", UnknownKey),
-            (Algorithm::EdDsa, "RS256", UnknownKey),
-        ] {
-            let tenant = MockTenant::builder().algorithm(signs).start().await;
-            let token = tenant.token().header("alg", says).mint();
-            let case = format!("a key of {signs} under {says}");
-            served(*host, &tenant)
-                .check(&case, get("/any").bearer(&token), &invalid_token(refused))
-                .await;
-        }
+    for (signs, says, refused) in [
+        (Algorithm::Rs256, "RS384", UnknownKey),
+        (Algorithm::Rs256, "PS256", UnknownKey),
+        (Algorithm::Ps256, "RS256", UnknownKey),
+        (Algorithm::Rs256, "ES256", UnknownKey),
+        (Algorithm::Es256, "ES384", UnknownKey),
+        (Algorithm::Es384, "ES256", UnknownKey),
+        (Algorithm::Es256, "EdDSA", UnknownKey),
+        (Algorithm::EdDsa, "ES256", UnknownKey),
+        (Algorithm::EdDsa, "RS256", UnknownKey),
+    ] {
+        let tenant = MockTenant::builder().algorithm(signs).start().await;
+        let token = tenant.token().header("alg", says).mint();
+        let case = format!("a key of {signs} under {says}");
+        served(&tenant).check(&case, get("/any").bearer(&token), &invalid_token(refused)).await;
     }
 }
 
 #[tokio::test]
 async fn a_signature_of_any_other_key_or_text_does_not_verify() {
-    for host in HOSTS {
-        for algorithm in Algorithm::ALL {
-            let tenant = MockTenant::builder().algorithm(algorithm).start().await;
-            let api = served(*host, &tenant);
-            let foreign = tenant.token().signed_by(Signer::Foreign).mint();
-            let (one, two) = (tenant.token().mint(), tenant.token().subject("eve").mint());
-            let spliced =
-                format!("{}.{}", two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
-            for (case, token) in [("foreign", foreign), ("spliced", spliced)] {
-                let case = format!("{case}, {algorithm}");
-                api.check(&case, get("/any").bearer(&token), &invalid_token(Signature)).await;
-            }
+    for algorithm in Algorithm::ALL {
+        let tenant = MockTenant::builder().algorithm(algorithm).start().await;
+        let api = served(&tenant);
+        let foreign = tenant.token().signed_by(Signer::Foreign).mint();
+        let (one, two) = (tenant.token().mint(), tenant.token().subject("eve").mint());
+        let spliced =
+            format!("{}.{}", two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
+        for (case, token) in [("foreign", foreign), ("spliced", spliced)] {
+            let case = format!("{case}, {algorithm}");
+            api.check(&case, get("/any").bearer(&token), &invalid_token(Signature)).await;
         }
     }
 }

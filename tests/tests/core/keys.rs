@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use harness::{
-    hosts::HOSTS,
-    support::{Document, Upstream, at_once, frozen_tenant, get, ok, protect, served},
+use harness::support::{
+    Document, Upstream, at_once, frozen_tenant, get, ok, protect, serve, served,
 };
 use monocloud_backend::{Policy, ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{Endpoint, MockTenant};
@@ -45,16 +44,14 @@ pub(crate) fn open_after(
 
 #[tokio::test]
 async fn nothing_is_fetched_before_the_first_token_and_then_once() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
-        api.send(get("/any")).await;
-        assert_eq!(fetches(&tenant), (0, 0), "{}", host.name);
-        for _ in 0..3 {
-            api.check("a token", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        }
-        assert_eq!(fetches(&tenant), (1, 1), "{}", host.name);
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant);
+    api.send(get("/any")).await;
+    assert_eq!(fetches(&tenant), (0, 0));
+    for _ in 0..3 {
+        api.check("a token", get("/any").bearer(&tenant.token().mint()), &ok()).await;
     }
+    assert_eq!(fetches(&tenant), (1, 1));
 }
 
 #[tokio::test]
@@ -70,21 +67,19 @@ async fn warming_up_does_what_the_first_request_would() {
 /// The tenant hangs until all hundred have come in, so that each of them finds it unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
-    for host in HOSTS {
-        let upstream = Upstream::start().await;
-        upstream.close();
-        let api = host.serve(&open_after(upstream.protect(), &upstream, 100));
-        let token = upstream.token().mint();
-        let callers = (0..100).map(|_| {
-            let (api, call) = (api.clone(), get("/any").bearer(&token));
-            tokio::spawn(async move { api.check("one of a hundred", call, &ok()).await })
-        });
-        for caller in callers.collect::<Vec<_>>() {
-            caller.await.unwrap();
-        }
-        assert_eq!(upstream.requests(Document::Metadata), 1, "{}", host.name);
-        assert_eq!(upstream.requests(Document::Keys), 1, "{}", host.name);
+    let upstream = Upstream::start().await;
+    upstream.close();
+    let api = serve(&open_after(upstream.protect(), &upstream, 100));
+    let token = upstream.token().mint();
+    let callers = (0..100).map(|_| {
+        let (api, call) = (api.clone(), get("/any").bearer(&token));
+        tokio::spawn(async move { api.check("one of a hundred", call, &ok()).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
     }
+    assert_eq!(upstream.requests(Document::Metadata), 1);
+    assert_eq!(upstream.requests(Document::Keys), 1);
 }
 
 /// Without any host: a host decides for itself when it drops what a caller no longer waits for.
@@ -114,51 +109,47 @@ async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
 
 #[tokio::test]
 async fn a_wall_clock_that_is_set_back_changes_no_age() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
-        api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        tenant.clock().shift_wall(-3600);
-        api.check("shifted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        tenant.clock().advance(seconds(300.0 * 0.71));
-        api.check("still fresh", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        assert_eq!(fetches(&tenant).1, 1, "{}", host.name);
-        tenant.clock().advance(seconds(300.0 * 0.18));
-        at_once(tenant.requested(Endpoint::Jwks, 2)).await;
-    }
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant);
+    api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    tenant.clock().shift_wall(-3600);
+    api.check("shifted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    tenant.clock().advance(seconds(300.0 * 0.71));
+    api.check("still fresh", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    assert_eq!(fetches(&tenant).1, 1);
+    tenant.clock().advance(seconds(300.0 * 0.18));
+    at_once(tenant.requested(Endpoint::Jwks, 2)).await;
 }
 
 #[tokio::test]
 async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() {
-    for host in HOSTS {
-        for (cache_control, life) in [
-            ("max-age=20", 20.0),
-            ("public, max-age=20", 20.0),
-            ("MAX-AGE=20", 20.0),
-            ("max-age=\"20\"", 20.0),
-            ("must-revalidate,max-age=20 , public", 20.0),
-            ("max-age=10", 10.0),
-            ("max-age=1", 10.0),
-            ("max-age=0", 10.0),
-            ("max-age=299", 299.0),
-            ("max-age=301", 300.0),
-            ("max-age=99999999", 300.0),
-            ("s-maxage=20", 300.0),
-            ("max-age=soon", 300.0),
-            ("max-age=-1", 300.0),
-        ] {
-            let upstream = Upstream::start().await;
-            let keys = ResponseTemplate::new(200).set_body_json(upstream.tenant.jwks());
-            upstream.publish(Document::Keys, keys.insert_header("cache-control", cache_control));
-            let api = host.serve(&upstream.protect().build().unwrap());
-            let token = upstream.token().mint();
-            // Renewed between 0.72 and 0.88 of its life.
-            for (advanced, fetched) in [(0.0, 1), (life * 0.71, 1), (life * 0.3, 2)] {
-                upstream.tenant.clock().advance(seconds(advanced));
-                api.check(cache_control, get("/any").bearer(&token), &ok()).await;
-                let seen = upstream.requests(Document::Keys);
-                assert_eq!(seen, fetched, "{cache_control} after {advanced} on {}", host.name);
-            }
+    for (cache_control, life) in [
+        ("max-age=20", 20.0),
+        ("public, max-age=20", 20.0),
+        ("MAX-AGE=20", 20.0),
+        ("max-age=\"20\"", 20.0),
+        ("must-revalidate,max-age=20 , public", 20.0),
+        ("max-age=10", 10.0),
+        ("max-age=1", 10.0),
+        ("max-age=0", 10.0),
+        ("max-age=299", 299.0),
+        ("max-age=301", 300.0),
+        ("max-age=99999999", 300.0),
+        ("s-maxage=20", 300.0),
+        ("max-age=soon", 300.0),
+        ("max-age=-1", 300.0),
+    ] {
+        let upstream = Upstream::start().await;
+        let keys = ResponseTemplate::new(200).set_body_json(upstream.tenant.jwks());
+        upstream.publish(Document::Keys, keys.insert_header("cache-control", cache_control));
+        let api = serve(&upstream.protect().build().unwrap());
+        let token = upstream.token().mint();
+        // Renewed between 0.72 and 0.88 of its life.
+        for (advanced, fetched) in [(0.0, 1), (life * 0.71, 1), (life * 0.3, 2)] {
+            upstream.tenant.clock().advance(seconds(advanced));
+            api.check(cache_control, get("/any").bearer(&token), &ok()).await;
+            let seen = upstream.requests(Document::Keys);
+            assert_eq!(seen, fetched, "{cache_control} after {advanced}");
         }
     }
 }

@@ -1,14 +1,8 @@
-//! What the manual promises, case by case, on every host and over real HTTP.
-//!
-//! - `hosts`: one adapter a host; a further host is one file and one line
-//! - `support`: calls and their expected answers, and a tenant that misbehaves
-//! - the others: the cases, a file a behaviour
+//! What the library decides, which no host can change: each case runs once, by asking a guard.
 
-mod answers;
 mod bearer;
 mod binding;
 mod binding_header;
-mod binding_tls;
 mod budget;
 mod claims;
 mod client_auth;
@@ -16,9 +10,7 @@ mod config;
 mod cross_check;
 mod diagnosis;
 mod diagnosis_token;
-mod document_endpoint;
 mod documents;
-mod error_body;
 mod faults;
 mod introspection;
 mod introspection_cache;
@@ -27,17 +19,14 @@ mod jwt;
 mod key_choice;
 mod keys;
 mod log;
-mod manners;
 mod manual;
-mod middleware;
 mod mutual_tls;
-mod openapi;
 mod outage;
 mod permissions;
 mod properties;
 mod refresh;
+mod refusals;
 mod renewal;
-mod resource;
 mod shape;
 mod shared_cache;
 mod telemetry;

@@ -2,9 +2,8 @@
 //! tenant makes of it, and what happens when it is renewed.
 
 use bytes::Bytes;
-use harness::{
-    hosts::HOSTS,
-    support::{Api, Expected, Log, client, get, internal, ok, protect, unavailable},
+use harness::support::{
+    Api, Expected, Log, client, get, internal, ok, protect, serve, unavailable,
 };
 use monocloud_backend::{HttpClient, HttpFuture, ProtectApiBuilder};
 use monocloud_testkit::{
@@ -39,34 +38,30 @@ pub(crate) fn last_introspection(tenant: &MockTenant) -> Introspection {
 
 #[tokio::test]
 async fn introspection_alone_presents_the_certificate_at_the_endpoint_that_is_meant_for_it() {
-    for host in HOSTS {
-        for method in METHODS {
-            let tenant = mutual_tls_tenant().await;
-            let api = host.serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
-            for _ in 0..2 {
-                check(method.as_str(), &api, &tenant, &ok()).await;
-                let seen = last_introspection(&tenant);
-                assert_eq!((seen.client_auth, seen.refusal), (Some(method), None), "{seen:?}");
-                assert_eq!(seen.entrance, Entrance::MutualTls, "{seen:?}");
-            }
-            api.check("a JWT", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
-                assert_eq!(tenant.requests(endpoint), 1, "{endpoint:?} on {}", host.name);
-                assert_eq!(tenant.requests_with_certificate(endpoint), 0, "{endpoint:?}");
-            }
+    for method in METHODS {
+        let tenant = mutual_tls_tenant().await;
+        let api = serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
+        for _ in 0..2 {
+            check(method.as_str(), &api, &tenant, &ok()).await;
+            let seen = last_introspection(&tenant);
+            assert_eq!((seen.client_auth, seen.refusal), (Some(method), None), "{seen:?}");
+            assert_eq!(seen.entrance, Entrance::MutualTls, "{seen:?}");
+        }
+        api.check("a JWT", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+            assert_eq!(tenant.requests(endpoint), 1, "{endpoint:?}");
+            assert_eq!(tenant.requests_with_certificate(endpoint), 0, "{endpoint:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_trust_store_has_an_endpoint_of_its_own() {
-    for host in HOSTS {
-        let tenant = MockTenant::builder().trust_store("eu").trust_store("us").start().await;
-        for id in ["eu", "us"] {
-            let api = host.serve(&presenting(&tenant).trust_store_id(id).build().unwrap());
-            check(id, &api, &tenant, &ok()).await;
-            assert_eq!(last_introspection(&tenant).entrance, Entrance::TrustStore(id.into()));
-        }
+    let tenant = MockTenant::builder().trust_store("eu").trust_store("us").start().await;
+    for id in ["eu", "us"] {
+        let api = serve(&presenting(&tenant).trust_store_id(id).build().unwrap());
+        check(id, &api, &tenant, &ok()).await;
+        assert_eq!(last_introspection(&tenant).entrance, Entrance::TrustStore(id.into()));
     }
 }
 
@@ -74,109 +69,100 @@ async fn a_trust_store_has_an_endpoint_of_its_own() {
 async fn no_other_endpoint_stands_in_for_one_that_is_missing() {
     const MEMBER: &str = "introspection_endpoint";
     let (aliases, stores) = ("/mtls_endpoint_aliases", "/mtls_additional_endpoint_aliases");
-    for host in HOSTS {
-        let tenant = MockTenant::builder().trust_store("eu").start().await;
-        let plain = tenant.metadata()[MEMBER].as_str().unwrap().replace("https:", "http:");
-        for (store, pointer, value) in [
-            (None, aliases.to_owned(), json!(null)),
-            (None, format!("{aliases}/{MEMBER}"), json!(null)),
-            (None, format!("{aliases}/{MEMBER}"), json!(plain)),
-            (Some("us"), stores.to_owned(), json!({})),
-            (Some("eu"), stores.to_owned(), json!(null)),
-            (Some("eu"), format!("{stores}/eu"), json!({})),
-            (Some("eu"), format!("{stores}/eu/{MEMBER}"), json!("")),
-        ] {
-            let mut metadata = tenant.metadata();
-            *metadata.pointer_mut(&pointer).unwrap() = value;
-            tenant.serve_metadata(metadata);
-            let builder =
-                store.into_iter().fold(presenting(&tenant), |it, id| it.trust_store_id(id));
-            let (api, log) = (host.serve(&builder.build().unwrap()), Log::capture());
-            check(&pointer, &api, &tenant, &internal()).await;
-            let missing = match store {
-                Some(id) => format!("mtls_additional_endpoint_aliases[{id:?}].{MEMBER}"),
-                None => format!("mtls_endpoint_aliases.{MEMBER}"),
-            };
-            let told = log.lines(Level::WARN);
-            assert!(told.len() == 1 && told[0].contains(&missing), "{told:?}");
-        }
-        assert_eq!(tenant.requests(Endpoint::Introspection), 0, "{}", host.name);
+    let tenant = MockTenant::builder().trust_store("eu").start().await;
+    let plain = tenant.metadata()[MEMBER].as_str().unwrap().replace("https:", "http:");
+    for (store, pointer, value) in [
+        (None, aliases.to_owned(), json!(null)),
+        (None, format!("{aliases}/{MEMBER}"), json!(null)),
+        (None, format!("{aliases}/{MEMBER}"), json!(plain)),
+        (Some("us"), stores.to_owned(), json!({})),
+        (Some("eu"), stores.to_owned(), json!(null)),
+        (Some("eu"), format!("{stores}/eu"), json!({})),
+        (Some("eu"), format!("{stores}/eu/{MEMBER}"), json!("")),
+    ] {
+        let mut metadata = tenant.metadata();
+        *metadata.pointer_mut(&pointer).unwrap() = value;
+        tenant.serve_metadata(metadata);
+        let builder = store.into_iter().fold(presenting(&tenant), |it, id| it.trust_store_id(id));
+        let (api, log) = (serve(&builder.build().unwrap()), Log::capture());
+        check(&pointer, &api, &tenant, &internal()).await;
+        let missing = match store {
+            Some(id) => format!("mtls_additional_endpoint_aliases[{id:?}].{MEMBER}"),
+            None => format!("mtls_endpoint_aliases.{MEMBER}"),
+        };
+        let told = log.lines(Level::WARN);
+        assert!(told.len() == 1 && told[0].contains(&missing), "{told:?}");
     }
+    assert_eq!(tenant.requests(Endpoint::Introspection), 0);
 }
 
 #[tokio::test]
 async fn a_client_that_the_tenant_does_not_recognize_is_our_fault_until_it_does() {
-    for host in HOSTS {
-        let tenant = mutual_tls_tenant().await;
-        let strangers = [
-            ("another client", tenant.client_certificate("another client")),
-            ("another authority", Authority::new().client("the API")),
-            ("nobody's", Certificate::self_signed("the API")),
-            ("expired", tenant.client_authority().expired_client("the API")),
-        ];
-        for (case, stranger) in strangers {
-            for in_handshake in [false, true] {
-                let is_known_authority = case == "another client";
-                tenant.refuse_in_handshake(in_handshake);
-                let asked = tenant.requests(Endpoint::Introspection);
-                let builder = presenting(&tenant)
-                    .client_certificate(stranger.certificate_file(), stranger.key_file());
-                let (api, log) = (host.serve(&builder.build().unwrap()), Log::capture());
-                check(case, &api, &tenant, &internal()).await;
-                let is_asked = !in_handshake || is_known_authority;
-                let requests = tenant.requests(Endpoint::Introspection) - asked;
-                assert_eq!(requests, usize::from(is_asked), "{case}, on {}", host.name);
-                let reason =
-                    if is_asked { "with status 401" } else { "refuses this API's certificate" };
-                let told = log.lines(Level::WARN);
-                assert!(told.len() == 1 && told[0].contains(reason), "{case}: {told:?}");
-            }
+    let tenant = mutual_tls_tenant().await;
+    let strangers = [
+        ("another client", tenant.client_certificate("another client")),
+        ("another authority", Authority::new().client("the API")),
+        ("nobody's", Certificate::self_signed("the API")),
+        ("expired", tenant.client_authority().expired_client("the API")),
+    ];
+    for (case, stranger) in strangers {
+        for in_handshake in [false, true] {
+            let is_known_authority = case == "another client";
+            tenant.refuse_in_handshake(in_handshake);
+            let asked = tenant.requests(Endpoint::Introspection);
+            let builder = presenting(&tenant)
+                .client_certificate(stranger.certificate_file(), stranger.key_file());
+            let (api, log) = (serve(&builder.build().unwrap()), Log::capture());
+            check(case, &api, &tenant, &internal()).await;
+            let is_asked = !in_handshake || is_known_authority;
+            let requests = tenant.requests(Endpoint::Introspection) - asked;
+            assert_eq!(requests, usize::from(is_asked), "{case}");
+            let reason =
+                if is_asked { "with status 401" } else { "refuses this API's certificate" };
+            let told = log.lines(Level::WARN);
+            assert!(told.len() == 1 && told[0].contains(reason), "{case}: {told:?}");
         }
-        let api = host.serve(&presenting(&tenant).build().unwrap());
-        check("the client's own", &api, &tenant, &ok()).await;
     }
+    let api = serve(&presenting(&tenant).build().unwrap());
+    check("the client's own", &api, &tenant, &ok()).await;
 }
 
 #[tokio::test]
 async fn a_tenant_that_does_not_prove_itself_is_asked_nothing() {
-    for host in HOSTS {
-        let tenant = mutual_tls_tenant().await;
-        for (certificate, reason) in [
-            (ServerCertificate::Expired, "certificate expired"),
-            (ServerCertificate::OtherHost, "not valid for name"),
-            (ServerCertificate::OtherAuthority, "UnknownIssuer"),
-        ] {
-            tenant.serve_certificate(ServerCertificate::Valid);
-            let api = host.serve(&presenting(&tenant).build().unwrap());
-            api.check("a JWT", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-            let asked = tenant.requests(Endpoint::Introspection);
-            tenant.serve_certificate(certificate);
-            let log = Log::capture();
-            check(reason, &api, &tenant, &unavailable()).await;
-            let told = log.lines(Level::WARN);
-            assert!(told.len() == 1 && told[0].contains(reason), "{told:?}");
-            assert_eq!(tenant.requests(Endpoint::Introspection), asked, "{reason}");
-            tenant.serve_certificate(ServerCertificate::Valid);
-            check("repaired", &api, &tenant, &ok()).await;
-        }
+    let tenant = mutual_tls_tenant().await;
+    for (certificate, reason) in [
+        (ServerCertificate::Expired, "certificate expired"),
+        (ServerCertificate::OtherHost, "not valid for name"),
+        (ServerCertificate::OtherAuthority, "UnknownIssuer"),
+    ] {
+        tenant.serve_certificate(ServerCertificate::Valid);
+        let api = serve(&presenting(&tenant).build().unwrap());
+        api.check("a JWT", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+        let asked = tenant.requests(Endpoint::Introspection);
+        tenant.serve_certificate(certificate);
+        let log = Log::capture();
+        check(reason, &api, &tenant, &unavailable()).await;
+        let told = log.lines(Level::WARN);
+        assert!(told.len() == 1 && told[0].contains(reason), "{told:?}");
+        assert_eq!(tenant.requests(Endpoint::Introspection), asked, "{reason}");
+        tenant.serve_certificate(ServerCertificate::Valid);
+        check("repaired", &api, &tenant, &ok()).await;
     }
 }
 
 #[tokio::test]
 async fn a_client_of_the_applications_presents_the_certificate_itself() {
-    for host in HOSTS {
-        let tenant = mutual_tls_tenant().await;
-        let certificate = tenant.client_authority().client("the API");
-        let builder = protect(&tenant)
-            .http_client(Presenting::new(&tenant, &certificate))
-            .client_id(tenant.client().id())
-            .client_auth_method("tls_client_auth");
-        let api = host.serve(&builder.build().unwrap());
-        check("its own", &api, &tenant, &ok()).await;
-        let seen = last_introspection(&tenant);
-        assert_eq!(seen.certificate, Some(certificate.thumbprint()), "{seen:?}");
-        assert_eq!(seen.entrance, Entrance::MutualTls, "{seen:?}");
-    }
+    let tenant = mutual_tls_tenant().await;
+    let certificate = tenant.client_authority().client("the API");
+    let builder = protect(&tenant)
+        .http_client(Presenting::new(&tenant, &certificate))
+        .client_id(tenant.client().id())
+        .client_auth_method("tls_client_auth");
+    let api = serve(&builder.build().unwrap());
+    check("its own", &api, &tenant, &ok()).await;
+    let seen = last_introspection(&tenant);
+    assert_eq!(seen.certificate, Some(certificate.thumbprint()), "{seen:?}");
+    assert_eq!(seen.entrance, Entrance::MutualTls, "{seen:?}");
 }
 
 #[tokio::test]
@@ -219,13 +205,11 @@ impl HttpClient for Presenting {
 
 #[tokio::test]
 async fn a_call_that_is_lost_with_a_kept_connection_presents_the_certificate_again() {
-    for host in HOSTS {
-        let tenant = mutual_tls_tenant().await;
-        let api = host.serve(&presenting(&tenant).build().unwrap());
-        check("first", &api, &tenant, &ok()).await;
-        tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
-        check("repeated", &api, &tenant, &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Introspection), 3, "{}", host.name);
-        assert_eq!(last_introspection(&tenant).client_auth, Some(ClientAuth::Tls));
-    }
+    let tenant = mutual_tls_tenant().await;
+    let api = serve(&presenting(&tenant).build().unwrap());
+    check("first", &api, &tenant, &ok()).await;
+    tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
+    check("repeated", &api, &tenant, &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Introspection), 3);
+    assert_eq!(last_introspection(&tenant).client_auth, Some(ClientAuth::Tls));
 }

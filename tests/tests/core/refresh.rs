@@ -5,9 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{
-    hosts::HOSTS,
-    support::{at_once, frozen_tenant, get, landed, ok, protect, served, unavailable, until},
+use harness::support::{
+    at_once, frozen_tenant, get, landed, ok, protect, serve, served, unavailable, until,
 };
 use monocloud_backend::{DocumentState, Policy, ProtectApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
@@ -105,23 +104,21 @@ fn the_task_comes_back_after_the_runtime_it_was_on_has_ended() {
 /// The clock stands still while a request is answered: it waits for nothing.
 #[tokio::test]
 async fn while_the_tenant_hangs_a_known_key_is_answered_at_once() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
-        let token = tenant.token().expires_in(DAY).mint();
-        let check = async |case| at_once(api.check(case, get("/any").bearer(&token), &ok())).await;
-        check("warm").await;
-        let endpoints = [Endpoint::Discovery, Endpoint::Jwks];
-        let _faults = endpoints.map(|endpoint| tenant.fault(endpoint, Fault::NeverAnswer));
-        tenant.clock().advance(seconds(265.0));
-        at_once(tenant.requested(Endpoint::Discovery, 2)).await;
-        check("a refresh hangs").await;
-        tenant.clock().advance(seconds(9.0));
-        check("it still hangs").await;
-        for _ in 0..100 {
-            tenant.clock().advance(seconds(2.0));
-            check("for minutes").await;
-        }
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant);
+    let token = tenant.token().expires_in(DAY).mint();
+    let check = async |case| at_once(api.check(case, get("/any").bearer(&token), &ok())).await;
+    check("warm").await;
+    let endpoints = [Endpoint::Discovery, Endpoint::Jwks];
+    let _faults = endpoints.map(|endpoint| tenant.fault(endpoint, Fault::NeverAnswer));
+    tenant.clock().advance(seconds(265.0));
+    at_once(tenant.requested(Endpoint::Discovery, 2)).await;
+    check("a refresh hangs").await;
+    tenant.clock().advance(seconds(9.0));
+    check("it still hangs").await;
+    for _ in 0..100 {
+        tenant.clock().advance(seconds(2.0));
+        check("for minutes").await;
     }
 }
 
@@ -129,7 +126,7 @@ async fn while_the_tenant_hangs_a_known_key_is_answered_at_once() {
 async fn a_refresh_that_outlasts_its_document_holds_up_nobody() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).jwks_cache_duration(Duration::from_secs(10));
-    let api = HOSTS[0].serve(&builder.build().unwrap());
+    let api = serve(&builder.build().unwrap());
     let token = tenant.token().mint();
     let check = async |case| at_once(api.check(case, get("/any").bearer(&token), &ok())).await;
     check("warm").await;
@@ -142,55 +139,51 @@ async fn a_refresh_that_outlasts_its_document_holds_up_nobody() {
 
 #[tokio::test]
 async fn a_process_that_slept_through_its_documents_waits_two_seconds_once() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
-        let token = tenant.token().expires_in(DAY).mint();
-        let call = || get("/any").bearer(&token);
-        api.check("warm", call(), &ok()).await;
-        let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
-        tenant.clock().advance(seconds(3600.0));
-        let waiting = tokio::spawn({
-            let (api, call) = (api.clone(), call());
-            async move { api.check("the first one", call, &ok()).await }
-        });
-        at_once(tenant.requested(Endpoint::Discovery, 2)).await;
-        tenant.clock().advance(seconds(1.9));
-        settle().await;
-        assert!(!waiting.is_finished(), "on {}", host.name);
-        tenant.clock().advance(seconds(0.1));
-        at_once(waiting).await.unwrap();
-        at_once(api.check("the next one", call(), &ok())).await;
-    }
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant);
+    let token = tenant.token().expires_in(DAY).mint();
+    let call = || get("/any").bearer(&token);
+    api.check("warm", call(), &ok()).await;
+    let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
+    tenant.clock().advance(seconds(3600.0));
+    let waiting = tokio::spawn({
+        let (api, call) = (api.clone(), call());
+        async move { api.check("the first one", call, &ok()).await }
+    });
+    at_once(tenant.requested(Endpoint::Discovery, 2)).await;
+    tenant.clock().advance(seconds(1.9));
+    settle().await;
+    assert!(!waiting.is_finished());
+    tenant.clock().advance(seconds(0.1));
+    at_once(waiting).await.unwrap();
+    at_once(api.check("the next one", call(), &ok())).await;
 }
 
 #[tokio::test]
 async fn a_cold_api_is_served_within_ten_seconds_of_the_tenants_return() {
-    for host in HOSTS {
-        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
-            let tenant = frozen_tenant().await;
-            let fault = tenant.fault(endpoint, Fault::Status(502));
-            let protect = protect(&tenant).build().unwrap();
-            let api = host.serve(&protect);
-            let token = tenant.token().expires_in(DAY).mint();
-            let call = || get("/any").bearer(&token);
-            // Half an hour in which nobody but the first caller asks.
-            api.check("down", call(), &unavailable()).await;
-            for (pause, failed) in [1.1, 2.2, 4.4].into_iter().chain([8.8; 204]).zip(2..) {
-                tenant.clock().advance(seconds(pause));
-                until(|| {
-                    let health = protect.health().tenants.remove(0);
-                    let failures = [health.metadata.failure, health.keys.failure];
-                    failures.into_iter().flatten().any(|failure| failure.attempts == failed)
-                })
-                .await;
-                assert_eq!(tenant.requests(endpoint), failed as usize, "on {}", host.name);
-            }
-            api.check("still down", call(), &unavailable()).await;
-            drop(fault);
-            tenant.clock().advance(seconds(8.8));
-            at_once(api.check("back", call(), &ok())).await;
+    for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+        let tenant = frozen_tenant().await;
+        let fault = tenant.fault(endpoint, Fault::Status(502));
+        let protect = protect(&tenant).build().unwrap();
+        let api = serve(&protect);
+        let token = tenant.token().expires_in(DAY).mint();
+        let call = || get("/any").bearer(&token);
+        // Half an hour in which nobody but the first caller asks.
+        api.check("down", call(), &unavailable()).await;
+        for (pause, failed) in [1.1, 2.2, 4.4].into_iter().chain([8.8; 204]).zip(2..) {
+            tenant.clock().advance(seconds(pause));
+            until(|| {
+                let health = protect.health().tenants.remove(0);
+                let failures = [health.metadata.failure, health.keys.failure];
+                failures.into_iter().flatten().any(|failure| failure.attempts == failed)
+            })
+            .await;
+            assert_eq!(tenant.requests(endpoint), failed as usize);
         }
+        api.check("still down", call(), &unavailable()).await;
+        drop(fault);
+        tenant.clock().advance(seconds(8.8));
+        at_once(api.check("back", call(), &ok())).await;
     }
 }
 
@@ -335,48 +328,44 @@ async fn a_client_that_panics_is_one_that_fails() {
 
 #[tokio::test]
 async fn an_attempt_that_hangs_is_given_up_so_that_a_cold_api_is_back_within_ten_seconds() {
-    for host in HOSTS {
-        for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
-            let tenant = frozen_tenant().await;
-            let fault = tenant.fault(endpoint, Fault::NeverAnswer);
-            let api = served(*host, &tenant);
-            let token = tenant.token().expires_in(DAY).mint();
-            let call = || get("/any").bearer(&token);
-            for attempt in 1..=5 {
-                let waiting = tokio::spawn({
-                    let (api, call) = (api.clone(), call());
-                    async move { api.check("down", call, &unavailable()).await }
-                });
-                at_once(tenant.requested(endpoint, attempt)).await;
-                // The first caller has nothing to be told before the attempt is given up.
-                tenant.clock().advance(seconds(8.0));
-                at_once(waiting).await.unwrap();
-                tenant.clock().advance(seconds(1.1));
-            }
-            at_once(tenant.requested(endpoint, 6)).await;
-            drop(fault);
-            at_once(api.check("back", call(), &ok())).await;
+    for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
+        let tenant = frozen_tenant().await;
+        let fault = tenant.fault(endpoint, Fault::NeverAnswer);
+        let api = served(&tenant);
+        let token = tenant.token().expires_in(DAY).mint();
+        let call = || get("/any").bearer(&token);
+        for attempt in 1..=5 {
+            let waiting = tokio::spawn({
+                let (api, call) = (api.clone(), call());
+                async move { api.check("down", call, &unavailable()).await }
+            });
+            at_once(tenant.requested(endpoint, attempt)).await;
+            // The first caller has nothing to be told before the attempt is given up.
+            tenant.clock().advance(seconds(8.0));
+            at_once(waiting).await.unwrap();
+            tenant.clock().advance(seconds(1.1));
         }
+        at_once(tenant.requested(endpoint, 6)).await;
+        drop(fault);
+        at_once(api.check("back", call(), &ok())).await;
     }
 }
 
 /// Monotonic time stands still while a machine sleeps.
 #[tokio::test]
 async fn a_machine_that_was_suspended_fetches_what_has_grown_old() {
-    for host in HOSTS {
-        let tenant = frozen_tenant().await;
-        let api = served(*host, &tenant);
-        let token = tenant.token().expires_in(DAY).mint();
-        let call = || get("/any").bearer(&token);
-        api.check("warm", call(), &ok()).await;
-        tenant.clock().shift_wall(299);
-        api.check("young", call(), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Jwks), 1, "{}", host.name);
-        tenant.clock().shift_wall(1);
-        at_once(api.check("old", call(), &ok())).await;
-        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
-        tenant.clock().shift_wall(-300);
-        api.check("set back", call(), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
-    }
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant);
+    let token = tenant.token().expires_in(DAY).mint();
+    let call = || get("/any").bearer(&token);
+    api.check("warm", call(), &ok()).await;
+    tenant.clock().shift_wall(299);
+    api.check("young", call(), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 1);
+    tenant.clock().shift_wall(1);
+    at_once(api.check("old", call(), &ok())).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
+    tenant.clock().shift_wall(-300);
+    api.check("set back", call(), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
 }

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use harness::{
-    hosts::HOSTS,
-    support::{FLEET_KEY, forged, frozen_tenant, get, introspecting, invalid_token, ok, until},
+use harness::support::{
+    FLEET_KEY, forged, frozen_tenant, get, introspecting, invalid_token, ok, serve, until,
 };
 use monocloud_backend::{AccessToken, Error, Guard, InvalidToken, Policy, ProtectApi};
 use monocloud_testkit::{Clock, Endpoint};
@@ -209,22 +208,20 @@ async fn a_result_from_a_process_with_another_duration_or_a_wrong_clock_is_not_k
 
 #[tokio::test]
 async fn a_writer_of_the_store_cannot_sign_in_with_a_token_they_made_up() {
-    for host in HOSTS {
-        let (tenant, store) = (frozen_tenant().await, Store::default());
-        let builder = introspecting(&tenant).introspection_cache(store.clone());
-        let api = host.serve(&builder.build().unwrap());
-        let inactive = invalid_token(InvalidToken::Inactive);
-        let token = "an-invented-token";
-        api.check("before", get("/admin").bearer(token), &inactive).await;
-        let key = store.last_key();
-        let mut calls = tenant.requests(Endpoint::Introspection);
-        for value in forged(&tenant, token, key.as_bytes()) {
-            tenant.clock().advance(Duration::from_secs(10));
-            store.put(key, value);
-            api.check("forged", get("/admin").bearer(token), &inactive).await;
-            calls += 1;
-            assert_eq!(tenant.requests(Endpoint::Introspection), calls, "{}", host.name);
-        }
+    let (tenant, store) = (frozen_tenant().await, Store::default());
+    let builder = introspecting(&tenant).introspection_cache(store.clone());
+    let api = serve(&builder.build().unwrap());
+    let inactive = invalid_token(InvalidToken::Inactive);
+    let token = "an-invented-token";
+    api.check("before", get("/admin").bearer(token), &inactive).await;
+    let key = store.last_key();
+    let mut calls = tenant.requests(Endpoint::Introspection);
+    for value in forged(&tenant, token, key.as_bytes()) {
+        tenant.clock().advance(Duration::from_secs(10));
+        store.put(key, value);
+        api.check("forged", get("/admin").bearer(token), &inactive).await;
+        calls += 1;
+        assert_eq!(tenant.requests(Endpoint::Introspection), calls);
     }
 }
 
@@ -235,7 +232,7 @@ async fn another_fleet_key_turns_what_is_kept_into_misses() {
     let key = "another secret that no store of the tests knows";
     for (fleet_key, total) in [(FLEET_KEY, 1), (FLEET_KEY, 1), (key, 2), (key, 2)] {
         let builder = introspecting(&tenant).introspection_cache(store.clone());
-        let api = HOSTS[0].serve(&builder.fleet_key(fleet_key).build().unwrap());
+        let api = serve(&builder.fleet_key(fleet_key).build().unwrap());
         api.check(fleet_key, get("/any").bearer(&token), &ok()).await;
         assert_eq!(tenant.requests(Endpoint::Introspection), total);
     }

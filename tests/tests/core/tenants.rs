@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use harness::{
-    hosts::{HOSTS, Host},
-    support::{
-        Call, Log, get, internal, introspecting, invalid_token, missing, missing_group, ok,
-        protect, says, unavailable,
-    },
+use harness::support::{
+    Call, Log, get, internal, introspecting, invalid_token, missing, missing_group, ok, protect,
+    says, serve, unavailable,
 };
 use monocloud_backend::{
     AccessToken, CertificateBinding,
@@ -65,95 +62,87 @@ fn asked(tenants: &[MockTenant; 2], endpoint: Endpoint) -> [usize; 2] {
 
 #[tokio::test]
 async fn each_token_is_judged_with_the_keys_of_its_own_tenant() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both(protect(own), protect(partner)));
-        api.check("the partner's", get("/any").bearer(&partner.token().mint()), &ok()).await;
-        assert_eq!(requests(&tenants), [0, 2], "{}", host.name);
-        api.check("our own", get("/any").bearer(&own.token().mint()), &ok()).await;
-        assert_eq!(requests(&tenants), [2, 2], "{}", host.name);
-        let call = get("/optional").bearer(&partner.token().subject("bob").mint());
-        api.check("where a token is optional", call, &says("bob")).await;
-        api.check("none", get("/optional"), &says("anonymous")).await;
-        api.check("none where one is needed", get("/any"), &missing()).await;
-        partner.rotate_keys();
-        api.check("a rotated key", get("/any").bearer(&partner.token().mint()), &ok()).await;
-        assert_eq!(requests(&tenants), [2, 3], "{}", host.name);
-    }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both(protect(own), protect(partner)));
+    api.check("the partner's", get("/any").bearer(&partner.token().mint()), &ok()).await;
+    assert_eq!(requests(&tenants), [0, 2]);
+    api.check("our own", get("/any").bearer(&own.token().mint()), &ok()).await;
+    assert_eq!(requests(&tenants), [2, 2]);
+    let call = get("/optional").bearer(&partner.token().subject("bob").mint());
+    api.check("where a token is optional", call, &says("bob")).await;
+    api.check("none", get("/optional"), &says("anonymous")).await;
+    api.check("none where one is needed", get("/any"), &missing()).await;
+    partner.rotate_keys();
+    api.check("a rotated key", get("/any").bearer(&partner.token().mint()), &ok()).await;
+    assert_eq!(requests(&tenants), [2, 3]);
 }
 
 #[tokio::test]
 async fn an_issuer_that_is_not_accepted_byte_for_byte_costs_no_request() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let stranger = MockTenant::start().await;
-        let api = host.serve(&both(protect(own), protect(partner)));
-        let by_partner = |issuer: Value| partner.token().claim("iss", issuer).mint();
-        let issuer = partner.issuer();
-        for (case, token, reason) in [
-            ("a stranger's", stranger.token().mint(), Issuer),
-            ("a slash after", by_partner(json!(format!("{issuer}/"))), Issuer),
-            ("upper case", by_partner(json!(issuer.to_uppercase())), Issuer),
-            ("another scheme", by_partner(json!(issuer.replace("http:", "https:"))), Issuer),
-            ("another name", by_partner(json!(issuer.replace("127.0.0.1", "localhost"))), Issuer),
-            ("a blank after", by_partner(json!(format!("{issuer} "))), Issuer),
-            ("shortened", by_partner(json!(issuer[..issuer.len() - 1])), Issuer),
-            ("empty", by_partner(json!("")), Issuer),
-            ("both", by_partner(json!([own.issuer(), issuer])), Claim("iss")),
-            ("a number", by_partner(json!(1)), Claim("iss")),
-            ("none", partner.token().without("iss").mint(), Claim("iss")),
-        ] {
-            for path in ["/any", "/optional"] {
-                api.check(case, get(path).bearer(&token), &invalid_token(reason)).await;
-            }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let stranger = MockTenant::start().await;
+    let api = serve(&both(protect(own), protect(partner)));
+    let by_partner = |issuer: Value| partner.token().claim("iss", issuer).mint();
+    let issuer = partner.issuer();
+    for (case, token, reason) in [
+        ("a stranger's", stranger.token().mint(), Issuer),
+        ("a slash after", by_partner(json!(format!("{issuer}/"))), Issuer),
+        ("upper case", by_partner(json!(issuer.to_uppercase())), Issuer),
+        ("another scheme", by_partner(json!(issuer.replace("http:", "https:"))), Issuer),
+        ("another name", by_partner(json!(issuer.replace("127.0.0.1", "localhost"))), Issuer),
+        ("a blank after", by_partner(json!(format!("{issuer} "))), Issuer),
+        ("shortened", by_partner(json!(issuer[..issuer.len() - 1])), Issuer),
+        ("empty", by_partner(json!("")), Issuer),
+        ("both", by_partner(json!([own.issuer(), issuer])), Claim("iss")),
+        ("a number", by_partner(json!(1)), Claim("iss")),
+        ("none", partner.token().without("iss").mint(), Claim("iss")),
+    ] {
+        for path in ["/any", "/optional"] {
+            api.check(case, get(path).bearer(&token), &invalid_token(reason)).await;
         }
-        assert_eq!(requests(&tenants), [0, 0], "{}", host.name);
     }
+    assert_eq!(requests(&tenants), [0, 0]);
 }
 
 #[tokio::test]
 async fn what_breaks_a_rule_of_shape_is_told_so_and_costs_no_request() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both(protect(own), protect(partner)));
-        let token = || partner.token();
-        for (case, token, reason) in [
-            ("no JSON", token().raw_payload("text").mint(), InvalidToken::Malformed),
-            ("no base64url", token().mint() + "=", InvalidToken::Malformed),
-            ("alg none", token().header("alg", "none").mint(), InvalidToken::Algorithm),
-            ("crit", token().header("crit", ["exp"]).mint(), InvalidToken::Critical),
-            ("an ID token", token().header("typ", "id+jwt").mint(), InvalidToken::Type),
-            ("a kid that is none", token().header("kid", 7).mint(), InvalidToken::Malformed),
-            ("encrypted", "a.b.c.d.e".to_owned(), InvalidToken::Encrypted),
-            ("too long", "a".repeat(16 * 1024 + 1), InvalidToken::Oversized),
-        ] {
-            api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
-        }
-        assert_eq!(requests(&tenants), [0, 0], "{}", host.name);
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both(protect(own), protect(partner)));
+    let token = || partner.token();
+    for (case, token, reason) in [
+        ("no JSON", token().raw_payload("text").mint(), InvalidToken::Malformed),
+        ("no base64url", token().mint() + "=", InvalidToken::Malformed),
+        ("alg none", token().header("alg", "none").mint(), InvalidToken::Algorithm),
+        ("crit", token().header("crit", ["exp"]).mint(), InvalidToken::Critical),
+        ("an ID token", token().header("typ", "id+jwt").mint(), InvalidToken::Type),
+        ("a kid that is none", token().header("kid", 7).mint(), InvalidToken::Malformed),
+        ("encrypted", "a.b.c.d.e".to_owned(), InvalidToken::Encrypted),
+        ("too long", "a".repeat(16 * 1024 + 1), InvalidToken::Oversized),
+    ] {
+        api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
     }
+    assert_eq!(requests(&tenants), [0, 0]);
 }
 
 #[tokio::test]
 async fn a_token_in_anothers_name_does_not_verify() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both(protect(own), protect(partner)));
-        let forged = || own.token().claim("iss", partner.issuer());
-        let kid = partner.jwks()["keys"][0]["kid"].clone();
-        for (case, token, reason) in [
-            ("a kid of our own", forged().mint(), UnknownKey),
-            ("the partner's kid", forged().header("kid", kid).mint(), Signature),
-            ("no kid", forged().without_header("kid").mint(), Signature),
-        ] {
-            api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
-        }
-        // The first load had answered for the kid that nobody had seen before.
-        assert_eq!(requests(&tenants), [0, 2], "{}", host.name);
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both(protect(own), protect(partner)));
+    let forged = || own.token().claim("iss", partner.issuer());
+    let kid = partner.jwks()["keys"][0]["kid"].clone();
+    for (case, token, reason) in [
+        ("a kid of our own", forged().mint(), UnknownKey),
+        ("the partner's kid", forged().header("kid", kid).mint(), Signature),
+        ("no kid", forged().without_header("kid").mint(), Signature),
+    ] {
+        api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
     }
+    // The first load had answered for the kid that nobody had seen before.
+    assert_eq!(requests(&tenants), [0, 2]);
 }
 
 /// A change to a token, and why that is refused where it is.
@@ -168,202 +157,165 @@ async fn each_tenants_configuration_judges_its_tokens_and_no_other() {
         ("no jti", |token| token.without("jti"), Claim("jti")),
         ("bound to nothing", |token| token, InvalidToken::Unbound),
     ];
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let audience = "https://api.partner.example.com";
-        let api = host.serve(&both(
-            protect(own),
-            protect(partner)
-                .audience(audience)
-                .clock_tolerance(Duration::ZERO)
-                .certificate_binding(CertificateBinding::Required)
-                .require_rfc9068(),
-        ));
-        for (case, change, reason) in strict {
-            let token = change(partner.token().claim("aud", audience)).mint();
-            api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
-            let token = change(own.token()).mint();
-            api.check(&format!("{case}, of our own"), get("/any").bearer(&token), &ok()).await;
-        }
-        let token = own.token().claim("aud", audience).mint();
-        let call = get("/any").bearer(&token);
-        api.check("the partner's audience", call, &invalid_token(Audience)).await;
+    let [own, partner] = &two().await;
+    let audience = "https://api.partner.example.com";
+    let api = serve(&both(
+        protect(own),
+        protect(partner)
+            .audience(audience)
+            .clock_tolerance(Duration::ZERO)
+            .certificate_binding(CertificateBinding::Required)
+            .require_rfc9068(),
+    ));
+    for (case, change, reason) in strict {
+        let token = change(partner.token().claim("aud", audience)).mint();
+        api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
+        let token = change(own.token()).mint();
+        api.check(&format!("{case}, of our own"), get("/any").bearer(&token), &ok()).await;
     }
+    let token = own.token().claim("aud", audience).mint();
+    let call = get("/any").bearer(&token);
+    api.check("the partner's audience", call, &invalid_token(Audience)).await;
 }
 
 #[tokio::test]
 async fn the_certificate_is_found_where_the_apis_own_configuration_says() {
     let certificate = Certificate::self_signed("bob");
     let shown = BASE64_STANDARD.encode(certificate.der());
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let behind = |tenant: &MockTenant| protect(tenant).client_certificate_header("client-cert");
-        let token = partner.token().bound_to(&certificate).mint();
-        for (case, protect, expected) in [
-            ("our proxy", both(behind(own), protect(partner)), ok()),
-            ("a proxy we do not have", both(protect(own), behind(partner)), invalid_token(Binding)),
-        ] {
-            let call = get("/any").bearer(&token).header("client-cert", &shown);
-            host.serve(&protect).check(case, call, &expected).await;
-        }
+    let [own, partner] = &two().await;
+    let behind = |tenant: &MockTenant| protect(tenant).client_certificate_header("client-cert");
+    let token = partner.token().bound_to(&certificate).mint();
+    for (case, protect, expected) in [
+        ("our proxy", both(behind(own), protect(partner)), ok()),
+        ("a proxy we do not have", both(protect(own), behind(partner)), invalid_token(Binding)),
+    ] {
+        let call = get("/any").bearer(&token).header("client-cert", &shown);
+        serve(&protect).check(case, call, &expected).await;
     }
 }
 
 #[tokio::test]
 async fn groups_are_those_of_the_tenant_that_issued_the_token() {
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let api = host.serve(&both(
-            protect(own),
-            protect(partner).groups_claim("roles").groups_match_all(true),
-        ));
-        let refused = missing_group();
-        for (case, tenant, claim, groups, path, expected) in [
-            ("our admin", own, "groups", json!(["admin"]), "/admin", says("admin")),
-            ("the partner's admin", partner, "roles", json!(["admin"]), "/admin", says("admin")),
-            (
-                "an admin by the partner's claim",
-                own,
-                "roles",
-                json!(["admin"]),
-                "/admin",
-                refused.clone(),
-            ),
-            (
-                "an admin by our claim",
-                partner,
-                "groups",
-                json!(["admin"]),
-                "/admin",
-                refused.clone(),
-            ),
-            ("one of two", own, "groups", json!(["a"]), "/groups", says("groups")),
-            (
-                "one of two of the partner's",
-                partner,
-                "roles",
-                json!(["a"]),
-                "/groups",
-                refused.clone(),
-            ),
-            (
-                "two of two of the partner's",
-                partner,
-                "roles",
-                json!(["a", "b"]),
-                "/groups",
-                says("groups"),
-            ),
-        ] {
-            let token = tenant.token().claim(claim, groups).mint();
-            api.check(case, get(path).bearer(&token), &expected).await;
-        }
+    let [own, partner] = &two().await;
+    let api =
+        serve(&both(protect(own), protect(partner).groups_claim("roles").groups_match_all(true)));
+    let refused = missing_group();
+    for (case, tenant, claim, groups, path, expected) in [
+        ("our admin", own, "groups", json!(["admin"]), "/admin", says("admin")),
+        ("the partner's admin", partner, "roles", json!(["admin"]), "/admin", says("admin")),
+        (
+            "an admin by the partner's claim",
+            own,
+            "roles",
+            json!(["admin"]),
+            "/admin",
+            refused.clone(),
+        ),
+        ("an admin by our claim", partner, "groups", json!(["admin"]), "/admin", refused.clone()),
+        ("one of two", own, "groups", json!(["a"]), "/groups", says("groups")),
+        ("one of two of the partner's", partner, "roles", json!(["a"]), "/groups", refused.clone()),
+        (
+            "two of two of the partner's",
+            partner,
+            "roles",
+            json!(["a", "b"]),
+            "/groups",
+            says("groups"),
+        ),
+    ] {
+        let token = tenant.token().claim(claim, groups).mint();
+        api.check(case, get(path).bearer(&token), &expected).await;
     }
 }
 
 #[tokio::test]
 async fn an_opaque_token_is_shown_to_the_tenant_that_is_named_and_to_no_other() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both_asked(own, partner));
-        let token = partner.opaque_token().subject("bob").mint();
-        for (case, call, expected, calls) in [
-            ("unnamed", get("/any").bearer(&token), invalid_token(Issuer), [0, 0]),
-            ("a blank name", opaque(&token, ""), invalid_token(Issuer), [0, 0]),
-            (
-                "a stranger's name",
-                opaque(&token, "https://evil.test"),
-                invalid_token(Issuer),
-                [0, 0],
-            ),
-            (
-                "a slash after",
-                opaque(&token, &format!("{}/", partner.issuer())),
-                invalid_token(Issuer),
-                [0, 0],
-            ),
-            (
-                "upper case",
-                opaque(&token, &partner.issuer().to_uppercase()),
-                invalid_token(Issuer),
-                [0, 0],
-            ),
-            ("its own tenant's", opaque(&token, partner.issuer()), ok(), [0, 1]),
-            ("the other's", opaque(&token, own.issuer()), invalid_token(Inactive), [1, 1]),
-            ("its own tenant's again", opaque(&token, partner.issuer()), ok(), [1, 2]),
-        ] {
-            api.check(case, call, &expected).await;
-            let seen = asked(&tenants, Endpoint::Introspection);
-            assert_eq!(seen, calls, "{case} on {}", host.name);
-        }
-        // A JWT says itself whose it is.
-        let call = opaque(&partner.token().mint(), own.issuer());
-        api.check("a JWT", call, &ok()).await;
-        assert_eq!(asked(&tenants, Endpoint::Jwks), [0, 1], "{}", host.name);
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both_asked(own, partner));
+    let token = partner.opaque_token().subject("bob").mint();
+    for (case, call, expected, calls) in [
+        ("unnamed", get("/any").bearer(&token), invalid_token(Issuer), [0, 0]),
+        ("a blank name", opaque(&token, ""), invalid_token(Issuer), [0, 0]),
+        ("a stranger's name", opaque(&token, "https://evil.test"), invalid_token(Issuer), [0, 0]),
+        (
+            "a slash after",
+            opaque(&token, &format!("{}/", partner.issuer())),
+            invalid_token(Issuer),
+            [0, 0],
+        ),
+        (
+            "upper case",
+            opaque(&token, &partner.issuer().to_uppercase()),
+            invalid_token(Issuer),
+            [0, 0],
+        ),
+        ("its own tenant's", opaque(&token, partner.issuer()), ok(), [0, 1]),
+        ("the other's", opaque(&token, own.issuer()), invalid_token(Inactive), [1, 1]),
+        ("its own tenant's again", opaque(&token, partner.issuer()), ok(), [1, 2]),
+    ] {
+        api.check(case, call, &expected).await;
+        let seen = asked(&tenants, Endpoint::Introspection);
+        assert_eq!(seen, calls, "{case}");
     }
+    // A JWT says itself whose it is.
+    let call = opaque(&partner.token().mint(), own.issuer());
+    api.check("a JWT", call, &ok()).await;
+    assert_eq!(asked(&tenants, Endpoint::Jwks), [0, 1]);
 }
 
 #[tokio::test]
 async fn with_nothing_that_names_tenants_opaque_tokens_are_refused_and_the_log_says_why() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both(introspecting(own), introspecting(partner)));
-        let log = Log::capture();
-        let refused = invalid_token(InvalidToken::Unsupported);
-        for token in [own.opaque_token().mint(), partner.opaque_token().mint()] {
-            api.check("opaque", get("/any").bearer(&token), &refused).await;
-        }
-        assert_eq!(requests(&tenants), [0, 0], "{}", host.name);
-        let warned = log.lines(Level::WARN);
-        assert_eq!(warned.len(), 1, "on {}: {warned:?}", host.name);
-        assert!(warned[0].contains("issuer_resolver"), "{warned:?}");
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both(introspecting(own), introspecting(partner)));
+    let log = Log::capture();
+    let refused = invalid_token(InvalidToken::Unsupported);
+    for token in [own.opaque_token().mint(), partner.opaque_token().mint()] {
+        api.check("opaque", get("/any").bearer(&token), &refused).await;
     }
+    assert_eq!(requests(&tenants), [0, 0]);
+    let warned = log.lines(Level::WARN);
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("issuer_resolver"), "{warned:?}");
 }
 
 #[tokio::test]
 async fn a_tenant_alone_is_named_too_where_names_are_asked_for() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&by_header(introspecting(own).build().unwrap()));
-        let token = own.opaque_token().mint();
-        let call = opaque(&token, partner.issuer());
-        api.check("another's name", call, &invalid_token(Issuer)).await;
-        api.check("unnamed", get("/any").bearer(&token), &invalid_token(Issuer)).await;
-        assert_eq!(requests(&tenants), [0, 0], "{}", host.name);
-        api.check("its name", opaque(&token, own.issuer()), &ok()).await;
-    }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&by_header(introspecting(own).build().unwrap()));
+    let token = own.opaque_token().mint();
+    let call = opaque(&token, partner.issuer());
+    api.check("another's name", call, &invalid_token(Issuer)).await;
+    api.check("unnamed", get("/any").bearer(&token), &invalid_token(Issuer)).await;
+    assert_eq!(requests(&tenants), [0, 0]);
+    api.check("its name", opaque(&token, own.issuer()), &ok()).await;
 }
 
 #[tokio::test]
 async fn a_tenant_that_is_not_asked_takes_no_opaque_tokens() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&by_header(both(introspecting(own), protect(partner))));
-        let call = opaque(&partner.opaque_token().mint(), partner.issuer());
-        api.check("opaque", call, &invalid_token(InvalidToken::Unsupported)).await;
-        assert_eq!(requests(&tenants), [0, 0], "{}", host.name);
-    }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&by_header(both(introspecting(own), protect(partner))));
+    let call = opaque(&partner.opaque_token().mint(), partner.issuer());
+    api.check("opaque", call, &invalid_token(InvalidToken::Unsupported)).await;
+    assert_eq!(requests(&tenants), [0, 0]);
 }
 
 #[tokio::test]
 async fn the_same_opaque_token_is_at_each_tenant_what_that_tenant_says() {
     let in_memory = |builder: ProtectApiBuilder| builder.introspection_cache_in_memory();
-    for host in HOSTS {
-        assert_kept_apart(*host, in_memory).await;
-        let store = Store::default();
-        assert_kept_apart(*host, |builder| builder.introspection_cache(store.clone())).await;
-    }
+    assert_kept_apart(in_memory).await;
+    let store = Store::default();
+    assert_kept_apart(|builder| builder.introspection_cache(store.clone())).await;
 }
 
-async fn assert_kept_apart(host: Host, cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuilder) {
+async fn assert_kept_apart(cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuilder) {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let protect = by_header(both(cached(introspecting(own)), cached(introspecting(partner))));
-    let api = host.serve(&protect);
+    let api = serve(&protect);
     let token = "known-to-both";
     for (tenant, subject) in [(own, "alice"), (partner, "bob")] {
         let (issuer, audience) = (tenant.issuer(), tenant.audience());
@@ -375,10 +327,10 @@ async fn assert_kept_apart(host: Host, cached: impl Fn(ProtectApiBuilder) -> Pro
         for (tenant, subject) in [(own, "alice"), (partner, "bob")] {
             let answer = api.send(opaque(token, tenant.issuer())).await;
             let claims: Value = serde_json::from_str(&answer.body).unwrap();
-            assert_eq!(claims["sub"], subject, "{round} on {}: {claims}", host.name);
+            assert_eq!(claims["sub"], subject, "{round}: {claims}");
         }
     }
-    assert_eq!(asked(&tenants, Endpoint::Introspection), [1, 1], "{}", host.name);
+    assert_eq!(asked(&tenants, Endpoint::Introspection), [1, 1]);
     // What is forgotten is forgotten of all.
     protect.forget(&AccessToken::new(token).unwrap()).await.unwrap();
     let inactive = invalid_token(Inactive);
@@ -395,139 +347,125 @@ async fn assert_kept_apart(host: Host, cached: impl Fn(ProtectApiBuilder) -> Pro
 
 #[tokio::test]
 async fn an_answer_in_anothers_name_is_refused() {
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let api = host.serve(&both_asked(own, partner));
-        let (issuer, audience) = (own.issuer(), own.audience());
-        partner.introspection_answer(json!({"active": true, "iss": issuer, "aud": audience}));
-        let call = opaque("any", partner.issuer());
-        api.check("in our name", call, &invalid_token(Issuer)).await;
-    }
+    let [own, partner] = &two().await;
+    let api = serve(&both_asked(own, partner));
+    let (issuer, audience) = (own.issuer(), own.audience());
+    partner.introspection_answer(json!({"active": true, "iss": issuer, "aud": audience}));
+    let call = opaque("any", partner.issuer());
+    api.check("in our name", call, &invalid_token(Issuer)).await;
 }
 
 #[tokio::test]
 async fn a_flood_in_the_name_of_one_tenant_does_not_spend_what_the_other_may_cost() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both(protect(own), protect(partner)));
-        for tenant in &tenants {
-            api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        }
-        for number in 0..100 {
-            let token = own.token().header("kid", format!("made-up-{number}")).mint();
-            api.check("made up", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
-        }
-        assert_eq!(asked(&tenants, Endpoint::Jwks), [3, 1], "{}", host.name);
-        for fetched in [2, 3] {
-            partner.rotate_keys();
-            api.check("rotated", get("/any").bearer(&partner.token().mint()), &ok()).await;
-            assert_eq!(asked(&tenants, Endpoint::Jwks), [3, fetched], "{}", host.name);
-        }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both(protect(own), protect(partner)));
+    for tenant in &tenants {
+        api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    }
+    for number in 0..100 {
+        let token = own.token().header("kid", format!("made-up-{number}")).mint();
+        api.check("made up", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
+    }
+    assert_eq!(asked(&tenants, Endpoint::Jwks), [3, 1]);
+    for fetched in [2, 3] {
+        partner.rotate_keys();
+        api.check("rotated", get("/any").bearer(&partner.token().mint()), &ok()).await;
+        assert_eq!(asked(&tenants, Endpoint::Jwks), [3, fetched]);
     }
 }
 
 #[tokio::test]
 async fn a_tenant_that_is_down_takes_no_other_with_it() {
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        own.fail(Endpoint::Discovery, 503);
-        let protect = both_asked(own, partner);
-        let api = host.serve(&protect);
-        let down = || get("/any").bearer(&own.token().mint()).header("x-issuer", own.issuer());
-        api.check("down", down(), &unavailable()).await;
-        api.check("the partner's", get("/any").bearer(&partner.token().mint()), &ok()).await;
-        let call = opaque(&partner.opaque_token().mint(), partner.issuer());
-        api.check("the partner's, opaque", call, &ok()).await;
-        api.check("still down", down(), &unavailable()).await;
-    }
+    let [own, partner] = &two().await;
+    own.fail(Endpoint::Discovery, 503);
+    let protect = both_asked(own, partner);
+    let api = serve(&protect);
+    let down = || get("/any").bearer(&own.token().mint()).header("x-issuer", own.issuer());
+    api.check("down", down(), &unavailable()).await;
+    api.check("the partner's", get("/any").bearer(&partner.token().mint()), &ok()).await;
+    let call = opaque(&partner.opaque_token().mint(), partner.issuer());
+    api.check("the partner's, opaque", call, &ok()).await;
+    api.check("still down", down(), &unavailable()).await;
 }
 
 #[tokio::test]
 async fn a_pause_that_one_tenant_asks_for_is_no_pause_for_the_other() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let api = host.serve(&both_asked(own, partner));
-        own.fail_with_retry_after(Endpoint::Introspection, 429, 30);
-        for calls in [[1, 1], [1, 2]] {
-            let call = opaque(&own.opaque_token().mint(), own.issuer());
-            api.check("paused", call, &unavailable()).await;
-            let call = opaque(&partner.opaque_token().mint(), partner.issuer());
-            api.check("the partner's", call, &ok()).await;
-            assert_eq!(asked(&tenants, Endpoint::Introspection), calls, "{}", host.name);
-        }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let api = serve(&both_asked(own, partner));
+    own.fail_with_retry_after(Endpoint::Introspection, 429, 30);
+    for calls in [[1, 1], [1, 2]] {
+        let call = opaque(&own.opaque_token().mint(), own.issuer());
+        api.check("paused", call, &unavailable()).await;
+        let call = opaque(&partner.opaque_token().mint(), partner.issuer());
+        api.check("the partner's", call, &ok()).await;
+        assert_eq!(asked(&tenants, Endpoint::Introspection), calls);
     }
 }
 
 #[tokio::test]
 async fn jwts_are_introspected_at_the_tenants_that_say_so() {
-    for host in HOSTS {
-        let tenants = two().await;
-        let [own, partner] = &tenants;
-        let partner_asked = introspecting(partner).introspect_jwt_tokens(true);
-        let api = host.serve(&both(introspecting(own), partner_asked));
-        let (ours, theirs) = (own.token().mint(), partner.token().mint());
-        own.revoke(&ours);
-        api.check("ours, revoked", get("/any").bearer(&ours), &ok()).await;
-        api.check("the partner's", get("/any").bearer(&theirs), &ok()).await;
-        partner.revoke(&theirs);
-        let refused = invalid_token(Inactive);
-        api.check("the partner's, revoked", get("/any").bearer(&theirs), &refused).await;
-        assert_eq!(asked(&tenants, Endpoint::Introspection), [0, 2], "{}", host.name);
-        assert_eq!(asked(&tenants, Endpoint::Jwks), [1, 0], "{}", host.name);
-        // What it is made of is the tenant's affair, once it is clear which tenant's.
-        for (case, token, reason, calls) in [
-            ("no JWT", "a.b.c".to_owned(), InvalidToken::Malformed, [0, 2]),
-            ("a stranger's", own.token().claim("iss", "https://evil.test").mint(), Issuer, [0, 2]),
-            ("nobody's", partner.token().without("iss").mint(), Claim("iss"), [0, 2]),
-            ("alg none", partner.token().header("alg", "none").mint(), Inactive, [0, 3]),
-        ] {
-            partner.revoke(&token);
-            api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
-            let seen = asked(&tenants, Endpoint::Introspection);
-            assert_eq!(seen, calls, "{case} on {}", host.name);
-        }
+    let tenants = two().await;
+    let [own, partner] = &tenants;
+    let partner_asked = introspecting(partner).introspect_jwt_tokens(true);
+    let api = serve(&both(introspecting(own), partner_asked));
+    let (ours, theirs) = (own.token().mint(), partner.token().mint());
+    own.revoke(&ours);
+    api.check("ours, revoked", get("/any").bearer(&ours), &ok()).await;
+    api.check("the partner's", get("/any").bearer(&theirs), &ok()).await;
+    partner.revoke(&theirs);
+    let refused = invalid_token(Inactive);
+    api.check("the partner's, revoked", get("/any").bearer(&theirs), &refused).await;
+    assert_eq!(asked(&tenants, Endpoint::Introspection), [0, 2]);
+    assert_eq!(asked(&tenants, Endpoint::Jwks), [1, 0]);
+    // What it is made of is the tenant's affair, once it is clear which tenant's.
+    for (case, token, reason, calls) in [
+        ("no JWT", "a.b.c".to_owned(), InvalidToken::Malformed, [0, 2]),
+        ("a stranger's", own.token().claim("iss", "https://evil.test").mint(), Issuer, [0, 2]),
+        ("nobody's", partner.token().without("iss").mint(), Claim("iss"), [0, 2]),
+        ("alg none", partner.token().header("alg", "none").mint(), Inactive, [0, 3]),
+    ] {
+        partner.revoke(&token);
+        api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
+        let seen = asked(&tenants, Endpoint::Introspection);
+        assert_eq!(seen, calls, "{case}");
     }
 }
 
 #[tokio::test]
 async fn the_token_is_found_and_answered_for_by_the_apis_own_configuration() {
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let in_cookie = |builder: ProtectApiBuilder, name: &'static str| {
-            builder.token_resolver(move |headers| match headers.get(name) {
-                Some(token) => Ok(Some(token.to_str()?.to_owned())),
-                None => Ok(None),
-            })
-        };
-        let own_finds = in_cookie(protect(own), "x-token");
-        let partner_finds = in_cookie(protect(partner), "x-other-token");
-        let partner_finds = partner_finds.realm("elsewhere").max_token_length(1);
-        let api = host.serve(&both(own_finds, partner_finds));
-        let token = partner.token().mint();
-        api.check("found", get("/any").header("x-token", &token), &ok()).await;
-        api.check("not there", get("/any").header("x-other-token", &token), &missing()).await;
-        let token = partner.token().expires_in(-3600).mint();
-        let call = get("/any").header("x-token", &token);
-        api.check("the realm", call, &invalid_token(Expired)).await;
-    }
+    let [own, partner] = &two().await;
+    let in_cookie = |builder: ProtectApiBuilder, name: &'static str| {
+        builder.token_resolver(move |headers| match headers.get(name) {
+            Some(token) => Ok(Some(token.to_str()?.to_owned())),
+            None => Ok(None),
+        })
+    };
+    let own_finds = in_cookie(protect(own), "x-token");
+    let partner_finds = in_cookie(protect(partner), "x-other-token");
+    let partner_finds = partner_finds.realm("elsewhere").max_token_length(1);
+    let api = serve(&both(own_finds, partner_finds));
+    let token = partner.token().mint();
+    api.check("found", get("/any").header("x-token", &token), &ok()).await;
+    api.check("not there", get("/any").header("x-other-token", &token), &missing()).await;
+    let token = partner.token().expires_in(-3600).mint();
+    let call = get("/any").header("x-token", &token);
+    api.check("the realm", call, &invalid_token(Expired)).await;
 }
 
 #[tokio::test]
 async fn what_a_partner_accepts_is_accepted_with_it() {
-    for host in HOSTS {
-        let [own, partner] = &two().await;
-        let third = MockTenant::builder().clock(own.clock().clone()).start().await;
-        let partners = both(protect(partner), protect(&third));
-        let protect = protect(own).build().unwrap();
-        let alone = host.serve(&protect.clone());
-        let api = host.serve(&protect.also_accept(partners).unwrap());
-        let token = third.token().mint();
-        api.check("a third's", get("/any").bearer(&token), &ok()).await;
-        // A clone from before knows nothing of it.
-        alone.check("alone", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
-    }
+    let [own, partner] = &two().await;
+    let third = MockTenant::builder().clock(own.clock().clone()).start().await;
+    let partners = both(protect(partner), protect(&third));
+    let protect = protect(own).build().unwrap();
+    let alone = serve(&protect.clone());
+    let api = serve(&protect.also_accept(partners).unwrap());
+    let token = third.token().mint();
+    api.check("a third's", get("/any").bearer(&token), &ok()).await;
+    // A clone from before knows nothing of it.
+    alone.check("alone", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
 }
 
 #[tokio::test]

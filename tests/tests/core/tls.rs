@@ -2,9 +2,8 @@
 
 use std::{env, fs, process::Command};
 
-use harness::{
-    hosts::HOSTS,
-    support::{Log, frozen_tenant, get, internal, ok, protect, served, unavailable},
+use harness::support::{
+    Log, frozen_tenant, get, internal, ok, protect, serve, served, unavailable,
 };
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{Clock, Endpoint, MockTenant, ServerCertificate};
@@ -30,71 +29,63 @@ fn unsuspecting(tenant: &MockTenant) -> ProtectApiBuilder {
 
 #[tokio::test]
 async fn an_authority_of_ones_own_is_trusted_once_it_is_named() {
-    for host in HOSTS {
-        let tenant = secure_tenant().await;
-        for trusting in [
-            protect(&tenant),
-            unsuspecting(&tenant).ca_certificate_file(tenant.authority().certificate_file()),
-        ] {
-            let api = host.serve(&trusting.build().unwrap());
-            api.check("trusted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        }
-        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{}", host.name);
+    let tenant = secure_tenant().await;
+    for trusting in [
+        protect(&tenant),
+        unsuspecting(&tenant).ca_certificate_file(tenant.authority().certificate_file()),
+    ] {
+        let api = serve(&trusting.build().unwrap());
+        api.check("trusted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
     }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
 }
 
 #[tokio::test]
 async fn nobody_else_is_trusted_and_nothing_is_sent_to_them() {
-    for host in HOSTS {
-        let (tenant, other) = (secure_tenant().await, secure_tenant().await);
-        for (case, trusting) in [
-            ("unknown authority", unsuspecting(&tenant)),
-            (
-                "another authority",
-                unsuspecting(&tenant).ca_certificate_file(other.authority().certificate_file()),
-            ),
-        ] {
-            let api = host.serve(&trusting.build().unwrap());
-            api.check(case, get("/any").bearer(&tenant.token().mint()), &unavailable()).await;
-        }
-        assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{}", host.name);
+    let (tenant, other) = (secure_tenant().await, secure_tenant().await);
+    for (case, trusting) in [
+        ("unknown authority", unsuspecting(&tenant)),
+        (
+            "another authority",
+            unsuspecting(&tenant).ca_certificate_file(other.authority().certificate_file()),
+        ),
+    ] {
+        let api = serve(&trusting.build().unwrap());
+        api.check(case, get("/any").bearer(&tenant.token().mint()), &unavailable()).await;
     }
+    assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
 #[tokio::test]
 async fn a_certificate_that_is_not_valid_is_an_outage_until_there_is_a_new_one() {
-    for host in HOSTS {
-        for (certificate, reason) in [
-            (ServerCertificate::Expired, "certificate expired"),
-            (ServerCertificate::OtherHost, "not valid for name"),
-            (ServerCertificate::OtherAuthority, "UnknownIssuer"),
-        ] {
-            let tenant = secure_tenant().await;
-            tenant.serve_certificate(certificate);
-            let (api, log) = (served(*host, &tenant), Log::capture());
-            let token = tenant.token().mint();
-            api.check(reason, get("/any").bearer(&token), &unavailable()).await;
-            assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{reason} on {}", host.name);
-            let told = log.lines(Level::WARN);
-            assert!(!told.is_empty() && told.iter().all(|line| line.contains(reason)), "{told:?}");
-            tenant.serve_certificate(ServerCertificate::Valid);
-            tenant.clock().advance(seconds(9.0));
-            api.check("renewed", get("/any").bearer(&token), &ok()).await;
-        }
+    for (certificate, reason) in [
+        (ServerCertificate::Expired, "certificate expired"),
+        (ServerCertificate::OtherHost, "not valid for name"),
+        (ServerCertificate::OtherAuthority, "UnknownIssuer"),
+    ] {
+        let tenant = secure_tenant().await;
+        tenant.serve_certificate(certificate);
+        let (api, log) = (served(&tenant), Log::capture());
+        let token = tenant.token().mint();
+        api.check(reason, get("/any").bearer(&token), &unavailable()).await;
+        assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{reason}");
+        let told = log.lines(Level::WARN);
+        assert!(!told.is_empty() && told.iter().all(|line| line.contains(reason)), "{told:?}");
+        tenant.serve_certificate(ServerCertificate::Valid);
+        tenant.clock().advance(seconds(9.0));
+        api.check("renewed", get("/any").bearer(&token), &ok()).await;
     }
 }
 
 #[tokio::test]
 async fn keys_of_a_tenant_behind_tls_are_never_fetched_over_plain_http() {
-    for host in HOSTS {
-        let (tenant, plain) = (secure_tenant().await, frozen_tenant().await);
-        let mut metadata = tenant.metadata();
-        metadata["jwks_uri"] = plain.url(Endpoint::Jwks).into();
-        tenant.serve_metadata(metadata);
-        let api = host.serve(&protect(&tenant).build().unwrap());
-        api.check("plain", get("/any").bearer(&tenant.token().mint()), &internal()).await;
-        assert_eq!(plain.requests(Endpoint::Jwks), 0, "{}", host.name);
-    }
+    let (tenant, plain) = (secure_tenant().await, frozen_tenant().await);
+    let mut metadata = tenant.metadata();
+    metadata["jwks_uri"] = plain.url(Endpoint::Jwks).into();
+    tenant.serve_metadata(metadata);
+    let api = serve(&protect(&tenant).build().unwrap());
+    api.check("plain", get("/any").bearer(&tenant.token().mint()), &internal()).await;
+    assert_eq!(plain.requests(Endpoint::Jwks), 0);
 }
 
 #[test]

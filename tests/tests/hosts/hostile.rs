@@ -1,11 +1,17 @@
 //! Several hundred tokens that no API may accept, and the odd ones it must, on every host.
 
 use harness::{
-    hosts::HOSTS,
-    support::{get, protect, served},
+    hosts::Host,
+    support::{get, protect},
 };
 use monocloud_testkit::{Algorithm, Clock, Control, Endpoint, Hostile, MockTenant};
 use reqwest::header::WWW_AUTHENTICATE;
+
+on_every_host! {
+    every_hostile_token_is_refused_and_every_control_is_accepted,
+    no_tenant_suffers_what_is_made_in_the_name_of_another,
+    an_optional_token_that_is_hostile_is_refused_all_the_same,
+}
 
 /// A tenant whose tokens are good for every scope that is asked for.
 async fn tenant(algorithm: Algorithm) -> MockTenant {
@@ -13,72 +19,62 @@ async fn tenant(algorithm: Algorithm) -> MockTenant {
     tenant.clock(Clock::frozen()).start().await
 }
 
-#[tokio::test]
-async fn every_hostile_token_is_refused_and_every_control_is_accepted() {
-    for host in HOSTS {
-        for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
-            let tenant = tenant(algorithm).await;
-            let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
-            assert!(hostile.len() > 200 && controls.len() > 30);
-            let api = served(*host, &tenant);
-            for control in &controls {
-                let answer = api.send(get("/read").bearer(&control.token)).await;
-                control.assert_accepted(answer.status);
-            }
-            for hostile in &hostile {
-                let answer = api.send(get("/read").bearer(&hostile.token)).await;
-                hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
-            }
-            for control in &controls {
-                let answer = api.send(get("/read").bearer(&control.token)).await;
-                control.assert_accepted(answer.status);
-            }
-            let counts = [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
-                .map(|endpoint| tenant.requests(endpoint));
-            // The first load, and the two that unknown kids may cost while time stands still.
-            assert_eq!(counts, [0, 1, 3], "{algorithm} on {}", host.name);
+async fn every_hostile_token_is_refused_and_every_control_is_accepted(host: Host) {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+        let tenant = tenant(algorithm).await;
+        let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
+        assert!(hostile.len() > 200 && controls.len() > 30);
+        let api = host.protected_by(&tenant);
+        for control in &controls {
+            let answer = api.send(get("/read").bearer(&control.token)).await;
+            control.assert_accepted(answer.status);
         }
-    }
-}
-
-#[tokio::test]
-async fn no_tenant_suffers_what_is_made_in_the_name_of_another() {
-    for host in HOSTS {
-        for named in [0, 1] {
-            let tenants = [tenant(Algorithm::Rs256).await, tenant(Algorithm::Rs256).await];
-            let (hostile, controls) =
-                (Hostile::all(&tenants[named]), Control::all(&tenants[named]));
-            let [own, further] = tenants.each_ref().map(|of| protect(of).build().unwrap());
-            let api = host.serve(&own.also_accept(further).unwrap());
-            for control in &controls {
-                let answer = api.send(get("/read").bearer(&control.token)).await;
-                control.assert_accepted(answer.status);
-            }
-            for hostile in &hostile {
-                let answer = api.send(get("/read").bearer(&hostile.token)).await;
-                hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
-            }
-            let counts = tenants.each_ref().map(|tenant| {
-                [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
-                    .map(|endpoint| tenant.requests(endpoint))
-            });
-            // It bears what it would bear alone, and the other nothing at all.
-            assert_eq!(counts[named], [0, 1, 3], "on {}", host.name);
-            assert_eq!(counts[1 - named], [0, 0, 0], "on {}", host.name);
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_optional_token_that_is_hostile_is_refused_all_the_same() {
-    for host in HOSTS {
-        let tenant = tenant(Algorithm::Rs256).await;
-        let hostile = Hostile::all(&tenant);
-        let api = served(*host, &tenant);
         for hostile in &hostile {
-            let answer = api.send(get("/optional").bearer(&hostile.token)).await;
+            let answer = api.send(get("/read").bearer(&hostile.token)).await;
             hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
         }
-        assert_eq!(tenant.requests(Endpoint::Canary), 0, "{}", host.name);
+        for control in &controls {
+            let answer = api.send(get("/read").bearer(&control.token)).await;
+            control.assert_accepted(answer.status);
+        }
+        let counts = [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
+            .map(|endpoint| tenant.requests(endpoint));
+        // The first load, and the two that unknown kids may cost while time stands still.
+        assert_eq!(counts, [0, 1, 3], "{algorithm}");
     }
+}
+
+async fn no_tenant_suffers_what_is_made_in_the_name_of_another(host: Host) {
+    for named in [0, 1] {
+        let tenants = [tenant(Algorithm::Rs256).await, tenant(Algorithm::Rs256).await];
+        let (hostile, controls) = (Hostile::all(&tenants[named]), Control::all(&tenants[named]));
+        let [own, further] = tenants.each_ref().map(|of| protect(of).build().unwrap());
+        let api = host.serve(&own.also_accept(further).unwrap());
+        for control in &controls {
+            let answer = api.send(get("/read").bearer(&control.token)).await;
+            control.assert_accepted(answer.status);
+        }
+        for hostile in &hostile {
+            let answer = api.send(get("/read").bearer(&hostile.token)).await;
+            hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
+        }
+        let counts = tenants.each_ref().map(|tenant| {
+            [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
+                .map(|endpoint| tenant.requests(endpoint))
+        });
+        // It bears what it would bear alone, and the other nothing at all.
+        assert_eq!(counts[named], [0, 1, 3]);
+        assert_eq!(counts[1 - named], [0, 0, 0]);
+    }
+}
+
+async fn an_optional_token_that_is_hostile_is_refused_all_the_same(host: Host) {
+    let tenant = tenant(Algorithm::Rs256).await;
+    let hostile = Hostile::all(&tenant);
+    let api = host.protected_by(&tenant);
+    for hostile in &hostile {
+        let answer = api.send(get("/optional").bearer(&hostile.token)).await;
+        hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
+    }
+    assert_eq!(tenant.requests(Endpoint::Canary), 0);
 }

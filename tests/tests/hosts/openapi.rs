@@ -2,13 +2,13 @@
 
 use harness::{
     hosts::POEM_OPENAPI,
-    support::{frozen_tenant, get, internal, missing, missing_group, post, says, served},
+    support::{frozen_tenant, get, internal, missing, missing_group, post, says},
 };
 
 #[tokio::test]
 async fn an_operation_that_is_hidden_needs_what_is_listed_for_it_before_its_body_is_read() {
     let tenant = frozen_tenant().await;
-    let api = served(POEM_OPENAPI, &tenant);
+    let api = POEM_OPENAPI.protected_by(&tenant);
     let alice = || tenant.token().subject("alice");
     for (case, call, expected) in [
         ("no token", get("/hidden"), missing()),
@@ -26,7 +26,7 @@ async fn an_operation_that_is_hidden_needs_what_is_listed_for_it_before_its_body
 #[tokio::test]
 async fn where_it_is_not_clear_what_an_operation_needs_no_request_passes() {
     let tenant = frozen_tenant().await;
-    let api = served(POEM_OPENAPI, &tenant);
+    let api = POEM_OPENAPI.protected_by(&tenant);
     let admin = tenant.token().groups(["admin"]).mint();
     for route in ["/two-bearers", "/public-asks", "/hidden-unlisted"] {
         api.check(route, get(route), &internal()).await;
