@@ -37,7 +37,7 @@ pub(super) fn serve_documented(
             .get("/both", say("both"))
             .get("/groups", say("groups"))
             .get("/scope-and-group", say("scope and group"))
-            .get("/optional", whoever)
+            .get("/optional", subject_or_anonymous)
             .get("/unguarded", claims);
         let (route, _) = protect.from_document(DOCUMENT).unwrap().routes(handlers).unwrap();
         route
@@ -107,7 +107,7 @@ fn api(protect: &ProtectApi) -> Route {
         .at("/both", get(say("both").with(protect.require(BOTH))))
         .at("/groups", get(say("groups").with(protect.require(GROUPS))))
         .at("/scope-and-group", get(say("scope and group").with(protect.require(SCOPE_AND_GROUP))))
-        .at("/optional", get(whoever.with(protect.optional())))
+        .at("/optional", get(subject_or_anonymous.with(protect.optional())))
         .at("/unguarded", get(claims))
 }
 
@@ -127,6 +127,6 @@ fn write(Json(post): Json<Value>) -> poem::Result<String> {
 }
 
 #[handler]
-fn whoever(caller: Caller) -> String {
+fn subject_or_anonymous(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
 }

@@ -116,11 +116,11 @@ fn guarded(protect: &ProtectApi) -> Router {
         .push(get("both", Say("both")).hoop(requiring(BOTH)))
         .push(get("groups", Say("groups")).hoop(requiring(GROUPS)))
         .push(get("scope-and-group", Say("scope and group")).hoop(requiring(SCOPE_AND_GROUP)))
-        .push(get("optional", whoever).hoop(protect.optional()))
+        .push(get("optional", subject_or_anonymous).hoop(protect.optional()))
         .push(get("unguarded", claims))
 }
 
-/// A handler for GET, and for HEAD, which salvo leaves to whoever wants it.
+/// A handler for GET, and for HEAD, which salvo does not route by itself.
 fn get(path: &str, handler: impl Handler) -> Router {
     let handler = handler.arc();
     Router::with_path(path).get(handler.clone()).head(handler)
@@ -146,7 +146,7 @@ async fn write(post: JsonBody<Value>) -> Result<String, StatusError> {
 }
 
 #[handler]
-async fn whoever(caller: Caller) -> String {
+async fn subject_or_anonymous(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
 }
 

@@ -23,7 +23,7 @@ async fn the_scheme_is_case_insensitive_and_blanks_or_a_tab_follow_it() {
 }
 
 #[tokio::test]
-async fn two_headers_two_tokens_and_bytes_no_token_has_are_an_invalid_request() {
+async fn two_headers_two_tokens_or_invalid_bytes_are_an_invalid_request() {
     let tenant = MockTenant::start().await;
     let (api, token) = (served(&tenant), tenant.token().mint());
     let twice = |first: &str, second: &str| get("/any").authorization(first).authorization(second);
@@ -63,7 +63,7 @@ async fn the_longest_token_can_be_configured() {
 }
 
 #[tokio::test]
-async fn the_number_of_segments_tells_how_a_token_is_judged_and_no_wrong_one_is_worth_a_request() {
+async fn the_number_of_segments_decides_the_kind_of_token_and_a_wrong_one_costs_no_request() {
     let tenant = MockTenant::start().await;
     let (api, token) = (served(&tenant), tenant.token().mint());
     let opaque = invalid_token(InvalidToken::Unsupported);

@@ -71,7 +71,7 @@ async fn binding_can_be_ignored_but_that_to_a_dpop_key_never() {
 }
 
 #[tokio::test]
-async fn possession_is_proved_before_permission_is_asked_and_after_everything_else() {
+async fn the_binding_is_checked_after_all_claims_and_before_scopes() {
     let tenant = frozen_tenant().await;
     let api = serve(&protect(&tenant).build().unwrap());
     let bound = || tenant.token().claim("cnf", json!({"x5t#S256": "x"}));
@@ -91,7 +91,7 @@ async fn possession_is_proved_before_permission_is_asked_and_after_everything_el
 
 /// A header anybody can send is not a certificate.
 #[tokio::test]
-async fn no_header_is_believed_unless_one_is_configured() {
+async fn certificate_headers_are_ignored_unless_one_is_configured() {
     let tenant = frozen_tenant().await;
     let api = serve(&protect(&tenant).build().unwrap());
     let token = tenant.token().claim("cnf", json!({"x5t#S256": "x"})).mint();

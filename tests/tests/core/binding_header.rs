@@ -69,7 +69,7 @@ async fn assert_calls_where(
 }
 
 #[tokio::test]
-async fn the_certificate_is_read_in_each_form_and_must_be_the_one() {
+async fn the_certificate_is_read_in_each_form_and_must_match() {
     let (own, other) = (Certificate::self_signed("own"), Certificate::self_signed("other"));
     let name = HeaderName::from_static("client-cert");
     let binding = || invalid_token(InvalidToken::Binding);
@@ -139,7 +139,7 @@ async fn a_forwarded_list_has_one_element_unless_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_one_certificate_is_refused() {
+async fn a_header_that_is_not_exactly_one_certificate_is_rejected() {
     let own = Certificate::self_signed("own");
     let name = HeaderName::from_static("client-cert");
     let header = |value: &str| [(name.clone(), value.to_owned())];
@@ -164,7 +164,7 @@ async fn what_cannot_be_one_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn the_header_is_looked_at_for_bound_tokens_alone() {
+async fn the_header_is_read_for_bound_tokens_only() {
     let own = Certificate::self_signed("own");
     let tenant = frozen_tenant().await;
     let protect = |mode| behind_proxy(&tenant, "client-cert").certificate_binding(mode);

@@ -169,7 +169,7 @@ async fn with_the_budget_spent_a_failed_fetch_is_503_and_a_good_one_401() {
 }
 
 #[tokio::test]
-async fn a_corrected_wall_clock_gives_no_fetch_back() {
+async fn a_wall_clock_change_does_not_refill_the_budget() {
     let (tenant, api) = warm().await;
     for (shift, kid, fetched) in [(0, "a", 2), (0, "b", 3), (200, "c", 3), (-400, "d", 3)] {
         tenant.clock().shift_wall(shift);

@@ -118,7 +118,7 @@ async fn nbf_if_there_at_all_is_a_number_of_our_era() {
 }
 
 #[tokio::test]
-async fn iat_and_jti_are_not_judged_and_sub_is_a_string() {
+async fn iat_and_jti_are_not_validated_and_sub_is_a_string() {
     for (name, refused) in [("iat", None), ("jti", None), ("sub", Some(Claim("sub")))] {
         let odd = [json!(null), json!(7), json!([]), json!({"a": 1}), json!(true)];
         let mut cases = odd.map(|odd| (odd, refused)).to_vec();

@@ -36,7 +36,7 @@ async fn the_tenant_is_asked_by_a_form_and_by_every_method_of_authentication() {
 }
 
 #[tokio::test]
-async fn an_svid_that_was_renewed_is_read_anew() {
+async fn a_renewed_svid_file_is_read_again() {
     let tenant = frozen_tenant().await;
     let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
     let api = serve(&protect(&tenant).vars(vars).build().unwrap());
@@ -47,7 +47,7 @@ async fn an_svid_that_was_renewed_is_read_anew() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_tenant_refuses_is_our_fault() {
+async fn rejected_client_credentials_are_500() {
     let tenant = frozen_tenant().await;
     let wrong = introspecting(&tenant).client(tenant.client().id(), "wrong");
     let api = serve(&wrong.build().unwrap());
@@ -57,7 +57,7 @@ async fn a_client_that_the_tenant_refuses_is_our_fault() {
 }
 
 #[tokio::test]
-async fn an_svid_of_the_applications_is_asked_for_with_every_call() {
+async fn the_applications_svid_provider_is_called_for_every_introspection() {
     let tenant = frozen_tenant().await;
     let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
     let file = "MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
@@ -81,7 +81,7 @@ async fn an_svid_of_the_applications_is_asked_for_with_every_call() {
 }
 
 #[tokio::test]
-async fn a_private_key_whose_members_do_not_fit_together_is_told_at_start() {
+async fn a_private_jwk_with_inconsistent_members_is_reported_at_start() {
     let (ours, theirs) = (frozen_tenant().await, frozen_tenant().await);
     let key_of = |vars: &[(String, String)]| -> Value {
         let secret = vars.iter().find(|(name, _)| name.ends_with("CLIENT_SECRET")).unwrap();

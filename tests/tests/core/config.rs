@@ -14,7 +14,7 @@ fn from_vars(vars: &[(&str, &str)]) -> Result<ProtectApi, ConfigError> {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_source_and_its_rule_and_no_secret() {
+fn every_problem_is_reported_at_once_with_its_source_and_its_rule_and_no_secret() {
     let error = from_vars(&[
         ("TENANT_DOMAIN", "http://acme.us.monocloud.com"),
         ("CLIENT_ID", "api"),
@@ -54,7 +54,7 @@ fn every_mistake_is_told_at_once_with_its_source_and_its_rule_and_no_secret() {
 }
 
 #[test]
-fn a_mistyped_name_of_what_is_required_is_named() {
+fn a_mistyped_required_variable_is_named() {
     let error = from_vars(&[("TENANT_DOMIAN", "acme.us.monocloud.com"), ("AUDIENCE", "api")]);
     insta::assert_snapshot!(error.unwrap_err(), @r"
     invalid configuration:
@@ -91,7 +91,7 @@ fn what_was_copied_from_a_quickstart_or_an_env_file_is_refused_with_the_reason()
 }
 
 #[test]
-fn what_is_required_is_asked_for_by_name() {
+fn missing_required_settings_are_named() {
     insta::assert_snapshot!(from_vars(&[]).unwrap_err(), @r"
     invalid configuration (2 problems):
     MONOCLOUD_BACKEND_TENANT_DOMAIN: is not set; it is required: write your tenant's domain as the MonoCloud dashboard shows it, such as acme.us.monocloud.com
@@ -105,7 +105,7 @@ fn what_is_required_is_asked_for_by_name() {
 }
 
 #[test]
-fn a_tenant_is_its_issuer_however_it_is_written() {
+fn the_issuer_is_normalized_from_the_tenant_domain() {
     for (domain, issuer) in [
         ("acme.us.monocloud.com", "https://acme.us.monocloud.com"),
         ("https://ACME.us.monocloud.com:443/", "https://acme.us.monocloud.com"),
@@ -119,7 +119,7 @@ fn a_tenant_is_its_issuer_however_it_is_written() {
 }
 
 #[test]
-fn plain_http_elsewhere_is_a_danger_one_must_ask_for_in_code() {
+fn plain_http_to_another_machine_must_be_allowed_in_code() {
     let remote = || ProtectApi::builder().tenant_domain("http://id.internal").audience("api");
     assert!(remote().build().is_err());
     assert_eq!(remote().dangerously_allow_http().build().unwrap().issuer(), "http://id.internal");
@@ -132,7 +132,7 @@ fn plain_http_elsewhere_is_a_danger_one_must_ask_for_in_code() {
 }
 
 #[tokio::test]
-async fn a_call_beats_a_variable_beats_a_file_beats_the_default() {
+async fn a_builder_call_overrides_a_variable_overrides_a_file_overrides_the_default() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("monocloud.toml");
     fs::write(&file, "audience = 'file'\ngroups_claim = 'file'\nclock_tolerance = 0\n").unwrap();
@@ -168,7 +168,7 @@ async fn a_call_beats_a_variable_beats_a_file_beats_the_default() {
 }
 
 #[test]
-fn a_file_is_held_to_the_names_it_may_have() {
+fn unknown_and_mistyped_settings_of_a_file_are_rejected() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("monocloud.toml");
     let text = "tenant_domain = 'acme.us.monocloud.com'\naudience = 'api'\naudeince = 'api'\nclient_secret = ['hunter2']\n";

@@ -121,7 +121,7 @@ async fn it_is_also_for_machines() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_does_not_answer_is_told_by_what_may_be_the_cause() {
+async fn a_tenant_that_does_not_answer_is_reported_with_the_likely_cause() {
     let tenant = MockTenant::builder().tls().start().await;
     let untrusting = ProtectApi::builder().tenant_domain(tenant.issuer()).audience("api");
     insta::assert_snapshot!(complaints(&tenant, untrusting, None).await, @r#"
@@ -145,7 +145,7 @@ async fn a_tenant_that_does_not_answer_is_told_by_what_may_be_the_cause() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_hangs_is_out_of_time() {
+async fn a_tenant_that_hangs_times_out() {
     let tenant = frozen_tenant().await;
     let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
     let time = async {
@@ -201,7 +201,7 @@ async fn a_status_says_what_may_be_wrong_with_the_domain() {
 }
 
 #[tokio::test]
-async fn another_issuer_is_told_with_what_to_set() {
+async fn a_wrong_issuer_is_reported_with_the_setting() {
     let tenant = frozen_tenant().await;
     let named = async |issuer: Value| {
         let mut metadata = tenant.metadata();
@@ -226,7 +226,7 @@ async fn another_issuer_is_told_with_what_to_set() {
 }
 
 #[tokio::test]
-async fn endpoints_elsewhere_are_a_warning_and_those_of_no_use_are_told() {
+async fn endpoints_on_another_host_are_a_warning_and_unusable_ones_are_reported() {
     let tenant = frozen_tenant().await;
     let with = async |members: Value| {
         let mut metadata = tenant.metadata();
@@ -272,7 +272,7 @@ async fn keys_that_verify_nothing_are_an_error() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_told_by_how_much_and_what_to_set() {
+async fn a_wrong_clock_is_reported_with_the_difference_and_the_setting() {
     let tenant = MockTenant::start().await;
     let shifted = async |by: i64, skew: u64, tolerance: u64| {
         let clock = Clock::system();
@@ -306,7 +306,7 @@ async fn a_clock_that_is_off_is_told_by_how_much_and_what_to_set() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_refused_is_told_what_to_look_at() {
+async fn a_rejected_client_is_reported_with_what_to_check() {
     let tenant = frozen_tenant().await;
     let wrong = introspecting(&tenant).client(tenant.client().id(), "a-wrong-canary");
     let report = complaints(&tenant, wrong, None).await;
@@ -334,7 +334,7 @@ async fn a_client_that_is_refused_is_told_what_to_look_at() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_gone_are_told_by_their_file() {
+async fn missing_credentials_are_reported_with_their_file() {
     let tenant = frozen_tenant().await;
     let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
     let api = api.client_id(tenant.client().id()).client_auth_method("spiffe_jwt");
@@ -406,7 +406,7 @@ async fn each_endpoint_is_asked_once_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn a_server_that_presents_an_authoritys_certificate_is_told_how_to_create_another() {
+async fn a_server_that_presents_a_ca_certificate_is_reported_with_the_remedy() {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -424,7 +424,7 @@ async fn a_server_that_presents_an_authoritys_certificate_is_told_how_to_create_
 }
 
 #[tokio::test]
-async fn the_tenants_oauth_error_and_a_token_type_are_told() {
+async fn the_tenants_oauth_error_and_token_type_are_reported() {
     let tenant = frozen_tenant().await;
     tenant.introspection_raw(401, "application/json", r#"{"error":"invalid_client"}"#);
     let told = complaints(&tenant, introspecting(&tenant), None).await;

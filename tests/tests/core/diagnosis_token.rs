@@ -12,7 +12,7 @@ async fn said_of(tenant: &MockTenant, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_of_another_issuer_or_audience_is_told_with_both_sides() {
+async fn a_wrong_issuer_or_audience_is_reported_with_the_expected_and_the_actual_value() {
     let tenant = frozen_tenant().await;
     let token = tenant
         .token()
@@ -38,7 +38,7 @@ async fn a_token_of_another_issuer_or_audience_is_told_with_both_sides() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_ignored_is_named_with_the_reason() {
+async fn an_ignored_key_is_named_with_the_reason() {
     let tenant = frozen_tenant().await;
     let token = tenant.token().mint();
     let mut jwks = tenant.jwks();
@@ -116,7 +116,7 @@ async fn a_bound_token_is_accepted_beside_its_certificate_and_the_report_says_so
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_what_the_tenant_says() {
+async fn an_opaque_token_is_what_introspection_says() {
     let tenant = frozen_tenant().await;
     let ask = async |token: &str| complaints(&tenant, introspecting(&tenant), Some(token)).await;
     assert_eq!(ask(&tenant.opaque_token().mint()).await, "");
@@ -134,7 +134,7 @@ async fn an_opaque_token_is_what_the_tenant_says() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_shown_to_nobody_who_need_not_see_it() {
+async fn a_jwt_is_not_sent_to_tenants_that_need_not_see_it() {
     let tenant = frozen_tenant().await;
     let jwt = tenant.token().mint();
     complaints(&tenant, introspecting(&tenant), Some(&jwt)).await;
@@ -143,7 +143,7 @@ async fn a_jwt_is_shown_to_nobody_who_need_not_see_it() {
 }
 
 #[tokio::test]
-async fn without_the_tenant_what_can_be_judged_is_judged() {
+async fn without_the_tenant_everything_local_is_still_checked() {
     let tenant = frozen_tenant().await;
     tenant.fail(Endpoint::Jwks, 500);
     let report = said_of(&tenant, &tenant.token().claim("aud", "web").mint()).await;
@@ -191,7 +191,7 @@ async fn the_doctor_never_contradicts_the_api() {
 }
 
 #[tokio::test]
-async fn of_several_tenants_each_is_examined_and_a_token_is_judged_by_the_one_it_names() {
+async fn each_tenant_is_examined_and_a_token_is_validated_by_the_one_it_names() {
     let (own, partner) = (frozen_tenant().await, frozen_tenant().await);
     let partners = protect(&partner).audience("elsewhere").build().unwrap();
     let both = protect(&own).build().unwrap().also_accept(partners).unwrap();

@@ -48,7 +48,7 @@ fn body(body: impl Into<String>) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_down_is_503_and_one_that_refuses_us_500() {
+async fn an_unavailable_tenant_is_503_and_rejected_credentials_are_500() {
     for document in [Document::Metadata, Document::Keys] {
         for code in [500, 502, 503, 504, 599, 429, 408] {
             assert_cold(&code.to_string(), document, status(code), &unavailable()).await;
@@ -102,7 +102,7 @@ async fn garbage_is_503() {
 }
 
 #[tokio::test]
-async fn a_document_may_be_so_long_and_no_longer() {
+async fn a_document_has_a_maximum_length() {
     for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
         for (length, expected) in [(limit, ok()), (limit + 1, unavailable())] {
             let upstream = Upstream::start().await;

@@ -52,7 +52,7 @@ async fn only_true_is_active() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_503_and_what_refuses_us_500() {
+async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
     let garbage = [
         "",
         "null",
@@ -155,7 +155,7 @@ async fn an_endpoint_that_cannot_be_used_is_500_and_one_that_cannot_be_found_503
 }
 
 #[tokio::test]
-async fn the_claims_of_an_answer_are_judged_as_those_of_a_jwt_but_for_exp() {
+async fn the_claims_of_an_introspection_response_are_validated_like_those_of_a_jwt_except_exp() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let now = tenant.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -223,7 +223,7 @@ async fn jwts_are_introspected_only_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn where_introspection_is_not_configured_nobody_is_asked() {
+async fn without_introspection_no_request_is_sent() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let unsupported = invalid_token(InvalidToken::Unsupported);

@@ -166,7 +166,7 @@ async fn a_verdict_is_kept_for_the_duration_or_the_tokens_life_whichever_ends_fi
 }
 
 #[tokio::test]
-async fn each_hit_is_judged_anew() {
+async fn each_cache_hit_is_validated_again() {
     let tenant = frozen_tenant().await;
     let now = tenant.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let api = serve(&introspecting(&tenant).introspection_cache_in_memory().build().unwrap());
@@ -277,7 +277,7 @@ async fn another_audience_and_another_client_do_not_meet_an_entry() {
 }
 
 #[tokio::test]
-async fn a_store_learns_nothing_and_forges_nothing() {
+async fn a_store_can_neither_read_nor_forge_values() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let builder = introspecting(&tenant).introspection_cache(store.clone());
     let api = serve(&builder.build().unwrap());
@@ -311,7 +311,7 @@ async fn a_store_learns_nothing_and_forges_nothing() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_or_hangs_is_left_alone_for_five_seconds_and_fails_nobody() {
+async fn a_failing_or_hanging_store_is_skipped_for_five_seconds_and_fails_no_request() {
     for mood in [Mood::Fails, Mood::Hangs] {
         let (tenant, store) = (frozen_tenant().await, Store::default());
         let protect = introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();

@@ -221,7 +221,7 @@ async fn two_hundred_requests_with_one_token_are_one_call() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_call() {
+async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_call() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
     tenant.shut();
@@ -269,7 +269,7 @@ async fn sixty_four_calls_are_in_flight_and_the_next_one_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_longer_than_the_response_timeout_is_503() {
+async fn waiting_longer_than_the_response_timeout_is_503() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
     tenant.shut();
@@ -316,7 +316,7 @@ fn caller(
 }
 
 #[tokio::test]
-async fn so_many_tokens_wait_and_one_more_is_503_at_once() {
+async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_at_once() {
     let tenant = Tenant::new();
     let guard = tenant.patient_guard();
     tenant.shut();
@@ -562,7 +562,7 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
 }
 
 #[tokio::test]
-async fn an_svid_that_does_not_come_is_an_error_of_this_apis_own() {
+async fn a_missing_svid_is_an_internal_error() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
     let asked = Arc::new(AtomicUsize::new(0));

@@ -98,7 +98,7 @@ async fn typ_may_be_absent_or_that_of_an_access_token_in_any_case() {
 }
 
 #[tokio::test]
-async fn another_typ_is_no_access_token() {
+async fn a_token_of_another_typ_is_rejected() {
     let tenant = MockTenant::start().await;
     let typ = |typ: Value| tenant.token().header("typ", typ).mint();
     let mut cases: Vec<_> = [

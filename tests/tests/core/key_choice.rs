@@ -40,7 +40,7 @@ fn hmac(token: TokenBuilder<'_>) -> TokenBuilder<'_> {
 }
 
 #[tokio::test]
-async fn what_a_key_says_of_its_use_is_held_to() {
+async fn a_keys_use_and_key_ops_are_enforced() {
     for (case, members, refused) in [
         ("nothing said", json!({"use": null, "alg": null}), None),
         ("for verification", json!({"key_ops": ["verify"]}), None),
@@ -138,7 +138,7 @@ async fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
 }
 
 #[tokio::test]
-async fn an_odd_key_spoils_no_other() {
+async fn an_unusable_key_does_not_affect_the_others() {
     let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
     for (case, odd) in [
         ("null", json!(null)),

@@ -84,7 +84,7 @@ async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
 
 /// Without any host: a host decides for itself when it drops what a caller no longer waits for.
 #[tokio::test]
-async fn a_caller_that_leaves_fails_nobody_and_starts_no_second_fetch() {
+async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch() {
     let upstream = Upstream::start().await;
     upstream.close();
     let guard = upstream.protect().build().unwrap().require(Policy::ANY_TOKEN);

@@ -34,7 +34,7 @@ async fn no_value_of_an_unverified_token_is_logged_above_debug_and_no_token_at_a
 }
 
 #[tokio::test]
-async fn opaque_tokens_that_nobody_introspects_are_one_warning_a_minute() {
+async fn opaque_tokens_without_introspection_are_one_warning_a_minute() {
     let tenant = frozen_tenant().await;
     let (api, log) = (served(&tenant), Log::capture());
     for (advanced, warnings) in [(0, 1), (0, 1), (59, 1), (1, 2), (0, 2), (3600, 3)] {
@@ -91,7 +91,7 @@ async fn each_key_of_a_set_that_is_ignored_is_named_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_certificate_header_that_is_unusable_has_its_reason_at_debug_level() {
+async fn an_unusable_certificate_header_is_logged_with_its_reason_at_debug_level() {
     let own = Certificate::self_signed("own");
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).client_certificate_header("X-Forwarded-Client-Cert");

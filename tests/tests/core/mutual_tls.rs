@@ -66,7 +66,7 @@ async fn a_trust_store_has_an_endpoint_of_its_own() {
 }
 
 #[tokio::test]
-async fn no_other_endpoint_stands_in_for_one_that_is_missing() {
+async fn a_missing_endpoint_is_not_replaced_by_another() {
     const MEMBER: &str = "introspection_endpoint";
     let (aliases, stores) = ("/mtls_endpoint_aliases", "/mtls_additional_endpoint_aliases");
     let tenant = MockTenant::builder().trust_store("eu").start().await;
@@ -97,7 +97,7 @@ async fn no_other_endpoint_stands_in_for_one_that_is_missing() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_tenant_does_not_recognize_is_our_fault_until_it_does() {
+async fn a_client_certificate_the_tenant_does_not_recognize_is_500_until_it_does() {
     let tenant = mutual_tls_tenant().await;
     let strangers = [
         ("another client", tenant.client_certificate("another client")),
@@ -128,7 +128,7 @@ async fn a_client_that_the_tenant_does_not_recognize_is_our_fault_until_it_does(
 }
 
 #[tokio::test]
-async fn a_tenant_that_does_not_prove_itself_is_asked_nothing() {
+async fn no_token_is_sent_to_a_tenant_with_an_invalid_certificate() {
     let tenant = mutual_tls_tenant().await;
     for (certificate, reason) in [
         (ServerCertificate::Expired, "certificate expired"),
@@ -166,7 +166,7 @@ async fn a_client_of_the_applications_presents_the_certificate_itself() {
 }
 
 #[tokio::test]
-async fn a_pair_that_does_not_fit_is_told_at_start_by_the_names_of_its_variables() {
+async fn a_key_that_does_not_match_its_certificate_is_reported_at_start_with_the_variables() {
     let tenant = mutual_tls_tenant().await;
     let (one, other) = (Certificate::self_signed("one"), Certificate::self_signed("other"));
     let builder = presenting(&tenant).client_certificate(one.certificate_file(), other.key_file());

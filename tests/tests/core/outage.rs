@@ -33,7 +33,7 @@ async fn the_last_good_documents_serve_through_an_outage_as_long_as_configured()
 
 /// The keys are then fetched from where they were last known to be.
 #[tokio::test]
-async fn keys_are_kept_fresh_while_only_the_metadata_cannot_be_had() {
+async fn keys_are_refreshed_while_only_the_metadata_is_unavailable() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;

@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn claims_and_header_parameters_that_are_none_of_ours_pass_as_they_are(
+    fn unknown_claims_and_header_parameters_are_passed_on_unchanged(
         claims in object("x[ -~]{0,6}".boxed(), json(&["iss", "exp"])),
         parameters in object("x[ -~]{0,6}".boxed(), json(&["alg", "crit"])),
     ) {
@@ -282,7 +282,7 @@ proptest! {
     }
 
     #[test]
-    fn odd_keys_beside_a_good_one_do_not_spoil_it(
+    fn unusable_keys_do_not_affect_a_good_one(
         odd in vec(odd_key(), 0..6),
         place in any::<Index>(),
     ) {

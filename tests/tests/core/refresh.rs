@@ -42,7 +42,7 @@ async fn documents_are_renewed_at_four_fifths_of_their_life_without_any_request(
 }
 
 #[tokio::test]
-async fn who_never_asks_the_tenant_never_starts_the_task() {
+async fn the_task_does_not_start_before_the_tenant_is_needed() {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).build().unwrap();
     tenant.clock().advance(seconds(86_400.0));
@@ -123,7 +123,7 @@ async fn while_the_tenant_hangs_a_known_key_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_outlasts_its_document_holds_up_nobody() {
+async fn a_refresh_that_outlasts_its_document_delays_no_request() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).jwks_cache_duration(Duration::from_secs(10));
     let api = serve(&builder.build().unwrap());
@@ -160,7 +160,7 @@ async fn a_process_that_slept_through_its_documents_waits_two_seconds_once() {
 }
 
 #[tokio::test]
-async fn a_cold_api_is_served_within_ten_seconds_of_the_tenants_return() {
+async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
         let tenant = frozen_tenant().await;
         let fault = tenant.fault(endpoint, Fault::Status(502));
@@ -353,7 +353,7 @@ async fn an_attempt_that_hangs_is_given_up_so_that_a_cold_api_is_back_within_ten
 
 /// Monotonic time stands still while a machine sleeps.
 #[tokio::test]
-async fn a_machine_that_was_suspended_fetches_what_has_grown_old() {
+async fn expired_documents_are_fetched_after_the_machine_was_suspended() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let token = tenant.token().expires_in(DAY).mint();

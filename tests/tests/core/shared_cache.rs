@@ -207,7 +207,7 @@ async fn a_result_from_a_process_with_another_duration_or_a_wrong_clock_is_not_k
 }
 
 #[tokio::test]
-async fn a_writer_of_the_store_cannot_sign_in_with_a_token_they_made_up() {
+async fn a_writer_of_the_store_cannot_authenticate_with_a_forged_token() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let builder = introspecting(&tenant).introspection_cache(store.clone());
     let api = serve(&builder.build().unwrap());

@@ -61,7 +61,7 @@ fn asked(tenants: &[MockTenant; 2], endpoint: Endpoint) -> [usize; 2] {
 }
 
 #[tokio::test]
-async fn each_token_is_judged_with_the_keys_of_its_own_tenant() {
+async fn each_token_is_verified_with_the_keys_of_its_tenant() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -107,7 +107,7 @@ async fn an_issuer_that_is_not_accepted_byte_for_byte_costs_no_request() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_of_shape_is_told_so_and_costs_no_request() {
+async fn malformed_tokens_are_reported_as_such_and_cost_no_request() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -128,7 +128,7 @@ async fn what_breaks_a_rule_of_shape_is_told_so_and_costs_no_request() {
 }
 
 #[tokio::test]
-async fn a_token_in_anothers_name_does_not_verify() {
+async fn a_token_in_the_name_of_another_tenant_does_not_verify() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -149,7 +149,7 @@ async fn a_token_in_anothers_name_does_not_verify() {
 type Case = (&'static str, fn(TokenBuilder<'_>) -> TokenBuilder<'_>, InvalidToken);
 
 #[tokio::test]
-async fn each_tenants_configuration_judges_its_tokens_and_no_other() {
+async fn tokens_are_validated_by_the_configuration_of_their_tenant_alone() {
     let strict: [Case; 5] = [
         ("the API's audience", |token| token.claim("aud", "https://api.example.com"), Audience),
         ("expired for the partner alone", |token| token.expires_in(-30), Expired),
@@ -229,7 +229,7 @@ async fn groups_are_those_of_the_tenant_that_issued_the_token() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_shown_to_the_tenant_that_is_named_and_to_no_other() {
+async fn an_opaque_token_is_sent_only_to_the_tenant_that_is_named() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both_asked(own, partner));
@@ -294,7 +294,7 @@ async fn a_tenant_alone_is_named_too_where_names_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_not_asked_takes_no_opaque_tokens() {
+async fn opaque_tokens_need_introspection_at_the_tenant_that_issued_them() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&by_header(both(introspecting(own), protect(partner))));
@@ -346,7 +346,7 @@ async fn assert_kept_apart(cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuild
 }
 
 #[tokio::test]
-async fn an_answer_in_anothers_name_is_refused() {
+async fn an_introspection_response_for_another_issuer_is_rejected() {
     let [own, partner] = &two().await;
     let api = serve(&both_asked(own, partner));
     let (issuer, audience) = (own.issuer(), own.audience());
@@ -356,7 +356,7 @@ async fn an_answer_in_anothers_name_is_refused() {
 }
 
 #[tokio::test]
-async fn a_flood_in_the_name_of_one_tenant_does_not_spend_what_the_other_may_cost() {
+async fn a_flood_of_tokens_for_one_tenant_does_not_spend_the_budget_of_the_other() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -376,7 +376,7 @@ async fn a_flood_in_the_name_of_one_tenant_does_not_spend_what_the_other_may_cos
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_down_takes_no_other_with_it() {
+async fn an_outage_of_one_tenant_does_not_affect_the_other() {
     let [own, partner] = &two().await;
     own.fail(Endpoint::Discovery, 503);
     let protect = both_asked(own, partner);
@@ -390,7 +390,7 @@ async fn a_tenant_that_is_down_takes_no_other_with_it() {
 }
 
 #[tokio::test]
-async fn a_pause_that_one_tenant_asks_for_is_no_pause_for_the_other() {
+async fn a_pause_requested_by_one_tenant_does_not_affect_the_other() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both_asked(own, partner));
@@ -434,7 +434,7 @@ async fn jwts_are_introspected_at_the_tenants_that_say_so() {
 }
 
 #[tokio::test]
-async fn the_token_is_found_and_answered_for_by_the_apis_own_configuration() {
+async fn the_apis_own_configuration_finds_the_token_and_writes_the_refusal() {
     let [own, partner] = &two().await;
     let in_cookie = |builder: ProtectApiBuilder, name: &'static str| {
         builder.token_resolver(move |headers| match headers.get(name) {
@@ -487,7 +487,7 @@ async fn an_issuer_is_accepted_once_whatever_the_audience() {
 }
 
 #[tokio::test]
-async fn warming_up_tries_every_tenant_and_tells_the_first_failure() {
+async fn warming_up_tries_every_tenant_and_returns_the_first_failure() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let status = |tenant: usize, status| tenants[tenant].fail(Endpoint::Discovery, status);

@@ -28,7 +28,7 @@ fn unsuspecting(tenant: &MockTenant) -> ProtectApiBuilder {
 }
 
 #[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_once_it_is_named() {
+async fn a_private_authority_is_trusted_once_it_is_configured() {
     let tenant = secure_tenant().await;
     for trusting in [
         protect(&tenant),
@@ -41,7 +41,7 @@ async fn an_authority_of_ones_own_is_trusted_once_it_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_else_is_trusted_and_nothing_is_sent_to_them() {
+async fn no_other_authority_is_trusted_and_nothing_is_sent() {
     let (tenant, other) = (secure_tenant().await, secure_tenant().await);
     for (case, trusting) in [
         ("unknown authority", unsuspecting(&tenant)),
@@ -57,7 +57,7 @@ async fn nobody_else_is_trusted_and_nothing_is_sent_to_them() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_valid_is_an_outage_until_there_is_a_new_one() {
+async fn an_invalid_server_certificate_is_an_outage_until_it_is_replaced() {
     for (certificate, reason) in [
         (ServerCertificate::Expired, "certificate expired"),
         (ServerCertificate::OtherHost, "not valid for name"),
@@ -89,7 +89,7 @@ async fn keys_of_a_tenant_behind_tls_are_never_fetched_over_plain_http() {
 }
 
 #[test]
-fn a_file_that_is_no_certificate_is_a_mistake_of_the_configuration() {
+fn a_file_without_a_certificate_is_a_configuration_error() {
     let folder = TempDir::new().unwrap();
     for (name, text) in [
         ("empty.pem", ""),

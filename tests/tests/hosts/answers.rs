@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
 on_every_host! {
     every_refusal_has_its_status_its_one_challenge_and_its_body,
-    what_is_not_the_callers_fault_carries_no_challenge,
-    the_error_rides_in_the_response_and_an_application_can_say_it_in_its_own_words,
+    server_errors_carry_no_challenge,
+    the_error_is_in_the_extensions_so_that_an_application_can_replace_the_body,
 }
 
 async fn every_refusal_has_its_status_its_one_challenge_and_its_body(host: Host) {
@@ -62,7 +62,7 @@ async fn every_refusal_has_its_status_its_one_challenge_and_its_body(host: Host)
     }
 }
 
-async fn what_is_not_the_callers_fault_carries_no_challenge(host: Host) {
+async fn server_errors_carry_no_challenge(host: Host) {
     for (failure, status, body) in [
         (503, 503, r#"{"message":"service unavailable"}"#),
         (401, 500, r#"{"message":"internal server error"}"#),
@@ -78,9 +78,7 @@ async fn what_is_not_the_callers_fault_carries_no_challenge(host: Host) {
     }
 }
 
-async fn the_error_rides_in_the_response_and_an_application_can_say_it_in_its_own_words(
-    host: Host,
-) {
+async fn the_error_is_in_the_extensions_so_that_an_application_can_replace_the_body(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let forbidden = get("/branded/read").bearer(&tenant.token().mint());

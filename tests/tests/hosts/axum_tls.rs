@@ -98,7 +98,7 @@ async fn a_token_is_for_the_holder_of_the_certificate_it_is_bound_to() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_takes_too_long_is_given_up() {
+async fn a_handshake_times_out() {
     let world = World::new().await;
     let server = self_signed();
     let soon = Duration::from_millis(1);
@@ -111,7 +111,7 @@ async fn a_handshake_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn files_of_no_use_are_told_at_start() {
+fn unusable_files_are_reported_at_start() {
     let error = TlsAcceptor::new(ServerTls::new("no-such.pem", "no-such-key.pem")).unwrap_err();
     assert!(error.to_string().contains("no-such"), "{error}");
 }

@@ -8,13 +8,13 @@ use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};
 
 on_every_host! {
-    where_no_bearer_token_stands_in_the_header_none_was_sent,
+    a_token_anywhere_but_in_a_bearer_header_is_ignored,
     a_token_in_the_query_changes_nothing_for_the_one_in_the_header,
-    bytes_that_no_header_may_have_never_reach_a_handler,
+    invalid_bytes_and_repeated_headers_never_reach_a_handler,
     a_token_of_16_kib_is_read_and_a_longer_one_is_not,
 }
 
-async fn where_no_bearer_token_stands_in_the_header_none_was_sent(host: Host) {
+async fn a_token_anywhere_but_in_a_bearer_header_is_ignored(host: Host) {
     let tenant = MockTenant::start().await;
     let (api, token) =
         (host.protected_by(&tenant), tenant.token().scope("posts:read posts:write").mint());
@@ -49,7 +49,7 @@ async fn a_token_in_the_query_changes_nothing_for_the_one_in_the_header(host: Ho
     api.check("query ignored", get("/any?access_token=x").bearer(&token), &ok()).await;
 }
 
-async fn bytes_that_no_header_may_have_never_reach_a_handler(host: Host) {
+async fn invalid_bytes_and_repeated_headers_never_reach_a_handler(host: Host) {
     let tenant = MockTenant::start().await;
     let (api, token) = (host.protected_by(&tenant), tenant.token().mint());
     for bad in ["\0", "\u{1b}", "\x7f"] {

@@ -9,10 +9,10 @@ use monocloud_backend::InvalidToken;
 use monocloud_testkit::Certificate;
 
 on_every_host! {
-    the_variables_say_the_same,
+    a_certificate_header_configured_by_variables_is_read,
 }
 
-async fn the_variables_say_the_same(host: Host) {
+async fn a_certificate_header_configured_by_variables_is_read(host: Host) {
     let own = Certificate::self_signed("own");
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).vars([

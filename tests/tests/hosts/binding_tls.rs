@@ -14,11 +14,11 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 on_every_host! {
-    a_bound_token_is_worth_nothing_on_another_connection,
-    whoever_has_the_certificate_and_not_its_key_does_not_get_through_the_handshake,
-    no_header_speaks_for_a_connection,
+    a_bound_token_is_rejected_on_another_connection,
+    a_client_without_the_certificates_key_fails_the_handshake,
+    a_certificate_header_does_not_replace_the_certificate_of_the_connection,
     certificates_can_be_asked_of_one_authority_alone,
-    whoever_hangs_in_the_handshake_keeps_nobody_waiting,
+    a_client_that_hangs_in_the_handshake_does_not_block_others,
     a_renewed_server_certificate_is_picked_up_and_a_spoiled_one_is_not,
 }
 
@@ -26,7 +26,7 @@ fn server_tls(server: &Certificate) -> ServerTls {
     ServerTls::new(server.certificate_file(), server.key_file())
 }
 
-async fn a_bound_token_is_worth_nothing_on_another_connection(host: Host) {
+async fn a_bound_token_is_rejected_on_another_connection(host: Host) {
     let authority = Authority::new();
     let server = authority.server("localhost");
     let self_signed = Certificate::self_signed("nobody vouches for it");
@@ -49,9 +49,7 @@ async fn a_bound_token_is_worth_nothing_on_another_connection(host: Host) {
     secure.to(&authority, None).check("not bound", unbound, &ok()).await;
 }
 
-async fn whoever_has_the_certificate_and_not_its_key_does_not_get_through_the_handshake(
-    host: Host,
-) {
+async fn a_client_without_the_certificates_key_fails_the_handshake(host: Host) {
     let authority = Authority::new();
     let (server, own, thief) =
         (authority.server("localhost"), authority.client("own"), authority.client("thief"));
@@ -66,7 +64,7 @@ async fn whoever_has_the_certificate_and_not_its_key_does_not_get_through_the_ha
     }
 }
 
-async fn no_header_speaks_for_a_connection(host: Host) {
+async fn a_certificate_header_does_not_replace_the_certificate_of_the_connection(host: Host) {
     let authority = Authority::new();
     let (server, own) = (authority.server("localhost"), authority.client("own"));
     let tenant = frozen_tenant().await;
@@ -104,7 +102,7 @@ async fn certificates_can_be_asked_of_one_authority_alone(host: Host) {
     secure.to(&authority, None).check("none", get("/health"), &ok()).await;
 }
 
-async fn whoever_hangs_in_the_handshake_keeps_nobody_waiting(host: Host) {
+async fn a_client_that_hangs_in_the_handshake_does_not_block_others(host: Host) {
     let authority = Authority::new();
     let (server, own) = (authority.server("localhost"), authority.client("own"));
     let tenant = frozen_tenant().await;

@@ -9,8 +9,8 @@ use reqwest::header::WWW_AUTHENTICATE;
 
 on_every_host! {
     every_hostile_token_is_refused_and_every_control_is_accepted,
-    no_tenant_suffers_what_is_made_in_the_name_of_another,
-    an_optional_token_that_is_hostile_is_refused_all_the_same,
+    hostile_tokens_for_one_tenant_cost_the_other_nothing,
+    a_hostile_token_is_rejected_where_a_token_is_optional,
 }
 
 /// A tenant whose tokens are good for every scope that is asked for.
@@ -44,7 +44,7 @@ async fn every_hostile_token_is_refused_and_every_control_is_accepted(host: Host
     }
 }
 
-async fn no_tenant_suffers_what_is_made_in_the_name_of_another(host: Host) {
+async fn hostile_tokens_for_one_tenant_cost_the_other_nothing(host: Host) {
     for named in [0, 1] {
         let tenants = [tenant(Algorithm::Rs256).await, tenant(Algorithm::Rs256).await];
         let (hostile, controls) = (Hostile::all(&tenants[named]), Control::all(&tenants[named]));
@@ -68,7 +68,7 @@ async fn no_tenant_suffers_what_is_made_in_the_name_of_another(host: Host) {
     }
 }
 
-async fn an_optional_token_that_is_hostile_is_refused_all_the_same(host: Host) {
+async fn a_hostile_token_is_rejected_where_a_token_is_optional(host: Host) {
     let tenant = tenant(Algorithm::Rs256).await;
     let hostile = Hostile::all(&tenant);
     let api = host.protected_by(&tenant);

@@ -14,12 +14,12 @@ use tracing::Level;
 
 on_every_host! {
     authentication_comes_before_the_body_is_read,
-    public_routes_stay_public_and_optional_ones_judge_a_token_that_is_there,
-    a_handler_that_asks_for_the_caller_with_no_guard_before_it_is_refused,
-    other_paths_stay_404_other_methods_405_and_head_is_judged_as_get,
+    public_routes_ignore_tokens_and_optional_ones_validate_them,
+    an_extractor_without_a_guard_answers_500,
+    other_paths_stay_404_other_methods_405_and_head_is_authorized_as_get,
     a_preflight_passes_and_reaches_no_handler,
-    a_browser_may_read_why_it_was_refused,
-    a_handler_without_a_guard_is_a_line_that_names_it,
+    a_browser_can_read_a_refusal,
+    an_extractor_without_a_guard_is_logged_with_its_path_and_the_remedy,
 }
 
 async fn authentication_comes_before_the_body_is_read(host: Host) {
@@ -40,7 +40,7 @@ async fn authentication_comes_before_the_body_is_read(host: Host) {
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }
 
-async fn public_routes_stay_public_and_optional_ones_judge_a_token_that_is_there(host: Host) {
+async fn public_routes_ignore_tokens_and_optional_ones_validate_them(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let expired = tenant.token().expires_in(-3600).mint();
@@ -63,7 +63,7 @@ async fn public_routes_stay_public_and_optional_ones_judge_a_token_that_is_there
     }
 }
 
-async fn a_handler_that_asks_for_the_caller_with_no_guard_before_it_is_refused(host: Host) {
+async fn an_extractor_without_a_guard_answers_500(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     for call in [get("/unguarded"), get("/unguarded").bearer(&tenant.token().mint())] {
@@ -72,7 +72,7 @@ async fn a_handler_that_asks_for_the_caller_with_no_guard_before_it_is_refused(h
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
-async fn other_paths_stay_404_other_methods_405_and_head_is_judged_as_get(host: Host) {
+async fn other_paths_stay_404_other_methods_405_and_head_is_authorized_as_get(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let status = async |call: Call| api.send(call).await.status;
@@ -114,7 +114,7 @@ async fn a_preflight_passes_and_reaches_no_handler(host: Host) {
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
-async fn a_browser_may_read_why_it_was_refused(host: Host) {
+async fn a_browser_can_read_a_refusal(host: Host) {
     let tenant = frozen_tenant().await;
     let call = get("/any").header("origin", "https://app.example.com");
     let answer = host.protected_by(&tenant).send(call).await;
@@ -122,7 +122,7 @@ async fn a_browser_may_read_why_it_was_refused(host: Host) {
     assert!(answer.headers.contains_key("access-control-allow-origin"));
 }
 
-async fn a_handler_without_a_guard_is_a_line_that_names_it(host: Host) {
+async fn an_extractor_without_a_guard_is_logged_with_its_path_and_the_remedy(host: Host) {
     let tenant = frozen_tenant().await;
     let (api, log) = (host.protected_by(&tenant), Log::capture());
     api.send(get("/unguarded?secret=canary")).await;

@@ -6,7 +6,7 @@ use harness::{
 };
 
 #[tokio::test]
-async fn an_operation_that_is_hidden_needs_what_is_listed_for_it_before_its_body_is_read() {
+async fn a_hidden_operation_is_authorized_by_its_listing_before_its_body_is_read() {
     let tenant = frozen_tenant().await;
     let api = POEM_OPENAPI.protected_by(&tenant);
     let alice = || tenant.token().subject("alice");
@@ -24,7 +24,7 @@ async fn an_operation_that_is_hidden_needs_what_is_listed_for_it_before_its_body
 }
 
 #[tokio::test]
-async fn where_it_is_not_clear_what_an_operation_needs_no_request_passes() {
+async fn an_operation_with_an_unclear_policy_answers_500() {
     let tenant = frozen_tenant().await;
     let api = POEM_OPENAPI.protected_by(&tenant);
     let admin = tenant.token().groups(["admin"]).mint();

@@ -7,7 +7,7 @@ use harness::{
 
 on_every_host! {
     all_scopes_are_needed_and_the_challenge_names_all_of_them,
-    scopes_are_judged_before_groups,
+    scopes_are_checked_before_groups,
     any_or_all_groups_are_needed_as_the_policy_says_or_else_the_configuration,
 }
 
@@ -54,7 +54,7 @@ async fn any_or_all_groups_are_needed_as_the_policy_says_or_else_the_configurati
     }
 }
 
-async fn scopes_are_judged_before_groups(host: Host) {
+async fn scopes_are_checked_before_groups(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let token = || tenant.token();

@@ -34,7 +34,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_of_no_use_is_told_by_name_before_anything_is_served() {
+async fn an_unusable_file_is_named_in_the_error_before_the_server_starts() {
     let authority = Authority::new();
     let (server, other) = (authority.server("localhost"), authority.server("localhost"));
     let folder = TempDir::new().unwrap();
