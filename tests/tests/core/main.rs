@@ -12,6 +12,7 @@ mod diagnosis;
 mod diagnosis_token;
 mod documents;
 mod faults;
+mod hostile;
 mod introspection;
 mod introspection_cache;
 mod introspection_load;

@@ -63,7 +63,7 @@ fn every_kind_of_problem_is_told_at_once() {
     the API and its document do not agree:
     ANY /anything: it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`
     GET /twice: it is routed twice; remove one of the two
-    GET /filtered: it has the filter salvo::start_up::Whatever, and which requests that lets pass is not known; use a hoop instead
+    GET /filtered: it has the filter documents::salvo::start_up::Whatever, and which requests that lets pass is not known; use a hoop instead
     ANY /both: it has filters for several methods; give each method a router of its own
     GET /anything: it is documented, and nothing is routed there; route it, or remove it from the document
     GET /either/{x}: it could be any of the routes /either/{one:num} and /either/{one|[a-z]{3}}; rename or remove one of them
