@@ -1,0 +1,5 @@
+//! What the hosts share whose router takes a document.
+
+pub mod alternatives;
+pub mod promises;
+pub mod world;

@@ -1,0 +1,138 @@
+//! The hosts, and the one small API that each of them serves.
+//!
+//! | route | needs | answers |
+//! |---|---|---|
+//! | `GET /health` | – | `up` |
+//! | `GET /any` | any token | its claims as JSON |
+//! | `GET /read` | scope `posts:read` | `read` |
+//! | `POST /write` `{"title":…}` | scopes `posts:read`, `posts:write` | the title |
+//! | `GET /admin` | the group `admin` | `admin` |
+//! | `GET /both` | both groups, `a` and `b` | `both` |
+//! | `GET /groups` | `a` or `b`, or both: as configured | `groups` |
+//! | `GET /scope-and-group` | scope `posts:read` and the group `admin` | `scope and group` |
+//! | `GET /optional` | – | the subject, or `anonymous` |
+//! | `GET /unguarded` | asks for the caller with no guard before it | 500 |
+//! | `/branded/…` | the same once more | refusals say `sorry: ` and the error instead |
+//!
+//! CORS is in front of everything.
+
+use std::net::{SocketAddr, TcpListener};
+
+use monocloud_backend::{DocumentEndpoint, ProtectApi, ResourceMetadata, ServerTls};
+use monocloud_testkit::{Authority, Certificate, MockTenant};
+use rustls::SupportedProtocolVersion;
+
+use crate::support::{Api, client, impostor, protect};
+
+mod axum;
+mod poem;
+mod poem_openapi;
+mod salvo;
+
+pub const AXUM: Host = Host {
+    name: "axum",
+    serve: axum::serve,
+    serve_metadata: axum::serve_metadata,
+    serve_document: axum::serve_document,
+};
+pub const AXUM_DOCUMENT: Host =
+    Host { name: "axum by document", serve: axum::serve_documented, ..AXUM };
+pub const POEM: Host = Host {
+    name: "poem",
+    serve: poem::serve,
+    serve_metadata: poem::serve_metadata,
+    serve_document: poem::serve_document,
+};
+pub const POEM_DOCUMENT: Host =
+    Host { name: "poem by document", serve: poem::serve_documented, ..POEM };
+pub const POEM_OPENAPI: Host = Host { name: "poem-openapi", serve: poem_openapi::serve, ..POEM };
+pub const SALVO: Host = Host {
+    name: "salvo",
+    serve: salvo::serve,
+    serve_metadata: salvo::serve_metadata,
+    serve_document: salvo::serve_document,
+};
+pub const SALVO_DOCUMENT: Host =
+    Host { name: "salvo by document", serve: salvo::serve_documented, ..SALVO };
+
+/// A framework that serves the API.
+#[derive(Clone, Copy)]
+pub struct Host {
+    pub name: &'static str,
+    /// Serves on a listener, over TLS or not, in a task of its own, until the runtime ends.
+    serve: fn(&ProtectApi, TcpListener, Option<ServerTls>),
+    /// Serves the metadata of an API, and nothing else.
+    serve_metadata: fn(ResourceMetadata, TcpListener),
+    /// Serves a document at `/openapi`, and nothing else.
+    serve_document: fn(DocumentEndpoint, TcpListener),
+}
+
+impl Host {
+    /// Serves the API on a port of its own.
+    pub fn serve(self, protect: &ProtectApi) -> Api {
+        Api::new(self.name, self.listen(protect, None))
+    }
+
+    /// Serves the API with nothing configured but its tenant.
+    pub fn protected_by(self, tenant: &MockTenant) -> Api {
+        self.serve(&protect(tenant).build().unwrap())
+    }
+
+    /// Serves the API over TLS.
+    pub fn serve_tls(self, protect: &ProtectApi, tls: ServerTls) -> Secure {
+        Secure { host: self.name, address: self.listen(protect, Some(tls)) }
+    }
+
+    /// Serves the metadata of the API on a port of its own.
+    pub fn serve_metadata(self, metadata: ResourceMetadata) -> Api {
+        let (listener, address) = bind();
+        (self.serve_metadata)(metadata, listener);
+        Api::new(self.name, address)
+    }
+
+    /// Serves a document at `/openapi` on a port of its own.
+    pub fn serve_document(self, document: DocumentEndpoint) -> Api {
+        let (listener, address) = bind();
+        (self.serve_document)(document, listener);
+        Api::new(self.name, address)
+    }
+
+    fn listen(self, protect: &ProtectApi, tls: Option<ServerTls>) -> SocketAddr {
+        let (listener, address) = bind();
+        (self.serve)(protect, listener, tls);
+        address
+    }
+}
+
+pub fn bind() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// An API that a host serves over TLS.
+#[derive(Clone, Copy)]
+pub struct Secure {
+    host: &'static str,
+    pub address: SocketAddr,
+}
+
+impl Secure {
+    /// The API as a caller sees it who trusts `authority`, with a certificate or without.
+    pub fn to(self, authority: &Authority, own: Option<&Certificate>) -> Api {
+        Api::over_tls(self.host, self.address, client(Some(authority), own))
+    }
+
+    /// The API as somebody sees it who presents one certificate and signs with the key of another.
+    pub fn to_impostor(
+        self,
+        authority: &Authority,
+        version: &'static SupportedProtocolVersion,
+        certificate: &Certificate,
+        key: &Certificate,
+    ) -> Api {
+        let client = impostor(authority, version, certificate, key);
+        Api::over_tls(self.host, self.address, client)
+    }
+}

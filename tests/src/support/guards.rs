@@ -1,0 +1,70 @@
+//! The API of `hosts`, without a host: each route is a guard that is asked directly.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+use monocloud_backend::{Claims, Guard, Policy, ProtectApi};
+use serde_json::Value;
+
+use super::answer::Answer;
+
+pub const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
+pub const WRITE: Policy = Policy::ANY_TOKEN.scopes(&["posts:read", "posts:write"]);
+pub const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+pub const BOTH: Policy = Policy::ANY_TOKEN.all_groups(&["a", "b"]);
+pub const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
+pub const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
+
+/// The guard of each route.
+#[derive(Clone, Debug)]
+pub(super) struct Guards(Arc<[(&'static str, Guard)]>);
+
+impl Guards {
+    pub(super) fn new(protect: &ProtectApi) -> Self {
+        let guards = [
+            ("GET /any", protect.require(Policy::ANY_TOKEN)),
+            ("GET /read", protect.require(READ)),
+            ("POST /write", protect.require(WRITE)),
+            ("GET /admin", protect.require(ADMIN)),
+            ("GET /both", protect.require(BOTH)),
+            ("GET /groups", protect.require(GROUPS)),
+            ("GET /scope-and-group", protect.require(SCOPE_AND_GROUP)),
+            ("GET /optional", protect.optional()),
+        ];
+        Self(guards.into())
+    }
+
+    /// Answers as a host does: with the refusal, or with what the handler says.
+    pub(super) async fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Answer {
+        let route = format!("{method} {path}");
+        let guard = self.0.iter().find(|(of, _)| *of == route);
+        let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists on hosts alone"));
+        let caller = match guard.check(headers, None).await {
+            Ok(caller) => caller,
+            Err(refusal) => {
+                let (head, body) = refusal.response().into_parts();
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                return Answer { status: head.status.as_u16(), headers: head.headers, body };
+            }
+        };
+        let body = match path {
+            "/any" => serde_json::to_string(caller.claims().unwrap()).unwrap(),
+            "/optional" => {
+                caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+            }
+            "/write" => {
+                let post: Value = serde_json::from_str(body).unwrap();
+                post["title"].as_str().unwrap().to_owned()
+            }
+            "/scope-and-group" => "scope and group".to_owned(),
+            other => other[1..].to_owned(),
+        };
+        Answer { status: 200, headers: HeaderMap::new(), body }
+    }
+}

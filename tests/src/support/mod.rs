@@ -1,0 +1,29 @@
+//! What the cases are made of.
+
+mod answer;
+mod call;
+mod forged;
+mod guards;
+mod http2;
+mod log;
+mod scripted;
+mod tenant;
+mod upstream;
+
+pub use self::{
+    answer::{
+        Expected, internal, invalid_request, invalid_token, missing, missing_group, missing_scope,
+        ok, says, unavailable,
+    },
+    call::{Api, Call, call, client, get, head, impostor, post, serve},
+    forged::forged,
+    guards::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE},
+    http2::Http2,
+    log::Log,
+    scripted::{Act, Scripted, gzip, ok_with, ok_with_header},
+    tenant::{
+        FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
+        until,
+    },
+    upstream::{Document, Upstream},
+};

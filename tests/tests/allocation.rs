@@ -1,0 +1,244 @@
+//! Refusing a hostile token costs memory in proportion to its length, and an oversized one none. The
+//! cache of introspection results is bounded by the memory that they occupy.
+//!
+//! The allocator of this binary counts what is asked for, whether or not it is given back.
+
+use std::{
+    alloc::System,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use monocloud_backend::{Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi};
+use monocloud_testkit::{Algorithm, MockTenant};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::sync::Mutex;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The counter counts for the whole process, so tests wait for each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// The longest token that is read, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// How much of that is left for the JSON of a payload, in bytes.
+const LONGEST_JSON: usize = (LONGEST - 300) / 4 * 3;
+
+/// What it takes to count a refusal, in bytes: the labels, whatever the token.
+const COUNTING: usize = 160;
+
+/// A tenant and a warm guard.
+async fn world() -> (MockTenant, Guard) {
+    let tenant = MockTenant::builder().algorithm(Algorithm::EdDsa).start().await;
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
+    protect.warm_up().await.unwrap();
+    (tenant, protect.require(Policy::ANY_TOKEN))
+}
+
+/// How many bytes a refusal allocates. Other threads may allocate now and then, so the least of
+/// several counts.
+async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let region = Region::new(ALLOCATOR);
+        let refusal = guard.check(&headers, None).await.unwrap_err();
+        least = least.min(region.change().bytes_allocated);
+        assert!(
+            matches!(refusal.error(), Error::InvalidToken(found) if *found == reason),
+            "{refusal:?}"
+        );
+    }
+    least
+}
+
+/// A payload as long as a token leaves room for, its one claim a list of as many `entry` as fit.
+fn list_of(entry: &str) -> String {
+    let entries = vec![entry; (LONGEST_JSON - 8) / (entry.len() + 1)];
+    format!(r#"{{"a":[{}]}}"#, entries.join(","))
+}
+
+/// A payload of as many members as fit.
+fn members() -> String {
+    let members: Vec<String> =
+        (0..LONGEST_JSON / 9).map(|number| format!(r#""{number:04x}":0"#)).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn nested(open: &str, close: &str, levels: usize) -> String {
+    format!("{}0{}", open.repeat(levels), close.repeat(levels))
+}
+
+/// Asserts that the refusal of a payload, though the tenant signed it, allocates at most so many
+/// times the token's length.
+async fn assert_costs_at_most(times: usize, payload: &str, reason: InvalidToken) {
+    let (tenant, guard) = world().await;
+    let token = tenant.token().raw_payload(payload).mint();
+    assert!((LONGEST * 9 / 10..=LONGEST).contains(&token.len()), "{} bytes", token.len());
+    let allocated = allocated(&guard, &token, reason).await;
+    let start: String = payload.chars().take(40).collect();
+    assert!(allocated <= times * token.len(), "{allocated} bytes for {} of {start}", token.len());
+}
+
+#[tokio::test]
+async fn nesting_beyond_the_limit_costs_twice_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    for open in ["[", r#"{"a":"#] {
+        let levels = LONGEST_JSON / open.len();
+        assert_costs_at_most(2, &open.repeat(levels), InvalidToken::Malformed).await;
+    }
+}
+
+#[tokio::test]
+async fn members_lists_and_strings_cost_a_small_multiple_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let no_issuer = InvalidToken::Claim("iss");
+    for entry in ["0", r#""""#, r#""a""#, "[]", "{}", "null", "1e-9"] {
+        assert_costs_at_most(20, &list_of(entry), no_issuer).await;
+    }
+    assert_costs_at_most(20, &members(), no_issuer).await;
+    assert_costs_at_most(4, &list_of(&format!("{:?}", "x".repeat(LONGEST_JSON - 20))), no_issuer)
+        .await;
+}
+
+/// The worst there is: for a single member `serde_json` sets up room for eleven.
+#[tokio::test]
+async fn nested_objects_of_one_member_cost_less_than_a_hundred_times_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let no_issuer = InvalidToken::Claim("iss");
+    assert_costs_at_most(60, &list_of(&nested("[", "]", 30)), no_issuer).await;
+    assert_costs_at_most(100, &list_of(&nested(r#"{"":"#, "}", 30)), no_issuer).await;
+}
+
+#[tokio::test]
+async fn a_long_kid_costs_a_small_multiple_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (tenant, guard) = world().await;
+    let token = tenant.token().header("kid", "k".repeat(LONGEST_JSON - 500)).mint();
+    let allocated = allocated(&guard, &token, InvalidToken::UnknownKey).await;
+    assert!(allocated <= 4 * token.len(), "{allocated} bytes for {}", token.len());
+}
+
+#[tokio::test]
+async fn many_dots_cost_one_copy_of_the_token() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (_tenant, guard) = world().await;
+    let dots = ".".repeat(LONGEST);
+    let allocated = allocated(&guard, &dots, InvalidToken::Unsupported).await;
+    assert!(allocated <= LONGEST + 100 + COUNTING, "{allocated} bytes");
+}
+
+#[tokio::test]
+async fn an_oversized_token_costs_nothing() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (tenant, guard) = world().await;
+    let payload = "x".repeat(LONGEST);
+    for token in [
+        "a".repeat(LONGEST + 1),
+        ".".repeat(4 * LONGEST),
+        tenant.token().raw_payload(payload).mint(),
+    ] {
+        let allocated = allocated(&guard, &token, InvalidToken::Oversized).await;
+        assert!((0..=COUNTING).contains(&allocated), "{allocated} bytes for {}", token.len());
+    }
+}
+
+/// What the in-process cache of introspection results may occupy, in bytes, and its tables.
+const CACHE: usize = 16 * 1024 * 1024;
+const TABLES: usize = 1024 * 1024;
+
+/// A tenant without a network that says the same of each token.
+struct Saying {
+    claims: String,
+    calls: Arc<AtomicUsize>,
+}
+
+impl HttpClient for Saying {
+    fn send(&self, request: Request<Bytes>, _: usize) -> HttpFuture<'_> {
+        let body = match request.uri().path() {
+            "/introspect" => {
+                self.calls.fetch_add(1, Ordering::SeqCst);
+                let claims = &self.claims;
+                format!(r#"{{"active":true,"iss":"https://acme.test","aud":"api",{claims}}}"#)
+            }
+            _ => r#"{"issuer":"https://acme.test","jwks_uri":"https://acme.test/jwks",
+                "introspection_endpoint":"https://acme.test/introspect"}"#
+                .to_owned(),
+        };
+        Box::pin(async move { Ok(Response::new(body.into())) })
+    }
+}
+
+/// Fills the cache with so many results, and says what they occupy and how many are kept.
+async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let tenant = Saying { claims: claims.to_owned(), calls: Arc::clone(&calls) };
+    let guard = ProtectApi::builder()
+        .tenant_domain("https://acme.test")
+        .audience("api")
+        .client("api", "secret")
+        .introspection_cache_in_memory()
+        .http_client(tenant)
+        .build()
+        .unwrap()
+        .require(Policy::ANY_TOKEN);
+    let check = async |number: usize| {
+        let mut headers = HeaderMap::new();
+        let authorization = HeaderValue::try_from(format!("Bearer opaque-{number:06}")).unwrap();
+        headers.insert(AUTHORIZATION, authorization);
+        guard.check(&headers, None).await.unwrap();
+    };
+    check(tokens).await;
+    let region = Region::new(ALLOCATOR);
+    for number in 0..tokens {
+        check(number).await;
+    }
+    let change = region.change();
+    let occupied = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+    let before = calls.load(Ordering::SeqCst);
+    assert_eq!(before, tokens + 1);
+    // From the newest to the oldest, as each miss displaces one.
+    for number in (0..tokens).rev() {
+        check(number).await;
+    }
+    (occupied, 2 * tokens + 1 - calls.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn cached_results_occupy_what_the_cache_may_whatever_they_are_made_of() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let list = |entry: &str| format!(r#""a":[{}]"#, vec![entry; 300].join(","));
+    let members = (0..300).map(|number| format!(r#""{number}":{{"":0}}"#));
+    for (claims, tokens) in [
+        (list(r#"{"":0}"#), 150),
+        (list(r#"{"a":{"":""}}"#), 100),
+        (list("[0]"), 1_500),
+        (list("\"\""), 2_000),
+        (members.collect::<Vec<_>>().join(","), 150),
+        (format!(r#""a":"{}""#, "x".repeat(10_000)), 2_000),
+        (r#""sub":"a""#.to_owned(), 20_000),
+    ] {
+        let (occupied, kept) = occupied(&claims, tokens).await;
+        let start: String = claims.chars().take(30).collect();
+        assert!(occupied <= CACHE + TABLES, "{occupied} bytes for {tokens} of {start}");
+        assert!(occupied >= CACHE / 4, "{occupied} bytes are weighed too heavily: {start}");
+        assert!(kept > 0 && kept < tokens, "{kept} of {tokens} are kept of {start}");
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_usual_results_are_kept() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let claims = r#""sub":"0123456789","client_id":"abcdefghijkl","token_type":"Bearer",
+        "scope":"openid posts:read posts:write","exp":4102444800,"iat":1700000000,
+        "nbf":1700000000,"groups":["admin","staff"],"jti":"0123456789abcdef","acr":"1""#;
+    let (_, kept) = occupied(claims, 3_000).await;
+    assert!(kept > 2_900, "{kept} are kept");
+}

@@ -1,0 +1,199 @@
+//! What a `kid` that no loaded key has may cost.
+
+use std::time::Duration;
+
+use harness::support::{
+    Api, Document, Upstream, frozen_tenant, get, invalid_token, landed, ok, protect, serve, served,
+    unavailable,
+};
+use monocloud_backend::InvalidToken::UnknownKey;
+use monocloud_testkit::{Algorithm, Clock, Endpoint, MockTenant};
+
+use crate::keys::open_after;
+
+/// A warm API, and a tenant that has been asked for its keys once.
+async fn warm() -> (MockTenant, Api) {
+    let builder = MockTenant::builder().algorithm(Algorithm::EdDsa).clock(Clock::frozen());
+    let tenant = builder.start().await;
+    let api = served(&tenant);
+    api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 1);
+    (tenant, api)
+}
+
+fn bogus(tenant: &MockTenant, kid: &str) -> harness::support::Call {
+    get("/any").bearer(&tenant.token().header("kid", kid).mint())
+}
+
+#[tokio::test]
+async fn a_rotated_key_works_at_once() {
+    let (tenant, api) = warm().await;
+    let old = tenant.token().mint();
+    tenant.rotate_keys();
+    api.check("the new key", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    api.check("the old key", get("/any").bearer(&old), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
+    tenant.replace_keys();
+    api.check("a third key", get("/any").bearer(&tenant.token().mint()), &ok()).await;
+    api.check("the old key", get("/any").bearer(&old), &invalid_token(UnknownKey)).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 3);
+    assert_eq!(tenant.requests(Endpoint::Discovery), 1);
+}
+
+#[tokio::test]
+async fn a_flood_of_made_up_kids_costs_two_fetches_and_then_one_every_thirty_seconds() {
+    let (tenant, api) = warm().await;
+    let good = tenant.token().expires_in(24 * 3600).mint();
+    let mut number = 0;
+    for (advanced, tokens, fetched) in
+        [(0, 1000, 3), (29, 100, 3), (1, 100, 4), (29, 100, 4), (1, 100, 5), (3600, 100, 8)]
+    {
+        tenant.clock().advance(Duration::from_secs(advanced));
+        for _ in 0..tokens {
+            number += 1;
+            let call = bogus(&tenant, &format!("made-up-{number}"));
+            api.check("made up", call, &invalid_token(UnknownKey)).await;
+            if number % 50 == 0 {
+                api.check("a known kid", get("/any").bearer(&good), &ok()).await;
+            }
+        }
+        // After an hour the set itself is due too.
+        let seen = tenant.requests(Endpoint::Jwks);
+        assert_eq!(seen, fetched, "after {advanced} s");
+    }
+}
+
+#[tokio::test]
+async fn a_kid_that_the_last_set_did_not_have_costs_nothing_for_one_window() {
+    let (tenant, api) = warm().await;
+    for (advanced, kid, fetched) in [
+        (0, "x", 2),
+        (0, "x", 2),
+        (29, "x", 2),
+        (1, "x", 3),
+        (29, "x", 3),
+        (0, "y", 4),
+        (0, "x", 4),
+        (0, "y", 4),
+        (1, "x", 5),
+        (0, "y", 5),
+    ] {
+        tenant.clock().advance(Duration::from_secs(advanced));
+        api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{kid}");
+    }
+}
+
+#[tokio::test]
+async fn a_kid_asked_for_a_moment_before_its_key_is_published_works_within_one_window() {
+    let builder = MockTenant::builder().algorithm(Algorithm::EdDsa).clock(Clock::frozen());
+    let tenant = builder.start().await;
+    let duration = [("MONOCLOUD_BACKEND_JWKS_CACHE_DURATION", "3600")];
+    let api = serve(&protect(&tenant).vars(duration).build().unwrap());
+    let old = tenant.token().mint();
+    api.check("warm", get("/any").bearer(&old), &ok()).await;
+    let published = tenant.jwks();
+    tenant.rotate_keys();
+    let early = tenant.token().expires_in(3600).mint();
+    let rotated = tenant.jwks();
+    tenant.publish(published);
+    for (advanced, expected) in [(0, invalid_token(UnknownKey)), (1, invalid_token(UnknownKey))] {
+        tenant.clock().advance(Duration::from_secs(advanced));
+        api.check("too early", get("/any").bearer(&early), &expected).await;
+    }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 2);
+    tenant.publish(rotated);
+    tenant.clock().advance(Duration::from_secs(29));
+    api.check("published", get("/any").bearer(&early), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 3);
+}
+
+/// One `kid` again and again costs no more than many.
+#[tokio::test]
+async fn a_flood_of_one_made_up_kid_costs_one_fetch_per_window() {
+    let (tenant, api) = warm().await;
+    let calls = [(0, 2), (29, 2), (1, 3), (29, 3), (1, 4), (29, 4), (1, 5)];
+    for (advanced, fetched) in calls {
+        tenant.clock().advance(Duration::from_secs(advanced));
+        for _ in 0..50 {
+            api.check("again", bogus(&tenant, "x"), &invalid_token(UnknownKey)).await;
+        }
+        assert_eq!(tenant.requests(Endpoint::Jwks), fetched);
+    }
+}
+
+#[tokio::test]
+async fn loads_for_other_reasons_do_not_spend_the_budget() {
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant).build().unwrap();
+    let api = serve(&protect);
+    // The first load answers for a kid that nobody had seen before.
+    api.check("a", bogus(&tenant, "a"), &invalid_token(UnknownKey)).await;
+    for renewed in 2..=4 {
+        tenant.clock().advance(Duration::from_secs(265));
+        tenant.requested(Endpoint::Jwks, renewed).await;
+        landed(&protect).await;
+    }
+    for (kid, fetched) in [("b", 5), ("c", 6), ("d", 6)] {
+        api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{kid}");
+    }
+}
+
+#[tokio::test]
+async fn with_the_budget_spent_a_failed_fetch_is_503_and_a_good_one_401() {
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant).build().unwrap();
+    let api = serve(&protect);
+    let good = tenant.token().mint();
+    api.check("warm", get("/any").bearer(&good), &ok()).await;
+    tenant.fail(Endpoint::Jwks, 503);
+    for kid in ["a", "b", "c", "a"] {
+        api.check(kid, bogus(&tenant, kid), &unavailable()).await;
+        api.check("a known kid", get("/any").bearer(&good), &ok()).await;
+    }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 3);
+    tenant.recover(Endpoint::Jwks);
+    api.check("no fetch left", bogus(&tenant, "d"), &unavailable()).await;
+    assert_eq!(tenant.requests(Endpoint::Jwks), 3);
+    // The next attempt is not out of the budget.
+    tenant.clock().advance(Duration::from_secs(3));
+    tenant.requested(Endpoint::Jwks, 4).await;
+    landed(&protect).await;
+    api.check("the fetch was good", bogus(&tenant, "d"), &invalid_token(UnknownKey)).await;
+    tenant.clock().advance(Duration::from_secs(30));
+    for kid in ["e", "f"] {
+        api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
+    }
+    assert_eq!(tenant.requests(Endpoint::Jwks), 5);
+}
+
+#[tokio::test]
+async fn a_wall_clock_change_does_not_refill_the_budget() {
+    let (tenant, api) = warm().await;
+    for (shift, kid, fetched) in [(0, "a", 2), (0, "b", 3), (200, "c", 3), (-400, "d", 3)] {
+        tenant.clock().shift_wall(shift);
+        api.check(kid, bogus(&tenant, kid), &invalid_token(UnknownKey)).await;
+        assert_eq!(tenant.requests(Endpoint::Jwks), fetched, "{kid}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_requests_with_a_rotated_key_cost_one_fetch() {
+    let upstream = Upstream::start().await;
+    let api = serve(&open_after(upstream.protect(), &upstream, 101));
+    api.check("warm", get("/any").bearer(&upstream.token().mint()), &ok()).await;
+    upstream.tenant.replace_keys();
+    upstream.recover();
+    upstream.close();
+    let token = upstream.token().mint();
+    let callers = (0..100).map(|_| {
+        let (api, call) = (api.clone(), get("/any").bearer(&token));
+        tokio::spawn(async move { api.check("one of a hundred", call, &ok()).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    assert_eq!(upstream.requests(Document::Keys), 2);
+    assert_eq!(upstream.requests(Document::Metadata), 1);
+}

@@ -1,0 +1,156 @@
+//! The library and `jsonwebtoken`, on cryptography of another origin (RustCrypto), agree on every
+//! algorithm both have; ES512 is not among them.
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use jsonwebtoken::{
+    Algorithm as JwtAlgorithm, DecodingKey, EncodingKey, Header, Validation,
+    crypto::rust_crypto,
+    jwk::{Jwk, JwkSet},
+};
+use monocloud_backend::{Error, InvalidToken, Policy, ProtectApi};
+use monocloud_testkit::{Algorithm, MockTenant, Signer};
+use serde_json::{Value, json};
+
+const SHARED: [(Algorithm, JwtAlgorithm); 9] = [
+    (Algorithm::Rs256, JwtAlgorithm::RS256),
+    (Algorithm::Rs384, JwtAlgorithm::RS384),
+    (Algorithm::Rs512, JwtAlgorithm::RS512),
+    (Algorithm::Ps256, JwtAlgorithm::PS256),
+    (Algorithm::Ps384, JwtAlgorithm::PS384),
+    (Algorithm::Ps512, JwtAlgorithm::PS512),
+    (Algorithm::Es256, JwtAlgorithm::ES256),
+    (Algorithm::Es384, JwtAlgorithm::ES384),
+    (Algorithm::EdDsa, JwtAlgorithm::EdDSA),
+];
+
+/// Both of its providers may be built in, and then it wants to be told which to use.
+fn use_rust_crypto() {
+    // Another test of this binary may have been first.
+    let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
+}
+
+/// What stands before the 32 bytes of a private Ed25519 key in PKCS#8 (RFC 8410 §7).
+const ED25519_PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+
+/// What the library says to a token.
+async fn check(tenant: &MockTenant, token: &str) -> Result<Value, Error> {
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    match protect.require(Policy::ANY_TOKEN).check(&headers, None).await {
+        Ok(caller) => Ok(serde_json::to_value(caller.claims().unwrap()).unwrap()),
+        Err(refusal) => Err(refusal.error().clone()),
+    }
+}
+
+/// What jsonwebtoken says to a token, by the keys the tenant publishes.
+fn decode(tenant: &MockTenant, token: &str) -> Result<Value, jsonwebtoken::errors::Error> {
+    let keys: JwkSet = serde_json::from_value(tenant.jwks()).unwrap();
+    let header = jsonwebtoken::decode_header(token)?;
+    let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
+    let mut validation = Validation::new(header.alg);
+    validation.set_issuer(&[tenant.issuer()]);
+    validation.set_audience(&[tenant.audience()]);
+    jsonwebtoken::decode(token, &DecodingKey::from_jwk(key)?, &validation).map(|token| token.claims)
+}
+
+#[tokio::test]
+async fn both_read_the_same_claims_from_a_token_of_the_tenant() {
+    use_rust_crypto();
+    let tenant = MockTenant::start().await;
+    for (algorithm, _) in SHARED {
+        let token = tenant.token().algorithm(algorithm).subject("alice").scope("a b").mint();
+        let claims = check(&tenant, &token).await.unwrap();
+        assert_eq!(claims["sub"], "alice", "{algorithm}");
+        assert_eq!(decode(&tenant, &token).unwrap(), claims, "{algorithm}");
+    }
+}
+
+#[tokio::test]
+async fn both_refuse_a_token_that_another_key_signed() {
+    use_rust_crypto();
+    let tenant = MockTenant::start().await;
+    for (algorithm, _) in SHARED {
+        let token = tenant.token().algorithm(algorithm).signed_by(Signer::Foreign).mint();
+        let refused = check(&tenant, &token).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidToken(InvalidToken::Signature))),
+            "{algorithm}: {refused:?}"
+        );
+        assert!(decode(&tenant, &token).is_err(), "{algorithm}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_jsonwebtoken_signed_is_accepted_by_the_key_it_publishes() {
+    use_rust_crypto();
+    let tenant = MockTenant::start().await;
+    for (_, algorithm) in SHARED {
+        let key = private_key(algorithm);
+        tenant.publish(json!({ "keys": [published(&key, algorithm)] }));
+        let token = encode(&tenant, &key, algorithm);
+        let claims = check(&tenant, &token).await.unwrap();
+        assert_eq!(claims["sub"], "bob", "{algorithm:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_jsonwebtoken_signed_for_another_algorithm_of_the_key_is_refused() {
+    use_rust_crypto();
+    let tenant = MockTenant::start().await;
+    let key = private_key(JwtAlgorithm::RS256);
+    tenant.publish(json!({ "keys": [published(&key, JwtAlgorithm::RS256)] }));
+    for algorithm in [JwtAlgorithm::RS384, JwtAlgorithm::PS256] {
+        let refused = check(&tenant, &encode(&tenant, &key, algorithm)).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidToken(InvalidToken::UnknownKey))),
+            "{algorithm:?}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_jsonwebtoken_signed_with_the_public_key_as_a_secret_is_refused() {
+    use_rust_crypto();
+    let tenant = MockTenant::start().await;
+    let key = private_key(JwtAlgorithm::RS256);
+    let published = published(&key, JwtAlgorithm::RS256);
+    tenant.publish(json!({ "keys": [published] }));
+    let secret = EncodingKey::from_secret(published["n"].as_str().unwrap().as_bytes());
+    let refused = check(&tenant, &encode(&tenant, &secret, JwtAlgorithm::HS256)).await;
+    assert!(matches!(refused, Err(Error::InvalidToken(InvalidToken::Algorithm))), "{refused:?}");
+}
+
+/// A private key in the form jsonwebtoken takes.
+fn private_key(algorithm: JwtAlgorithm) -> EncodingKey {
+    let generated = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap().serialize_der();
+    match algorithm {
+        JwtAlgorithm::ES256 => EncodingKey::from_ec_der(&generated(&rcgen::PKCS_ECDSA_P256_SHA256)),
+        JwtAlgorithm::ES384 => EncodingKey::from_ec_der(&generated(&rcgen::PKCS_ECDSA_P384_SHA384)),
+        JwtAlgorithm::EdDSA => EncodingKey::from_ed_der(&[ED25519_PKCS8, &[7; 32]].concat()),
+        _ => {
+            let pkcs8 = include_bytes!("../../../testkit/keys/attacker.pkcs8.der");
+            // The PKCS#1 key within stands behind 26 bytes that say it is one.
+            EncodingKey::from_rsa_der(&pkcs8[26..])
+        }
+    }
+}
+
+/// The public key, as jsonwebtoken writes it.
+fn published(key: &EncodingKey, algorithm: JwtAlgorithm) -> Value {
+    let mut jwk = Jwk::from_encoding_key(key, algorithm).unwrap();
+    jwk.common.key_id = Some("theirs".to_owned());
+    serde_json::to_value(jwk).unwrap()
+}
+
+fn encode(tenant: &MockTenant, key: &EncodingKey, algorithm: JwtAlgorithm) -> String {
+    let mut header = Header::new(algorithm);
+    header.kid = Some("theirs".to_owned());
+    let claims = json!({
+        "iss": tenant.issuer(),
+        "aud": [tenant.audience()],
+        "sub": "bob",
+        "exp": jsonwebtoken::get_current_timestamp() + 60,
+    });
+    jsonwebtoken::encode(&header, &claims, key).unwrap()
+}

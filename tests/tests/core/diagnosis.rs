@@ -1,0 +1,440 @@
+//! What a doctor finds, and in which words: the tenant, its client, the clock.
+
+use std::{fs, time::Duration};
+
+use harness::support::{Http2, at_once, frozen_tenant, introspecting, protect};
+use monocloud_backend::{
+    Diagnosis, FindingKind, HttpClient, HttpFuture, ProtectApi, ProtectApiBuilder, Severity,
+};
+use monocloud_testkit::{ClientAuth, Clock, Endpoint, Fault, MockTenant, ServerCertificate};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What is printed, with the names of this run replaced, whose secrets are not in it.
+pub(crate) async fn report(
+    tenant: &MockTenant,
+    protect: ProtectApiBuilder,
+    token: Option<&str>,
+) -> String {
+    let diagnosis = protect.build().unwrap().diagnose(token).await;
+    check_discretion(tenant, &diagnosis, token);
+    let jwks = tenant.jwks();
+    let kid = jwks["keys"][0]["kid"].as_str().unwrap();
+    let text = diagnosis.to_string().replace(tenant.issuer(), "https://acme.test");
+    text.replace(kid, "key-1").replace(tenant.client().id(), "my-api")
+}
+
+/// The lines of a report that are no notes.
+pub(crate) async fn complaints(
+    tenant: &MockTenant,
+    protect: ProtectApiBuilder,
+    token: Option<&str>,
+) -> String {
+    let report = report(tenant, protect, token).await;
+    let mut is_note = false;
+    let lines = report.lines().filter(|line| {
+        is_note = line.starts_with("note") || (is_note && line.starts_with(' '));
+        !is_note
+    });
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.collect::<Vec<_>>().join("\n")
+}
+
+/// Neither a secret nor the token is in it, and nothing that a terminal would obey.
+fn check_discretion(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&str>) {
+    let json = serde_json::to_string(diagnosis).unwrap();
+    for text in [diagnosis.to_string(), format!("{diagnosis:?}"), json] {
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains(tenant.client().secret()), "{text}");
+        let signature = token.and_then(|token| token.rsplit('.').next());
+        for secret in [token, signature].into_iter().flatten().filter(|it| it.len() > 20) {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    for finding in diagnosis.findings() {
+        assert!(finding.message.lines().count() <= 1, "{finding:?}");
+        assert!(finding.message.len() < 10_000, "{finding:?}");
+    }
+    let severities = diagnosis.findings().iter().map(|finding| finding.severity);
+    assert!(severities.is_sorted(), "{diagnosis}");
+    let has_errors = diagnosis.to_string().starts_with("error");
+    assert_eq!(diagnosis.is_healthy(), !has_errors, "{diagnosis}");
+}
+
+#[tokio::test]
+async fn a_healthy_deployment_is_notes_alone() {
+    let tenant = frozen_tenant().await;
+    tenant.publish(json!({ "keys": [tenant.jwks()["keys"][0]] }));
+    let token = tenant.token().subject("alice").scope("posts:read").mint();
+    insta::assert_snapshot!(report(&tenant, introspecting(&tenant), Some(&token)).await, @r#"
+    note     metadata        the tenant https://acme.test is there
+    note     clock           this machine's clock agrees with the tenant's, as far as need be
+    note     keys            one key verifies JWTs: "key-1" (RS256)
+    note     introspection   the tenant answers the client "my-api" by client_secret_post
+    note     token-accepted  this API accepts the token: sub "alice", client_id "test-client", scope "posts:read", good for 60 minutes
+    "#);
+    insta::assert_snapshot!(report(&tenant, protect(&tenant), None).await, @r#"
+    note     metadata       the tenant https://acme.test is there
+    note     clock          this machine's clock agrees with the tenant's, as far as need be
+    note     keys           one key verifies JWTs: "key-1" (RS256)
+    note     introspection  no client is configured: opaque tokens are refused
+                            → if there are any, set MONOCLOUD_BACKEND_CLIENT_ID and MONOCLOUD_BACKEND_CLIENT_SECRET
+    "#);
+}
+
+#[tokio::test]
+async fn every_way_to_authenticate_is_healthy() {
+    let tenant = MockTenant::builder().mutual_tls().start().await;
+    for method in [
+        ClientAuth::SecretBasic,
+        ClientAuth::SecretJwt,
+        ClientAuth::SpiffeJwt,
+        ClientAuth::Tls,
+        ClientAuth::SpiffeX509,
+    ] {
+        let protect = ProtectApi::builder().vars(tenant.vars_for(method));
+        let report = report(&tenant, protect, None).await;
+        assert!(report.contains(&format!("\"my-api\" by {}", method.as_str())), "{report}");
+        assert!(report.lines().all(|line| line.starts_with("note")), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_also_for_machines() {
+    let tenant = frozen_tenant().await;
+    tenant.fail(Endpoint::Jwks, 503);
+    let diagnosis = protect(&tenant).build().unwrap().diagnose(None).await;
+    assert!(!diagnosis.is_healthy());
+    let first = &diagnosis.findings()[0];
+    assert_eq!((first.severity, first.kind), (Severity::Error, FindingKind::TenantStatus));
+    let json = serde_json::to_value(&diagnosis).unwrap();
+    let first = json!({
+        "severity": "error",
+        "kind": "tenant-status",
+        "message": format!("{} answered with status 503: there is no key set", tenant.url(Endpoint::Jwks)),
+        "advice": "the tenant, or a proxy before it, is in trouble: wait, and ask again",
+    });
+    assert_eq!(json["findings"][0], first);
+    assert_eq!(json["findings"][1]["kind"], "metadata", "{json}");
+    assert_eq!(json["findings"][1]["advice"], json!(null), "{json}");
+}
+
+#[tokio::test]
+async fn a_tenant_that_does_not_answer_is_reported_with_the_likely_cause() {
+    let tenant = MockTenant::builder().tls().start().await;
+    let untrusting = ProtectApi::builder().tenant_domain(tenant.issuer()).audience("api");
+    insta::assert_snapshot!(complaints(&tenant, untrusting, None).await, @r#"
+    error tenant-untrusted the metadata cannot be had from https://acme.test/.well-known/openid-configuration: invalid peer certificate: UnknownIssuer
+    → if a proxy or a private authority vouches for it, set MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE to a PEM file with that authority
+    "#);
+    let trusting = || ProtectApi::builder().vars(tenant.vars());
+    tenant.serve_certificate(ServerCertificate::Expired);
+    let expired = complaints(&tenant, trusting(), None).await;
+    assert!(expired.contains("see whether this machine's clock is right"), "{expired}");
+
+    let gone = MockTenant::start().await;
+    let refused = protect(&gone);
+    let (issuer, other) = (gone.issuer().to_owned(), frozen_tenant().await);
+    drop(gone);
+    let refused = complaints(&other, refused, None).await.replace(&issuer, "https://acme.test");
+    insta::assert_snapshot!(refused, @r#"
+    error tenant-unreachable the metadata cannot be had from https://acme.test/.well-known/openid-configuration: Connection refused (os error 111)
+    → nothing listens there: see whether host and port in MONOCLOUD_BACKEND_TENANT_DOMAIN are right
+    "#);
+}
+
+#[tokio::test]
+async fn a_tenant_that_hangs_times_out() {
+    let tenant = frozen_tenant().await;
+    let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
+    let time = async {
+        at_once(tenant.requested(Endpoint::Discovery, 1)).await;
+        tenant.clock().advance(Duration::from_secs(10));
+    };
+    let (report, ()) = tokio::join!(complaints(&tenant, protect(&tenant), None), time);
+    insta::assert_snapshot!(report, @r#"
+    error tenant-timeout the metadata did not come in time from https://acme.test/.well-known/openid-configuration
+    → see whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name the wrong way; a slow tenant needs a greater MONOCLOUD_BACKEND_RESPONSE_TIMEOUT, in milliseconds
+    "#);
+}
+
+#[tokio::test]
+async fn a_host_without_an_address_is_told_from_other_trouble() {
+    /// Fails as the built-in client does.
+    struct Nowhere(&'static str);
+    impl HttpClient for Nowhere {
+        fn send(&self, _: http::Request<bytes::Bytes>, _: usize) -> HttpFuture<'_> {
+            Box::pin(async { Err(self.0.into()) })
+        }
+    }
+    let tenant = frozen_tenant().await;
+    for (words, advice) in [
+        ("dns error", "no such host: see whether MONOCLOUD_BACKEND_TENANT_DOMAIN is right"),
+        ("tunnel error", "the proxy does not let this through"),
+        ("\u{1b}[31mred", "what HTTPS_PROXY, NO_PROXY and the firewall say"),
+    ] {
+        let report = complaints(&tenant, protect(&tenant).http_client(Nowhere(words)), None).await;
+        assert!(report.starts_with("error tenant-unreachable the metadata cannot"), "{report}");
+        assert!(report.contains(advice), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_status_says_what_may_be_wrong_with_the_domain() {
+    let tenant = MockTenant::builder().path("/one").start().await;
+    for (status, advice) in [
+        (302, "redirects are not followed"),
+        (403, "whether a firewall answers instead"),
+        (404, "its path /one part of it"),
+        (429, "the tenant asks for a pause"),
+        (500, "is in trouble"),
+    ] {
+        tenant.fail(Endpoint::Discovery, status);
+        let report = complaints(&tenant, protect(&tenant), None).await;
+        let expected = format!(
+            "error tenant-status https://acme.test/.well-known/openid-configuration answered with \
+             status {status}: there is no metadata\n"
+        );
+        assert!(report.starts_with(&expected) && report.contains(advice), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_issuer_is_reported_with_the_setting() {
+    let tenant = frozen_tenant().await;
+    let named = async |issuer: Value| {
+        let mut metadata = tenant.metadata();
+        metadata["issuer"] = issuer;
+        tenant.serve_metadata(metadata);
+        complaints(&tenant, protect(&tenant), None).await
+    };
+    insta::assert_snapshot!(named(json!(format!("{}/", tenant.issuer()))).await, @r#"
+    error issuer the metadata names the issuer "https://acme.test/"; "https://acme.test" is configured, and every byte counts
+    → they differ in form alone, and no value of MONOCLOUD_BACKEND_TENANT_DOMAIN can say "https://acme.test/": have the tenant call itself https://acme.test
+    "#);
+    insta::assert_snapshot!(named(json!("https://login.example.com")).await, @r#"
+    error issuer the metadata names the issuer "https://login.example.com"; "https://acme.test" is configured, and every byte counts
+    → if that is your tenant, set MONOCLOUD_BACKEND_TENANT_DOMAIN=https://login.example.com
+    "#);
+    insta::assert_snapshot!(named(json!(null)).await, @r#"
+    error issuer the metadata names no issuer; https://acme.test is configured
+    → set MONOCLOUD_BACKEND_TENANT_DOMAIN to your tenant's own domain, as its console shows it
+    "#);
+    let pasted = named(json!("https://login.example.com/$(reboot)")).await;
+    assert!(!pasted.contains("DOMAIN=https://login"), "{pasted}");
+}
+
+#[tokio::test]
+async fn endpoints_on_another_host_are_a_warning_and_unusable_ones_are_reported() {
+    let tenant = frozen_tenant().await;
+    let with = async |members: Value| {
+        let mut metadata = tenant.metadata();
+        for (name, value) in members.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
+        tenant.serve_metadata(metadata);
+        complaints(&tenant, introspecting(&tenant), None).await
+    };
+    let elsewhere = json!({
+        "authorization_endpoint": "https://login.example.com/authorize",
+        "token_endpoint": "http://acme.test/token",
+    });
+    insta::assert_snapshot!(with(elsewhere).await, @r#"
+    warning endpoint-elsewhere authorization_endpoint is at login.example.com, and the tenant at 127.0.0.1
+    → fine if both are the tenant's, as with a custom domain; otherwise look at what MONOCLOUD_BACKEND_TENANT_DOMAIN names
+    warning endpoint-unusable the tenant's metadata has no usable token_endpoint: it is not an https URL: "http://acme.test/token"
+    → documents of this API show no login with it; correct it at the tenant, or at the proxy before it
+    "#);
+    let unusable = json!({"jwks_uri": "http://acme.test/jwks"});
+    let report = with(unusable).await;
+    let expected = "error endpoint-unusable the tenant's metadata has no usable jwks_uri: it is not \
+                    an https URL\n";
+    assert!(report.starts_with(expected), "{report}");
+}
+
+#[tokio::test]
+async fn keys_that_verify_nothing_are_an_error() {
+    let tenant = frozen_tenant().await;
+    let kid = tenant.jwks()["keys"][0]["kid"].clone();
+    for (jwks, words) in [
+        (json!({"keys": []}), "is unusable: it holds no key"),
+        (json!([]), "is unusable: it is not a JSON object with an array of keys"),
+        (json!({"keys": [{"kty": "oct", "k": "AAAA", "kid": kid}]}), "holds no key for any"),
+    ] {
+        tenant.publish(jwks);
+        let report = complaints(&tenant, protect(&tenant), None).await;
+        assert!(
+            report.starts_with("error keys the key set at") && report.contains(words),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_reported_with_the_difference_and_the_setting() {
+    let tenant = MockTenant::start().await;
+    let shifted = async |by: i64, skew: u64, tolerance: u64| {
+        let clock = Clock::system();
+        clock.shift_wall(by);
+        let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading());
+        let protect = protect
+            .clock_skew(Duration::from_secs(skew))
+            .clock_tolerance(Duration::from_secs(tolerance));
+        complaints(&tenant, protect, None).await
+    };
+    let behind = shifted(-600, 0, 60).await.replace("=599", "=600").replace("=601", "=600");
+    insta::assert_snapshot!(behind, @r#"
+    error clock this machine's clock is 10 minutes behind the tenant's; 60 seconds are tolerated
+    → set the clock, by NTP for one; until then, set MONOCLOUD_BACKEND_CLOCK_SKEW=600
+    "#);
+    let ahead = shifted(7_200_000, 0, 60).await;
+    insta::assert_snapshot!(ahead, @r#"
+    error clock this machine's clock is 83 days ahead of the tenant's; 60 seconds are tolerated
+    → set the clock, by NTP for one
+    "#);
+    let tolerated = shifted(600, 0, 3_600).await;
+    assert!(
+        tolerated.starts_with("warning clock this machine's clock is 10 minutes ahead of"),
+        "{tolerated}"
+    );
+    let skewed = shifted(0, 600, 60).await;
+    assert!(skewed.contains("600 seconds of MONOCLOUD_BACKEND_CLOCK_SKEW included"), "{skewed}");
+    for (by, skew) in [(-600, 600), (30, 0), (-30, 0)] {
+        assert_eq!(shifted(by, skew, 60).await, "", "{by} {skew}");
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_client_is_reported_with_what_to_check() {
+    let tenant = frozen_tenant().await;
+    let wrong = introspecting(&tenant).client(tenant.client().id(), "a-wrong-canary");
+    let report = complaints(&tenant, wrong, None).await;
+    assert!(!report.contains("canary"), "{report}");
+    insta::assert_snapshot!(report, @r#"
+    error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
+    → see to MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
+    "#);
+    tenant.fail(Endpoint::Introspection, 403);
+    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(report.contains("this client may lack the right to ask"), "{report}");
+    tenant.fail(Endpoint::Introspection, 503);
+    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(report.contains("status 503 ("), "{report}");
+    assert!(report.contains("): there is no introspection answer"), "{report}");
+    tenant.introspection_raw(200, "text/html", "<html>");
+    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(
+        report.starts_with("error introspection the tenant's introspection answer is"),
+        "{report}"
+    );
+    tenant.introspection_answer(json!({"active": true}));
+    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(report.contains("active that was made up just now"), "{report}");
+}
+
+#[tokio::test]
+async fn missing_credentials_are_reported_with_their_file() {
+    let tenant = frozen_tenant().await;
+    let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
+    let api = api.client_id(tenant.client().id()).client_auth_method("spiffe_jwt");
+    let report = complaints(&tenant, api, None).await;
+    let expected = "error client-credentials the credentials for the tenant cannot be had: the agent \
+                    is away\n→ see to MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
+    assert!(report.starts_with(expected), "{report}");
+}
+
+#[tokio::test]
+async fn an_endpoint_for_the_client_that_is_not_there_is_told_by_its_name() {
+    let tenant = MockTenant::builder().trust_store("eu").start().await;
+    let presenting = || ProtectApi::builder().vars(tenant.vars_for(ClientAuth::Tls));
+    let report = complaints(&tenant, presenting().trust_store_id("us"), None).await;
+    insta::assert_snapshot!(report, @r#"
+    error endpoint-unusable the tenant's metadata has no usable mtls_additional_endpoint_aliases["us"].introspection_endpoint: there is none
+    → the metadata has "eu": see to MONOCLOUD_BACKEND_TRUST_STORE_ID
+    "#);
+    let mut metadata = tenant.metadata();
+    metadata["mtls_endpoint_aliases"] = json!(null);
+    tenant.serve_metadata(metadata);
+    let report = complaints(&tenant, presenting(), None).await;
+    assert!(report.contains("the tenant has no endpoint for certificates"), "{report}");
+}
+
+#[tokio::test]
+async fn whatever_the_tenant_writes_is_shown_and_obeyed_by_no_terminal() {
+    let tenant = frozen_tenant().await;
+    let escape = "\u{1b}]0;canary\u{7}\r\n\u{9b}2J".repeat(500);
+    for member in [
+        "issuer",
+        "jwks_uri",
+        "token_endpoint",
+        "introspection_endpoint",
+        "token_endpoint_auth_methods_supported",
+    ] {
+        let mut metadata = tenant.metadata();
+        metadata[member] = match member {
+            "token_endpoint_auth_methods_supported" => json!([escape, escape]),
+            "introspection_endpoint" => json!(format!("https://{escape}")),
+            _ => json!(escape),
+        };
+        tenant.serve_metadata(metadata);
+        tenant.fail(Endpoint::Introspection, 401);
+        let report = complaints(&tenant, introspecting(&tenant), None).await;
+        assert!(report.starts_with("error") || report.starts_with("warning"), "{member}: {report}");
+    }
+    let mut keys = tenant.jwks();
+    keys["keys"][0]["kid"] = json!(escape);
+    tenant.publish(keys);
+    tenant.serve_metadata(tenant.metadata());
+    assert!(report(&tenant, protect(&tenant), None).await.contains("canary"));
+}
+
+#[tokio::test]
+async fn each_endpoint_is_asked_once_and_nothing_is_kept() {
+    let tenant = frozen_tenant().await;
+    let protect = introspecting(&tenant).introspection_cache_in_memory().build().unwrap();
+    let token = tenant.opaque_token().mint();
+    for round in 1..=3 {
+        protect.diagnose(Some(&token)).await;
+        for endpoint in [Endpoint::Discovery, Endpoint::Jwks, Endpoint::Introspection] {
+            assert_eq!(tenant.requests(endpoint), round, "{endpoint:?}");
+        }
+        assert_eq!(tenant.introspections().pop().unwrap().token, token);
+    }
+    protect.warm_up().await.unwrap();
+    assert_eq!(tenant.requests(Endpoint::Jwks), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_presents_a_ca_certificate_is_reported_with_the_remedy() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let folder = TempDir::new().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    fs::write(&ca_file, &pem).unwrap();
+    let server = Http2::start(&pem, &key.serialize_pem(), |_| "{}".to_owned()).await;
+    let protect = ProtectApi::builder().tenant_domain(server.origin()).audience("api");
+    let diagnosis = protect.ca_certificate_file(&ca_file).build().unwrap().diagnose(None).await;
+    let first = &diagnosis.findings()[0];
+    assert_eq!((first.severity, first.kind), (Severity::Error, FindingKind::TenantUntrusted));
+    let advice = first.advice.as_deref().unwrap();
+    assert!(advice.contains("basicConstraints=critical,CA:FALSE"), "{advice}");
+}
+
+#[tokio::test]
+async fn the_tenants_oauth_error_and_token_type_are_reported() {
+    let tenant = frozen_tenant().await;
+    tenant.introspection_raw(401, "application/json", r#"{"error":"invalid_client"}"#);
+    let told = complaints(&tenant, introspecting(&tenant), None).await;
+    assert!(told.contains("status 401 (invalid_client) by client_secret_post"), "{told}");
+    tenant.recover(Endpoint::Introspection);
+    let token = tenant.opaque_token().claim("token_type", "refresh_token").mint();
+    let told = complaints(&tenant, introspecting(&tenant), Some(&token)).await;
+    assert!(told.contains(r#"token_type is "refresh_token""#), "{told}");
+    let token =
+        tenant.opaque_token().claim("token_type", "Bearer").claim("cnf", json!({"jkt": "x"}));
+    let told = complaints(&tenant, introspecting(&tenant), Some(&token.mint())).await;
+    assert_eq!(told.matches("error token-binding").count(), 1, "{told}");
+}

@@ -1,0 +1,663 @@
+//! Many callers, and a tenant that is slow, busy or away.
+
+use std::{
+    collections::HashSet,
+    error::Error as StdError,
+    future::{pending, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use harness::{
+    memory::resident_kilobytes,
+    support::{
+        Act, FLEET_KEY, Log, Scripted, at_once, frozen_tenant, get, introspecting, ok, ok_with,
+        protect, serve, unavailable, until,
+    },
+};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{AUTHORIZATION, RETRY_AFTER},
+};
+use monocloud_backend::{
+    AccessToken, CacheFuture, CacheKey, Caller, Error, Guard, HttpClient, HttpFuture,
+    IntrospectionCache, InvalidToken, Policy, ProtectApi, ProtectApiBuilder, Refusal, TenantError,
+};
+use monocloud_testkit::{Clock, Endpoint};
+use serde_json::json;
+use tokio::{sync::watch, task::JoinSet};
+use tracing::Level;
+
+const ISSUER: &str = "https://acme.test";
+const AUDIENCE: &str = "https://api.example.com";
+
+/// A tenant without a network. It holds its answers while the door is shut.
+#[derive(Clone)]
+pub(crate) struct Tenant(Arc<State>);
+
+struct State {
+    door: watch::Sender<bool>,
+    calls: watch::Sender<usize>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+    revoked: Mutex<HashSet<String>>,
+    mood: Mutex<Mood>,
+    clock: Clock,
+}
+
+/// What a call that the tenant has read meets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mood {
+    Answers,
+    Panics,
+    Refuses,
+}
+
+impl Tenant {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(State {
+            door: watch::Sender::new(true),
+            calls: watch::Sender::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            revoked: Mutex::default(),
+            mood: Mutex::new(Mood::Answers),
+            clock: Clock::frozen(),
+        }))
+    }
+
+    pub(crate) fn protect(&self) -> ProtectApiBuilder {
+        self.protect_as_nobody().client("api", "secret")
+    }
+
+    /// Without a client's credentials.
+    fn protect_as_nobody(&self) -> ProtectApiBuilder {
+        ProtectApi::builder()
+            .tenant_domain(ISSUER)
+            .audience(AUDIENCE)
+            .response_timeout(Duration::from_secs(1))
+            .introspection_cache_in_memory()
+            .clock(self.0.clock.reading())
+            .http_client(self.clone())
+    }
+
+    fn guard(&self) -> Guard {
+        self.protect().build().unwrap().require(Policy::ANY_TOKEN)
+    }
+
+    /// For tests that do not move the time by which callers give up.
+    fn patient_guard(&self) -> Guard {
+        let builder = self.protect().response_timeout(Duration::from_secs(60));
+        builder.build().unwrap().require(Policy::ANY_TOKEN)
+    }
+
+    fn set_mood(&self, mood: Mood) {
+        *self.0.mood.lock().unwrap() = mood;
+    }
+
+    fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    pub(crate) fn shut(&self) {
+        self.0.door.send_replace(false);
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.door.send_replace(true);
+    }
+
+    pub(crate) fn revoke(&self, token: &str) {
+        self.0.revoked.lock().unwrap().insert(format!("token={token}&"));
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        *self.0.calls.borrow()
+    }
+
+    /// Waits until so many calls have come in.
+    pub(crate) async fn called(&self, count: usize) {
+        self.0.calls.subscribe().wait_for(|calls| *calls >= count).await.unwrap();
+    }
+
+    fn most_in_flight(&self) -> usize {
+        self.0.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    async fn introspect(&self, form: &str) -> Result<String, Box<dyn StdError + Send + Sync>> {
+        // What it says is true when it is asked, and may be old when it arrives.
+        let is_revoked = self.0.revoked.lock().unwrap().iter().any(|it| form.starts_with(it));
+        let is_active = form.starts_with("token=good") && !is_revoked;
+        let in_flight = InFlight::enter(&self.0);
+        self.0.calls.send_modify(|calls| *calls += 1);
+        self.0.door.subscribe().wait_for(|is_open| *is_open).await?;
+        drop(in_flight);
+        let mood = *self.0.mood.lock().unwrap();
+        match mood {
+            Mood::Answers => {}
+            Mood::Panics => panic!("a client with a defect"),
+            Mood::Refuses => return Err("connection refused".into()),
+        }
+        Ok(json!({"active": is_active, "iss": ISSUER, "aud": AUDIENCE}).to_string())
+    }
+}
+
+/// Counts a call until it is answered or given up.
+struct InFlight<'t>(&'t State);
+
+impl<'t> InFlight<'t> {
+    fn enter(state: &'t State) -> Self {
+        let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl HttpClient for Tenant {
+    fn send(&self, request: Request<Bytes>, _: usize) -> HttpFuture<'_> {
+        Box::pin(async move {
+            let body = match request.uri().path() {
+                "/introspect" => self.introspect(str::from_utf8(request.body())?).await?,
+                _ => json!({
+                    "issuer": ISSUER,
+                    "jwks_uri": format!("{ISSUER}/jwks"),
+                    "introspection_endpoint": format!("{ISSUER}/introspect"),
+                })
+                .to_string(),
+            };
+            Ok(Response::new(body.into()))
+        })
+    }
+}
+
+pub(crate) async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    guard.check(&headers, None).await
+}
+
+/// So many callers at once, each with a token of its own.
+fn callers(guard: &Guard, count: usize) -> JoinSet<Result<Caller, Refusal>> {
+    let caller = |number| {
+        let guard = guard.clone();
+        async move { check(&guard, &format!("good-{number}")).await }
+    };
+    (0..count).map(caller).collect()
+}
+
+#[tokio::test]
+async fn two_hundred_requests_with_one_token_are_one_call() {
+    let tenant = Tenant::new();
+    tenant.shut();
+    let (arrived, opener) = (AtomicUsize::new(0), tenant.clone());
+    let builder = tenant.protect().token_resolver(move |_| {
+        if arrived.fetch_add(1, Ordering::SeqCst) + 1 == 200 {
+            opener.open();
+        }
+        Ok(None)
+    });
+    // The fewer caches there are, the more the flight alone must do.
+    let protect = builder.introspection_cache_duration(Duration::ZERO);
+    let api = serve(&protect.response_timeout(Duration::from_secs(60)).build().unwrap());
+    let mut callers = JoinSet::new();
+    for _ in 0..200 {
+        let (api, call) = (api.clone(), get("/any").bearer("good"));
+        callers.spawn(async move { api.check("one of 200", call, &ok()).await });
+    }
+    callers.join_all().await;
+    assert_eq!(tenant.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_call() {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    tenant.shut();
+    let mut first = callers(&guard, 1);
+    tenant.called(1).await;
+    first.shutdown().await;
+    let second = callers(&guard, 1);
+    tenant.open();
+    assert!(second.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(tenant.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_verdict_that_was_under_way_when_its_token_was_forgotten_is_not_kept() {
+    let tenant = Tenant::new();
+    let protect = tenant.protect().build().unwrap();
+    let guard = protect.require(Policy::ANY_TOKEN);
+    tenant.shut();
+    let early = callers(&guard, 1);
+    tenant.called(1).await;
+    tenant.revoke("good-0");
+    protect.forget(&AccessToken::new("good-0").unwrap()).await.unwrap();
+    let late = callers(&guard, 1);
+    tenant.called(2).await;
+    tenant.open();
+    assert!(early.join_all().await.iter().all(Result::is_ok), "it asked before");
+    assert!(late.join_all().await.iter().all(Result::is_err), "it asked after");
+    assert!(check(&guard, "good-0").await.is_err(), "nothing old was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixty_four_calls_are_in_flight_and_the_next_one_waits() {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    tenant.shut();
+    let callers = callers(&guard, 65);
+    tenant.called(64).await;
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tenant.calls(), 64);
+    tenant.open();
+    assert!(callers.join_all().await.iter().all(Result::is_ok));
+    assert_eq!((tenant.calls(), tenant.most_in_flight()), (65, 64));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_longer_than_the_response_timeout_is_503() {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    tenant.shut();
+    let callers = callers(&guard, 200);
+    let start = tokio::time::Instant::now();
+    let answers = callers.join_all().await;
+    let overloaded = answers.iter().filter(|answer| {
+        let error = answer.as_ref().unwrap_err().error();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+        matches!(error, Error::Unavailable { source: TenantError::Overloaded, .. })
+    });
+    // When the first 64 give up, 64 others may have their places, and the rest have waited enough.
+    assert!(overloaded.count() >= 200 - 2 * 64);
+    assert_eq!(tenant.most_in_flight(), 64);
+    // Paused time goes by of itself, and says how long it would have been.
+    assert!(start.elapsed() <= Duration::from_millis(2100), "{:?}", start.elapsed());
+    tenant.open();
+    // So many time-outs in a row are a pause.
+    tenant.advance(Duration::from_secs(1));
+    assert!(check(&guard, "good").await.is_ok(), "the next one");
+}
+
+/// Polls a caller once, which is enough to begin its call.
+async fn begun(
+    caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>> {
+    let mut caller: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(caller);
+    poll_fn(|context| {
+        let polled = caller.as_mut().poll(context);
+        assert!(polled.is_pending(), "{:?}", polled.map(|outcome| outcome.map(drop)));
+        Poll::Ready(())
+    })
+    .await;
+    caller
+}
+
+/// A caller with a token of its own, as long as tokens may be.
+fn caller(
+    guard: &Guard,
+    number: usize,
+) -> impl Future<Output = Result<Caller, Refusal>> + Send + 'static {
+    let (guard, padding) = (guard.clone(), "x".repeat(16 * 1024 - 20));
+    async move { check(&guard, &format!("good-{number:08}-{padding}")).await }
+}
+
+#[tokio::test]
+async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_at_once() {
+    let tenant = Tenant::new();
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let mut callers = Vec::new();
+    for number in 0..64 {
+        callers.push(begun(caller(&guard, number)).await);
+    }
+    tenant.called(64).await;
+    for number in 64..64 + 1024 {
+        callers.push(begun(caller(&guard, number)).await);
+    }
+    for number in 2_000..4_000 {
+        let refusal = caller(&guard, number).await.unwrap_err();
+        let error = refusal.error();
+        let is_overloaded =
+            matches!(error, Error::Unavailable { source: TenantError::Overloaded, .. });
+        assert!(is_overloaded, "{error:?}");
+        assert_eq!(refusal.response().headers()[RETRY_AFTER], "1");
+    }
+    // Another caller with a token that waits waits with it.
+    callers.push(begun(caller(&guard, 100)).await);
+    tenant.open();
+    for caller in callers {
+        assert!(caller.await.is_ok());
+    }
+    assert_eq!((tenant.calls(), tenant.most_in_flight()), (64 + 1024, 64));
+}
+
+#[tokio::test]
+async fn a_token_whose_callers_have_all_left_is_not_called_for() {
+    let tenant = Tenant::new();
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let mut started = Vec::new();
+    for number in 0..64 {
+        started.push(begun(caller(&guard, number)).await);
+    }
+    tenant.called(64).await;
+    // Far more than may wait at once.
+    for round in 1..=3 {
+        let mut waiting = Vec::new();
+        for number in 0..1024 {
+            waiting.push(begun(caller(&guard, round * 10_000 + number)).await);
+        }
+        drop(waiting);
+        // Their tasks end.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // One of two callers is left.
+    let staying = begun(caller(&guard, 7_000)).await;
+    drop(begun(caller(&guard, 7_000)).await);
+    // What has started runs on.
+    drop(started);
+    tenant.open();
+    assert!(staying.await.is_ok());
+    assert!(caller(&guard, 0).await.is_ok(), "its result is kept");
+    assert_eq!(tenant.calls(), 65);
+}
+
+#[test]
+fn a_call_that_ended_with_its_runtime_is_made_again() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (tenant, first) = (Tenant::new(), runtime());
+    let guard = tenant.patient_guard();
+    tenant.shut();
+    let waiting = first.block_on(begun(caller(&guard, 0)));
+    first.block_on(tenant.called(1));
+    drop(first);
+    let refusal = runtime().block_on(waiting).unwrap_err();
+    assert_eq!(refusal.error().reason(), "tenant_interrupted");
+    tenant.open();
+    assert!(runtime().block_on(caller(&guard, 0)).is_ok());
+    assert_eq!(tenant.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time() {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    assert!(check(&guard, "good").await.is_ok());
+    tenant.set_mood(Mood::Refuses);
+    let log = Log::capture();
+    let retry_after = async |number: usize| {
+        let refusal = check(&guard, &format!("good-{number}")).await.unwrap_err();
+        assert_eq!(refusal.status(), 503);
+        assert_eq!(refusal.error().reason(), "tenant_unreachable");
+        refusal.response().headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap()
+    };
+    let mut calls = 1;
+    for number in 0..2 {
+        assert_eq!(retry_after(number).await, 1);
+        calls += 1;
+    }
+    for pause in [1, 2, 4, 8, 10, 10] {
+        for number in 0..300 {
+            assert_eq!(retry_after(number).await, pause);
+        }
+        calls += 1;
+        assert_eq!(tenant.calls(), calls, "one call, and then a pause of {pause} s");
+        tenant.advance(Duration::from_millis(pause * 1000 - 100));
+        assert_eq!(retry_after(0).await, 1, "what is left of it");
+        assert!(check(&guard, "good").await.is_ok(), "a cached result");
+        tenant.advance(Duration::from_millis(100));
+    }
+    assert_eq!(tenant.calls(), calls);
+    let warnings = log.lines(Level::WARN);
+    assert_eq!(warnings.len(), 1 + 6, "the first failure, and one a pause: {warnings:?}");
+    assert!(warnings[1].contains("failures=2 pause=1s "), "{warnings:?}");
+    tenant.set_mood(Mood::Answers);
+    assert!(check(&guard, "good-again").await.is_ok());
+    assert_eq!(log.count("the tenant can be asked about tokens again"), 1);
+    tenant.set_mood(Mood::Refuses);
+    for number in 0..2 {
+        retry_after(number).await;
+    }
+    assert_eq!(tenant.calls(), calls + 3, "it counts anew");
+}
+
+#[tokio::test]
+async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
+    let tenant = frozen_tenant().await;
+    let guard = introspecting(&tenant).build().unwrap().require(Policy::ANY_TOKEN);
+    tenant.fail(Endpoint::Introspection, 500);
+    let log = Log::capture();
+    for _ in 0..2_000 {
+        assert!(check(&guard, "made-up").await.is_err());
+    }
+    tenant.clock().advance(Duration::from_secs(1));
+    assert!(check(&guard, "made-up").await.is_err());
+    let warnings = log.lines(Level::WARN);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[1].contains("failures=2000 "), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_retry_after_that_is_a_date_makes_a_pause() {
+    let tenant = frozen_tenant().await;
+    let seconds = |seconds| Duration::from_secs(seconds);
+    let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
+    let head = format!(
+        "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
+    let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
+    let server = Scripted::start(acts).await;
+    let mut metadata = tenant.metadata();
+    metadata["introspection_endpoint"] = server.url().into();
+    tenant.serve_metadata(metadata);
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    for _ in 0..3 {
+        let token = tenant.opaque_token().mint();
+        let answer = api.send(get("/any").bearer(&token)).await;
+        answer.assert("busy", &unavailable());
+        assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
+        assert_eq!(server.played(), 1);
+    }
+    tenant.clock().advance(seconds(20));
+    let token = tenant.opaque_token().mint();
+    api.check("after the pause", get("/any").bearer(&token), &ok()).await;
+}
+
+/// A store that panics in one of its operations.
+#[derive(Clone, Copy)]
+struct PanickingStore(&'static str);
+
+impl PanickingStore {
+    fn operate<T: Default + Send + 'static>(self, operation: &str) -> CacheFuture<'static, T> {
+        let panics = operation == self.0;
+        Box::pin(async move {
+            assert!(!panics, "a store with a defect");
+            Ok(T::default())
+        })
+    }
+}
+
+impl IntrospectionCache for PanickingStore {
+    fn get(&self, _: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
+        self.operate("get")
+    }
+
+    fn set(&self, _: CacheKey, _: Vec<u8>, _: Duration) -> CacheFuture<'_, ()> {
+        self.operate("set")
+    }
+
+    fn compare_and_set(
+        &self,
+        _: CacheKey,
+        _: Option<Vec<u8>>,
+        _: Vec<u8>,
+        _: Duration,
+    ) -> CacheFuture<'_, bool> {
+        self.operate("compare_and_set")
+    }
+}
+
+#[tokio::test]
+async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_nothing() {
+    let unavailable = |outcome: Result<Caller, Refusal>| {
+        let refusal = outcome.unwrap_err();
+        assert_eq!(
+            (refusal.status().as_u16(), refusal.error().reason()),
+            (503, "tenant_interrupted")
+        );
+    };
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    assert!(check(&guard, "good").await.is_ok());
+    tenant.set_mood(Mood::Panics);
+    for number in 0..3 {
+        unavailable(check(&guard, &format!("good-{number}")).await);
+    }
+    tenant.set_mood(Mood::Answers);
+    for number in 0..3 {
+        assert!(check(&guard, &format!("good-{number}")).await.is_ok());
+    }
+
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&is_broken);
+    let builder = tenant.protect_as_nobody().client_id("api").client_auth_method("spiffe_jwt");
+    let builder = builder.svid_provider(move || {
+        let broken = Arc::clone(&broken);
+        async move {
+            assert!(!broken.load(Ordering::SeqCst), "a provider with a defect");
+            Ok("svid".to_owned())
+        }
+    });
+    let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+    unavailable(check(&guard, "good").await);
+    is_broken.store(false, Ordering::SeqCst);
+    assert!(check(&guard, "good").await.is_ok());
+
+    for operation in ["get", "set", "compare_and_set"] {
+        let store = PanickingStore(operation);
+        let builder = tenant.protect().introspection_cache(store).fleet_key(FLEET_KEY);
+        let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+        for _ in 0..2 {
+            assert!(check(&guard, "good").await.is_ok(), "{operation}: as a store that is down");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_svid_is_an_internal_error() {
+    let tenant = frozen_tenant().await;
+    let builder = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let builder = builder.svid_provider(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        pending::<Result<String, Box<dyn StdError + Send + Sync>>>()
+    });
+    let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+    let waiting = tokio::spawn(async move { check(&guard, "good").await });
+    until(|| asked.load(Ordering::SeqCst) == 1).await;
+    tenant.clock().advance(Duration::from_secs(10));
+    let refusal = at_once(waiting).await.unwrap().unwrap_err();
+    assert_eq!(refusal.error().reason(), "tenant_credentials");
+}
+
+#[tokio::test]
+async fn a_tenant_that_asks_for_a_pause_gets_one() {
+    for (status, asked, told, pause) in
+        [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 200)]
+    {
+        let tenant = frozen_tenant().await;
+        let builder = introspecting(&tenant).introspection_cache_in_memory();
+        let api = serve(&builder.build().unwrap());
+        let known = tenant.opaque_token().mint();
+        api.check("before", get("/any").bearer(&known), &ok()).await;
+        tenant.fail_with_retry_after(Endpoint::Introspection, status, asked);
+        let token = tenant.opaque_token().mint();
+        let case = format!("{status}, Retry-After {asked}");
+        for (advanced, retry_after, calls) in
+            [(0, told, 2), (0, pause, 2), (pause - 1, 1, 2), (1, told, 3)]
+        {
+            tenant.clock().advance(Duration::from_secs(advanced));
+            let answer = api.send(get("/any").bearer(&token)).await;
+            answer.assert(&case, &unavailable());
+            assert_eq!(answer.retry_after(), Some(retry_after), "{case}");
+            assert_eq!(tenant.requests(Endpoint::Introspection), calls, "{case}");
+            api.check(&case, get("/any").bearer(&known), &ok()).await;
+        }
+        tenant.recover(Endpoint::Introspection);
+        tenant.clock().advance(Duration::from_secs(pause));
+        api.check(&case, get("/any").bearer(&token), &ok()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failure_without_retry_after_and_other_statuses_pause_nothing() {
+    let tenant = frozen_tenant().await;
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    let token = tenant.opaque_token().mint();
+    tenant.fail(Endpoint::Introspection, 503);
+    api.check("503 alone", get("/any").bearer(&token), &unavailable()).await;
+    tenant.fail_with_retry_after(Endpoint::Introspection, 500, 30);
+    api.check("500", get("/any").bearer(&token), &unavailable()).await;
+    tenant.recover(Endpoint::Introspection);
+    api.check("at once", get("/any").bearer(&token), &ok()).await;
+    assert_eq!(tenant.requests(Endpoint::Introspection), 3);
+}
+
+/// Floods an API with bad tokens. Whatever it keeps of them is little, and costs no good one.
+async fn flood(tokens: usize) {
+    let tenant = Tenant::new();
+    let guard = tenant.guard();
+    assert!(check(&guard, "good").await.is_ok());
+    let refused = async |number: usize| {
+        let refusal = check(&guard, &format!("random-{number}")).await.unwrap_err();
+        let error = refusal.error();
+        assert!(matches!(error, Error::InvalidToken(InvalidToken::Inactive)), "{error:?}");
+    };
+    for number in 0..tokens {
+        refused(number).await;
+    }
+    assert_eq!(tenant.calls(), 1 + tokens);
+    assert!(check(&guard, "good").await.is_ok());
+    assert_eq!(tenant.calls(), 1 + tokens, "the good one is still known");
+    // Time stands still: whatever was kept is a hit.
+    let again = tokens.min(20_000);
+    for number in tokens - again..tokens {
+        refused(number).await;
+    }
+    let kept = 1 + tokens + again - tenant.calls();
+    assert!(kept <= 5_000, "{kept} refusals are kept");
+}
+
+#[tokio::test]
+async fn a_flood_of_bad_tokens_evicts_no_good_one_and_is_not_kept() {
+    flood(10_000).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes where nothing is optimised"]
+async fn a_flood_of_a_million_bad_tokens_takes_no_more_memory_than_a_small_one() {
+    flood(20_000).await;
+    let before = resident_kilobytes();
+    flood(1_000_000).await;
+    let grown = resident_kilobytes().saturating_sub(before);
+    assert!(grown < 16 * 1024, "{grown} kB more");
+}

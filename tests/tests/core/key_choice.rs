@@ -1,0 +1,271 @@
+//! Which key of a set verifies a token.
+
+use harness::support::{get, invalid_token, ok, serve, served};
+use monocloud_backend::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
+use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};
+use serde_json::{Value, json};
+
+/// Publishes a set made of the tenant's own key, and expects the token of that key to be accepted,
+/// or refused for a reason.
+async fn assert_set(
+    case: &str,
+    set: impl Fn(Value) -> Value,
+    token: impl Fn(TokenBuilder<'_>) -> TokenBuilder<'_>,
+    refused: Option<InvalidToken>,
+) {
+    let tenant = MockTenant::start().await;
+    tenant.publish(json!({"keys": set(tenant.jwks()["keys"][0].clone())}));
+    let token = token(tenant.token()).mint();
+    let expected = refused.map_or_else(ok, invalid_token);
+    served(&tenant).check(case, get("/any").bearer(&token), &expected).await;
+}
+
+/// A key with some members set, or removed where the value is null.
+fn with(mut key: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        match value {
+            Value::Null => key.as_object_mut().unwrap().remove(name),
+            value => key.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    key
+}
+
+fn bare(token: TokenBuilder<'_>) -> TokenBuilder<'_> {
+    token.without_header("kid")
+}
+
+fn hmac(token: TokenBuilder<'_>) -> TokenBuilder<'_> {
+    token.header("alg", "HS256")
+}
+
+#[tokio::test]
+async fn a_keys_use_and_key_ops_are_enforced() {
+    for (case, members, refused) in [
+        ("nothing said", json!({"use": null, "alg": null}), None),
+        ("for verification", json!({"key_ops": ["verify"]}), None),
+        ("for more than that", json!({"key_ops": ["sign", "verify"]}), None),
+        ("for encryption", json!({"use": "enc"}), Some(UnknownKey)),
+        ("an odd use", json!({"use": ["sig"]}), Some(UnknownKey)),
+        ("for signing only", json!({"key_ops": ["sign"]}), Some(UnknownKey)),
+        ("an empty list", json!({"key_ops": [], "oth": [], "x5c": []}), None),
+        ("an object of operations", json!({"key_ops": {}}), Some(UnknownKey)),
+        ("operations of an odd type", json!({"key_ops": "verify"}), Some(UnknownKey)),
+        ("another hash", json!({"alg": "RS384"}), Some(UnknownKey)),
+        ("another padding", json!({"alg": "PS256"}), Some(UnknownKey)),
+        ("another family", json!({"alg": "ES256"}), Some(UnknownKey)),
+        ("an HMAC", json!({"alg": "HS256"}), Some(UnknownKey)),
+        ("for key transport", json!({"alg": "RSA-OAEP"}), Some(UnknownKey)),
+        ("alg of an odd type", json!({"alg": 256}), Some(UnknownKey)),
+        ("another kty", json!({"kty": "EC"}), Some(UnknownKey)),
+        ("kty in lower case", json!({"kty": "rsa"}), Some(UnknownKey)),
+        ("no kty", json!({"kty": null}), Some(UnknownKey)),
+        ("another kid", json!({"kid": "other"}), Some(UnknownKey)),
+        ("no kid", json!({"kid": null}), Some(UnknownKey)),
+        ("unknown members", json!({"x5c": ["AAAA"], "exp": 1, "foo": {}}), None),
+    ] {
+        assert_set(case, |key| json!([with(key, &members)]), |token| token, refused).await;
+    }
+}
+
+#[tokio::test]
+async fn members_that_are_null_are_absent() {
+    let null = |members: &[&str]| {
+        let members = members.iter().map(|name| ((*name).to_owned(), Value::Null));
+        members.collect::<serde_json::Map<_, _>>()
+    };
+    for members in
+        [&["alg", "use", "key_ops", "x5c"][..], &["d", "p", "q", "dp", "dq", "qi", "oth", "k"]]
+    {
+        let set = |mut key: Value| {
+            key.as_object_mut().unwrap().extend(null(members));
+            json!([key])
+        };
+        assert_set(&format!("{members:?}"), set, |token| token, None).await;
+        assert_set(&format!("{members:?} without kid"), set, bare, None).await;
+    }
+    let null_kid = |mut key: Value| {
+        key["kid"] = Value::Null;
+        json!([key])
+    };
+    assert_set("kid null", null_kid, bare, None).await;
+    assert_set("kid null, and a token with one", null_kid, |token| token, Some(UnknownKey)).await;
+}
+
+#[tokio::test]
+async fn private_and_symmetric_keys_are_never_used() {
+    for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
+        let private = |key| json!([with(key, &json!({member: "AQAB"}))]);
+        assert_set(member, private, |token| token, Some(UnknownKey)).await;
+    }
+    let symmetric = |key: Value| json!([{"kty": "oct", "k": "AQAB", "kid": key["kid"]}]);
+    assert_set("oct", symmetric, |token| token, Some(UnknownKey)).await;
+    assert_set("oct and an HMAC", symmetric, hmac, Some(InvalidToken::Algorithm)).await;
+}
+
+#[tokio::test]
+async fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
+    // A modulus nobody has the factors of: where it is used at all, the signature does not verify.
+    let modulus = |bits: usize| {
+        let mut octets = vec![0xff; bits.div_ceil(8)];
+        octets[0] >>= (8 - bits % 8) % 8;
+        base64url(&octets)
+    };
+    for (bits, refused) in [
+        (1024, UnknownKey),
+        (2047, UnknownKey),
+        (2048, Signature),
+        (4096, Signature),
+        (8192, Signature),
+        (8193, UnknownKey),
+        (16384, UnknownKey),
+    ] {
+        let sized = |key| json!([with(key, &json!({"n": modulus(bits)}))]);
+        assert_set(&format!("{bits} bits"), sized, |token| token, Some(refused)).await;
+    }
+    for (case, exponent) in
+        [("one", "AQ"), ("even", "AQAC"), ("zero", "AA"), ("blank", ""), ("40 bits", "AQAAAAE")]
+    {
+        let exponent = |key| json!([with(key, &json!({"e": exponent}))]);
+        assert_set(case, exponent, |token| token, Some(UnknownKey)).await;
+    }
+    let zero_first = |key: Value| {
+        let mut octets = vec![0];
+        octets.extend(base64url_decoded(key["n"].as_str().unwrap()));
+        json!([with(key, &json!({"n": base64url(&octets)}))])
+    };
+    assert_set("a zero before the modulus", zero_first, |token| token, None).await;
+}
+
+#[tokio::test]
+async fn an_unusable_key_does_not_affect_the_others() {
+    let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+    for (case, odd) in [
+        ("null", json!(null)),
+        ("a number", json!(7)),
+        ("a text", json!("key")),
+        ("an array", json!([])),
+        ("an empty object", json!({})),
+        ("a numeric kid", json!({"kty": "RSA", "kid": 7, "n": "AQAB", "e": "AQAB"})),
+        ("post-quantum", json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AQAB"})),
+        ("an unknown kty", json!({"kty": "XYZ", "kid": "x"})),
+        ("an unknown curve", json!({"kty": "EC", "crv": "secp256k1", "x": x, "y": x, "kid": "x"})),
+        ("a point off the curve", json!({"kty": "EC", "crv": "P-256", "x": x, "y": x, "kid": "x"})),
+        (
+            "a short coordinate",
+            json!({"kty": "EC", "crv": "P-256", "x": "AQAB", "y": x, "kid": "x"}),
+        ),
+        ("a short Edwards point", json!({"kty": "OKP", "crv": "Ed25519", "x": "AQAB", "kid": "x"})),
+        ("a Montgomery curve", json!({"kty": "OKP", "crv": "X25519", "x": x, "kid": "x"})),
+        ("a symmetric key", json!({"kty": "oct", "k": "AQAB", "kid": "x"})),
+        ("an RSA key without modulus", json!({"kty": "RSA", "e": "AQAB", "kid": "x"})),
+        ("a modulus with padding", json!({"kty": "RSA", "n": "AQAB==", "e": "AQAB", "kid": "x"})),
+    ] {
+        assert_set(case, |key| json!([odd, key, odd]), |token| token, None).await;
+    }
+    // The same member twice, which no `Value` can say.
+    let upstream = harness::support::Upstream::start().await;
+    let keys = upstream.tenant.jwks()["keys"][0].to_string();
+    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{keys}]}}"#);
+    upstream.publish(
+        harness::support::Document::Keys,
+        wiremock::ResponseTemplate::new(200).set_body_string(set),
+    );
+    let api = serve(&upstream.protect().build().unwrap());
+    api.check("a member twice", get("/any").bearer(&upstream.token().mint()), &ok()).await;
+}
+
+#[tokio::test]
+async fn without_a_kid_exactly_one_key_must_fit() {
+    let other = json!({"kid": "other"});
+    for (case, second, refused) in [
+        ("alone", json!(null), None),
+        ("a second that fits", json!({"kid": "other"}), Some(AmbiguousKey)),
+        ("a second for another algorithm", json!({"kid": "other", "alg": "PS256"}), None),
+        ("a second for encryption", json!({"kid": "other", "use": "enc"}), None),
+        ("a second that is private", json!({"kid": "other", "d": "AQAB"}), None),
+        (
+            "a second that says nothing",
+            json!({"kid": "other", "alg": null, "use": null}),
+            Some(AmbiguousKey),
+        ),
+    ] {
+        let set = |key: Value| match &second {
+            Value::Null => json!([key]),
+            members => json!([key.clone(), with(key, members)]),
+        };
+        assert_set(case, set, bare, refused).await;
+    }
+    assert_set("one without kid", |key| json!([with(key, &json!({"kid": null}))]), bare, None)
+        .await;
+    assert_set(
+        "none",
+        |key| json!([with(key, &json!({"use": "enc"})), {"kty": "EC"}]),
+        bare,
+        Some(UnknownKey),
+    )
+    .await;
+    let second = |key: Value| json!([key.clone(), with(key, &other)]);
+    assert_set("two, and the kid says which", second, |token| token, None).await;
+}
+
+#[tokio::test]
+async fn two_keys_of_one_kid_are_refused_where_both_fit() {
+    for (case, second, refused) in [
+        ("the same twice", json!({}), None),
+        ("the same with more members", json!({"x5c": ["AAAA"], "key_ops": ["verify"]}), None),
+        ("another key", json!({"e": "Aw"}), Some(AmbiguousKey)),
+        ("one for another algorithm", json!({"alg": "RS512"}), None),
+        ("one for encryption", json!({"use": "enc"}), None),
+        ("one of another kind", json!({"kty": "EC"}), None),
+    ] {
+        let set = |key: Value| json!([with(key.clone(), &second), key]);
+        assert_set(case, set, |token| token, refused).await;
+    }
+}
+
+#[tokio::test]
+async fn the_key_decides_which_algorithm_a_token_may_use() {
+    for (signs, says, refused) in [
+        (Algorithm::Rs256, "RS384", UnknownKey),
+        (Algorithm::Rs256, "PS256", UnknownKey),
+        (Algorithm::Ps256, "RS256", UnknownKey),
+        (Algorithm::Rs256, "ES256", UnknownKey),
+        (Algorithm::Es256, "ES384", UnknownKey),
+        (Algorithm::Es384, "ES256", UnknownKey),
+        (Algorithm::Es256, "EdDSA", UnknownKey),
+        (Algorithm::EdDsa, "ES256", UnknownKey),
+        (Algorithm::EdDsa, "RS256", UnknownKey),
+    ] {
+        let tenant = MockTenant::builder().algorithm(signs).start().await;
+        let token = tenant.token().header("alg", says).mint();
+        let case = format!("a key of {signs} under {says}");
+        served(&tenant).check(&case, get("/any").bearer(&token), &invalid_token(refused)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_signature_of_any_other_key_or_text_does_not_verify() {
+    for algorithm in Algorithm::ALL {
+        let tenant = MockTenant::builder().algorithm(algorithm).start().await;
+        let api = served(&tenant);
+        let foreign = tenant.token().signed_by(Signer::Foreign).mint();
+        let (one, two) = (tenant.token().mint(), tenant.token().subject("eve").mint());
+        let spliced =
+            format!("{}.{}", two.rsplit_once('.').unwrap().0, one.rsplit_once('.').unwrap().1);
+        for (case, token) in [("foreign", foreign), ("spliced", spliced)] {
+            let case = format!("{case}, {algorithm}");
+            api.check(&case, get("/any").bearer(&token), &invalid_token(Signature)).await;
+        }
+    }
+}
+
+fn base64url(octets: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(octets)
+}
+
+fn base64url_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()
+}

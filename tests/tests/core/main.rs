@@ -1,0 +1,36 @@
+//! What the library decides, which no host can change: each case runs once, by asking a guard.
+
+mod bearer;
+mod binding;
+mod binding_header;
+mod budget;
+mod claims;
+mod client_auth;
+mod config;
+mod cross_check;
+mod diagnosis;
+mod diagnosis_token;
+mod documents;
+mod faults;
+mod floors;
+mod hostile;
+mod introspection;
+mod introspection_cache;
+mod introspection_load;
+mod jwt;
+mod key_choice;
+mod keys;
+mod log;
+mod manual;
+mod mutual_tls;
+mod outage;
+mod permissions;
+mod properties;
+mod refresh;
+mod refusals;
+mod renewal;
+mod shape;
+mod shared_cache;
+mod telemetry;
+mod tenants;
+mod tls;

@@ -1,0 +1,117 @@
+//! What a guard alone says to a token: the same on every host, and soon told.
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
+use monocloud_backend::{Error, Guard, InvalidToken, Policy, ProtectApi, ProtectApiBuilder};
+use monocloud_testkit::{Clock, Control, Hostile, MockTenant};
+use serde_json::json;
+
+/// A tenant whose time stands still.
+async fn tenant() -> MockTenant {
+    MockTenant::builder().clock(Clock::frozen()).start().await
+}
+
+fn builder(tenant: &MockTenant) -> ProtectApiBuilder {
+    ProtectApi::builder().vars(tenant.vars()).clock(tenant.clock().reading())
+}
+
+fn guard(builder: ProtectApiBuilder) -> Guard {
+    builder.build().unwrap().require(Policy::ANY_TOKEN)
+}
+
+/// The status of the answer to a token, and its challenge.
+async fn answer(guard: &Guard, token: &str) -> (u16, Option<String>) {
+    let Err(refusal) = guard.check(&bearer(token), None).await else { return (200, None) };
+    let response = refusal.response();
+    let challenge = response.headers().get(WWW_AUTHENTICATE);
+    let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+    (response.status().as_u16(), challenge)
+}
+
+/// Why a token is not accepted, if it is not.
+async fn judged(guard: &Guard, token: &str) -> Option<InvalidToken> {
+    match guard.check(&bearer(token), None).await.err()?.error() {
+        Error::InvalidToken(reason) => Some(*reason),
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn bearer(token: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    headers
+}
+
+#[tokio::test]
+async fn every_hostile_token_is_refused_and_every_control_is_accepted() {
+    let tenant = tenant().await;
+    let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
+    let guard = guard(builder(&tenant));
+    for control in &controls {
+        control.assert_accepted(answer(&guard, &control.token).await.0);
+    }
+    for hostile in &hostile {
+        let (status, challenge) = answer(&guard, &hostile.token).await;
+        hostile.assert_refused(status, challenge.as_deref());
+    }
+}
+
+#[tokio::test]
+async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
+    let tenant = tenant().await;
+    let guard = guard(builder(&tenant).require_rfc9068());
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
+        let token = tenant.token().header("typ", typ).mint();
+        assert_eq!(judged(&guard, &token).await, None, "{typ}");
+    }
+    let absent = tenant.token().without_header("typ").mint();
+    assert_eq!(judged(&guard, &absent).await, Some(InvalidToken::Type));
+    for typ in [json!("JWT"), json!("jwt"), json!(""), json!(null), json!(["at+jwt"])] {
+        let token = tenant.token().header("typ", &typ).mint();
+        assert_eq!(judged(&guard, &token).await, Some(InvalidToken::Type), "{typ}");
+    }
+    for claim in ["sub", "client_id", "jti", "iat"] {
+        let without = tenant.token().without(claim).mint();
+        let odd = tenant.token().claim(claim, json!([1])).mint();
+        for token in [without, odd] {
+            assert_eq!(judged(&guard, &token).await, Some(InvalidToken::Claim(claim)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn hostile_tokens_and_controls_come_in_any_order_and_after_the_keys_were_read() {
+    let tenant = tenant().await;
+    let guard = guard(builder(&tenant));
+    assert_eq!(judged(&guard, &tenant.token().mint()).await, None, "the keys are read");
+    for number in 0..10 {
+        let invented = tenant.token().header("kid", format!("invented-{number}")).mint();
+        assert_eq!(judged(&guard, &invented).await, Some(InvalidToken::UnknownKey));
+    }
+    for round in 0..2 {
+        for hostile in Hostile::all(&tenant) {
+            let (status, challenge) = answer(&guard, &hostile.token).await;
+            hostile.assert_refused(status, challenge.as_deref());
+        }
+        for control in Control::all(&tenant) {
+            let (status, challenge) = answer(&guard, &control.token).await;
+            assert_eq!(status, 200, "{} in round {round}: {challenge:?}", control.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn controls_pass_where_each_operation_needs_a_group() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).groups(["admin"]).scope("a");
+    let tenant = tenant.claim("tenant_id", "acme").start().await;
+    let policy = Policy::ANY_TOKEN.scopes(&["a"]).any_group(&["admin"]);
+    let guard = builder(&tenant).build().unwrap().require(policy);
+    for control in Control::all(&tenant) {
+        let caller = guard.check(&bearer(&control.token), None).await;
+        let caller = caller.unwrap_or_else(|refusal| unreachable!("{}: {refusal}", control.name));
+        let claims = caller.claims().unwrap();
+        assert_eq!(claims.get("tenant_id"), Some(&json!("acme")), "{}", control.name);
+    }
+}

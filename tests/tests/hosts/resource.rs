@@ -1,0 +1,86 @@
+//! The metadata of the API itself (RFC 9728), which challenges name once it is served.
+
+use harness::{
+    hosts::{AXUM, Host},
+    support::{frozen_tenant, get, protect},
+};
+use monocloud_backend::ProtectApi;
+use serde_json::{Value, json};
+
+on_every_host! {
+    clients_find_the_tenant_by_the_url_of_the_api,
+    every_challenge_names_the_metadata_once_it_is_served,
+}
+
+const PATH: &str = "/.well-known/oauth-protected-resource";
+
+async fn clients_find_the_tenant_by_the_url_of_the_api(host: Host) {
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant).resource("https://api.example.com/posts").build().unwrap();
+    let protect = protect.scope("posts:read", "Read posts");
+    let api = host.serve_metadata(protect.resource_metadata().unwrap());
+    let answer = api.send(get(&format!("{PATH}/posts")).header("host", "evil.example")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        serde_json::from_str::<Value>(&answer.body).unwrap(),
+        json!({
+            "resource": "https://api.example.com/posts",
+            "authorization_servers": [tenant.issuer()],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["posts:read"],
+        }),
+    );
+}
+
+async fn every_challenge_names_the_metadata_once_it_is_served(host: Host) {
+    let metadata =
+        r#"resource_metadata="https://api.example.com/.well-known/oauth-protected-resource""#;
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant).build().unwrap();
+    let api = host.serve(&protect);
+    let read = tenant.token().mint();
+    for (call, status) in [
+        (get("/read"), 401),
+        (get("/read").bearer("a b"), 400),
+        (get("/read").bearer("a.b.c"), 401),
+        (get("/read").bearer(&read), 403),
+    ] {
+        let challenge = async || {
+            let answer = api.send(call.clone()).await;
+            assert_eq!(answer.status, status);
+            answer.header("www-authenticate").unwrap().to_owned()
+        };
+        assert!(!challenge().await.contains("resource_metadata"));
+    }
+    let _ = protect.resource_metadata().unwrap();
+    for call in [get("/read"), get("/read").bearer("a.b.c"), get("/read").bearer(&read)] {
+        let answer = api.send(call).await;
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.ends_with(&format!(", {metadata}")), "{challenge}");
+        assert_eq!(challenge.matches("resource_metadata").count(), 1, "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_url_of_the_api_there_is_no_metadata() {
+    let tenant = frozen_tenant().await;
+    let protect = ProtectApi::builder().vars(tenant.vars()).audience("urn:posts").build().unwrap();
+    let error = protect.resource_metadata().unwrap_err().to_string();
+    assert!(error.contains("MONOCLOUD_BACKEND_RESOURCE"), "{error}");
+}
+
+#[tokio::test]
+async fn partner_tenants_are_named_where_the_application_asks_for_it() {
+    let [own, partner] = [frozen_tenant().await, frozen_tenant().await];
+    let api = protect(&own).build().unwrap();
+    let api = api.also_accept(protect(&partner).build().unwrap()).unwrap();
+    let servers = async |metadata| {
+        let answer = AXUM.serve_metadata(metadata).send(get(PATH)).await;
+        serde_json::from_str::<Value>(&answer.body).unwrap()["authorization_servers"].clone()
+    };
+    let metadata = api.resource_metadata().unwrap();
+    assert_eq!(servers(metadata.clone()).await, json!([own.issuer()]));
+    let both = json!([own.issuer(), partner.issuer()]);
+    assert_eq!(servers(metadata.name_all_tenants()).await, both);
+}

@@ -1,0 +1,304 @@
+//! Verdicts shared through a real Redis, which each test starts for itself.
+
+mod server;
+mod tls;
+mod trouble;
+
+use harness::{
+    hosts::POEM,
+    support::{Api, FLEET_KEY, Log, forged, frozen_tenant, get, invalid_token, ok},
+};
+use monocloud_backend::{
+    AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken, ProtectApi,
+    ProtectApiBuilder, RedisCache,
+};
+use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
+use redis::Commands;
+use server::Redis;
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+use tracing::Level;
+
+/// How long a store that failed is left alone.
+const REST: Duration = Duration::from_secs(5);
+
+/// Holds tokio's time still until it is dropped, so that no time-out fires because the machine is
+/// busy: time does not jump while a blocking task runs.
+#[must_use]
+fn hold_time() -> mpsc::Sender<()> {
+    let (holder, held) = mpsc::channel();
+    tokio::time::pause();
+    tokio::task::spawn_blocking(move || held.recv().is_ok());
+    holder
+}
+
+fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
+    let vars = tenant.vars_for(ClientAuth::SecretPost);
+    ProtectApi::builder().vars(vars).clock(tenant.clock().reading()).fleet_key(FLEET_KEY)
+}
+
+fn protect(tenant: &MockTenant, url: &str) -> ProtectApi {
+    introspecting(tenant).vars([("MONOCLOUD_BACKEND_INTROSPECTION_CACHE", url)]).build().unwrap()
+}
+
+fn served(tenant: &MockTenant, url: &str) -> Api {
+    POEM.serve(&protect(tenant, url))
+}
+
+/// Makes a request that must pass, and says how many the tenant has been asked by then.
+async fn asked(api: &Api, tenant: &MockTenant, token: &str) -> usize {
+    api.check("the handler is reached", get("/any").bearer(token), &ok()).await;
+    tenant.requests(Endpoint::Introspection)
+}
+
+fn warnings(log: &Log) -> String {
+    log.lines(Level::WARN).join("\n")
+}
+
+#[tokio::test]
+async fn a_fleet_asks_once_until_the_duration_is_over() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let fleet = [(); 2].map(|()| served(&tenant, &redis.url()));
+    let token = tenant.opaque_token().mint();
+    for (advanced, times) in [(0, 1), (299, 1), (1, 2), (0, 2)] {
+        tenant.clock().advance(Duration::from_secs(advanced));
+        for api in &fleet {
+            assert_eq!(asked(api, &tenant, &token).await, times, "after {advanced} s");
+            assert_eq!(asked(api, &tenant, &token).await, times, "after {advanced} s, again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_expires_in_redis_with_its_token_and_shows_nothing_of_it() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant, &redis.url());
+    for (life, kept) in [(3600, 300_000), (60, 60_000)] {
+        let token = tenant.opaque_token().subject("canary-alice").expires_in(life).mint();
+        asked(&api, &tenant, &token).await;
+        let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+        assert_eq!(key.strip_prefix("monocloud-backend:introspection:").unwrap().len(), 64);
+        let left: i64 = redis.commands().pttl(&key).unwrap();
+        assert!((kept - 30_000..=kept).contains(&left), "{left} of {kept}");
+        let value: Vec<u8> = redis.commands().get(&key).unwrap();
+        let shown = String::from_utf8_lossy(&value).into_owned() + &key;
+        for secret in [&token, "canary", "sub", tenant.issuer(), tenant.audience()] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        redis.commands().del::<_, ()>(&key).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_one_forgets_all_forget() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let (one, other) = (protect(&tenant, &redis.url()), served(&tenant, &redis.url()));
+    let token = tenant.opaque_token().mint();
+    assert_eq!(asked(&other, &tenant, &token).await, 1);
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
+    assert_tombstone(&redis);
+    assert_eq!(asked(&other, &tenant, &token).await, 2);
+    assert_eq!(asked(&other, &tenant, &token).await, 2, "what was asked later is kept");
+}
+
+/// The one value there is is a tombstone, and outlives a result.
+fn assert_tombstone(redis: &Redis) {
+    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let value: Vec<u8> = redis.commands().get(&key).unwrap();
+    assert_eq!(value.len(), 16);
+    let left: i64 = redis.commands().pttl(&key).unwrap();
+    assert!((600_000..=660_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_rejected_token_leaves_nothing_in_redis_and_removes_an_older_result() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant, &redis.url());
+    let inactive = invalid_token(InvalidToken::Inactive);
+    api.check("made up", get("/any").bearer("made-up"), &inactive).await;
+    assert_eq!(redis.keys(), [""; 0]);
+
+    let cache = RedisCache::new(&redis.url()).unwrap();
+    let longer = introspecting(&tenant).introspection_cache(cache);
+    let longer = longer.introspection_cache_duration(Duration::from_secs(3600));
+    let longer = POEM.serve(&longer.build().unwrap());
+    let token = tenant.opaque_token().expires_in(7200).mint();
+    let before = asked(&longer, &tenant, &token).await;
+    tenant.clock().advance(Duration::from_secs(300));
+    tenant.revoke(&token);
+    assert_eq!(asked(&longer, &tenant, &token).await, before, "it is kept");
+    api.check("too old here", get("/any").bearer(&token), &inactive).await;
+    assert_tombstone(&redis);
+    longer.check("rejected", get("/any").bearer(&token), &inactive).await;
+}
+
+#[tokio::test]
+async fn a_value_is_replaced_only_while_it_is_the_expected_one() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let cache = RedisCache::new(&redis.url()).unwrap();
+    let (key, minute) = (key_of(&frozen_tenant().await, "token").await, Duration::from_secs(60));
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    for (expected, value, is_written) in [
+        (Some("x"), "a", false),
+        (None, "a", true),
+        (None, "b", false),
+        (Some("b"), "b", false),
+        (Some("a"), "b", true),
+        (Some("a"), "c", false),
+    ] {
+        let expected = expected.map(bytes);
+        let written = cache.compare_and_set(key, expected, bytes(value), minute).await.unwrap();
+        assert_eq!(written, is_written, "{value}");
+    }
+    cache.set(key, bytes("tombstone"), minute).await.unwrap();
+    assert!(!cache.compare_and_set(key, Some(bytes("b")), bytes("c"), minute).await.unwrap());
+    assert_eq!(cache.get(key).await.unwrap(), Some(bytes("tombstone")));
+    let left: i64 = redis.commands().pttl(&redis.keys()[0]).unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+}
+
+/// A user that may not read may not write either, for want of a comparison.
+#[tokio::test]
+async fn a_value_that_may_not_be_read_is_not_replaced() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let (key, minute) = (key_of(&frozen_tenant().await, "token").await, Duration::from_secs(60));
+    let mut admin = redis.commands();
+    redis::cmd("ACL")
+        .arg(&["SETUSER", "writer", "on", ">pa55word", "~*", "+set", "+eval"])
+        .exec(&mut admin)
+        .unwrap();
+    let url = format!("redis://writer:pa55word@127.0.0.1:{}", redis.port);
+    let cache = RedisCache::new(&url).unwrap();
+    cache.set(key, vec![1], minute).await.unwrap();
+    let written = cache.compare_and_set(key, None, vec![2], minute).await;
+    assert!(written.unwrap_err().to_string().contains("error"));
+    let value: Vec<u8> = redis.commands().get(&redis.keys()[0]).unwrap();
+    assert_eq!(value, [1]);
+}
+
+/// The key that a token has in a store.
+async fn key_of(tenant: &MockTenant, token: &str) -> CacheKey {
+    let probe = Probe::default();
+    let protect = introspecting(tenant).introspection_cache(probe.clone()).build().unwrap();
+    POEM.serve(&protect).send(get("/any").bearer(token)).await;
+    let key = *probe.0.lock().unwrap();
+    key.unwrap()
+}
+
+/// Tells the key that a token has.
+#[derive(Clone, Default)]
+struct Probe(Arc<Mutex<Option<CacheKey>>>);
+
+impl IntrospectionCache for Probe {
+    fn get(&self, key: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
+        *self.0.lock().unwrap() = Some(key);
+        Box::pin(async { Ok(None) })
+    }
+
+    fn set(&self, _: CacheKey, _: Vec<u8>, _: Duration) -> CacheFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn compare_and_set(
+        &self,
+        _: CacheKey,
+        _: Option<Vec<u8>>,
+        _: Vec<u8>,
+        _: Duration,
+    ) -> CacheFuture<'_, bool> {
+        Box::pin(async { Ok(true) })
+    }
+}
+
+#[tokio::test]
+async fn a_made_up_token_stays_invalid_whatever_a_stranger_writes_to_redis() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let token = "an-invented-token";
+    let inactive = invalid_token(InvalidToken::Inactive);
+    let key = key_of(&tenant, token).await;
+    let api = served(&tenant, &redis.url());
+    let name = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let name = format!("monocloud-backend:introspection:{name}");
+    let mut calls = tenant.requests(Endpoint::Introspection);
+    for value in forged(&tenant, token, key.as_bytes()) {
+        redis.commands().set::<_, _, ()>(&name, value).unwrap();
+        api.check("forged", get("/admin").bearer(token), &inactive).await;
+        calls += 1;
+        assert_eq!(tenant.requests(Endpoint::Introspection), calls);
+        tenant.clock().advance(Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_is_forgotten_in_a_store_that_came_back_before_its_rest_is_over() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let (one, other) = (protect(&tenant, &redis.url()), served(&tenant, &redis.url()));
+    let token = tenant.opaque_token().mint();
+    assert_eq!(asked(&other, &tenant, &token).await, 1);
+    // One that Redis answers with an error: the breaker of `one` opens.
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("requirepass")
+        .arg("x")
+        .exec(&mut redis.commands())
+        .unwrap();
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap_err();
+    let mut admin = redis::Client::open(format!("redis://:x@127.0.0.1:{}", redis.port)).unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut admin).unwrap();
+    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let value: Vec<u8> = redis.commands().get(&key).unwrap();
+    assert_ne!(value.len(), 16, "it could not be forgotten then");
+    one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
+    assert_tombstone(&redis);
+}
+
+#[tokio::test]
+async fn many_requests_at_once_share_one_connection() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let _still = hold_time();
+    let tenant = frozen_tenant().await;
+    let api = served(&tenant, &redis.url());
+    let requests: Vec<_> = (0..40)
+        .map(|_| {
+            let (api, token) = (api.clone(), tenant.opaque_token().mint());
+            tokio::spawn(async move {
+                api.check("one of many", get("/any").bearer(&token), &ok()).await;
+            })
+        })
+        .collect();
+    for request in requests {
+        request.await.unwrap();
+    }
+    assert_eq!(redis.keys().len(), 40);
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut redis.commands()).unwrap();
+    assert_eq!(clients.lines().count(), 2, "and the test's own: {clients}");
+}
+
+#[test]
+fn a_cache_in_redis_shows_its_url_nowhere() {
+    for url in ["redis://:pa55word@cache", "rediss://me:pa55word@cache:6380/7"] {
+        let cache = RedisCache::new(url).unwrap();
+        assert_eq!(format!("{cache:?}"), "RedisCache { .. }");
+    }
+    for url in ["pa55word", "http://:pa55word@cache", "redis://:pa55word@cache#x", "redis:pa55word"]
+    {
+        let error = RedisCache::new(url).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("pa55word"), "{error:?}");
+    }
+}
