@@ -11,6 +11,25 @@ use std::time::{Duration, Instant};
 
 pub(crate) type Answer = Response<Bytes>;
 
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An answer with this document.
+pub(crate) fn json_answer(status: StatusCode, document: &Value) -> Answer {
+    raw_answer(status, document.to_string())
+}
+
+/// An answer with this text, which is labelled as JSON.
+pub(crate) fn raw_answer(status: StatusCode, text: String) -> Answer {
+    let mut answer = empty(status).map(|_| text.into());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
 /// An answer set by hand, to every request.
 #[derive(Clone, Debug)]
 pub(crate) struct Canned {

@@ -1,27 +1,21 @@
-//! What stands before wiremock, and does what wiremock cannot: it ends TLS, tells
-//! the site behind how each request arrived, and lets answers go wrong. Nothing of it
-//! holds wiremock up, which answers each request at once.
+//! The HTTP server of one tenant: it terminates TLS, lets the site answer, and lets answers go
+//! wrong.
 
 use crate::Entrance;
-use crate::answer::Answer;
 use crate::ending::{Ending, Wire};
 use crate::entrance::Arrival;
-use crate::server::{address, loopback_listener};
 use crate::site::Site;
-use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use std::error::Error as _;
 use std::fmt;
 use std::future::poll_fn;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::io::AsyncWriteExt as _;
@@ -30,7 +24,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// Ports that pass requests on, on a thread of their own until this is dropped.
+/// Ports that requests come in by, on a thread of their own until this is dropped.
 pub(crate) struct Front {
     /// Both are taken by `drop` alone.
     stop: Option<oneshot::Sender<()>>,
@@ -44,17 +38,15 @@ pub(crate) struct Door {
     tls: Option<Arc<ServerConfig>>,
 }
 
-/// Passes on what one connection brings.
+/// Answers what one connection asks.
 #[derive(Clone)]
 struct Usher {
-    client: Client<HttpConnector, Incoming>,
-    behind: SocketAddr,
     site: Arc<Site>,
 }
 
 impl Front {
-    /// Opens the doors of the site, to the server that listens `behind`.
-    pub(crate) fn open(doors: Vec<Door>, behind: SocketAddr, site: Arc<Site>) -> Self {
+    /// Opens the doors of the site.
+    pub(crate) fn open(doors: Vec<Door>, site: Arc<Site>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -63,7 +55,7 @@ impl Front {
             .expect("a runtime can be made");
         let thread = thread::spawn(move || {
             runtime.block_on(async {
-                let usher = Usher::new(behind, site);
+                let usher = Usher { site };
                 for door in doors {
                     tokio::spawn(door.receive(usher.clone()));
                 }
@@ -104,7 +96,7 @@ impl Door {
 
     /// What URLs of this door begin with.
     pub(crate) fn origin(&self) -> String {
-        let address = address(&self.listener);
+        let address = self.listener.local_addr().expect("a bound listener has an address");
         match self.tls {
             Some(_) => format!("https://localhost:{}", address.port()),
             None => format!("http://{address}"),
@@ -125,13 +117,6 @@ impl Door {
 }
 
 impl Usher {
-    fn new(behind: SocketAddr, site: Arc<Site>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, behind, site }
-    }
-
     async fn let_in(self, connection: TcpStream, tls: Option<TlsAcceptor>, entrance: Entrance) {
         // Without it a response in two parts waits for the client's acknowledgement.
         let _ = connection.set_nodelay(true);
@@ -168,35 +153,17 @@ impl Usher {
         // Before it is counted: whoever waits for that may move the clock.
         let arrived = self.site.clock.monotonic();
         let met = self.site.meet(request.uri().path());
-        let right = self.pass_on(request, arrival).await?;
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
+        let right = self.site.respond(&Request::from_parts(head, body), arrival);
         let answer = match met {
             Some(met) => met.instead_of(right, arrived, &self.site.clock).await?,
             None => right,
         };
         Ok(answer.map(Full::new))
     }
+}
 
-    async fn pass_on(
-        &self,
-        mut request: Request<Incoming>,
-        arrival: &Arrival,
-    ) -> Result<Answer, Ending> {
-        // Takes the place of whatever the client says under this name.
-        request.headers_mut().insert(Arrival::HEADER, arrival.to_header());
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = Uri::builder()
-            .scheme("http")
-            .authority(self.behind.to_string())
-            .path_and_query(path)
-            .build()
-            .expect("the parts of a URI");
-        // A task of its own: a request that was sent arrives, also if the client leaves.
-        let response = tokio::spawn(self.client.request(request)).await;
-        let (mut head, body) =
-            response.map_err(|_| Ending::Closed)?.map_err(|_| Ending::Closed)?.into_parts();
-        let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
-        // Whoever sends the body knows.
-        head.headers.remove(CONTENT_LENGTH);
-        Ok(Response::from_parts(head, body))
-    }
+fn loopback_listener() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free")
 }

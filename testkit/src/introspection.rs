@@ -1,4 +1,4 @@
-use crate::answer::{Canned, header};
+use crate::answer::{Answer, Canned, header, json_answer};
 use crate::certificate::thumbprint;
 use crate::client_auth::{Credentials, Refusal};
 use crate::clock::unix_seconds;
@@ -6,10 +6,12 @@ use crate::entrance::Arrival;
 use crate::fault::checked;
 use crate::site::locked;
 use crate::{Client, ClientAuth, Clock, Endpoint, Entrance, MockTenant, TokenBuilder, form};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
-use wiremock::{Request, ResponseTemplate};
 
 /// A request that arrived at the introspection endpoint, as it arrived.
 #[derive(Clone, Debug)]
@@ -134,11 +136,11 @@ impl Introspector {
     /// Answers one request, and keeps what it was.
     pub(crate) fn respond(
         &self,
-        request: &Request,
+        request: &Request<Bytes>,
         issuer: &str,
         arrival: &Arrival,
-    ) -> ResponseTemplate {
-        let form = form::fields(&request.body);
+    ) -> Answer {
+        let form = form::fields(request.body());
         let token = form.as_ref().and_then(|form| form.get("token")).cloned();
         let mut seen = Introspection {
             token: token.unwrap_or_default(),
@@ -146,11 +148,11 @@ impl Introspector {
             certificate: arrival.certificates.first().map(|certificate| thumbprint(certificate)),
             client_auth: None,
             refusal: None,
-            accept: text(request, "accept"),
-            content_type: text(request, "content-type"),
+            accept: text(request, &ACCEPT),
+            content_type: text(request, &CONTENT_TYPE),
         };
         let response = match self.check(request, form, issuer, arrival, &mut seen) {
-            Ok(()) => ResponseTemplate::new(200).set_body_json(self.answer(&seen.token)),
+            Ok(()) => json_answer(StatusCode::OK, &self.answer(&seen.token)),
             Err(refused) => {
                 seen.refusal = Some(refused.reason());
                 refused.response()
@@ -163,7 +165,7 @@ impl Introspector {
     /// RFC 7662 §2.1.
     fn check(
         &self,
-        request: &Request,
+        request: &Request<Bytes>,
         form: Option<BTreeMap<String, String>>,
         issuer: &str,
         arrival: &Arrival,
@@ -171,7 +173,7 @@ impl Introspector {
     ) -> Result<(), Refused> {
         let content_type = seen.content_type.as_deref().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if request.method.as_str() != "POST" {
+        if request.method() != Method::POST {
             return Err(Refused::Request("the method is not POST"));
         }
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -179,7 +181,7 @@ impl Introspector {
         }
         let form = form.ok_or(Refused::Request("the form is not encoded, or has a field twice"))?;
 
-        let authorization = request.headers.get_all("authorization").iter();
+        let authorization = request.headers().get_all(AUTHORIZATION).iter();
         let authorization: Vec<_> =
             authorization.map(|value| value.to_str().unwrap_or_default()).collect();
         let now = unix_seconds(self.clock.now());
@@ -235,23 +237,22 @@ impl Refused {
     }
 
     /// RFC 6749 §5.2.
-    fn response(&self) -> ResponseTemplate {
+    fn response(&self) -> Answer {
         let (status, error) = match self {
-            Self::Request(_) => (400, "invalid_request"),
-            Self::Client(_) => (401, "invalid_client"),
+            Self::Request(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Client(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
         };
         let body = json!({ "error": error, "error_description": self.reason() });
-        let response = ResponseTemplate::new(status).set_body_json(body);
-        match self {
-            Self::Request(_) => response,
-            Self::Client(_) => {
-                response.insert_header("WWW-Authenticate", r#"Basic realm="tenant""#)
-            }
+        let mut answer = json_answer(status, &body);
+        if let Self::Client(_) = self {
+            let challenge = HeaderValue::from_static(r#"Basic realm="tenant""#);
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
+        answer
     }
 }
 
-fn text(request: &Request, name: &str) -> Option<String> {
-    let value = request.headers.get(name)?;
+fn text(request: &Request<Bytes>, name: &HeaderName) -> Option<String> {
+    let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

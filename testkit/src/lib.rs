@@ -148,7 +148,6 @@ mod metadata;
 mod registration;
 mod requests;
 mod rsa_pool;
-mod server;
 mod signing_key;
 mod site;
 mod table;

@@ -1,3 +1,4 @@
+use crate::answer::{Answer, empty, json_answer, raw_answer};
 use crate::entrance::Arrival;
 use crate::gate::{Gate, Met};
 use crate::introspection::Introspector;
@@ -5,9 +6,11 @@ use crate::key_ring::KeyRing;
 use crate::metadata::discovery_document;
 use crate::signing_key::SigningKey;
 use crate::{Algorithm, Client, Clock, Endpoint, Entrance};
+use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Bytes;
 use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard};
-use wiremock::{Request, ResponseTemplate};
 
 /// What the tenant has on the web: its documents, as they are at this moment,
 /// and how its endpoints fare.
@@ -95,18 +98,19 @@ impl Site {
     }
 
     /// Answers one request, as is right.
-    pub(crate) fn respond(&self, request: &Request, arrival: &Arrival) -> ResponseTemplate {
-        let Some(endpoint) = self.endpoint_at(request.url.path()) else {
-            return ResponseTemplate::new(404);
+    pub(crate) fn respond(&self, request: &Request<Bytes>, arrival: &Arrival) -> Answer {
+        let Some(endpoint) = self.endpoint_at(request.uri().path()) else {
+            return empty(StatusCode::NOT_FOUND);
         };
-        let response = self.own_answer(endpoint, request, arrival);
+        let mut answer = self.own_answer(endpoint, request, arrival);
         // Last, so that whoever waits for the request finds all there is of it.
         self.gate(endpoint).count(!arrival.certificates.is_empty());
-        match endpoint {
-            Endpoint::Introspection => response,
+        if endpoint != Endpoint::Introspection {
             // Swagger UI and other browser clients read the documents across origins.
-            _ => response.insert_header("Access-Control-Allow-Origin", "*"),
+            let any = HeaderValue::from_static("*");
+            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
         }
+        answer
     }
 
     fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
@@ -118,9 +122,9 @@ impl Site {
     fn own_answer(
         &self,
         endpoint: Endpoint,
-        request: &Request,
+        request: &Request<Bytes>,
         arrival: &Arrival,
-    ) -> ResponseTemplate {
+    ) -> Answer {
         let document = match endpoint {
             Endpoint::Introspection => {
                 return self.introspector.respond(request, &self.issuer, arrival);
@@ -132,8 +136,7 @@ impl Site {
             Endpoint::Jwks => {
                 let documents = self.documents();
                 if let Some(by_hand) = &documents.jwks {
-                    let by_hand = by_hand.as_bytes();
-                    return ResponseTemplate::new(200).set_body_raw(by_hand, "application/json");
+                    return raw_answer(StatusCode::OK, by_hand.clone());
                 }
                 documents.keys.jwks()
             }
@@ -142,7 +145,7 @@ impl Site {
                 json!({ "keys": [key.jwk()] })
             }
         };
-        ResponseTemplate::new(200).set_body_json(document)
+        json_answer(StatusCode::OK, &document)
     }
 }
 

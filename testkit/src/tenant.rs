@@ -1,7 +1,6 @@
-use crate::front::Door;
+use crate::front::{Door, Front};
 use crate::introspection::Introspector;
 use crate::requests::Expectations;
-use crate::server::Server;
 use crate::site::Site;
 use crate::tls::Tls;
 use crate::token::to_json;
@@ -32,7 +31,7 @@ pub struct MockTenant {
     pub(crate) tls: Option<Tls>,
     pub(crate) site: Arc<Site>,
     pub(crate) expectations: Expectations,
-    _server: Server,
+    _front: Front,
 }
 
 impl Drop for MockTenant {
@@ -305,7 +304,7 @@ impl MockTenantBuilder {
             client_authority,
             tls,
             expectations: Expectations::default(),
-            _server: Server::start(doors, Arc::clone(&site)).await,
+            _front: Front::open(doors, Arc::clone(&site)),
             site,
         }
     }
