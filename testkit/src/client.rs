@@ -1,8 +1,8 @@
 use crate::folder::Folder;
 use crate::key_ring::KeyRing;
+use crate::lock::locked;
 use crate::registration::Registration;
 use crate::signing_key::{SigningKey, random_id};
-use crate::site::locked;
 use crate::token::Unsigned;
 use crate::{Algorithm, Authority, Signer};
 use serde_json::json;

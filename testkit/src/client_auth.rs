@@ -2,8 +2,8 @@
 //! request brings is checked in full, and it must bring exactly one thing.
 
 use crate::entrance::Arrival;
+use crate::lock::locked;
 use crate::signing_key::SigningKey;
-use crate::site::locked;
 use crate::{Client, ClientAuth, Entrance, form};
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -1,35 +1,40 @@
-use crate::answer::Canned;
-use crate::gate::Effect;
-use crate::site::Site;
-use crate::{Endpoint, MockTenant};
+//! The ways in which an endpoint can fail.
+
+use crate::Endpoint;
 use http::{HeaderValue, StatusCode};
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// What goes wrong with the answers of an endpoint; see [`MockTenant::fault`].
+/// A way in which an endpoint fails; see [`MockTenant::fault`](crate::MockTenant::fault).
 ///
-/// Whatever it is, the request arrived, and is counted. Times are on the tenant's
-/// [`Clock`](crate::Clock) and count from the request's arrival.
+/// The request has arrived and is counted, whatever the fault. Times are on the tenant's
+/// [`Clock`](crate::Clock) and count from the arrival of the request. The right answer is the one
+/// that the tenant, or a [mock](crate::MockTenant::mount), would have given.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// This status, from 200 on, and a JSON object that says nothing of use.
+    /// This status, from 200 on, with a JSON object that holds nothing of use.
     Status(u16),
-    /// Status 429 (RFC 6585 §4) with a `Retry-After`, in whole seconds, rounded up.
-    TooManyRequests {
+    /// The same with a `Retry-After` header (RFC 9110 §10.2.3), in whole seconds, rounded up. It
+    /// is customary with status 429 (RFC 6585 §4) and 503 (RFC 9110 §15.6.4).
+    RetryAfter {
+        /// The status, from 200 on.
+        status: u16,
         /// How long to wait.
-        retry_after: Duration,
+        after: Duration,
     },
-    /// Status 503 (RFC 9110 §15.6.4) with a `Retry-After`, in whole seconds, rounded up.
-    Unavailable {
-        /// How long to wait.
-        retry_after: Duration,
+    /// Exactly this answer, whoever asks and for whatever.
+    Answer {
+        /// The status, from 200 on.
+        status: u16,
+        /// The media type.
+        content_type: &'static str,
+        /// The whole body.
+        body: String,
     },
-    /// The right answer, so much later.
+    /// The right answer, this much later.
     Latency(Duration),
-    /// No answer: the connection is held until the client leaves, or the fault is
-    /// lifted, which lets it have the right answer, as of its arrival.
+    /// No answer: the connection is held until the client leaves, or until the fault is lifted,
+    /// after which the client receives the right answer as of the arrival of its request.
     NeverAnswer,
     /// Status 200 with an empty body.
     Empty,
@@ -37,154 +42,60 @@ pub enum Fault {
     Malformed,
     /// The right answer under a wrong media type.
     ContentType(&'static str),
-    /// The right answer after so much white space (RFC 8259 §2) that the body has
-    /// this many bytes. It is made while it is sent, and the connection ends with it.
+    /// The right answer, followed by as much white space (RFC 8259 §2) as the body needs to have
+    /// this many bytes. It is generated while it is sent, after which the connection closes.
     Huge(usize),
-    /// The right answer with one more member, of so many arrays in each other.
+    /// The right answer with one more member, which holds arrays nested to this depth.
     DeepJson(usize),
-    /// Status 307 (RFC 9110 §15.4.8) to this URL: whoever follows it sends there what
-    /// was meant for the tenant.
+    /// Status 307 (RFC 9110 §15.4.8) with this URL: a client that follows it sends its request,
+    /// credentials included, to another server.
     Redirect(String),
-    /// The right answer, of which so many bytes of the body arrive. The
-    /// `Content-Length` is of the whole, and the connection ends there, with TLS in
-    /// due form.
+    /// The right answer, cut after this many bytes of the body. The `Content-Length` is that of
+    /// the whole body, and the connection closes, with TLS by a `close_notify`.
     Truncated {
         /// In bytes.
         after: usize,
     },
-    /// The right answer, in parts: one at once, and one more each time. The connection
-    /// ends with it.
+    /// The right answer in parts: one at once, and another after each period. The connection
+    /// closes at the end.
     SlowDrip {
         /// The size of a part, in bytes.
         chunk: usize,
-        /// From one to the next.
+        /// From one part to the next.
         every: Duration,
     },
-    /// TCP's RST in place of an answer.
+    /// A TCP reset instead of an answer.
     Reset,
-    /// TCP's FIN in place of an answer, with TLS or without.
+    /// The end of the TCP stream instead of an answer, without a `close_notify` where there is
+    /// TLS.
     CloseBeforeAnswer,
-    /// Bytes that are not TLS in place of an answer, on a connection with TLS.
+    /// Bytes that are not TLS instead of an answer, on a connection with TLS.
     BrokenTls,
-    /// Another issuer: as the `issuer` of the discovery document, or the `iss` of an
-    /// introspection.
+    /// Another issuer, as the `issuer` of the discovery document or the `iss` of an introspection.
     WrongIssuer(String),
     /// The right answer without this member of its JSON object.
     MissingField(&'static str),
 }
 
-/// Lifts a [`Fault`] when dropped; see [`MockTenant::fault`].
-#[must_use = "the fault is lifted when this is dropped"]
-pub struct FaultGuard {
-    site: Arc<Site>,
-    endpoint: Endpoint,
-    id: u64,
-    /// Whether the fault ends by itself.
-    is_limited: bool,
-}
-
-/// Faults.
-impl MockTenant {
-    /// Lets the answers of an endpoint go wrong until the guard is dropped, or
-    /// [for a number of requests](FaultGuard::times). Of several faults the latest is
-    /// met, and if it is lifted, the one before. Requests that arrived before are
-    /// answered as it was then.
-    ///
-    /// ```
-    /// use monocloud_testkit::{Endpoint, Fault, MockTenant};
-    /// use std::time::Duration;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let tenant = MockTenant::start().await;
-    ///
-    /// // The next two requests, and none after them.
-    /// tenant.fault(Endpoint::Jwks, Fault::Reset).times(2);
-    ///
-    /// let slow = tenant.fault(Endpoint::Discovery, Fault::Latency(Duration::from_secs(5)));
-    /// // Whoever asks waits, until the test moves the clock.
-    /// tenant.clock().advance(Duration::from_secs(5));
-    /// drop(slow);
-    /// # }
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If there is no such fault: [`BrokenTls`](Fault::BrokenTls) without TLS,
-    /// [`WrongIssuer`](Fault::WrongIssuer) where no issuer is named, a status, media
-    /// type or URL that HTTP cannot say, parts of no bytes.
-    #[track_caller]
-    pub fn fault(&self, endpoint: Endpoint, fault: Fault) -> FaultGuard {
-        fault.check(endpoint, self.tls.is_some());
-        let id = self.site.gate(endpoint).put(Effect::Fault(fault));
-        FaultGuard { site: Arc::clone(&self.site), endpoint, id, is_limited: false }
-    }
-
-    /// Lets an endpoint answer with this status until it [recovers](Self::recover).
-    ///
-    /// # Panics
-    ///
-    /// If there is no such status.
-    #[track_caller]
-    pub fn fail(&self, endpoint: Endpoint, status: u16) {
-        self.put_answer(endpoint, Canned::failure(checked(status), None));
-    }
-
-    /// Lets an endpoint answer with this status and a `Retry-After` of so many
-    /// seconds until it [recovers](Self::recover).
-    ///
-    /// # Panics
-    ///
-    /// If there is no such status.
-    #[track_caller]
-    pub fn fail_with_retry_after(&self, endpoint: Endpoint, status: u16, seconds: u64) {
-        self.put_answer(endpoint, Canned::failure(checked(status), Some(seconds)));
-    }
-
-    /// Lets an endpoint answer as it should again, whatever [faults](Self::fault) and
-    /// answers by hand it had.
-    pub fn recover(&self, endpoint: Endpoint) {
-        self.site.gate(endpoint).recover();
-    }
-
-    pub(crate) fn put_answer(&self, endpoint: Endpoint, answer: Canned) {
-        self.site.gate(endpoint).put(Effect::Canned(answer));
-    }
-}
-
-impl FaultGuard {
-    /// Lets the fault hold for so many more requests, and no longer by this guard.
-    /// It counts those that meet it, and not those that meet a later one.
-    pub fn times(mut self, requests: usize) {
-        self.is_limited = true;
-        self.site.gate(self.endpoint).limit(self.id, requests);
-    }
-}
-
-impl Drop for FaultGuard {
-    fn drop(&mut self) {
-        if !self.is_limited {
-            self.site.gate(self.endpoint).lift(self.id);
-        }
-    }
-}
-
-impl fmt::Debug for FaultGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultGuard").field("endpoint", &self.endpoint).finish_non_exhaustive()
-    }
-}
-
 impl Fault {
+    /// Panics if this endpoint cannot fail like this.
     #[track_caller]
-    fn check(&self, endpoint: Endpoint, has_tls: bool) {
+    pub(crate) fn check(&self, endpoint: Endpoint, has_tls: bool) {
         match self {
-            Self::Status(status) => {
-                checked(*status);
+            Self::Status(status) | Self::RetryAfter { status, .. } => {
+                status_code(*status);
             }
-            Self::ContentType(value) => assert_is_header(value),
-            Self::Redirect(url) => assert_is_header(url),
-            Self::SlowDrip { chunk, .. } => assert!(*chunk > 0, "a part has a byte or more"),
+            Self::Answer { status, content_type, .. } => {
+                status_code(*status);
+                header_value(content_type);
+            }
+            Self::ContentType(value) => {
+                header_value(value);
+            }
+            Self::Redirect(url) => {
+                header_value(url);
+            }
+            Self::SlowDrip { chunk, .. } => assert!(*chunk > 0, "a part has at least one byte"),
             Self::BrokenTls => assert!(has_tls, "the tenant was not built with TLS"),
             Self::WrongIssuer(_) => {
                 let names_issuer =
@@ -198,12 +109,12 @@ impl Fault {
 
 /// A status that can end a request.
 #[track_caller]
-pub(crate) fn checked(status: u16) -> StatusCode {
-    let status_code = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational());
-    status_code.unwrap_or_else(|| panic!("no answer has the status {status}"))
+pub(crate) fn status_code(status: u16) -> StatusCode {
+    let code = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational());
+    code.unwrap_or_else(|| panic!("no answer has the status {status}"))
 }
 
 #[track_caller]
-fn assert_is_header(value: &str) {
-    assert!(HeaderValue::from_str(value).is_ok(), "{value:?} cannot be in a header");
+pub(crate) fn header_value(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| panic!("{value:?} cannot be in a header"))
 }

@@ -157,7 +157,7 @@ impl Usher {
         let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
         let right = self.site.respond(&Request::from_parts(head, body), arrival);
         let answer = match met {
-            Some(met) => met.instead_of(right, arrived, &self.site.clock).await?,
+            Some(met) => met.spoil(right, arrived, &self.site.clock).await?,
             None => right,
         };
         Ok(answer.map(Full::new))

@@ -1,6 +1,5 @@
 use crate::Fault;
-use crate::answer::Canned;
-use crate::site::locked;
+use crate::lock::locked;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -13,17 +12,10 @@ pub(crate) struct Gate {
     faults: Mutex<Faults>,
 }
 
-/// What goes wrong at an endpoint.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    Fault(Fault),
-    Canned(Canned),
-}
-
 /// What goes wrong for one request.
 #[derive(Debug)]
 pub(crate) struct Met {
-    pub(crate) effect: Arc<Effect>,
+    pub(crate) fault: Arc<Fault>,
     lifted: watch::Receiver<()>,
 }
 
@@ -39,7 +31,7 @@ struct Faults {
 #[derive(Debug)]
 struct Entry {
     id: u64,
-    effect: Arc<Effect>,
+    fault: Arc<Fault>,
     /// For how many more requests; nothing for any number.
     left: Option<usize>,
     /// Its end is the sign for the requests that it holds.
@@ -74,7 +66,7 @@ impl Gate {
     pub(crate) fn meet(&self) -> Option<Met> {
         let mut faults = locked(&self.faults);
         let entry = faults.in_force.last_mut()?;
-        let met = Met { effect: Arc::clone(&entry.effect), lifted: entry.held.subscribe() };
+        let met = Met { fault: Arc::clone(&entry.fault), lifted: entry.held.subscribe() };
         if let Some(left) = &mut entry.left {
             *left -= 1;
             if *left == 0 {
@@ -87,12 +79,12 @@ impl Gate {
 
     /// Puts this in force, before all others, until it is [lifted](Self::lift) or the
     /// endpoint [recovers](Self::recover).
-    pub(crate) fn put(&self, effect: Effect) -> u64 {
+    pub(crate) fn put(&self, fault: Fault) -> u64 {
         let mut faults = locked(&self.faults);
         let id = faults.next_id;
         faults.next_id += 1;
-        let (effect, held) = (Arc::new(effect), watch::Sender::default());
-        faults.in_force.push(Entry { id, effect, left: None, held });
+        let (fault, held) = (Arc::new(fault), watch::Sender::default());
+        faults.in_force.push(Entry { id, fault, left: None, held });
         id
     }
 

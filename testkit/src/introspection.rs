@@ -1,11 +1,10 @@
-use crate::answer::{Answer, Canned, header, json_answer};
+use crate::answer::{Answer, json_answer};
 use crate::certificate::thumbprint;
 use crate::client_auth::{Credentials, Refusal};
 use crate::clock::unix_seconds;
 use crate::entrance::Arrival;
-use crate::fault::checked;
-use crate::site::locked;
-use crate::{Client, ClientAuth, Clock, Endpoint, Entrance, MockTenant, TokenBuilder, form};
+use crate::lock::locked;
+use crate::{Client, ClientAuth, Clock, Endpoint, Entrance, Fault, MockTenant, TokenBuilder, form};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Bytes;
@@ -62,24 +61,13 @@ impl MockTenant {
         locked(&self.introspector().issued).remove(token);
     }
 
-    /// Lets every introspection answer with this body and status 200, whoever
-    /// asks, until the endpoint [recovers](Self::recover).
+    /// Answers every introspection with this body and status 200, even without credentials, until
+    /// the endpoint [recovers](Self::recover). It is a [fault](Fault::Answer).
     #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` there")]
     pub fn introspection_answer(&self, body: Value) {
-        self.introspection_raw(200, "application/json", body.to_string());
-    }
-
-    /// Lets every introspection answer with this status, content type and body,
-    /// whoever asks, until the endpoint [recovers](Self::recover).
-    ///
-    /// # Panics
-    ///
-    /// If there is no such status, or the content type cannot be in a header.
-    #[track_caller]
-    pub fn introspection_raw(&self, status: u16, content_type: &str, body: impl Into<Vec<u8>>) {
-        let body: Vec<u8> = body.into();
-        let answer = Canned::new(checked(status), header(content_type), body.into());
-        self.put_answer(Endpoint::Introspection, answer);
+        let (content_type, body) = ("application/json", body.to_string());
+        let fault = Fault::Answer { status: 200, content_type, body };
+        self.fault(Endpoint::Introspection, fault).until_recovered();
     }
 
     /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file

@@ -2,7 +2,7 @@
 
 use crate::certificate::thumbprint;
 use crate::client_auth::{Refusal, ensure};
-use crate::site::locked;
+use crate::lock::locked;
 use crate::{Authority, Certificate, ClientAuth};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};

@@ -1,4 +1,4 @@
-use crate::site::locked;
+use crate::lock::locked;
 use crate::{Endpoint, MockTenant};
 use std::fmt;
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};

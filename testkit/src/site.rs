@@ -1,8 +1,9 @@
-use crate::answer::{Answer, empty, json_answer, raw_answer};
+use crate::answer::{Answer, answer_of, empty, json_answer};
 use crate::entrance::Arrival;
 use crate::gate::{Gate, Met};
 use crate::introspection::Introspector;
 use crate::key_ring::KeyRing;
+use crate::lock::locked;
 use crate::metadata::discovery_document;
 use crate::signing_key::SigningKey;
 use crate::{Algorithm, Client, Clock, Endpoint, Entrance};
@@ -136,7 +137,8 @@ impl Site {
             Endpoint::Jwks => {
                 let documents = self.documents();
                 if let Some(by_hand) = &documents.jwks {
-                    return raw_answer(StatusCode::OK, by_hand.clone());
+                    let json = HeaderValue::from_static("application/json");
+                    return answer_of(StatusCode::OK, json, by_hand.clone());
                 }
                 documents.keys.jwks()
             }
@@ -147,8 +149,4 @@ impl Site {
         };
         json_answer(StatusCode::OK, &document)
     }
-}
-
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no holder of the tenant's state panics")
 }

@@ -1,5 +1,5 @@
 use crate::front::Door;
-use crate::site::locked;
+use crate::lock::locked;
 use crate::{Authority, Certificate, Endpoint, Entrance, MockTenant};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};

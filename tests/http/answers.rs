@@ -1,7 +1,7 @@
 //! What a refused request is answered with, spelled out once.
 
 use monocloud_backend::InvalidToken;
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::{
@@ -69,7 +69,7 @@ async fn what_is_not_the_callers_fault_carries_no_challenge() {
             (401, 500, r#"{"message":"internal server error"}"#),
         ] {
             let tenant = frozen_tenant().await;
-            tenant.fail(Endpoint::Discovery, failure);
+            tenant.fault(Endpoint::Discovery, Fault::Status(failure)).until_recovered();
             let answer =
                 served(*host, &tenant).send(get("/any").bearer(&tenant.token().mint())).await;
             assert_eq!((answer.status, answer.body.as_str()), (status, body), "{}", host.name);
@@ -176,7 +176,7 @@ async fn the_error_rides_in_the_response_and_an_application_can_say_it_in_its_ow
         ] {
             api.check(case, call, &expected).await;
         }
-        tenant.fail(Endpoint::Jwks, 500);
+        tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
         let cold = served(*host, &tenant);
         let call = get("/branded/any").bearer(&tenant.token().mint());
         cold.check("503", call, &brand(unavailable(), sorry("the tenant is unavailable"))).await;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use monocloud_backend::{AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken};
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::json;
 
 use crate::{
@@ -243,7 +243,7 @@ async fn a_failure_is_never_kept() {
         let api =
             host.serve(&introspecting(&tenant).introspection_cache_in_memory().build().unwrap());
         let token = tenant.opaque_token().mint();
-        tenant.fail(Endpoint::Introspection, 500);
+        tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
         for _ in 0..3 {
             api.check("down", get("/any").bearer(&token), &unavailable()).await;
         }

@@ -10,7 +10,7 @@ use monocloud_backend::{
     },
     ProtectApi, ProtectApiBuilder,
 };
-use monocloud_testkit::{Algorithm, Certificate, Clock, Endpoint, MockTenant, TokenBuilder};
+use monocloud_testkit::{Algorithm, Certificate, Clock, Endpoint, Fault, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
 use tracing::Level;
 
@@ -431,7 +431,7 @@ async fn a_flood_in_the_name_of_one_tenant_does_not_spend_what_the_other_may_cos
 async fn a_tenant_that_is_down_takes_no_other_with_it() {
     for host in HOSTS {
         let [own, partner] = &two().await;
-        own.fail(Endpoint::Discovery, 503);
+        own.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
         let protect = both_asked(own, partner);
         let api = host.serve(&protect);
         let down = || get("/any").bearer(&own.token().mint()).header("x-issuer", own.issuer());
@@ -449,7 +449,11 @@ async fn a_pause_that_one_tenant_asks_for_is_no_pause_for_the_other() {
         let tenants = two().await;
         let [own, partner] = &tenants;
         let api = host.serve(&both_asked(own, partner));
-        own.fail_with_retry_after(Endpoint::Introspection, 429, 30);
+        own.fault(
+            Endpoint::Introspection,
+            Fault::RetryAfter { status: 429, after: Duration::from_secs(30) },
+        )
+        .until_recovered();
         for calls in [[1, 1], [1, 2]] {
             let call = opaque(&own.opaque_token().mint(), own.issuer());
             api.check("paused", call, &unavailable()).await;
@@ -552,7 +556,9 @@ async fn an_issuer_is_accepted_once_whatever_the_audience() {
 async fn warming_up_tries_every_tenant_and_tells_the_first_failure() {
     let tenants = two().await;
     let [own, partner] = &tenants;
-    let status = |tenant: usize, status| tenants[tenant].fail(Endpoint::Discovery, status);
+    let status = |tenant: usize, status| {
+        tenants[tenant].fault(Endpoint::Discovery, Fault::Status(status)).until_recovered()
+    };
     for (failing, expected) in [
         (&[][..], None),
         (&[(0, 503)], Some(unavailable())),

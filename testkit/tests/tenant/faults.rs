@@ -26,12 +26,12 @@ async fn every_endpoint_answers_with_a_status_and_says_when_to_come_back() {
         assert_eq!((response.status().as_u16(), header(&response, "retry-after")), (418, None));
         let asked = Duration::from_millis(1500);
         let response =
-            answer(&tenant, endpoint, Fault::TooManyRequests { retry_after: asked }).await;
+            answer(&tenant, endpoint, Fault::RetryAfter { status: 429, after: asked }).await;
         assert_eq!(
             (response.status().as_u16(), header(&response, "retry-after")),
             (429, Some("2"))
         );
-        let fault = Fault::Unavailable { retry_after: 7 * SECOND };
+        let fault = Fault::RetryAfter { status: 503, after: 7 * SECOND };
         let response = answer(&tenant, endpoint, fault).await;
         assert_eq!(
             (response.status().as_u16(), header(&response, "retry-after")),
@@ -142,7 +142,7 @@ async fn whoever_follows_a_redirection_repeats_the_whole_request() {
 async fn a_fault_holds_until_its_guard_is_dropped_and_the_latest_is_met() {
     let tenant = MockTenant::start().await;
     let status = async || get(&tenant.url(Endpoint::Jwks)).await.status().as_u16();
-    tenant.fail(Endpoint::Jwks, 500);
+    tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
     let first = tenant.fault(Endpoint::Jwks, Fault::Status(501));
     let second = tenant.fault(Endpoint::Jwks, Fault::Status(502));
     assert_eq!([status().await, status().await], [502, 502]);
@@ -157,7 +157,7 @@ async fn a_fault_holds_until_its_guard_is_dropped_and_the_latest_is_met() {
     assert_eq!(status().await, 500);
 
     let fourth = tenant.fault(Endpoint::Jwks, Fault::Status(504));
-    tenant.fail(Endpoint::Jwks, 505);
+    tenant.fault(Endpoint::Jwks, Fault::Status(505)).until_recovered();
     assert_eq!(status().await, 505);
     drop(fourth);
     assert_eq!(status().await, 505);
@@ -217,7 +217,7 @@ async fn a_tenant_without_tls_has_none_to_break() {
 #[tokio::test]
 #[should_panic(expected = "no answer has the status 101")]
 async fn a_status_that_ends_no_request_is_refused() {
-    frozen_tenant().await.fail(Endpoint::Jwks, 101);
+    frozen_tenant().await.fault(Endpoint::Jwks, Fault::Status(101)).until_recovered();
 }
 
 async fn json_of(response: Response) -> Value {

@@ -1,7 +1,7 @@
 use crate::asker::{Ask, Asker, frozen_tenant};
 use crate::reader::{get, plain_client, segment, verify};
 use monocloud_testkit::{
-    ClientAuth, Clock, Control, Endpoint, Hostile, MockTenant, Signer, TokenBuilder,
+    ClientAuth, Clock, Control, Endpoint, Fault, Hostile, MockTenant, Signer, TokenBuilder,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -173,20 +173,30 @@ async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
     let unauthenticated = asker.ask(&token).without("client_secret").without("client_id");
     assert_eq!(unauthenticated.send().await, (200, odd));
 
-    tenant.introspection_raw(203, "text/html", "<html>");
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::Answer { status: 203, content_type: "text/html", body: "<html>".into() },
+        )
+        .until_recovered();
     let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(response.status(), 203);
     assert_eq!(response.headers()["content-type"], "text/html");
     assert_eq!(response.text().await.unwrap(), "<html>");
 
-    tenant.fail_with_retry_after(Endpoint::Introspection, 429, 7);
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::RetryAfter { status: 429, after: Duration::from_secs(7) },
+        )
+        .until_recovered();
     let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (429, &"7".parse().unwrap())
     );
 
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     assert_eq!(asker.ask(&token).send().await.0, 503);
     tenant.recover(Endpoint::Introspection);
     assert_eq!(introspect(&tenant, &token).await["active"], true);
@@ -199,7 +209,7 @@ async fn what_arrived_can_be_looked_at() {
     let asker = Asker::new(&tenant, ClientAuth::SecretBasic);
     asker.ask("first").send().await;
     asker.ask("second").basic("nobody", "nothing").send().await;
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     asker.ask("third").send().await;
 
     let seen = tenant.introspections();

@@ -1,7 +1,8 @@
 use crate::reader::{fetch, get, plain_client, verify};
-use monocloud_testkit::{Algorithm, Clock, Endpoint, Hostile, MockTenant};
+use monocloud_testkit::{Algorithm, Clock, Endpoint, Fault, Hostile, MockTenant};
 use serde_json::json;
 use std::net::TcpListener;
+use std::time::Duration;
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
@@ -54,12 +55,14 @@ async fn an_endpoint_fails_until_it_recovers() {
     let tenant = MockTenant::start().await;
     let url = tenant.url(Endpoint::Jwks);
 
-    tenant.fail(Endpoint::Jwks, 503);
+    tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     let response = get(&url).await;
     assert_eq!(response.status(), 503);
     assert!(!response.headers().contains_key("retry-after"));
 
-    tenant.fail_with_retry_after(Endpoint::Jwks, 429, 7);
+    tenant
+        .fault(Endpoint::Jwks, Fault::RetryAfter { status: 429, after: Duration::from_secs(7) })
+        .until_recovered();
     let response = get(&url).await;
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "7");
