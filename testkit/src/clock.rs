@@ -1,3 +1,5 @@
+//! The time of a test.
+
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;

@@ -124,55 +124,19 @@
 // A test's mistake is best told by a panic where it was made.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod algorithm;
-mod answer;
-mod authority;
-mod certificate;
-mod client;
-mod client_auth;
 mod clock;
-mod control;
-mod ending;
-mod endpoint;
-mod entrance;
-mod fault;
-mod faults;
-mod folder;
-mod form;
-mod front;
-mod gate;
 mod hostile;
-mod introspection;
-mod key_ring;
-mod key_set;
 mod lock;
-mod metadata;
-mod registration;
-mod requests;
-mod rsa_pool;
-mod signing_key;
 mod site;
-mod spoil;
-mod table;
 mod tenant;
 mod tls;
 mod token;
 
-pub use crate::algorithm::Algorithm;
-pub use crate::authority::Authority;
-pub use crate::certificate::{Certificate, ClientCertificate};
-pub use crate::client::{Client, ClientAuth};
 pub use crate::clock::Clock;
-pub use crate::control::Control;
-pub use crate::endpoint::Endpoint;
-pub use crate::entrance::Entrance;
-pub use crate::fault::Fault;
-pub use crate::faults::FaultGuard;
-pub use crate::hostile::{Class, Hostile};
-pub use crate::introspection::Introspection;
-pub use crate::key_ring::Signer;
-pub use crate::key_set::KeySetState;
-pub use crate::requests::Times;
-pub use crate::tenant::{MockTenant, MockTenantBuilder};
-pub use crate::tls::ServerCertificate;
-pub use crate::token::TokenBuilder;
+pub use crate::hostile::{Class, Control, Hostile};
+pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
+pub use crate::tenant::{
+    FaultGuard, KeySetState, MockTenant, MockTenantBuilder, Times, TokenBuilder,
+};
+pub use crate::tls::{Authority, Certificate, ClientCertificate, ServerCertificate};
+pub use crate::token::{Algorithm, Signer};

@@ -1,8 +1,7 @@
 //! What the header's `alg` says, against what the key is for.
 
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
-use crate::token::Unsigned;
+use crate::hostile::table::{Row, table};
+use crate::token::{Unsigned, base64url};
 use crate::{Algorithm, MockTenant};
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -1,7 +1,7 @@
 //! What the payload says of issuer, audience, time, subject and binding.
 
 use crate::clock::unix_seconds;
-use crate::table::{Row, table};
+use crate::hostile::table::{Row, table};
 use crate::{Endpoint, MockTenant};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! How the token is written: its segments, its JSON, its length.
 
 use crate::MockTenant;
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
+use crate::hostile::table::{Row, table};
+use crate::token::base64url;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The other members of the header.
 
 use crate::MockTenant;
-use crate::table::{Row, table};
+use crate::hostile::table::{Row, table};
 use serde_json::{Value, json};
 
 pub(super) fn token_type(tenant: &MockTenant) -> Vec<Row> {

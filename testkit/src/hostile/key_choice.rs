@@ -1,8 +1,7 @@
 //! Which key the header asks to be believed by.
 
-use crate::signing_key::{SigningKey, base64url};
-use crate::table::{Row, table};
-use crate::token::Unsigned;
+use crate::hostile::table::{Row, table};
+use crate::token::{SigningKey, Unsigned, base64url};
 use crate::{Algorithm, Endpoint, MockTenant, Signer, TokenBuilder};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine as _;

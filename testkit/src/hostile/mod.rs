@@ -1,12 +1,18 @@
+//! The catalogue of tokens that must be rejected.
+
 use crate::MockTenant;
-use crate::table::Row;
+use crate::hostile::table::Row;
 
 mod alg;
 mod claims;
+mod control;
 mod encoding;
 mod header;
 mod key_choice;
 mod signature;
+mod table;
+
+pub use control::Control;
 
 /// An access token that every resource server must refuse with 401 and
 /// `error="invalid_token"` (RFC 6750 §3.1).

@@ -1,8 +1,7 @@
 //! The third segment.
 
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
-use crate::token::Unsigned;
+use crate::hostile::table::{Row, table};
+use crate::token::{Unsigned, base64url};
 use crate::{Algorithm, MockTenant, Signer};
 
 pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {

@@ -263,8 +263,8 @@ async fn a_tenant_without_mutual_tls_has_no_settings_for_it() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was built with mutual TLS")]
-async fn a_tenant_without_mutual_tls_has_nobody_to_refuse() {
+#[should_panic(expected = "the tenant was built without mutual TLS")]
+async fn a_tenant_without_mutual_tls_cannot_reject_certificates() {
     MockTenant::builder().tls().start().await.refuse_in_handshake(true);
 }
 

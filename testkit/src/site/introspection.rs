@@ -1,0 +1,203 @@
+//! The introspection endpoint (RFC 7662).
+
+use crate::clock::unix_seconds;
+use crate::lock::locked;
+use crate::site::answer::{Answer, json_answer};
+use crate::site::authentication::Credentials;
+use crate::site::entrance::Arrival;
+use crate::site::form;
+use crate::site::refusal::Refusal;
+use crate::tls::thumbprint;
+use crate::{Client, ClientAuth, Clock, Entrance};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use hyper::body::Bytes;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Mutex;
+
+/// The number of requests that can be looked at.
+const RECEIVED: usize = 1000;
+
+/// A request that arrived at the introspection endpoint, as it arrived.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Introspection {
+    /// The token that was asked about; blank if there was none.
+    pub token: String,
+    /// Where it came in.
+    pub entrance: Entrance,
+    /// The [thumbprint](crate::Certificate::thumbprint) of the client certificate that
+    /// its connection was made with; nothing if there was none.
+    pub certificate: Option<String>,
+    /// How the client authenticated; nothing if it failed to.
+    pub client_auth: Option<ClientAuth>,
+    /// Why the tenant refused the request with 400 or 401, if it did, or would
+    /// have if no answer had been set by hand.
+    pub refusal: Option<&'static str>,
+    /// The `Accept` header.
+    pub accept: Option<String>,
+    /// The `Content-Type` header.
+    pub content_type: Option<String>,
+}
+
+/// The introspection endpoint (RFC 7662), and what it knows.
+#[derive(Debug)]
+pub(crate) struct Introspector {
+    clock: Clock,
+    client: Client,
+    /// The payload of each token that was issued and not revoked.
+    issued: Mutex<HashMap<String, Vec<u8>>>,
+    received: Mutex<VecDeque<Introspection>>,
+}
+
+/// Why a request is refused.
+enum Refused {
+    Request(Refusal),
+    Client(Refusal),
+}
+
+impl Introspector {
+    pub(crate) fn new(clock: Clock, client: Client) -> Self {
+        Self { clock, client, issued: Mutex::default(), received: Mutex::default() }
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Remembers a token, which is active from now on.
+    pub(crate) fn issue(&self, token: &str, payload: Vec<u8>) {
+        locked(&self.issued).insert(token.to_owned(), payload);
+    }
+
+    pub(crate) fn revoke(&self, token: &str) {
+        locked(&self.issued).remove(token);
+    }
+
+    /// The requests of late, the oldest first.
+    pub(crate) fn received(&self) -> Vec<Introspection> {
+        locked(&self.received).iter().cloned().collect()
+    }
+
+    /// Answers one request, and keeps what it was.
+    pub(crate) fn respond(
+        &self,
+        request: &Request<Bytes>,
+        issuer: &str,
+        arrival: &Arrival,
+    ) -> Answer {
+        let form = form::fields(request.body());
+        let token = form.as_ref().and_then(|form| form.get("token")).cloned();
+        let mut seen = Introspection {
+            token: token.unwrap_or_default(),
+            entrance: arrival.entrance.clone(),
+            certificate: arrival.certificates.first().map(|certificate| thumbprint(certificate)),
+            client_auth: None,
+            refusal: None,
+            accept: text(request, &ACCEPT),
+            content_type: text(request, &CONTENT_TYPE),
+        };
+        let response = match self.check(request, form, issuer, arrival, &mut seen) {
+            Ok(()) => json_answer(StatusCode::OK, &self.answer(&seen.token)),
+            Err(refused) => {
+                seen.refusal = Some(refused.reason());
+                refused.response()
+            }
+        };
+        self.keep(seen);
+        response
+    }
+
+    /// RFC 7662 §2.1.
+    fn check(
+        &self,
+        request: &Request<Bytes>,
+        form: Option<BTreeMap<String, String>>,
+        issuer: &str,
+        arrival: &Arrival,
+        seen: &mut Introspection,
+    ) -> Result<(), Refused> {
+        let content_type = seen.content_type.as_deref().unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if request.method() != Method::POST {
+            return Err(Refused::Request("the method is not POST"));
+        }
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Refused::Request("the content type is not that of a form"));
+        }
+        let form = form.ok_or(Refused::Request("the form is not encoded, or has a field twice"))?;
+
+        let authorization = request.headers().get_all(AUTHORIZATION).iter();
+        let authorization: Vec<_> =
+            authorization.map(|value| value.to_str().unwrap_or_default()).collect();
+        let now = unix_seconds(self.clock.now());
+        let credentials =
+            Credentials { authorization: &authorization, form: &form, issuer, arrival, now };
+        seen.client_auth = Some(self.client.authenticate(credentials).map_err(Refused::Client)?);
+
+        if seen.token.is_empty() {
+            return Err(Refused::Request("there is no token"));
+        }
+        match form.get("token_type_hint").map(String::as_str) {
+            Some("access_token") => Ok(()),
+            _ => Err(Refused::Request("the token_type_hint is not access_token")),
+        }
+    }
+
+    /// RFC 7662 §2.2: all about an active token, and nothing about any other.
+    fn answer(&self, token: &str) -> Value {
+        let claims = locked(&self.issued).get(token).map(|payload| {
+            serde_json::from_slice(payload).expect("a token that was issued says a JSON object")
+        });
+        match claims {
+            Some(claims) if !self.has_expired(&claims) => {
+                let mut answer: Map<String, Value> = claims;
+                answer.insert("active".into(), true.into());
+                answer.into()
+            }
+            _ => json!({ "active": false }),
+        }
+    }
+
+    fn has_expired(&self, claims: &Map<String, Value>) -> bool {
+        let exp = claims.get("exp").and_then(Value::as_f64);
+        exp.is_some_and(|exp| exp <= unix_seconds(self.clock.now()) as f64)
+    }
+
+    fn keep(&self, seen: Introspection) {
+        let mut received = locked(&self.received);
+        if received.len() == RECEIVED {
+            received.pop_front();
+        }
+        received.push_back(seen);
+    }
+}
+
+impl Refused {
+    const fn reason(&self) -> Refusal {
+        match self {
+            Self::Request(reason) | Self::Client(reason) => reason,
+        }
+    }
+
+    /// RFC 6749 §5.2.
+    fn response(&self) -> Answer {
+        let (status, error) = match self {
+            Self::Request(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Client(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        };
+        let body = json!({ "error": error, "error_description": self.reason() });
+        let mut answer = json_answer(status, &body);
+        if let Self::Client(_) = self {
+            let challenge = HeaderValue::from_static(r#"Basic realm="tenant""#);
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        answer
+    }
+}
+
+fn text(request: &Request<Bytes>, name: &HeaderName) -> Option<String> {
+    let value = request.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

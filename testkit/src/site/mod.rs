@@ -1,0 +1,178 @@
+//! What the tenant serves.
+
+mod active_fault;
+mod answer;
+mod authentication;
+mod client;
+mod client_auth;
+mod ending;
+mod endpoint;
+mod endpoint_state;
+mod entrance;
+mod fault;
+mod form;
+mod introspection;
+mod metadata;
+mod refusal;
+mod registration;
+pub(crate) mod server;
+
+pub use client::Client;
+pub use client_auth::ClientAuth;
+pub use endpoint::Endpoint;
+pub use entrance::Entrance;
+pub use fault::Fault;
+pub use introspection::Introspection;
+pub(crate) use introspection::Introspector;
+
+use crate::lock::locked;
+use crate::site::active_fault::ActiveFault;
+use crate::site::answer::{Answer, answer_of, empty, json_answer};
+use crate::site::endpoint_state::EndpointState;
+use crate::site::entrance::Arrival;
+use crate::site::metadata::discovery_document;
+use crate::token::{KeyRing, SigningKey};
+use crate::{Algorithm, Clock};
+use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use std::sync::{Mutex, MutexGuard};
+
+/// What the tenant has on the web: its documents, as they are at this moment,
+/// and how its endpoints fare.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) issuer: String,
+    /// The entrances beside the issuer's own, in their order, and what their URLs
+    /// begin with.
+    aliases: Vec<(Entrance, String)>,
+    /// The issuer's path: blank, or like `/acme`.
+    path: String,
+    documents: Mutex<Documents>,
+    pub(crate) clock: Clock,
+    pub(crate) introspector: Introspector,
+    discovery: EndpointState,
+    jwks: EndpointState,
+    introspection: EndpointState,
+    canary: EndpointState,
+}
+
+/// The documents; one set by hand takes the place of the tenant's own.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) keys: KeyRing,
+    pub(crate) metadata: Option<Value>,
+    /// Any text.
+    pub(crate) jwks: Option<String>,
+}
+
+impl Site {
+    /// A site whose paths begin with `path`, at this origin and those of further
+    /// entrances.
+    pub(crate) fn new(
+        origin: &str,
+        aliases: impl IntoIterator<Item = (Entrance, String)>,
+        path: String,
+        clock: Clock,
+        client: Client,
+    ) -> Self {
+        let aliases = aliases.into_iter();
+        Self {
+            issuer: format!("{origin}{path}"),
+            aliases: aliases.map(|(alias, origin)| (alias, origin + &path)).collect(),
+            path,
+            documents: Mutex::default(),
+            introspector: Introspector::new(clock.clone(), client),
+            clock,
+            discovery: EndpointState::default(),
+            jwks: EndpointState::default(),
+            introspection: EndpointState::default(),
+            canary: EndpointState::default(),
+        }
+    }
+
+    pub(crate) fn documents(&self) -> MutexGuard<'_, Documents> {
+        locked(&self.documents)
+    }
+
+    /// What the URLs of this entrance begin with, if there is one.
+    pub(crate) fn base(&self, entrance: &Entrance) -> Option<&str> {
+        if *entrance == Entrance::Issuer {
+            return Some(&self.issuer);
+        }
+        let alias = self.aliases.iter().find(|(alias, _)| alias == entrance);
+        alias.map(|(_, base)| base.as_str())
+    }
+
+    /// The tenant's own discovery document.
+    pub(crate) fn discovery_document(&self) -> Value {
+        discovery_document(&self.issuer, &self.aliases)
+    }
+
+    pub(crate) fn endpoint(&self, endpoint: Endpoint) -> &EndpointState {
+        match endpoint {
+            Endpoint::Discovery => &self.discovery,
+            Endpoint::Jwks => &self.jwks,
+            Endpoint::Introspection => &self.introspection,
+            Endpoint::Canary => &self.canary,
+        }
+    }
+
+    /// The fault that the next request to this path meets.
+    pub(crate) fn next_fault(&self, path: &str) -> Option<ActiveFault> {
+        self.endpoint(self.endpoint_at(path)?).next_fault()
+    }
+
+    /// Answers one request, as is right.
+    pub(crate) fn respond(&self, request: &Request<Bytes>, arrival: &Arrival) -> Answer {
+        let Some(endpoint) = self.endpoint_at(request.uri().path()) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        let mut answer = self.own_answer(endpoint, request, arrival);
+        // Last, so that whoever waits for the request finds all there is of it.
+        self.endpoint(endpoint).count(!arrival.certificates.is_empty());
+        if endpoint != Endpoint::Introspection {
+            // Swagger UI and other browser clients read the documents across origins.
+            let any = HeaderValue::from_static("*");
+            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        }
+        answer
+    }
+
+    fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
+        let path = path.strip_prefix(&self.path)?;
+        let mut endpoints = Endpoint::ALL.into_iter();
+        endpoints.find(|endpoint| endpoint.path() == path)
+    }
+
+    fn own_answer(
+        &self,
+        endpoint: Endpoint,
+        request: &Request<Bytes>,
+        arrival: &Arrival,
+    ) -> Answer {
+        let document = match endpoint {
+            Endpoint::Introspection => {
+                return self.introspector.respond(request, &self.issuer, arrival);
+            }
+            Endpoint::Discovery => {
+                let by_hand = self.documents().metadata.clone();
+                by_hand.unwrap_or_else(|| self.discovery_document())
+            }
+            Endpoint::Jwks => {
+                let documents = self.documents();
+                if let Some(by_hand) = &documents.jwks {
+                    let json = HeaderValue::from_static("application/json");
+                    return answer_of(StatusCode::OK, json, by_hand.clone());
+                }
+                documents.keys.jwks()
+            }
+            Endpoint::Canary => {
+                let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
+                json!({ "keys": [key.jwk()] })
+            }
+        };
+        json_answer(StatusCode::OK, &document)
+    }
+}

@@ -1,0 +1,40 @@
+//! What a test sets, and sees, of introspection.
+
+use crate::{Client, Endpoint, Fault, Introspection, MockTenant};
+use serde_json::Value;
+
+/// Introspection.
+impl MockTenant {
+    /// Answers every introspection with this body and status 200, even without credentials, until
+    /// the endpoint [recovers](Self::recover). It is a [fault](Fault::Answer).
+    #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` there")]
+    pub fn introspection_answer(&self, body: Value) {
+        let (content_type, body) = ("application/json", body.to_string());
+        let fault = Fault::Answer { status: 200, content_type, body };
+        self.fault(Endpoint::Introspection, fault).until_recovered();
+    }
+
+    /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file
+    /// too that [`vars_for`](Self::vars_for) names. The old one is refused from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the temporary directory cannot be written to.
+    pub fn renew_svid(&self) {
+        self.client().renew_svid(self.issuer());
+    }
+
+    /// What arrived at the introspection endpoint, the oldest first, refused
+    /// requests included; of very many, the last thousand.
+    #[must_use]
+    pub fn introspections(&self) -> Vec<Introspection> {
+        self.introspector().received()
+    }
+
+    /// The client that may introspect, and whose settings
+    /// [`vars_for`](Self::vars_for) gives.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        self.introspector().client()
+    }
+}
