@@ -160,7 +160,7 @@ impl Client {
 
         let jti = claims["jti"].as_str().ok_or("the assertion's jti is no string")?;
         ensure(!jti.is_empty(), "the assertion's jti is blank")?;
-        let is_new = locked(&self.used_assertions).insert(jti.to_owned());
+        let is_new = locked(&self.used_assertions).insert(jti, ());
         ensure(is_new, "the assertion was used before: its jti is known")
     }
 }

@@ -1,13 +1,17 @@
 //! The client of a tenant: the API under test.
 
 use crate::lock::locked;
+use crate::site::recent::Recent;
 use crate::site::registration::Registration;
 use crate::tls::Folder;
 use crate::token::{KeyRing, SigningKey, Unsigned, random_id};
 use crate::{Algorithm, Authority, ClientAuth, Signer};
 use serde_json::json;
-use std::collections::HashSet;
 use std::sync::Mutex;
+
+/// The number of assertions that cannot be used again. No test uses as many in the minute that
+/// one is valid.
+const ASSERTIONS: usize = 100_000;
 
 /// The client that may ask the tenant about tokens: the API under test.
 ///
@@ -25,7 +29,7 @@ pub struct Client {
     /// What the client reads from files.
     folder: Mutex<Option<Folder>>,
     /// The `jti` of each assertion that was accepted.
-    pub(crate) used_assertions: Mutex<HashSet<String>>,
+    pub(crate) used_assertions: Mutex<Recent<()>>,
 }
 
 impl Client {
@@ -39,7 +43,7 @@ impl Client {
             svid: Mutex::default(),
             registration: authority.map(Registration::new),
             folder: Mutex::default(),
-            used_assertions: Mutex::default(),
+            used_assertions: Mutex::new(Recent::new(ASSERTIONS)),
         }
     }
 

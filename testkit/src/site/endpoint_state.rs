@@ -66,6 +66,7 @@ impl EndpointState {
             *left -= 1;
             if *left == 0 {
                 let spent = faults.in_force.pop();
+                faults.spent.retain(|entry| entry.held.receiver_count() > 0);
                 faults.spent.extend(spent);
             }
         }

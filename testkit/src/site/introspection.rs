@@ -6,6 +6,7 @@ use crate::site::answer::{Answer, json_answer};
 use crate::site::authentication::Credentials;
 use crate::site::entrance::Arrival;
 use crate::site::form;
+use crate::site::recent::Recent;
 use crate::site::refusal::Refusal;
 use crate::tls::thumbprint;
 use crate::{Client, ClientAuth, Clock, Entrance};
@@ -13,8 +14,11 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+
+/// The number of tokens that introspection remembers.
+const ISSUED: usize = 50_000;
 
 /// The number of requests that can be looked at.
 const RECEIVED: usize = 1000;
@@ -47,7 +51,7 @@ pub(crate) struct Introspector {
     clock: Clock,
     client: Client,
     /// The payload of each token that was issued and not revoked.
-    issued: Mutex<HashMap<String, Vec<u8>>>,
+    issued: Mutex<Recent<Vec<u8>>>,
     received: Mutex<VecDeque<Introspection>>,
 }
 
@@ -59,7 +63,8 @@ enum Refused {
 
 impl Introspector {
     pub(crate) fn new(clock: Clock, client: Client) -> Self {
-        Self { clock, client, issued: Mutex::default(), received: Mutex::default() }
+        let issued = Mutex::new(Recent::new(ISSUED));
+        Self { clock, client, issued, received: Mutex::default() }
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -68,7 +73,7 @@ impl Introspector {
 
     /// Remembers a token, which is active from now on.
     pub(crate) fn issue(&self, token: &str, payload: Vec<u8>) {
-        locked(&self.issued).insert(token.to_owned(), payload);
+        locked(&self.issued).insert(token, payload);
     }
 
     pub(crate) fn revoke(&self, token: &str) {

@@ -13,6 +13,7 @@ mod fault;
 mod form;
 mod introspection;
 mod metadata;
+mod recent;
 mod refusal;
 mod registration;
 pub(crate) mod server;
