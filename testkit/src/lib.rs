@@ -140,3 +140,4 @@ pub use crate::tenant::{
 };
 pub use crate::tls::{Authority, Certificate, ClientCertificate, ServerCertificate};
 pub use crate::token::{Algorithm, Signer};
+pub use wiremock;

@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// The request has arrived and is counted, whatever the fault. Times are on the tenant's
 /// [`Clock`](crate::Clock) and count from the arrival of the request. The right answer is the one
-/// that the tenant would have given.
+/// that the tenant, or a [mock](crate::MockTenant::mount), would have given.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -13,6 +13,7 @@ mod fault;
 mod form;
 mod introspection;
 mod metadata;
+mod mocks;
 mod recent;
 mod refusal;
 mod registration;
@@ -32,6 +33,7 @@ use crate::site::answer::{Answer, answer_of, empty, json_answer};
 use crate::site::endpoint_state::EndpointState;
 use crate::site::entrance::Arrival;
 use crate::site::metadata::discovery_document;
+use crate::site::mocks::Mocks;
 use crate::token::{KeyRing, SigningKey};
 use crate::{Algorithm, Clock};
 use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
@@ -53,6 +55,7 @@ pub(crate) struct Site {
     documents: Mutex<Documents>,
     pub(crate) clock: Clock,
     pub(crate) introspector: Introspector,
+    pub(crate) mocks: Mocks,
     discovery: EndpointState,
     jwks: EndpointState,
     introspection: EndpointState,
@@ -86,6 +89,7 @@ impl Site {
             documents: Mutex::default(),
             introspector: Introspector::new(clock.clone(), client),
             clock,
+            mocks: Mocks::default(),
             discovery: EndpointState::default(),
             jwks: EndpointState::default(),
             introspection: EndpointState::default(),

@@ -153,7 +153,9 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
     let request = Request::from_parts(head, body);
-    let right = site.respond(&request, arrival);
+    let own = site.respond(&request, arrival);
+    let mocked = site.mocks.answer(&request).await.map_err(|_| Ending::Closed)?;
+    let right = mocked.unwrap_or(own);
     let answer = match fault {
         Some(fault) => fault.apply(right, arrived, &site.clock).await?,
         None => right,

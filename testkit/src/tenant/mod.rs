@@ -6,6 +6,7 @@ mod faults;
 mod introspection;
 mod json;
 mod keys;
+mod mocks;
 mod requests;
 mod tls;
 mod tokens;
@@ -48,8 +49,8 @@ pub struct MockTenant {
 }
 
 impl Drop for MockTenant {
-    /// Panics if an [expectation](Self::expect) is not met, unless the
-    /// test has panicked already.
+    /// Panics if an [expectation](Self::expect) is not met, or one of a [mock](Self::mount), unless
+    /// the test has panicked already.
     fn drop(&mut self) {
         // A fault's guard may hold on to the site for longer.
         self.client().withdraw_files();

@@ -44,7 +44,8 @@ impl MockTenant {
         self.expectations.add(endpoint, times.into());
     }
 
-    /// Checks now whether all [expectations](Self::expect) are met.
+    /// Checks now whether all [expectations](Self::expect) are met, and those of mounted
+    /// [mocks](Self::mount).
     ///
     /// # Panics
     ///
@@ -53,5 +54,6 @@ impl MockTenant {
     pub fn verify(&self) {
         let unmet = self.expectations.unmet(|endpoint| self.requests(endpoint));
         assert!(unmet.is_empty(), "{}", unmet.join("\n"));
+        self.site.mocks.verify();
     }
 }

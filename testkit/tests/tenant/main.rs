@@ -13,6 +13,7 @@ mod faults;
 mod introspection;
 mod key_states;
 mod keys;
+mod mocks;
 mod mutual_tls;
 mod reader;
 mod serving;
