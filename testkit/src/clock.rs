@@ -1,9 +1,11 @@
 //! The time of a test.
 
-use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use std::{
+    pin::Pin,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{sync::watch, time::timeout};
 
 /// The time of a test: it runs, stands still, and moves when told to.
 ///

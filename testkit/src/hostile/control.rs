@@ -1,9 +1,12 @@
 //! Unusual tokens that are valid.
 
-use crate::clock::unix_seconds;
-use crate::hostile::table::{Row, table};
-use crate::{Algorithm, Endpoint, MockTenant};
 use serde_json::json;
+
+use crate::{
+    Algorithm, Endpoint, MockTenant,
+    clock::unix_seconds,
+    hostile::table::{Row, table},
+};
 
 /// An unusual access token that every resource server must accept.
 ///

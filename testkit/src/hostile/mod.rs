@@ -1,7 +1,6 @@
 //! The catalogue of tokens that must be rejected.
 
-use crate::MockTenant;
-use crate::hostile::table::Row;
+use crate::{MockTenant, hostile::table::Row};
 
 mod alg;
 mod claims;

@@ -1,8 +1,10 @@
 //! The third segment.
 
-use crate::hostile::table::{Row, table};
-use crate::token::{Unsigned, base64url};
-use crate::{Algorithm, MockTenant, Signer};
+use crate::{
+    Algorithm, MockTenant, Signer,
+    hostile::table::{Row, table},
+    token::{Unsigned, base64url},
+};
 
 pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
     let token = tenant.token().unsigned();

@@ -1,16 +1,26 @@
 //! A fault that a request has met, and what it makes of the right answer.
 
-use crate::Clock;
-use crate::site::answer::{Answer, answer_of, json_answer};
-use crate::site::ending::Ending;
-use crate::site::fault::{Fault, header_value, status_code};
-use http::StatusCode;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{
+    StatusCode,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+};
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+use crate::{
+    Clock,
+    site::{
+        answer::{Answer, answer_of, json_answer},
+        ending::Ending,
+        fault::{Fault, header_value, status_code},
+    },
+};
 
 /// A fault that one request has met.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! An answer of the tenant: an HTTP response whose body is complete.
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Bytes;
 use serde_json::Value;
 

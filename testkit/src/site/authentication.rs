@@ -1,17 +1,25 @@
 //! How the tenant tells that a request comes from its client: whatever the
 //! request brings is checked in full, and it must bring exactly one thing.
 
-use crate::lock::locked;
-use crate::site::entrance::Arrival;
-use crate::site::form;
-use crate::site::refusal::{Refusal, ensure};
-use crate::token::SigningKey;
-use crate::{Client, ClientAuth, Entrance};
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::Value;
 use std::collections::BTreeMap;
+
+use aws_lc_rs::hmac;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::Value;
+
+use crate::{
+    Client, ClientAuth, Entrance,
+    lock::locked,
+    site::{
+        entrance::Arrival,
+        form,
+        refusal::{Refusal, ensure},
+    },
+    token::SigningKey,
+};
 
 /// The parts of a request that may authenticate a client, where it arrived and when.
 #[derive(Clone, Copy)]

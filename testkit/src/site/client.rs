@@ -1,13 +1,16 @@
 //! The client of a tenant: the API under test.
 
-use crate::lock::locked;
-use crate::site::recent::Recent;
-use crate::site::registration::Registration;
-use crate::tls::Folder;
-use crate::token::{KeyRing, SigningKey, Unsigned, random_id};
-use crate::{Algorithm, Authority, ClientAuth, Signer};
-use serde_json::json;
 use std::sync::Mutex;
+
+use serde_json::json;
+
+use crate::{
+    Algorithm, Authority, ClientAuth, Signer,
+    lock::locked,
+    site::{recent::Recent, registration::Registration},
+    tls::Folder,
+    token::{KeyRing, SigningKey, Unsigned, random_id},
+};
 
 /// The number of assertions that cannot be used again. No test uses as many in the minute that
 /// one is valid.

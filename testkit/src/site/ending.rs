@@ -1,14 +1,18 @@
 //! Ends of connections that hyper does not know: they are written by hand.
 
-use crate::Clock;
-use crate::site::answer::Answer;
-use std::fmt;
-use std::fmt::Write as _;
-use std::io;
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use std::{
+    fmt::{self, Write as _},
+    io,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_rustls::server::TlsStream;
+
+use crate::{Clock, site::answer::Answer};
 
 /// How a connection ends, in place of an answer or with a bad one.
 #[derive(Clone, Debug)]

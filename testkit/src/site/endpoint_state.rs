@@ -1,11 +1,16 @@
 //! The state of one endpoint: how many requests it has seen, and the faults in force.
 
-use crate::lock::locked;
-use crate::site::active_fault::ActiveFault;
-use crate::site::fault::Fault;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use tokio::sync::watch;
+
+use crate::{
+    lock::locked,
+    site::{active_fault::ActiveFault, fault::Fault},
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct EndpointState {

@@ -1,8 +1,10 @@
 //! The ways in which an endpoint can fail.
 
-use crate::Endpoint;
-use http::{HeaderValue, StatusCode};
 use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::Endpoint;
 
 /// A way in which an endpoint fails; see [`MockTenant::fault`](crate::MockTenant::fault).
 ///

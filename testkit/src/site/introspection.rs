@@ -1,21 +1,31 @@
 //! The introspection endpoint (RFC 7662).
 
-use crate::clock::unix_seconds;
-use crate::lock::locked;
-use crate::site::answer::{Answer, json_answer};
-use crate::site::authentication::Credentials;
-use crate::site::entrance::Arrival;
-use crate::site::form;
-use crate::site::recent::Recent;
-use crate::site::refusal::Refusal;
-use crate::tls::thumbprint;
-use crate::{Client, ClientAuth, Clock, Entrance};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Mutex,
+};
+
+use http::{
+    HeaderName, HeaderValue, Method, Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+
+use crate::{
+    Client, ClientAuth, Clock, Entrance,
+    clock::unix_seconds,
+    lock::locked,
+    site::{
+        answer::{Answer, json_answer},
+        authentication::Credentials,
+        entrance::Arrival,
+        form,
+        recent::Recent,
+        refusal::Refusal,
+    },
+    tls::thumbprint,
+};
 
 /// The number of tokens that introspection remembers.
 const ISSUED: usize = 50_000;

@@ -1,7 +1,8 @@
 //! The discovery document.
 
-use crate::{Algorithm, ClientAuth, Endpoint, Entrance};
 use serde_json::{Map, Value, json};
+
+use crate::{Algorithm, ClientAuth, Endpoint, Entrance};
 
 /// The discovery document of the tenant with this issuer (OpenID Connect
 /// Discovery §3, RFC 8414 §2), as MonoCloud writes it. With mutual TLS it says

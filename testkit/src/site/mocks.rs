@@ -1,25 +1,28 @@
 //! The wiremock mocks that a test mounts on its tenant.
 
-use crate::lock::locked;
-use crate::site::answer::Answer;
-use crate::site::server::loopback_listener;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Request, Uri};
+use std::{
+    collections::HashSet,
+    error::Error,
+    net::SocketAddr,
+    panic::resume_unwind,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use http::{
+    HeaderName, HeaderValue, Request, Uri,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
+use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use std::collections::HashSet;
-use std::error::Error;
-use std::net::SocketAddr;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use tokio::net::TcpStream;
-use tokio::runtime;
-use tokio::sync::OnceCell;
+use tokio::{net::TcpStream, runtime, sync::OnceCell};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::{lock::locked, site::answer::Answer};
 
 /// Carries the id of a request to the [catch-all](Mocks::catch_all) mock.
 const ID: HeaderName = HeaderName::from_static("x-testkit-request");
@@ -38,8 +41,7 @@ pub(crate) struct Mocks {
 impl Mocks {
     pub(crate) async fn mount(&self, mock: Mock) {
         let server = self.server.get_or_init(async || {
-            let builder = MockServer::builder().listener(loopback_listener());
-            let server = builder.disable_request_recording().start().await;
+            let server = MockServer::builder().disable_request_recording().start().await;
             server.register(self.catch_all()).await;
             server
         });

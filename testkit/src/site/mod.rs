@@ -27,20 +27,25 @@ pub use fault::Fault;
 pub use introspection::Introspection;
 pub(crate) use introspection::Introspector;
 
-use crate::lock::locked;
-use crate::site::active_fault::ActiveFault;
-use crate::site::answer::{Answer, answer_of, empty, json_answer};
-use crate::site::endpoint_state::EndpointState;
-use crate::site::entrance::Arrival;
-use crate::site::metadata::discovery_document;
-use crate::site::mocks::Mocks;
-use crate::token::{KeyRing, SigningKey};
-use crate::{Algorithm, Clock};
-use http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
-use http::{HeaderValue, Request, StatusCode};
+use std::sync::{Mutex, MutexGuard};
+
+use http::{HeaderValue, Request, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use std::sync::{Mutex, MutexGuard};
+
+use crate::{
+    Algorithm, Clock,
+    lock::locked,
+    site::{
+        active_fault::ActiveFault,
+        answer::{Answer, answer_of, empty, json_answer},
+        endpoint_state::EndpointState,
+        entrance::Arrival,
+        metadata::discovery_document,
+        mocks::Mocks,
+    },
+    token::{KeyRing, SigningKey},
+};
 
 /// What the tenant has on the web: its documents, as they are at this moment,
 /// and how its endpoints fare.

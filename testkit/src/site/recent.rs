@@ -1,7 +1,8 @@
 //! A map that forgets its oldest entries, so that a tenant may run for weeks.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::{HashMap, VecDeque};
+
+use aws_lc_rs::digest::{SHA256, digest};
 
 type Key = [u8; 32];
 

@@ -1,16 +1,19 @@
 //! The certificates by which the tenant knows its client.
 
-use crate::lock::locked;
-use crate::site::refusal::{Refusal, ensure};
-use crate::tls::thumbprint;
-use crate::{Authority, Certificate, ClientAuth};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::time::Duration;
-use std::{mem, slice};
+use std::{collections::HashSet, mem, slice, sync::Mutex, time::Duration};
+
+use rustls::{
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, TrustAnchor, UnixTime},
+};
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+
+use crate::{
+    Authority, Certificate, ClientAuth,
+    lock::locked,
+    site::refusal::{Refusal, ensure},
+    tls::thumbprint,
+};
 
 const COMMON_NAME: &str = "the API";
 const SPIFFE_ID: &str = "spiffe://example.org/api";

@@ -1,27 +1,34 @@
 //! The HTTP server of one tenant: it terminates TLS and lets the site answer.
 
-use crate::Entrance;
-use crate::site::Site;
-use crate::site::ending::{Ending, Wire};
-use crate::site::entrance::Arrival;
+use std::{
+    error::Error as _,
+    fmt,
+    future::poll_fn,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use std::error::Error as _;
-use std::fmt;
-use std::future::poll_fn;
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
-use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, runtime, sync::oneshot};
 use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    Entrance,
+    site::{
+        Site,
+        ending::{Ending, Wire},
+        entrance::Arrival,
+    },
+};
 
 /// A server on a thread of its own, until it is dropped.
 pub(crate) struct Server {
@@ -108,7 +115,7 @@ impl Port {
     }
 }
 
-pub(crate) fn loopback_listener() -> TcpListener {
+fn loopback_listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free")
 }
 

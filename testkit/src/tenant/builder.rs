@@ -1,14 +1,19 @@
 //! The options of a tenant, and its start.
 
-use crate::site::Site;
-use crate::site::server::{Port, Server};
-use crate::tenant::expectations::Expectations;
-use crate::tenant::json::to_json;
-use crate::tls::Tls;
-use crate::{Algorithm, Authority, Client, Clock, Entrance, MockTenant, Signer};
+use std::sync::{Arc, LazyLock};
+
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::{Arc, LazyLock};
+
+use crate::{
+    Algorithm, Authority, Client, Clock, Entrance, MockTenant, Signer,
+    site::{
+        Site,
+        server::{Port, Server},
+    },
+    tenant::{expectations::Expectations, json::to_json},
+    tls::Tls,
+};
 
 /// Options for a [`MockTenant`]; each has a default.
 #[derive(Clone, Debug)]

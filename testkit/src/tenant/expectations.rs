@@ -1,11 +1,13 @@
 //! How many requests a test expects.
 
-use crate::Endpoint;
-use crate::lock::locked;
-use std::fmt;
-use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
-use std::panic::Location;
-use std::sync::Mutex;
+use std::{
+    fmt,
+    ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive},
+    panic::Location,
+    sync::Mutex,
+};
+
+use crate::{Endpoint, lock::locked};
 
 /// How many requests are expected: a number, or a range of numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,9 +1,8 @@
 //! Faults: how a test makes the endpoints of its tenant fail.
 
-use crate::site::Site;
-use crate::{Endpoint, Fault, MockTenant};
-use std::fmt;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use crate::{Endpoint, Fault, MockTenant, site::Site};
 
 /// Keeps a [`Fault`] in force until it is dropped; see [`MockTenant::fault`].
 #[must_use = "the fault is lifted when its guard is dropped"]

@@ -1,7 +1,8 @@
 //! What a test sets, and sees, of introspection.
 
-use crate::{Client, Endpoint, Fault, Introspection, MockTenant};
 use serde_json::Value;
+
+use crate::{Client, Endpoint, Fault, Introspection, MockTenant};
 
 /// Introspection.
 impl MockTenant {

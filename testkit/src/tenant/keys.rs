@@ -1,8 +1,11 @@
 //! The key set that a tenant publishes.
 
-use crate::token::{KeyRing, SigningKey};
-use crate::{Algorithm, MockTenant, Signer};
 use serde_json::{Value, json};
+
+use crate::{
+    Algorithm, MockTenant, Signer,
+    token::{KeyRing, SigningKey},
+};
 
 /// A way in which a JWK Set (RFC 7517 §5) can be wrong; see
 /// [`MockTenant::publish_keys_as`].

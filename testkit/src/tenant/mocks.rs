@@ -1,7 +1,8 @@
 //! wiremock mocks for what a tenant does not model.
 
-use crate::MockTenant;
 use wiremock::Mock;
+
+use crate::MockTenant;
 
 /// Mocks.
 impl MockTenant {

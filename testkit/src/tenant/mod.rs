@@ -17,14 +17,19 @@ pub use faults::FaultGuard;
 pub use keys::KeySetState;
 pub use tokens::TokenBuilder;
 
-use crate::site::server::Server;
-use crate::site::{Introspector, Site};
-use crate::tenant::expectations::Expectations;
-use crate::tls::Tls;
-use crate::{Algorithm, Authority, ClientAuth, Clock, Endpoint};
+use std::{
+    sync::{Arc, LazyLock},
+    thread,
+};
+
 use serde_json::Value;
-use std::sync::{Arc, LazyLock};
-use std::thread;
+
+use crate::{
+    Algorithm, Authority, ClientAuth, Clock, Endpoint,
+    site::{Introspector, Site, server::Server},
+    tenant::expectations::Expectations,
+    tls::Tls,
+};
 
 /// A MonoCloud tenant that lives as long as this value does.
 ///

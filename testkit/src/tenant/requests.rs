@@ -1,7 +1,6 @@
 //! The requests to a tenant: counting them, waiting for them, and expecting them.
 
-use crate::tenant::expectations::Times;
-use crate::{Endpoint, MockTenant};
+use crate::{Endpoint, MockTenant, tenant::expectations::Times};
 
 /// Requests and what is expected of them.
 impl MockTenant {

@@ -1,7 +1,6 @@
 //! TLS, mutual TLS and certificates of a tenant.
 
-use crate::tls::Tls;
-use crate::{Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate};
+use crate::{Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate, tls::Tls};
 
 /// TLS, mutual TLS and certificates.
 impl MockTenant {

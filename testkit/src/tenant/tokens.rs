@@ -1,11 +1,14 @@
 //! Access tokens in the making.
 
-use crate::clock::unix_seconds;
-use crate::tenant::json::to_json;
-use crate::token::{SigningKey, Unsigned, random_id};
-use crate::{Algorithm, Certificate, MockTenant, Signer};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+use crate::{
+    Algorithm, Certificate, MockTenant, Signer,
+    clock::unix_seconds,
+    tenant::json::to_json,
+    token::{SigningKey, Unsigned, random_id},
+};
 
 type Members = Map<String, Value>;
 

@@ -1,16 +1,17 @@
 //! Certificate authorities.
 
-use crate::tls::certificate::Certificate;
-use crate::tls::folder::Folder;
-use crate::token::random_id;
+use std::{fmt, path::PathBuf, sync::OnceLock};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::OnceLock;
+
+use crate::{
+    tls::{certificate::Certificate, folder::Folder},
+    token::random_id,
+};
 
 /// A certificate authority that nobody knows but those who are told to trust it:
 /// the source of every certificate in a test, for the tenant, for the API under

@@ -1,14 +1,16 @@
 //! A certificate with its private key.
 
-use crate::tls::folder::Folder;
-use crate::token::base64url;
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
 use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+use crate::{tls::folder::Folder, token::base64url};
 
 /// An X.509 certificate and its private key, a server's or a client's: made by an
 /// [`Authority`](crate::Authority), or by nobody but itself. Keys are on P-256.

@@ -1,7 +1,7 @@
 //! Temporary files.
 
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
+
 use tempfile::TempDir;
 
 /// A temporary directory, gone with everything in it once this is dropped.

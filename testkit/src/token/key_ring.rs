@@ -1,9 +1,10 @@
 //! The keys of a tenant.
 
-use crate::token::algorithm::Algorithm;
-use crate::token::signing_key::SigningKey;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::token::{algorithm::Algorithm, signing_key::SigningKey};
 
 /// Whose key signs a token.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -1,10 +1,12 @@
 //! RSA keys made beforehand: making one takes a tenth of a second, parsing one
 //! less than a millisecond, and each is parsed once in a process.
 
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::RsaKeyPair;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use aws_lc_rs::{rsa::KeySize, signature::RsaKeyPair};
 
 type PooledKey = LazyLock<Arc<RsaKeyPair>>;
 

@@ -1,19 +1,21 @@
 //! Private keys.
 
-use crate::token::algorithm::Algorithm;
-use crate::token::rsa_pool;
-use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::{self, SystemRandom};
-use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-    RsaPublicKeyComponents, RsaSignatureEncoding, UnparsedPublicKey, VerificationAlgorithm,
+use std::sync::Arc;
+
+use aws_lc_rs::{
+    encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der, PublicKeyX509Der},
+    rand::{self, SystemRandom},
+    signature::{
+        self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+        RsaPublicKeyComponents, RsaSignatureEncoding, UnparsedPublicKey, VerificationAlgorithm,
+    },
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pkcs1::RsaPrivateKeyRef;
 use pkcs8::PrivateKeyInfoRef;
 use serde_json::{Value, json};
-use std::sync::Arc;
+
+use crate::token::{algorithm::Algorithm, rsa_pool};
 
 /// A private key that signs with one algorithm and is known by one `kid`.
 /// It stays parsed, and clones share it.

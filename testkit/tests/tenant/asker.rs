@@ -1,20 +1,25 @@
 //! An API that asks the tenant about tokens: reqwest to ask, aws-lc to sign, and
 //! nothing but its settings to go by.
 
-use crate::reader::client_trusting;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
-use aws_lc_rs::signature::{RsaEncoding, RsaKeyPair};
-use aws_lc_rs::{hmac, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use std::{collections::HashMap, fs, time::UNIX_EPOCH};
+
+use aws_lc_rs::{
+    hmac,
+    rand::{self, SystemRandom},
+    rsa::{KeyPairComponents, PublicKeyComponents},
+    signature::{
+        self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaEncoding, RsaKeyPair,
+    },
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
 use reqwest::{Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::fs;
-use std::time::UNIX_EPOCH;
+
+use crate::reader::client_trusting;
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 pub(crate) const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";

@@ -1,7 +1,9 @@
-use crate::asker::{Asker, Assertion, JWT_BEARER, JWT_SPIFFE, assert_refused, frozen_tenant};
+use std::time::Duration;
+
 use monocloud_testkit::{Algorithm, ClientAuth, MockTenant};
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::asker::{Asker, Assertion, JWT_BEARER, JWT_SPIFFE, assert_refused, frozen_tenant};
 
 type Change<'a> = &'a dyn Fn(&mut Assertion);
 

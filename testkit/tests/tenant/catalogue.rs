@@ -1,7 +1,9 @@
-use crate::reader::{fetch, is_signed, segment, verify};
+use std::collections::{BTreeSet, HashSet};
+
 use monocloud_testkit::{Algorithm, Class, Clock, Control, Endpoint, Hostile, MockTenant};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+
+use crate::reader::{fetch, is_signed, segment, verify};
 
 #[tokio::test]
 async fn every_name_is_unique_and_kebab_case() {

@@ -1,7 +1,9 @@
-use crate::asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_refused, encoded, frozen_tenant};
+use std::path::Path;
+
 use monocloud_testkit::{Algorithm, ClientAuth, MockTenant};
 use serde_json::json;
-use std::path::Path;
+
+use crate::asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_refused, encoded, frozen_tenant};
 
 const BY_SECRET: [ClientAuth; 3] =
     [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];

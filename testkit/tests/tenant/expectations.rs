@@ -1,7 +1,11 @@
-use crate::reader::fetch;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
 use monocloud_testkit::{Endpoint, MockTenant, Times};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+
+use crate::reader::fetch;
 
 #[tokio::test]
 async fn requests_can_be_waited_for() {

@@ -1,9 +1,13 @@
-use crate::asker::{Asker, frozen_tenant};
-use crate::reader::{fetch, get, plain_client};
+use std::time::Duration;
+
 use monocloud_testkit::{ClientAuth, Endpoint, Fault, FaultGuard, MockTenant};
 use reqwest::Response;
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::{
+    asker::{Asker, frozen_tenant},
+    reader::{fetch, get, plain_client},
+};
 
 const ENDPOINTS: [Endpoint; 4] =
     [Endpoint::Discovery, Endpoint::Jwks, Endpoint::Introspection, Endpoint::Canary];

@@ -1,11 +1,15 @@
-use crate::asker::{Ask, Asker, frozen_tenant};
-use crate::reader::{get, plain_client, segment, verify};
+use std::time::Duration;
+
 use monocloud_testkit::{
     ClientAuth, Clock, Control, Endpoint, Fault, Hostile, MockTenant, Signer, TokenBuilder,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::{
+    asker::{Ask, Asker, frozen_tenant},
+    reader::{get, plain_client, segment, verify},
+};
 
 /// What the tenant says about a token.
 async fn introspect(tenant: &MockTenant, token: &str) -> Value {

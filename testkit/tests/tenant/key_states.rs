@@ -1,7 +1,9 @@
-use crate::reader::{fetch, get, segment, verify};
+use std::collections::HashSet;
+
 use monocloud_testkit::{Algorithm, Endpoint, KeySetState, MockTenant, Signer};
 use serde_json::Value;
-use std::collections::HashSet;
+
+use crate::reader::{fetch, get, segment, verify};
 
 /// The keys that a tenant with one of every algorithm publishes like this, and those
 /// that it has.

@@ -1,7 +1,9 @@
-use crate::reader::{segment, verify};
+use std::collections::HashSet;
+
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, Signer};
 use serde_json::json;
-use std::collections::HashSet;
+
+use crate::reader::{segment, verify};
 
 #[tokio::test]
 async fn gentle_rotation_keeps_the_old_key_published() {

@@ -1,13 +1,17 @@
 //! The user's own mocks beside, and instead of, what the tenant serves.
 
-use crate::reader::{client_trusting, fetch, get, plain_client};
-use monocloud_testkit::wiremock::matchers::{
-    any, bearer_token, body_string, header, method, path, query_param,
-};
-use monocloud_testkit::wiremock::{Mock, Request, ResponseTemplate};
-use monocloud_testkit::{Endpoint, Fault, MockTenant};
-use serde_json::json;
 use std::io::{Error, ErrorKind};
+
+use monocloud_testkit::{
+    Endpoint, Fault, MockTenant,
+    wiremock::{
+        Mock, Request, ResponseTemplate,
+        matchers::{any, bearer_token, body_string, header, method, path, query_param},
+    },
+};
+use serde_json::json;
+
+use crate::reader::{client_trusting, fetch, get, plain_client};
 
 const USERINFO: &str = "/connect/userinfo";
 

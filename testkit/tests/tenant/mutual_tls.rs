@@ -1,20 +1,21 @@
-use crate::asker::{Asker, assert_refused};
-use crate::reader::{client_trusting, segment, verify};
+use std::{fs, io, path::Path, sync::Arc};
+
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use monocloud_testkit::{
     Authority, Certificate, ClientAuth, ClientCertificate, Clock, Endpoint, Entrance,
     Introspection, MockTenant,
 };
-use rustls::client::ResolvesClientCert;
-use rustls::pki_types::CertificateDer;
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, RootCertStore, SignatureScheme, client::ResolvesClientCert,
+    pki_types::CertificateDer, sign::CertifiedKey,
+};
 use serde_json::json;
-use std::path::Path;
-use std::sync::Arc;
-use std::{fs, io};
+
+use crate::{
+    asker::{Asker, assert_refused},
+    reader::{client_trusting, segment, verify},
+};
 
 const BY_CERTIFICATE: [ClientAuth; 3] =
     [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509];

@@ -1,8 +1,9 @@
-use crate::reader::{fetch, get, plain_client, verify};
+use std::{net::TcpListener, time::Duration};
+
 use monocloud_testkit::{Algorithm, Clock, Endpoint, Fault, Hostile, MockTenant};
 use serde_json::json;
-use std::net::TcpListener;
-use std::time::Duration;
+
+use crate::reader::{fetch, get, plain_client, verify};
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 

@@ -1,11 +1,16 @@
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake},
+    thread,
+    time::Duration,
+};
+
 use monocloud_testkit::Clock;
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake};
-use std::thread;
-use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

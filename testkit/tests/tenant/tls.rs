@@ -1,19 +1,15 @@
-use crate::asker::frozen_tenant;
-use crate::reader::client_trusting;
+use std::{error::Error as _, fs, iter, net::TcpListener, path::Path, sync::Arc};
+
 use monocloud_testkit::{
     Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate,
 };
 use reqwest::Client;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::Value;
-use std::error::Error as _;
-use std::net::TcpListener;
-use std::path::Path;
-use std::sync::Arc;
-use std::{fs, iter};
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsAcceptor;
+
+use crate::{asker::frozen_tenant, reader::client_trusting};
 
 fn setting(vars: &[(String, String)], name: &str) -> Option<String> {
     let var = vars.iter().find(|(var, _)| var.strip_prefix("MONOCLOUD_BACKEND_") == Some(name));
