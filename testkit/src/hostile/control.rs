@@ -10,24 +10,23 @@ use crate::{
 
 /// An unusual access token that every resource server must accept.
 ///
-/// The other half of the [`Hostile`](crate::Hostile) tokens: only a server that
-/// accepts these can be said to refuse those for what they are. A server that
-/// introspects JWTs gets to hear that they are active, but for the one whose `exp`
-/// is past and only the server's tolerance saves.
+/// The counterpart of the [`Hostile`](crate::Hostile) tokens: a server that accepts these does not
+/// reject the others for being unusual. Introspection reports them as active, except for the one
+/// whose `exp` is past but within a server's tolerance.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Control {
-    /// What is unusual, in kebab-case; no two tokens have the same name.
+    /// What is unusual, in kebab-case. Names are unique.
     pub name: &'static str,
     /// The token.
     pub token: String,
-    /// Where the rule stands that allows it.
+    /// The rule that allows it.
     pub reference: &'static str,
 }
 
 impl Control {
-    /// Every control there is. They are signed with all ten algorithms, whose keys the
-    /// tenant has published from the start.
+    /// All controls. They are signed with all ten algorithms, whose keys the tenant publishes from
+    /// the start.
     #[must_use]
     pub fn all(tenant: &MockTenant) -> Vec<Self> {
         let control = |(name, reference, token)| Self { name, token, reference };

@@ -1,4 +1,4 @@
-//! How tokens are listed: under the rule they are about, each with its name.
+//! The tables of tokens: under each rule, the tokens about it by name.
 
 /// Name, reference, token.
 pub(crate) type Row = (&'static str, &'static str, String);

@@ -1,5 +1,4 @@
-//! How the tenant tells that a request comes from its client: whatever the
-//! request brings is checked in full, and it must bring exactly one thing.
+//! Authenticates the client: a request must use exactly one method, which is checked in full.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +20,7 @@ use crate::{
     token::SigningKey,
 };
 
-/// The parts of a request that may authenticate a client, where it arrived and when.
+/// The parts of a request that may authenticate a client, and where and when it arrived.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials<'a> {
     pub(crate) authorization: &'a [&'a str],
@@ -35,18 +34,17 @@ pub(crate) struct Credentials<'a> {
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
-/// The longest life of an assertion, in seconds.
+/// The longest lifetime of an assertion, in seconds.
 const ASSERTION_LIFE: i64 = 60;
 
 impl Client {
-    /// The one method by which the request proves to come from this client
-    /// (RFC 6749 §2.3).
+    /// Returns the method by which the request authenticates this client (RFC 6749 §2.3).
     pub(crate) fn authenticate(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
         let assertion = ["client_assertion", "client_assertion_type"];
         let basic = !request.authorization.is_empty();
         let post = request.form.contains_key("client_secret");
         let assertion = assertion.iter().any(|name| request.form.contains_key(*name));
-        // At the issuer's own entrance it means nothing.
+        // At the issuer's own port, a certificate does not authenticate.
         let certificate = request.arrival.entrance != Entrance::Issuer
             && !request.arrival.certificates.is_empty();
         match (basic, post, assertion, certificate) {
@@ -64,11 +62,15 @@ impl Client {
         let [header] = request.authorization else {
             return Err("there are two Authorization headers");
         };
-        let (scheme, credentials) = header.split_once(' ').ok_or("the Authorization is no pair")?;
+        let (scheme, credentials) =
+            header.split_once(' ').ok_or("the Authorization has no credentials")?;
         ensure(scheme.eq_ignore_ascii_case("basic"), "the Authorization scheme is not Basic")?;
-        let credentials = STANDARD.decode(credentials).map_err(|_| "the Basic is no base64")?;
-        let credentials = str::from_utf8(&credentials).map_err(|_| "the Basic is not UTF-8")?;
-        let (id, secret) = credentials.split_once(':').ok_or("the Basic has no colon")?;
+        let credentials =
+            STANDARD.decode(credentials).map_err(|_| "the Basic credentials are not base64")?;
+        let credentials =
+            str::from_utf8(&credentials).map_err(|_| "the Basic credentials are not UTF-8")?;
+        let (id, secret) =
+            credentials.split_once(':').ok_or("the Basic credentials have no colon")?;
         let unencoded = "the Basic id or secret is not form-encoded (RFC 6749 2.3.1)";
         let id = form::decoded(id).ok_or(unencoded)?;
         let secret = form::decoded(secret).ok_or(unencoded)?;
@@ -117,12 +119,12 @@ impl Client {
 
     /// RFC 7523 §3, OpenID Connect Core §9.
     fn check_jwt(&self, jwt: &str, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
-        let (input, signature) = jwt.rsplit_once('.').ok_or("the assertion is no JWT")?;
-        let (header, claims) = input.split_once('.').ok_or("the assertion is no JWT")?;
+        let (input, signature) = jwt.rsplit_once('.').ok_or("the assertion is not a JWT")?;
+        let (header, claims) = input.split_once('.').ok_or("the assertion is not a JWT")?;
         let signature = URL_SAFE_NO_PAD
             .decode(signature)
-            .map_err(|_| "the assertion's signature is no base64url")?;
-        let header = json(header).ok_or("the assertion's header is no JSON")?;
+            .map_err(|_| "the assertion's signature is not base64url")?;
+        let header = json(header).ok_or("the assertion's header is not JSON")?;
         let method = match header["alg"].as_str() {
             Some("HS256") => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret().as_bytes());
@@ -141,14 +143,14 @@ impl Client {
                 ClientAuth::PrivateKeyJwt(key.algorithm)
             }
         };
-        let claims = json(claims).ok_or("the assertion's payload is no JSON")?;
+        let claims = json(claims).ok_or("the assertion's payload is not JSON")?;
         self.check_claims(&claims, request)?;
         Ok(method)
     }
 
     fn signing_key(&self, header: &Value) -> Result<SigningKey, Refusal> {
         let kid = header["kid"].as_str().ok_or("the assertion has no kid")?;
-        self.key(kid).ok_or("the assertion's kid is no registered key's")
+        self.key(kid).ok_or("the assertion's kid is not that of a registered key")
     }
 
     fn check_claims(&self, claims: &Value, request: Credentials<'_>) -> Result<(), Refusal> {
@@ -158,27 +160,27 @@ impl Client {
         ensure(aud, "the assertion's aud is not the issuer as a single string")?;
 
         let time = |name: &str| claims[name].as_i64();
-        let iat = time("iat").ok_or("the assertion's iat is no whole number")?;
-        let nbf = time("nbf").ok_or("the assertion's nbf is no whole number")?;
-        let exp = time("exp").ok_or("the assertion's exp is no whole number")?;
+        let iat = time("iat").ok_or("the assertion's iat is not an integer")?;
+        let nbf = time("nbf").ok_or("the assertion's nbf is not an integer")?;
+        let exp = time("exp").ok_or("the assertion's exp is not an integer")?;
         ensure(iat <= request.now, "the assertion's iat is in the future")?;
         ensure(nbf == iat, "the assertion's nbf is not its iat")?;
         ensure(exp > request.now, "the assertion has expired")?;
         ensure(exp <= iat + ASSERTION_LIFE, "the assertion lives longer than a minute")?;
 
-        let jti = claims["jti"].as_str().ok_or("the assertion's jti is no string")?;
-        ensure(!jti.is_empty(), "the assertion's jti is blank")?;
+        let jti = claims["jti"].as_str().ok_or("the assertion's jti is not a string")?;
+        ensure(!jti.is_empty(), "the assertion's jti is empty")?;
         let is_new = locked(&self.used_assertions).insert(jti, ());
         ensure(is_new, "the assertion was used before: its jti is known")
     }
 }
 
-/// What an anonymous request lacks.
+/// What is missing in a request without credentials.
 fn what_is_missing(arrival: &Arrival) -> Refusal {
     match (&arrival.entrance, arrival.certificates.is_empty()) {
         (Entrance::Issuer, true) => "the client did not authenticate",
-        (Entrance::Issuer, false) => "the certificate was shown at no mutual-TLS endpoint",
-        _ => "the client showed no certificate",
+        (Entrance::Issuer, false) => "the certificate was not sent to a mutual-TLS endpoint",
+        _ => "the client sent no certificate",
     }
 }
 

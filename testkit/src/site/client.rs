@@ -12,35 +12,34 @@ use crate::{
     token::{KeyRing, SigningKey, Unsigned, random_id},
 };
 
-/// The number of assertions that cannot be used again. No test uses as many in the minute that
-/// one is valid.
+/// The number of assertions that cannot be used again. No test uses as many in the minute that one
+/// is valid.
 const ASSERTIONS: usize = 100_000;
 
-/// The client that may ask the tenant about tokens: the API under test.
+/// The client that may introspect tokens: the API under test.
 ///
-/// Its id and secret hold characters that come out wrong wherever an encoding is
-/// missing: a colon, a percent sign, a plus, a blank and a letter beyond ASCII.
+/// Its id and secret contain characters that break if an encoding is missing: a colon, a percent
+/// sign, a plus sign, a space and a non-ASCII letter.
 #[derive(Debug)]
 pub struct Client {
     id: String,
     secret: String,
-    /// A key is registered when it is first asked for.
+    /// A key is registered when the settings first need it.
     keys: Mutex<KeyRing>,
     svid: Mutex<Option<String>>,
-    /// Nothing without mutual TLS.
+    /// `None` without mutual TLS.
     pub(crate) registration: Option<Registration>,
-    /// What the client reads from files.
+    /// The files of the client.
     folder: Mutex<Option<Folder>>,
     /// The `jti` of each assertion that was accepted.
     pub(crate) used_assertions: Mutex<Recent<()>>,
 }
 
 impl Client {
-    /// The client of a tenant; with mutual TLS, this authority is the root for its
-    /// certificates.
+    /// The client of a tenant; with mutual TLS, this authority is the root for its certificates.
     pub(crate) fn new(authority: Option<&Authority>) -> Self {
         Self {
-            id: "the API: 50%25+é".into(),
+            id: "the API: 50%25+é".to_owned(),
             secret: format!("let us in: 50%25+é {}", random_id()),
             keys: Mutex::default(),
             svid: Mutex::default(),
@@ -56,14 +55,13 @@ impl Client {
         &self.id
     }
 
-    /// The client secret, another one for each tenant.
+    /// The client secret, which differs between tenants.
     #[must_use]
     pub fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// What the API needs to know to authenticate by `method`, as names without
-    /// their prefix, and values.
+    /// The settings for authenticating by `method`, as names without their prefix, and values.
     #[track_caller]
     pub(crate) fn settings(&self, method: ClientAuth, issuer: &str) -> Vec<(&str, String)> {
         let mut settings = vec![("CLIENT_ID", self.id.clone())];
@@ -83,28 +81,28 @@ impl Client {
             }
             _ => settings.push(("CLIENT_SECRET", self.secret.clone())),
         }
-        settings.push(("CLIENT_AUTH_METHOD", method.as_str().into()));
+        settings.push(("CLIENT_AUTH_METHOD", method.as_str().to_owned()));
         settings
     }
 
-    /// The registered key of this name.
+    /// The registered key with this `kid`.
     pub(crate) fn key(&self, kid: &str) -> Option<SigningKey> {
         locked(&self.keys).active().find(|key| key.kid == kid).cloned()
     }
 
-    /// Whether this is the SVID of the moment.
+    /// Whether this is the current SVID.
     pub(crate) fn has_svid(&self, text: &str) -> bool {
         locked(&self.svid).as_ref().is_some_and(|svid| svid == text)
     }
 
-    /// Puts a new SVID in the place of the old one, in the file too.
+    /// Replaces the SVID, and its file.
     pub(crate) fn renew_svid(&self, issuer: &str) {
         let svid = Self::new_svid(issuer);
         self.file("svid.jwt", &svid);
         *locked(&self.svid) = Some(svid);
     }
 
-    /// Puts new certificates and keys in the place of the old ones, in the files too.
+    /// Replaces the certificates and keys, and their files.
     #[track_caller]
     pub(crate) fn renew_certificates(&self) {
         self.registration().renew();
@@ -124,10 +122,10 @@ impl Client {
 
     #[track_caller]
     fn registration(&self) -> &Registration {
-        self.registration.as_ref().expect("the tenant was built with mutual TLS")
+        self.registration.as_ref().expect("the tenant was built without mutual TLS")
     }
 
-    /// Files with the client's certificate for this method and with its key.
+    /// Writes the client's certificate for this method, and its key, and returns the paths.
     #[track_caller]
     fn certificate_files(&self, method: ClientAuth) -> [String; 2] {
         let certificate = self.registration().certificate(method);
@@ -136,13 +134,13 @@ impl Client {
         [file("certificate", certificate.chain_pem()), file("key", certificate.key_pem())]
     }
 
-    /// The path of a file with this text.
+    /// Writes a file and returns its path.
     fn file(&self, name: &str, text: &str) -> String {
         let path = locked(&self.folder).get_or_insert_with(Folder::new).put(name, text);
-        path.into_os_string().into_string().expect("a path of UTF-8")
+        path.into_os_string().into_string().expect("the path is UTF-8")
     }
 
-    /// A JWT by its form (JWT-SVID §2 and §3); nobody here reads it.
+    /// It has the form of a JWT (JWT-SVID §2 and §3), but the tenant only compares it.
     fn new_svid(issuer: &str) -> String {
         let key = SigningKey::fresh(Algorithm::Es256, &[]);
         let header = json!({ "alg": "ES256", "kid": key.kid, "typ": "JWT" });

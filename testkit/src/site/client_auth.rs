@@ -6,13 +6,13 @@ use crate::Algorithm;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// `client_secret_basic`: id and secret, form-encoded, in the `Authorization` header
-    /// (RFC 6749 §2.3.1).
+    /// `client_secret_basic`: id and secret, form-encoded, in the `Authorization` header (RFC 6749
+    /// §2.3.1).
     SecretBasic,
     /// `client_secret_post`: id and secret in the body (RFC 6749 §2.3.1).
     SecretPost,
-    /// `client_secret_jwt`: an assertion, authenticated by HMAC SHA-256 with the secret
-    /// (RFC 7523 §2.2).
+    /// `client_secret_jwt`: an assertion, authenticated by HMAC SHA-256 with the secret (RFC 7523
+    /// §2.2).
     SecretJwt,
     /// `private_key_jwt`: an assertion, signed with a key of the client (RFC 7523 §2.2).
     PrivateKeyJwt(Algorithm),

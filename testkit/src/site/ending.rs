@@ -1,4 +1,4 @@
-//! Ends of connections that hyper does not know: they are written by hand.
+//! Responses and ends of connections that hyper cannot produce.
 
 use std::{
     fmt::{self, Write as _},
@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::{Clock, site::answer::Answer};
 
-/// How a connection ends, in place of an answer or with a bad one.
+/// How a connection ends, without an answer or with a broken one.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
     Reset,
@@ -27,16 +27,16 @@ pub(crate) enum Ending {
 
 /// A connection, with TLS or without.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin {
-    /// What is below TLS.
+    /// The TCP stream below TLS.
     fn into_tcp(self) -> TcpStream;
 }
 
 impl Ending {
-    /// Ends a connection that was served as far as the request.
+    /// Ends a connection whose request has been read.
     pub(crate) async fn play(&self, mut wire: impl Wire, clock: &Clock) -> io::Result<()> {
         match self {
             Self::Reset => return wire.into_tcp().set_zero_linger(),
-            // With TLS there is no word of it either.
+            // With TLS, no `close_notify` is sent.
             Self::Closed => return wire.into_tcp().shutdown().await,
             Self::Garbled => return wire.into_tcp().write_all(b"HTTP/1.1 200 OK\r\n\r\n").await,
             Self::Truncated { answer, after } => {
@@ -72,12 +72,12 @@ impl Ending {
     }
 }
 
-/// As the error of a service, it makes hyper give the connection back.
+/// As the error of a service, it makes hyper return the connection.
 impl std::error::Error for Ending {}
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the test told this connection to end")
+        f.write_str("the test ended this connection")
     }
 }
 

@@ -1,6 +1,6 @@
 //! The endpoints of a tenant.
 
-/// What a tenant answers on, each counted by itself.
+/// An endpoint of the tenant. Requests to each are counted separately.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -10,8 +10,8 @@ pub enum Endpoint {
     Jwks,
     /// Token introspection (RFC 7662 §2).
     Introspection,
-    /// A URL that nobody may ever fetch: hostile tokens name it in their `jku`
-    /// and `x5u` headers. It answers with a key set of the attacker's.
+    /// A URL that no API may ever fetch: hostile tokens name it in their `jku` and `x5u` headers.
+    /// It serves the attacker's keys.
     Canary,
 }
 

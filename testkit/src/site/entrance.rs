@@ -1,19 +1,19 @@
-//! Where requests come in.
+//! The ports that requests arrive at.
 
 use rustls::pki_types::CertificateDer;
 
-/// The port that a request came in by.
+/// A port of the tenant.
 ///
-/// Behind each of them the whole tenant answers, on the same paths.
+/// Every port serves all endpoints, on the same paths.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Entrance {
-    /// The issuer's own.
+    /// The issuer's port.
     Issuer,
     /// The one that the metadata names in `mtls_endpoint_aliases` (RFC 8705 §5).
     MutualTls,
-    /// The one that the metadata names in `mtls_additional_endpoint_aliases`, under
-    /// this id of a trust store.
+    /// The one that the metadata names in `mtls_additional_endpoint_aliases`, under this id of a
+    /// trust store.
     TrustStore(String),
 }
 
@@ -21,6 +21,6 @@ pub enum Entrance {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) entrance: Entrance,
-    /// The client's certificate, followed by those that lead to its authority.
+    /// The client's certificate, followed by the intermediate certificates.
     pub(crate) certificates: Vec<CertificateDer<'static>>,
 }

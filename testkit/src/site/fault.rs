@@ -16,15 +16,15 @@ use crate::Endpoint;
 pub enum Fault {
     /// This status, from 200 on, with a JSON object that holds nothing of use.
     Status(u16),
-    /// The same with a `Retry-After` header (RFC 9110 §10.2.3), in whole seconds, rounded up. It
-    /// is customary with status 429 (RFC 6585 §4) and 503 (RFC 9110 §15.6.4).
+    /// The same with a `Retry-After` header (RFC 9110 §10.2.3), in whole seconds, rounded up. It is
+    /// customary with status 429 (RFC 6585 §4) and 503 (RFC 9110 §15.6.4).
     RetryAfter {
         /// The status, from 200 on.
         status: u16,
         /// How long to wait.
         after: Duration,
     },
-    /// Exactly this answer, whoever asks and for whatever.
+    /// Exactly this answer, whatever the request.
     Answer {
         /// The status, from 200 on.
         status: u16,
@@ -52,14 +52,14 @@ pub enum Fault {
     /// Status 307 (RFC 9110 §15.4.8) with this URL: a client that follows it sends its request,
     /// credentials included, to another server.
     Redirect(String),
-    /// The right answer, cut after this many bytes of the body. The `Content-Length` is that of
-    /// the whole body, and the connection closes, with TLS by a `close_notify`.
+    /// The right answer, cut after this many bytes of the body. The `Content-Length` is that of the
+    /// whole body, and the connection closes, with TLS by a `close_notify`.
     Truncated {
         /// In bytes.
         after: usize,
     },
-    /// The right answer in parts: one at once, and another after each period. The connection
-    /// closes at the end.
+    /// The right answer in parts: one at once, and another after each period. The connection closes
+    /// at the end.
     SlowDrip {
         /// The size of a part, in bytes.
         chunk: usize,
@@ -68,8 +68,7 @@ pub enum Fault {
     },
     /// A TCP reset instead of an answer.
     Reset,
-    /// The end of the TCP stream instead of an answer, without a `close_notify` where there is
-    /// TLS.
+    /// The end of the TCP stream instead of an answer, without a `close_notify` where there is TLS.
     CloseBeforeAnswer,
     /// Bytes that are not TLS instead of an answer, on a connection with TLS.
     BrokenTls,
@@ -98,7 +97,7 @@ impl Fault {
                 header_value(url);
             }
             Self::SlowDrip { chunk, .. } => assert!(*chunk > 0, "a part has at least one byte"),
-            Self::BrokenTls => assert!(has_tls, "the tenant was not built with TLS"),
+            Self::BrokenTls => assert!(has_tls, "the tenant was built without TLS"),
             Self::WrongIssuer(_) => {
                 let names_issuer =
                     matches!(endpoint, Endpoint::Discovery | Endpoint::Introspection);

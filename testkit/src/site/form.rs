@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// The fields of a body of type `application/x-www-form-urlencoded`; nothing if
-/// it is not encoded as it must be, or names a field twice (RFC 6749 §3.2 and §B).
+/// Parses a body of type `application/x-www-form-urlencoded`. Returns `None` if it is not encoded
+/// correctly or repeats a field (RFC 6749 §3.2 and §B).
 pub(crate) fn fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
     let body = str::from_utf8(body).ok()?;
     let mut fields = BTreeMap::new();
@@ -16,8 +16,8 @@ pub(crate) fn fields(body: &[u8]) -> Option<BTreeMap<String, String>> {
     Some(fields)
 }
 
-/// What an encoded name or value says. Strict, unlike the parsers of browsers:
-/// a character that the encoding would have changed gives nothing.
+/// Decodes a name or a value. Unlike a browser's parser it is strict: it rejects a character that
+/// should have been encoded.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::new();

@@ -30,24 +30,24 @@ use crate::{
 /// The number of tokens that introspection remembers.
 const ISSUED: usize = 50_000;
 
-/// The number of requests that can be looked at.
+/// The number of requests that it remembers.
 const RECEIVED: usize = 1000;
 
-/// A request that arrived at the introspection endpoint, as it arrived.
+/// A request to the introspection endpoint.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Introspection {
-    /// The token that was asked about; blank if there was none.
+    /// The token to introspect; empty if the request named none.
     pub token: String,
-    /// Where it came in.
+    /// The port that it arrived at.
     pub entrance: Entrance,
-    /// The [thumbprint](crate::Certificate::thumbprint) of the client certificate that
-    /// its connection was made with; nothing if there was none.
+    /// The [thumbprint](crate::Certificate::thumbprint) of the client certificate on its
+    /// connection, if any.
     pub certificate: Option<String>,
-    /// How the client authenticated; nothing if it failed to.
+    /// How the client authenticated; `None` if it failed to.
     pub client_auth: Option<ClientAuth>,
-    /// Why the tenant refused the request with 400 or 401, if it did, or would
-    /// have if no answer had been set by hand.
+    /// Why the tenant rejected the request with 400 or 401, or would have rejected it without a
+    /// fault or a mock.
     pub refusal: Option<&'static str>,
     /// The `Accept` header.
     pub accept: Option<String>,
@@ -55,7 +55,7 @@ pub struct Introspection {
     pub content_type: Option<String>,
 }
 
-/// The introspection endpoint (RFC 7662), and what it knows.
+/// The state of the introspection endpoint.
 #[derive(Debug)]
 pub(crate) struct Introspector {
     clock: Clock,
@@ -65,7 +65,7 @@ pub(crate) struct Introspector {
     received: Mutex<VecDeque<Introspection>>,
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 enum Refused {
     Request(Refusal),
     Client(Refusal),
@@ -90,12 +90,12 @@ impl Introspector {
         locked(&self.issued).remove(token);
     }
 
-    /// The requests of late, the oldest first.
+    /// The latest requests, the oldest of them first.
     pub(crate) fn received(&self) -> Vec<Introspection> {
         locked(&self.received).iter().cloned().collect()
     }
 
-    /// Answers one request, and keeps what it was.
+    /// Answers one request and records it.
     pub(crate) fn respond(
         &self,
         request: &Request<Bytes>,
@@ -160,15 +160,15 @@ impl Introspector {
         }
     }
 
-    /// RFC 7662 §2.2: all about an active token, and nothing about any other.
+    /// RFC 7662 §2.2: the claims of an active token, and no information about an inactive one.
     fn answer(&self, token: &str) -> Value {
         let claims = locked(&self.issued).get(token).map(|payload| {
-            serde_json::from_slice(payload).expect("a token that was issued says a JSON object")
+            serde_json::from_slice(payload).expect("an issued payload is a JSON object")
         });
         match claims {
             Some(claims) if !self.has_expired(&claims) => {
                 let mut answer: Map<String, Value> = claims;
-                answer.insert("active".into(), true.into());
+                answer.insert("active".to_owned(), true.into());
                 answer.into()
             }
             _ => json!({ "active": false }),

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{Algorithm, ClientAuth, Endpoint, Entrance};
 
-/// The discovery document of the tenant with this issuer (OpenID Connect
-/// Discovery §3, RFC 8414 §2), as MonoCloud writes it. With mutual TLS it says
-/// where the endpoints for clients are a second time (RFC 8705 §5).
+/// The discovery document of the tenant with this issuer (OpenID Connect Discovery §3, RFC 8414
+/// §2), as MonoCloud writes it. With mutual TLS it also names the aliases of the client endpoints
+/// (RFC 8705 §5).
 pub(crate) fn discovery_document(issuer: &str, aliases: &[(Entrance, String)]) -> Value {
     let mut document = json!({
         "issuer": issuer,
@@ -49,7 +49,7 @@ fn client_endpoints(base: &str) -> Map<String, Value> {
         ("revocation_endpoint", "/connect/revocation"),
     ];
     let endpoints = endpoints.into_iter();
-    endpoints.map(|(name, path)| (name.into(), format!("{base}{path}").into())).collect()
+    endpoints.map(|(name, path)| (name.to_owned(), format!("{base}{path}").into())).collect()
 }
 
 fn methods(with_certificates: bool) -> Vec<&'static str> {

@@ -47,15 +47,13 @@ use crate::{
     token::{KeyRing, SigningKey},
 };
 
-/// What the tenant has on the web: its documents, as they are at this moment,
-/// and how its endpoints fare.
+/// The documents of the tenant, and the state of its endpoints.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) issuer: String,
-    /// The entrances beside the issuer's own, in their order, and what their URLs
-    /// begin with.
+    /// The ports other than the issuer's, in order, with the base of their URLs.
     aliases: Vec<(Entrance, String)>,
-    /// The issuer's path: blank, or like `/acme`.
+    /// The path of the issuer: empty, or for example `/acme`.
     path: String,
     documents: Mutex<Documents>,
     pub(crate) clock: Clock,
@@ -67,18 +65,17 @@ pub(crate) struct Site {
     canary: EndpointState,
 }
 
-/// The documents; one set by hand takes the place of the tenant's own.
+/// The documents. One that a test has set replaces the tenant's own.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     pub(crate) keys: KeyRing,
     pub(crate) metadata: Option<Value>,
-    /// Any text.
+    /// Text that need not be JSON.
     pub(crate) jwks: Option<String>,
 }
 
 impl Site {
-    /// A site whose paths begin with `path`, at this origin and those of further
-    /// entrances.
+    /// A site whose paths start with `path`, at this origin and at those of other ports.
     pub(crate) fn new(
         origin: &str,
         aliases: impl IntoIterator<Item = (Entrance, String)>,
@@ -106,7 +103,7 @@ impl Site {
         locked(&self.documents)
     }
 
-    /// What the URLs of this entrance begin with, if there is one.
+    /// The base of the URLs at this port, if it exists.
     pub(crate) fn base(&self, entrance: &Entrance) -> Option<&str> {
         if *entrance == Entrance::Issuer {
             return Some(&self.issuer);
@@ -134,13 +131,13 @@ impl Site {
         self.endpoint(self.endpoint_at(path)?).next_fault()
     }
 
-    /// Answers one request, as is right.
+    /// The right answer to a request, without faults and mocks.
     pub(crate) fn respond(&self, request: &Request<Bytes>, arrival: &Arrival) -> Answer {
         let Some(endpoint) = self.endpoint_at(request.uri().path()) else {
             return empty(StatusCode::NOT_FOUND);
         };
         let mut answer = self.own_answer(endpoint, request, arrival);
-        // Last, so that whoever waits for the request finds all there is of it.
+        // Last, so that a test that waits for the request finds it recorded.
         self.endpoint(endpoint).count(!arrival.certificates.is_empty());
         if endpoint != Endpoint::Introspection {
             // Swagger UI and other browser clients read the documents across origins.
@@ -179,7 +176,7 @@ impl Site {
                 documents.keys.jwks()
             }
             Endpoint::Canary => {
-                let key = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
+                let key = SigningKey::foreign(Algorithm::Rs256, "attacker".to_owned());
                 json!({ "keys": [key.jwk()] })
             }
         };

@@ -1,4 +1,4 @@
-//! The certificates by which the tenant knows its client.
+//! The certificates that are registered for the client.
 
 use std::{collections::HashSet, mem, slice, sync::Mutex, time::Duration};
 
@@ -18,12 +18,12 @@ use crate::{
 const COMMON_NAME: &str = "the API";
 const SPIFFE_ID: &str = "spiffe://example.org/api";
 
-/// What the tenant has on record, and the pairs that the client has.
+/// The trusted root, and the certificates and keys of the client.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    /// Whom the tenant trusts to name its clients.
+    /// The root of the certificates that the tenant accepts.
     root: TrustAnchor<'static>,
-    /// Who does: its certificates are good only with their whole chain.
+    /// The intermediate authority that issues them: clients must send the whole chain.
     authority: Authority,
     pairs: Mutex<Pairs>,
 }
@@ -34,7 +34,7 @@ struct Pairs {
     tls: Certificate,
     self_signed: Certificate,
     spiffe: Certificate,
-    /// The thumbprints of those that were renewed.
+    /// The thumbprints of those that were replaced.
     replaced: HashSet<String>,
 }
 
@@ -45,7 +45,7 @@ impl Registration {
         Self { root: anchor.to_owned(), pairs: Mutex::new(Pairs::issued_by(&authority)), authority }
     }
 
-    /// The client's certificate for this method, which is one with certificates.
+    /// The client's certificate for this method, which must be one with certificates.
     pub(crate) fn certificate(&self, method: ClientAuth) -> Certificate {
         let pairs = locked(&self.pairs);
         let certificate = match method {
@@ -56,8 +56,7 @@ impl Registration {
         certificate.clone()
     }
 
-    /// Puts new pairs in the place of the old ones, which are good for nothing from
-    /// now on.
+    /// Replaces all certificates. The old ones are rejected from now on.
     pub(crate) fn renew(&self) {
         let mut pairs = locked(&self.pairs);
         let old = [&pairs.tls, &pairs.self_signed, &pairs.spiffe].map(Certificate::thumbprint);
@@ -66,7 +65,7 @@ impl Registration {
         *pairs = Pairs { replaced, ..Pairs::issued_by(&self.authority) };
     }
 
-    /// The method by which the certificate in front of this chain is the client's,
+    /// Returns the method by which this certificate chain, the leaf first, authenticates the client
     /// at this second since the epoch (RFC 8705 §2.1 and §2.2).
     pub(crate) fn recognize(
         &self,
@@ -121,5 +120,5 @@ impl Pairs {
 }
 
 fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<EndEntityCert<'a>, Refusal> {
-    EndEntityCert::try_from(der).map_err(|_| "the certificate is no X.509")
+    EndEntityCert::try_from(der).map_err(|_| "the certificate is not X.509")
 }

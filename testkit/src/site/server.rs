@@ -66,8 +66,8 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Returns once the ports are free and the connections closed. Nothing on the thread blocks,
-    /// so it ends at its next step, and its runtime with it.
+    /// Returns once the ports are free and the connections closed. Nothing on the thread blocks, so
+    /// it ends at its next step, and its runtime with it.
     fn drop(&mut self) {
         drop(self.stop.take());
         // A panic has been printed already.

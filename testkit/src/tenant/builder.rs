@@ -22,7 +22,7 @@ pub struct MockTenantBuilder {
     algorithm: Algorithm,
     audience: String,
     clock: Clock,
-    /// Nothing for plain HTTP.
+    /// Empty for plain HTTP.
     entrances: Vec<Entrance>,
     path: String,
     scope: String,
@@ -31,7 +31,7 @@ pub struct MockTenantBuilder {
 
 /// Starting a tenant.
 impl MockTenant {
-    /// Starts a tenant that signs with RS256, on the system's time.
+    /// Starts a tenant that signs with RS256 and uses the system's time.
     ///
     /// # Panics
     ///
@@ -40,11 +40,11 @@ impl MockTenant {
         Self::builder().start().await
     }
 
-    /// A tenant with options.
+    /// Returns the options of a tenant.
     pub fn builder() -> MockTenantBuilder {
         MockTenantBuilder {
             algorithm: Algorithm::Rs256,
-            audience: "https://api.example.com".into(),
+            audience: "https://api.example.com".to_owned(),
             clock: Clock::system(),
             entrances: Vec::new(),
             path: String::new(),
@@ -55,8 +55,8 @@ impl MockTenant {
 }
 
 impl MockTenantBuilder {
-    /// What the tenant signs with, RS256 by default. It publishes a key for every other
-    /// algorithm as well.
+    /// The algorithm that the tenant signs with, RS256 by default. It also publishes a key for
+    /// every other algorithm.
     pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -68,7 +68,7 @@ impl MockTenantBuilder {
         self
     }
 
-    /// The time that tokens are stamped by, the system's by default.
+    /// The time of the tenant, the system's by default.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -80,16 +80,16 @@ impl MockTenantBuilder {
         self
     }
 
-    /// Scopes that every token carries, [hostile](crate::Hostile) ones too,
-    /// separated by blanks; none by default.
+    /// Scopes of every token, including [hostile](crate::Hostile) ones, separated by spaces; none
+    /// by default.
     pub fn scope(mut self, scopes: impl Into<String>) -> Self {
         self.scope = scopes.into();
         self
     }
 
-    /// A claim of every token, [hostile](crate::Hostile) ones and
-    /// [controls](crate::Control) too: where each operation needs a claim of the
-    /// application's own, none of them should be refused for the lack of it.
+    /// A claim of every token, including [hostile](crate::Hostile) ones and
+    /// [controls](crate::Control). An application may require a claim of its own on every
+    /// operation; without it, tokens would be rejected for the wrong reason.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -105,10 +105,10 @@ impl MockTenantBuilder {
     ///
     /// # Panics
     ///
-    /// If `value` has no JSON form.
+    /// If `value` cannot be serialized as JSON.
     #[track_caller]
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
-        self.claims.push((name.into(), to_json(value)));
+        self.claims.push((name.to_owned(), to_json(value)));
         self
     }
 
@@ -118,22 +118,22 @@ impl MockTenantBuilder {
         self.claim("groups", groups)
     }
 
-    /// Answers over TLS, on `https://localhost`, with a certificate by the tenant's own
+    /// Serves TLS, on `https://localhost`, with a certificate by the tenant's own
     /// [authority](MockTenant::authority).
     pub fn tls(self) -> Self {
         self.entrance(Entrance::Issuer)
     }
 
-    /// Has a second port beside that of [TLS](Self::tls), for clients with
-    /// certificates, which the metadata names in `mtls_endpoint_aliases` (RFC 8705 §5).
+    /// Adds a port to that of [TLS](Self::tls), for clients with certificates. The metadata names
+    /// it in `mtls_endpoint_aliases` (RFC 8705 §5).
     pub fn mutual_tls(self) -> Self {
         self.tls().entrance(Entrance::MutualTls)
     }
 
-    /// Has a further port for clients with [certificates](Self::mutual_tls), which the
-    /// metadata names in `mtls_additional_endpoint_aliases` under this id. It trusts
-    /// the same [authority](MockTenant::client_authority), and is told apart by
-    /// [`Introspection::entrance`](crate::Introspection::entrance).
+    /// Adds another port for clients with [certificates](Self::mutual_tls). The metadata names it
+    /// in `mtls_additional_endpoint_aliases` under this id. It trusts the same
+    /// [authority](MockTenant::client_authority);
+    /// [`Introspection::entrance`](crate::Introspection::entrance) tells which port a request used.
     pub fn trust_store(self, id: impl Into<String>) -> Self {
         self.mutual_tls().entrance(Entrance::TrustStore(id.into()))
     }

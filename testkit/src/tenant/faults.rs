@@ -63,8 +63,8 @@ impl MockTenant {
 }
 
 impl FaultGuard {
-    /// Keeps the fault in force for this many more requests, instead of until the guard is
-    /// dropped. Requests that meet a later fault do not count.
+    /// Keeps the fault in force for this many more requests, instead of until the guard is dropped.
+    /// Requests that meet a later fault do not count.
     pub fn times(mut self, requests: usize) {
         self.is_detached = true;
         self.site.endpoint(self.endpoint).limit(self.id, requests);

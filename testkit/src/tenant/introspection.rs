@@ -15,8 +15,8 @@ impl MockTenant {
         self.fault(Endpoint::Introspection, fault).until_recovered();
     }
 
-    /// Gives the client a new SPIFFE JWT-SVID in place of the old one, in the file
-    /// too that [`vars_for`](Self::vars_for) names. The old one is refused from now on.
+    /// Replaces the client's SPIFFE JWT-SVID, including the file that [`vars_for`](Self::vars_for)
+    /// names. The old one is rejected from now on.
     ///
     /// # Panics
     ///
@@ -25,15 +25,14 @@ impl MockTenant {
         self.client().renew_svid(self.issuer());
     }
 
-    /// What arrived at the introspection endpoint, the oldest first, refused
-    /// requests included; of very many, the last thousand.
+    /// The requests to the introspection endpoint, the oldest first, including rejected ones. The
+    /// tenant remembers the last thousand.
     #[must_use]
     pub fn introspections(&self) -> Vec<Introspection> {
         self.introspector().received()
     }
 
-    /// The client that may introspect, and whose settings
-    /// [`vars_for`](Self::vars_for) gives.
+    /// The client that may introspect. [`vars_for`](Self::vars_for) returns its settings.
     #[must_use]
     pub fn client(&self) -> &Client {
         self.introspector().client()

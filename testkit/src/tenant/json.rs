@@ -1,4 +1,4 @@
-//! Values of a test's own as JSON.
+//! Serializing the values of claims and header parameters.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -7,41 +7,39 @@ use crate::{
     token::{KeyRing, SigningKey},
 };
 
-/// A way in which a JWK Set (RFC 7517 §5) can be wrong; see
-/// [`MockTenant::publish_keys_as`].
+/// A way in which a JWK Set (RFC 7517 §5) can be wrong; see [`MockTenant::publish_keys_as`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeySetState {
     /// No key at all.
     Empty,
-    /// Before the tenant's own keys, another of the same type under the `kid` of each
-    /// active one (against RFC 7517 §4.5).
+    /// Before the tenant's own keys, another key of the same type for each active one, under the
+    /// same `kid` (contrary to RFC 7517 §4.5).
     DuplicateKid,
     /// No key has a `kid`.
     WithoutKid,
-    /// Every key has the `use` of encryption (RFC 7517 §4.2).
+    /// Every key has the `use` for encryption (RFC 7517 §4.2).
     WrongUse,
-    /// Every key has the `alg` of another algorithm (RFC 7517 §4.4), of the same key
-    /// type if there is one.
+    /// Every key has the `alg` of another algorithm (RFC 7517 §4.4), of the same key type if there
+    /// is one.
     WrongAlg,
-    /// Another key in place of each active one, under its `kid`: that of
-    /// [`Signer::Foreign`], as if an attacker had written it there. The tenant goes on
-    /// to sign with its own, so that its tokens no longer verify and the attacker's do.
+    /// Another key in place of each active one, under its `kid`: that of [`Signer::Foreign`], as if
+    /// an attacker had put it there. The tenant still signs with its own keys, so its tokens no
+    /// longer verify, and the attacker's do.
     SameKidNewKey,
     /// The active keys with their private members (RFC 7518 §6.2.2 and §6.3.2).
     PrivateLeaked,
-    /// So many keys: the tenant's own are the last of them. The others are well-formed
-    /// RS256 keys, each with a `kid` of its own.
+    /// This many keys. The tenant's own are the last ones; the others are well-formed RS256 keys,
+    /// each with its own `kid`.
     Huge(usize),
-    /// This text, whatever it is.
+    /// This text, which need not be JSON.
     Raw(String),
 }
 
-/// Keys and their lives.
+/// Keys.
 impl MockTenant {
-    /// Publishes the next key beside the others, and does not sign with it: the first
-    /// half of a rotation that is announced. What [`Signer::Unpublished`] signed
-    /// before is signed by it.
+    /// Publishes the next key beside the others without signing with it: the first half of an
+    /// announced rotation. It is the key of [`Signer::Unpublished`].
     ///
     /// ```
     /// use monocloud_testkit::MockTenant;
@@ -50,9 +48,9 @@ impl MockTenant {
     /// # async fn main() {
     /// let tenant = MockTenant::start().await;
     /// tenant.announce_key();
-    /// // Whoever reads the keys now has the next one in time.
+    /// // An API that fetches the keys now has the next one in time.
     /// tenant.rotate_keys();
-    /// // Tokens by the former key verify until it is withdrawn.
+    /// // Tokens signed with the former key are valid until it is withdrawn.
     /// tenant.withdraw_former_keys();
     /// # }
     /// ```
@@ -60,24 +58,23 @@ impl MockTenant {
         self.change_keys(KeyRing::announce);
     }
 
-    /// Gentle rotation: a new active key beside the old ones, which stay published.
-    /// It is the one that was [announced](Self::announce_key) if one was.
+    /// Rotates the keys and keeps the old ones published. The new active key is the one that was
+    /// [announced](Self::announce_key), if any.
     pub fn rotate_keys(&self) {
         self.change_keys(KeyRing::rotate);
     }
 
-    /// Abrupt rotation: a new active key in place of all old ones.
+    /// Rotates the keys and withdraws the old ones at once.
     pub fn replace_keys(&self) {
         self.change_keys(KeyRing::replace);
     }
 
-    /// Ends a [gentle rotation](Self::rotate_keys): all keys that were active before are
-    /// no longer published.
+    /// Withdraws all keys that were active before, which ends a [rotation](Self::rotate_keys).
     pub fn withdraw_former_keys(&self) {
         self.change_keys(KeyRing::withdraw_former);
     }
 
-    /// No longer publishes this key, which was active before or is announced.
+    /// Withdraws this key, which was active before or is announced.
     ///
     /// # Panics
     ///
@@ -89,15 +86,15 @@ impl MockTenant {
         assert!(was_there, "no former or announced key has the kid {kid:?}");
     }
 
-    /// Serves exactly this JWK Set until the keys are rotated, announced, replaced,
-    /// withdrawn or [published](Self::publish_keys) again.
+    /// Serves exactly this JWK Set until the keys are rotated, announced, replaced, withdrawn or
+    /// [published](Self::publish_keys) again.
     #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` there")]
     pub fn publish(&self, jwks: Value) {
         self.site.documents().jwks = Some(jwks.to_string());
     }
 
-    /// Serves the tenant's present keys like this, as long as
-    /// [by hand](Self::publish).
+    /// Serves the tenant's current keys in this state, for as long as a [published](Self::publish)
+    /// set.
     ///
     /// ```
     /// use monocloud_testkit::{KeySetState, MockTenant};
@@ -119,7 +116,8 @@ impl MockTenant {
         self.site.documents().jwks = None;
     }
 
-    /// The tenant's own JWK Set, the start of a variation to [`publish`](Self::publish).
+    /// The tenant's own JWK Set, from which a test can derive another one to
+    /// [`publish`](Self::publish).
     #[must_use]
     pub fn jwks(&self) -> Value {
         self.site.documents().keys.jwks()
@@ -143,7 +141,7 @@ impl KeySetState {
         let foreign: Vec<_> = active.iter().map(&mut foreign).collect();
         let published: Vec<_> = keys.published().cloned().collect();
         let own = published.iter().map(SigningKey::jwk);
-        // What stands where an active key stood, and the other keys as they are.
+        // Replaces the active keys and keeps the others.
         let replaced = |jwk: Value, by: &dyn Fn(usize) -> Value| {
             let place = active.iter().position(|key| jwk["kid"] == key.kid);
             place.map_or(jwk, by)

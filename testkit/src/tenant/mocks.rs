@@ -15,9 +15,9 @@ impl MockTenant {
     /// [endpoint](crate::Endpoint), requests are counted as without mocks, and
     /// [faults](Self::fault) apply to the answers of mocks as they do to the tenant's own.
     ///
-    /// Priorities of mocks are relative to each other; 255 is reserved. Expectations
-    /// are verified by [`verify`](Self::verify), and when the tenant is dropped. wiremock keeps
-    /// the requests that a mock has matched for as long as the tenant lives.
+    /// Priorities of mocks are relative to each other; 255 is reserved. Expectations are verified
+    /// by [`verify`](Self::verify), and when the tenant is dropped. wiremock keeps the requests
+    /// that a mock has matched for as long as the tenant lives.
     ///
     /// ```
     /// use monocloud_testkit::MockTenant;

@@ -33,10 +33,10 @@ use crate::{
 
 /// A MonoCloud tenant that lives as long as this value does.
 ///
-/// It answers on `http://127.0.0.1` at a random port, or with
-/// [TLS](MockTenantBuilder::tls) on `https://localhost`, which is also its issuer,
-/// byte for byte. All calls but the start are synchronous and take effect with
-/// the next request.
+/// It serves `http://127.0.0.1` at a random port, or `https://localhost` with
+/// [TLS](MockTenantBuilder::tls). This URL is also its issuer, byte for byte. All methods but
+/// [`start`](Self::start), [`mount`](Self::mount) and [`requested`](Self::requested) are
+/// synchronous; changes take effect with the next request.
 #[derive(Debug)]
 pub struct MockTenant {
     algorithm: Algorithm,
@@ -44,7 +44,7 @@ pub struct MockTenant {
     clock: Clock,
     scope: String,
     claims: Vec<(String, Value)>,
-    /// Made when first needed, as they cost as much as the rest of a start.
+    /// Created when first needed: they take as long as the rest of the start.
     pub(crate) authority: LazyLock<Authority>,
     pub(crate) client_authority: LazyLock<Authority>,
     pub(crate) tls: Option<Tls>,
@@ -65,63 +65,59 @@ impl Drop for MockTenant {
     }
 }
 
-/// Life.
+/// Identity and settings.
 impl MockTenant {
-    /// The issuer identifier: the URL it answers on, without a trailing slash.
+    /// The issuer identifier: the URL of the tenant, without a trailing slash.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.site.issuer
     }
 
-    /// The audience of the tokens it mints: the API under test.
+    /// The audience of the tokens that it mints: the API under test.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// Where an endpoint is.
+    /// The URL of an endpoint.
     #[must_use]
     pub fn url(&self, endpoint: Endpoint) -> String {
         format!("{}{}", self.issuer(), endpoint.path())
     }
 
-    /// The settings of an API that this tenant protects, as environment
-    /// variables: `MONOCLOUD_BACKEND_TENANT_DOMAIN`, `MONOCLOUD_BACKEND_AUDIENCE`,
-    /// and with TLS `MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE`, a file that is there as
-    /// long as the tenant.
+    /// The settings of an API that this tenant protects, as environment variables:
+    /// `MONOCLOUD_BACKEND_TENANT_DOMAIN`, `MONOCLOUD_BACKEND_AUDIENCE`, and with TLS
+    /// `MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE`, a file that exists as long as the tenant.
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory for that file.
+    /// If the file cannot be written.
     #[must_use]
     pub fn vars(&self) -> Vec<(String, String)> {
-        let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.into());
+        let var = |name: &str, value: &str| (format!("MONOCLOUD_BACKEND_{name}"), value.to_owned());
         let mut vars = vec![var("TENANT_DOMAIN", self.issuer()), var("AUDIENCE", self.audience())];
         if self.tls.is_some() {
             let file = self.authority.certificate_file();
-            vars.push(var("CA_CERTIFICATE_FILE", file.to_str().expect("a path of UTF-8")));
+            vars.push(var("CA_CERTIFICATE_FILE", file.to_str().expect("the path is UTF-8")));
         }
         vars
     }
 
-    /// The settings of an API that also asks this tenant about opaque tokens, and
-    /// authenticates by `method`: [`vars`](Self::vars), and
-    /// `MONOCLOUD_BACKEND_CLIENT_ID`, `…_CLIENT_AUTH_METHOD` and
+    /// The settings of an API that also introspects tokens at this tenant and authenticates by
+    /// `method`: [`vars`](Self::vars), `MONOCLOUD_BACKEND_CLIENT_ID`, `…_CLIENT_AUTH_METHOD` and
     ///
-    /// - `…_CLIENT_SECRET`, which is a JWK for
-    ///   [`PrivateKeyJwt`](ClientAuth::PrivateKeyJwt): its key is registered with
-    ///   the tenant from then on;
+    /// - `…_CLIENT_SECRET`, which is a JWK for [`PrivateKeyJwt`](ClientAuth::PrivateKeyJwt): its
+    ///   key is then registered with the tenant;
     /// - `…_CLIENT_ASSERTION_FILE` for [`SpiffeJwt`](ClientAuth::SpiffeJwt);
-    /// - `…_CLIENT_CERTIFICATE_FILE` and `…_CLIENT_KEY_FILE` for
-    ///   [`Tls`](ClientAuth::Tls), [`SelfSignedTls`](ClientAuth::SelfSignedTls) and
-    ///   [`SpiffeX509`](ClientAuth::SpiffeX509).
+    /// - `…_CLIENT_CERTIFICATE_FILE` and `…_CLIENT_KEY_FILE` for [`Tls`](ClientAuth::Tls),
+    ///   [`SelfSignedTls`](ClientAuth::SelfSignedTls) and [`SpiffeX509`](ClientAuth::SpiffeX509).
     ///
-    /// The files are there as long as the tenant.
+    /// The files exist as long as the tenant.
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory for them, or if the method is one with a
-    /// certificate and the tenant has no [mutual TLS](MockTenantBuilder::mutual_tls).
+    /// If the files cannot be written, or if the method needs a certificate and the tenant has no
+    /// [mutual TLS](MockTenantBuilder::mutual_tls).
     #[must_use]
     #[track_caller]
     pub fn vars_for(&self, method: ClientAuth) -> Vec<(String, String)> {
@@ -130,7 +126,7 @@ impl MockTenant {
         self.vars().into_iter().chain(client).collect()
     }
 
-    /// The time that tokens are stamped by.
+    /// The time of the tenant.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
@@ -141,9 +137,9 @@ impl MockTenant {
     }
 }
 
-/// Tokens and metadata.
+/// Metadata.
 impl MockTenant {
-    /// The tenant's own discovery document, the start of a variation to
+    /// The tenant's own discovery document, from which a test can derive another one to
     /// [serve](Self::serve_metadata).
     #[must_use]
     pub fn metadata(&self) -> Value {

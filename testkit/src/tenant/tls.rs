@@ -4,30 +4,30 @@ use crate::{Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertif
 
 /// TLS, mutual TLS and certificates.
 impl MockTenant {
-    /// Who vouches for the tenant's servers; [`vars`](Self::vars) of a tenant with
+    /// The authority of the tenant's server certificates. The [`vars`](Self::vars) of a tenant with
     /// [TLS](crate::MockTenantBuilder::tls) name its certificate.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// Who vouches for the tenant's clients.
+    /// The authority of the tenant's client certificates.
     #[must_use]
     pub fn client_authority(&self) -> &Authority {
         &self.client_authority
     }
 
-    /// A certificate by the tenant's [client authority](Self::client_authority), for
-    /// a caller whose tokens are [bound](crate::TokenBuilder::bound_to) to it. The
-    /// tenant has no client of this name, so it introspects nothing.
+    /// A certificate by the tenant's [client authority](Self::client_authority), for a caller whose
+    /// tokens are [bound](crate::TokenBuilder::bound_to) to it. The tenant has no client of this
+    /// name, so the certificate cannot be used to introspect.
     #[must_use]
     pub fn client_certificate(&self, name: &str) -> Certificate {
         self.client_authority.client(name)
     }
 
-    /// Gives the client new certificates and keys in place of the old ones, in the
-    /// files too that [`vars_for`](Self::vars_for) names: first the one, then the
-    /// other. The old ones are refused from now on.
+    /// Replaces the client's certificates and keys, including the files that
+    /// [`vars_for`](Self::vars_for) names, the certificate before the key. The old ones are
+    /// rejected from now on.
     ///
     /// # Panics
     ///
@@ -37,7 +37,7 @@ impl MockTenant {
         self.client().renew_certificates();
     }
 
-    /// Shows this certificate to whoever connects from now on.
+    /// Presents this certificate on connections from now on.
     ///
     /// # Panics
     ///
@@ -47,10 +47,10 @@ impl MockTenant {
         self.tls().serve_certificate(certificate, &self.authority);
     }
 
-    /// Lets the TLS handshake at the mutual-TLS endpoints fail for whoever shows no
-    /// certificate by the [client authority](Self::client_authority): none at all, or
-    /// a self-signed one. By default all of them get in, for introspection to refuse;
-    /// servers differ in this. Connections that are there already stay.
+    /// Makes the TLS handshake at the mutual-TLS endpoints fail for clients without a certificate
+    /// by the [client authority](Self::client_authority), including those with a self-signed one.
+    /// By default the handshake succeeds and introspection rejects the request; servers differ in
+    /// this. Open connections stay open.
     ///
     /// # Panics
     ///
@@ -60,7 +60,7 @@ impl MockTenant {
         self.tls().set_strict(refuse);
     }
 
-    /// Where an endpoint is behind this entrance.
+    /// The URL of an endpoint at this entrance.
     ///
     /// # Panics
     ///
@@ -73,9 +73,8 @@ impl MockTenant {
         format!("{base}{}", endpoint.path())
     }
 
-    /// How many of the requests to an endpoint came over a connection with a client
-    /// certificate. A tenant with mutual TLS asks for one at every entrance, so that
-    /// it can tell.
+    /// The number of requests to an endpoint over connections with a client certificate. A tenant
+    /// with mutual TLS asks for one at every entrance, in order to count them.
     #[must_use]
     pub fn requests_with_certificate(&self, endpoint: Endpoint) -> usize {
         self.site.endpoint(endpoint).requests_with_certificate()
@@ -83,6 +82,6 @@ impl MockTenant {
 
     #[track_caller]
     fn tls(&self) -> &Tls {
-        self.tls.as_ref().expect("the tenant was built with TLS")
+        self.tls.as_ref().expect("the tenant was built without TLS")
     }
 }

@@ -1,4 +1,4 @@
-//! Access tokens in the making.
+//! Building access tokens.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,8 +12,8 @@ use crate::{
 
 type Members = Map<String, Value>;
 
-/// An access token in the making: a valid RFC 9068 JWT unless told otherwise, or
-/// an [opaque](MockTenant::opaque_token) reference to what that JWT would say.
+/// Builds an access token: a valid JWT (RFC 9068) by default, or an
+/// [opaque](MockTenant::opaque_token) token with the same claims.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -44,23 +44,22 @@ pub struct TokenBuilder<'a> {
     raw_payload: Option<Vec<u8>>,
 }
 
-/// A member to set, or with no value to remove. Later ones win.
+/// A member to set, or to remove if there is no value. Later edits win.
 type Edit = (String, Option<Value>);
 
 /// Tokens.
 impl MockTenant {
-    /// A valid access token, to be changed and minted. It carries the scopes, the
-    /// groups and the claims that the tenant was built with.
+    /// Starts building an access token, with the scopes, groups and claims that the tenant was
+    /// built with.
     pub fn token(&self) -> TokenBuilder<'_> {
         let token = TokenBuilder::new(self, self.algorithm).scope(&self.scope);
         self.claims.iter().fold(token, |token, (name, value)| token.claim(name, value))
     }
 
-    /// A valid opaque token, to be changed and minted: random characters, for
-    /// which [`Endpoint::Introspection`] alone knows the claims.
+    /// Starts building an opaque token: random characters whose claims only introspection reveals.
     ///
-    /// Its claims are those that [`token`](Self::token) would carry. What a
-    /// builder says of a header or a key means nothing to it.
+    /// Its claims are those of a [`token`](Self::token). Settings for headers and keys have no
+    /// effect on it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -75,8 +74,8 @@ impl MockTenant {
         self.token().opaque()
     }
 
-    /// Ends a token's life before its time, be it opaque or a JWT: introspection
-    /// says from now on that it is not active. Nothing changes in a JWT itself.
+    /// Revokes a token, opaque or JWT: introspection reports it as inactive from now on. A JWT
+    /// itself does not change.
     pub fn revoke(&self, token: &str) {
         self.introspector().revoke(token);
     }
@@ -103,10 +102,10 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Adds scopes to the `scope` claim: one, or several separated by blanks
-    /// (RFC 8693 §4.2). Without any there is no such claim.
+    /// Adds scopes to the `scope` claim: one, or several separated by spaces (RFC 8693 §4.2).
+    /// Without any, the token has no `scope` claim.
     pub fn scope(mut self, scopes: &str) -> Self {
-        self.scopes.extend(scopes.split_whitespace().map(Into::into));
+        self.scopes.extend(scopes.split_whitespace().map(str::to_owned));
         self
     }
 
@@ -121,8 +120,7 @@ impl<'a> TokenBuilder<'a> {
         self.claim("groups", groups)
     }
 
-    /// Sets the `groups` claim to an array of objects made of `(id, name)`, as
-    /// MonoCloud writes it.
+    /// Sets the `groups` claim to an array of objects made of `(id, name)`, as MonoCloud writes it.
     pub fn group_objects(
         self,
         groups: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
@@ -134,55 +132,54 @@ impl<'a> TokenBuilder<'a> {
         self.claim("groups", groups.collect::<Vec<_>>())
     }
 
-    /// Binds the token to a client's certificate: whoever presents the token must
-    /// prove to have the key to it (RFC 8705 §3.1).
+    /// Binds the token to a client's certificate (RFC 8705 §3.1).
     pub fn bound_to(self, certificate: &Certificate) -> Self {
         self.claim("cnf", json!({ "x5t#S256": certificate.thumbprint() }))
     }
 
-    /// Sets a claim, one of the default ones too.
+    /// Sets a claim, also in place of a default one.
     ///
     /// # Panics
     ///
-    /// If `value` has no JSON form.
+    /// If `value` cannot be serialized as JSON.
     #[track_caller]
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
-        self.claims.push((name.into(), Some(to_json(value))));
+        self.claims.push((name.to_owned(), Some(to_json(value))));
         self
     }
 
-    /// Removes a claim, one of the default ones too.
+    /// Removes a claim, also a default one.
     pub fn without(mut self, name: &str) -> Self {
-        self.claims.push((name.into(), None));
+        self.claims.push((name.to_owned(), None));
         self
     }
 
-    /// Sets a JOSE header parameter, `alg`, `kid` and `typ` too; what signs the
-    /// token stays the same.
+    /// Sets a JOSE header parameter, also `alg`, `kid` and `typ`. The key and the algorithm that
+    /// sign the token stay the same.
     ///
     /// # Panics
     ///
-    /// If `value` has no JSON form.
+    /// If `value` cannot be serialized as JSON.
     #[track_caller]
     pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
-        self.header.push((name.into(), Some(to_json(value))));
+        self.header.push((name.to_owned(), Some(to_json(value))));
         self
     }
 
     /// Removes a JOSE header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
-        self.header.push((name.into(), None));
+        self.header.push((name.to_owned(), None));
         self
     }
 
-    /// Sets `exp` to so many seconds from the tenant's now (3600 by default);
-    /// below zero the token has expired.
+    /// Sets `exp` to this many seconds from the tenant's time, 3600 by default. With a negative
+    /// number, the token has expired.
     pub const fn expires_in(mut self, seconds: i64) -> Self {
         self.expires_in = seconds;
         self
     }
 
-    /// Signs with another algorithm than the tenant's; its key is published as well.
+    /// Signs with another algorithm than the tenant's. The tenant publishes a key for it as well.
     pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
@@ -208,13 +205,13 @@ impl<'a> TokenBuilder<'a> {
 
     /// The token: signed, in JWS compact form (RFC 7515 §7.1), or opaque.
     ///
-    /// Introspection calls it active until it expires or is
-    /// [revoked](MockTenant::revoke), unless it is a JWT that the active key did
-    /// not sign, or whose payload is no JSON object.
+    /// Introspection reports it as active until it expires or is [revoked](MockTenant::revoke), or
+    /// the tenant has minted 50,000 more. A JWT is inactive if the active key did not sign it, or
+    /// if its payload is not a JSON object.
     ///
     /// # Panics
     ///
-    /// If the payload of an opaque token is no JSON object.
+    /// If the payload of an opaque token is not a JSON object.
     #[must_use]
     #[track_caller]
     pub fn mint(self) -> String {
@@ -230,7 +227,7 @@ impl<'a> TokenBuilder<'a> {
         token
     }
 
-    /// The token up to the point where it would be signed.
+    /// The token before it is signed.
     pub(crate) fn unsigned(self) -> Unsigned {
         let key = self.tenant.key(self.signer, self.algorithm);
         let header = edited(default_header(&key), &self.header);
@@ -256,7 +253,7 @@ impl<'a> TokenBuilder<'a> {
             ("jti", random_id().into()),
         ]);
         if !self.scopes.is_empty() {
-            claims.insert("scope".into(), self.scopes.join(" ").into());
+            claims.insert("scope".to_owned(), self.scopes.join(" ").into());
         }
         claims
     }
@@ -272,7 +269,7 @@ fn default_header(key: &SigningKey) -> Members {
 }
 
 fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
-    members.map(|(name, value)| (name.into(), value)).into_iter().collect()
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 fn edited(mut object: Members, edits: &[Edit]) -> String {

@@ -13,50 +13,49 @@ use crate::{
     token::random_id,
 };
 
-/// A certificate authority that nobody knows but those who are told to trust it:
-/// the source of every certificate in a test, for the tenant, for the API under
-/// test and for its callers.
+/// A private certificate authority. It issues the certificates in a test: those of the tenant, of
+/// the API under test and of its callers.
 ///
 /// ```
 /// use monocloud_testkit::Authority;
 ///
 /// let authority = Authority::new();
 ///
-/// // What an API serves TLS with, and what its callers trust.
+/// // The certificate of an API, and what its callers trust.
 /// let server = authority.server("localhost 127.0.0.1");
 /// assert!(server.certificate_file().exists() && server.key_file().exists());
 /// assert!(authority.certificate_pem().starts_with("-----BEGIN CERTIFICATE-----"));
 ///
-/// // Who calls it, and who calls it in vain.
+/// // A caller, and one whose certificate has expired.
 /// let alice = authority.client("alice");
 /// let expired = authority.expired_client("alice");
 /// assert_ne!(alice.thumbprint(), expired.thumbprint());
 /// ```
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    /// In PEM, what whoever trusts the root alone needs to be shown; blank for a root.
+    /// The chain up to the root, without the root, in PEM; empty for a root.
     chain_pem: String,
     files: OnceLock<Folder>,
 }
 
 impl Authority {
-    /// A root, under a name and with a key of its own.
+    /// Creates a root authority with a new name and key.
     #[must_use]
     pub fn new() -> Self {
         let issuer = CertifiedIssuer::self_signed(authority_params(), new_key());
         Self {
-            issuer: issuer.expect("an authority can be made"),
+            issuer: issuer.expect("an authority can be created"),
             chain_pem: String::new(),
             files: OnceLock::new(),
         }
     }
 
-    /// An authority below this one. Its certificates come with their chain up to
-    /// here, without which those who trust this authority cannot trust them.
+    /// Creates an intermediate authority below this one. Its certificates include their chain up to
+    /// this authority.
     #[must_use]
     pub fn intermediate(&self) -> Self {
         let issuer = CertifiedIssuer::signed_by(authority_params(), new_key(), &self.issuer)
-            .expect("an authority can be made");
+            .expect("an authority can be created");
         let chain_pem = format!("{}{}", issuer.pem(), self.chain_pem);
         Self { issuer, chain_pem, files: OnceLock::new() }
     }
@@ -67,11 +66,11 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A file with the authority's certificate, there as long as the authority.
+    /// A file with the authority's certificate, which exists as long as the authority.
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory for it.
+    /// If the file cannot be written.
     #[must_use]
     pub fn certificate_file(&self) -> PathBuf {
         let folder = self.files.get_or_init(|| {
@@ -82,22 +81,22 @@ impl Authority {
         folder.path("authority.pem")
     }
 
-    /// A server's certificate for these host names and addresses, separated by blanks.
+    /// A server's certificate for these host names and addresses, separated by spaces.
     ///
     /// # Panics
     ///
-    /// If a name is none that a certificate can hold.
+    /// If a name cannot be in a certificate.
     #[must_use]
     #[track_caller]
     pub fn server(&self, names: &str) -> Certificate {
         self.issue(server_params(names))
     }
 
-    /// A server's certificate whose time is over.
+    /// A server's certificate that has expired.
     ///
     /// # Panics
     ///
-    /// If a name is none that a certificate can hold.
+    /// If a name cannot be in a certificate.
     #[must_use]
     #[track_caller]
     pub fn expired_server(&self, names: &str) -> Certificate {
@@ -110,18 +109,17 @@ impl Authority {
         self.issue(client_params(name))
     }
 
-    /// A client's certificate whose time is over.
+    /// A client's certificate that has expired.
     #[must_use]
     pub fn expired_client(&self, name: &str) -> Certificate {
         self.issue(expired(client_params(name)))
     }
 
-    /// A SPIFFE X.509-SVID: a client's certificate whose one name is this URI
-    /// (X509-SVID §2).
+    /// A SPIFFE X.509-SVID: a client's certificate whose one name is this URI (X509-SVID §2).
     ///
     /// # Panics
     ///
-    /// If the URI has characters beyond ASCII.
+    /// If the URI has non-ASCII characters.
     #[must_use]
     #[track_caller]
     pub fn spiffe(&self, id: &str) -> Certificate {
@@ -192,5 +190,5 @@ fn expired(mut params: CertificateParams) -> CertificateParams {
 }
 
 fn new_key() -> KeyPair {
-    KeyPair::generate().expect("an EC key can be made")
+    KeyPair::generate().expect("an EC key can be created")
 }

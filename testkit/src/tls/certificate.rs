@@ -12,15 +12,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use crate::{tls::folder::Folder, token::base64url};
 
-/// An X.509 certificate and its private key, a server's or a client's: made by an
-/// [`Authority`](crate::Authority), or by nobody but itself. Keys are on P-256.
+/// An X.509 certificate of a server or a client, and its private key on P-256. It is issued by an
+/// [`Authority`](crate::Authority), or self-signed.
 ///
-/// Clones share their files, which last as long as one of them.
+/// Clones share their files, which exist as long as one of the clones.
 #[derive(Clone)]
 pub struct Certificate {
     der: CertificateDer<'static>,
     pem: String,
-    /// Between it and the authority that people know; mostly blank.
+    /// The chain between it and the root; usually empty.
     intermediates_pem: String,
     key: Arc<KeyPair>,
     files: Arc<OnceLock<Folder>>,
@@ -30,10 +30,10 @@ pub struct Certificate {
 pub type ClientCertificate = Certificate;
 
 impl Certificate {
-    /// A client's certificate that nobody vouches for; `name` is its common name.
+    /// Creates a self-signed client certificate; `name` is its common name.
     #[must_use]
     pub fn self_signed(name: &str) -> Self {
-        let key = KeyPair::generate().expect("an EC key can be made");
+        let key = KeyPair::generate().expect("an EC key can be created");
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).expect("a certificate can be signed");
@@ -60,8 +60,8 @@ impl Certificate {
         &self.der
     }
 
-    /// The SHA-256 of the certificate in base64url, which is what `x5t#S256`
-    /// holds in a token that is bound to it (RFC 8705 §3.1).
+    /// The SHA-256 hash of the certificate in base64url: the `x5t#S256` of a token that is bound to
+    /// it (RFC 8705 §3.1).
     #[must_use]
     pub fn thumbprint(&self) -> String {
         thumbprint(&self.der)
@@ -73,13 +73,13 @@ impl Certificate {
         &self.pem
     }
 
-    /// The certificate in PEM, and after it those that lead to its authority.
+    /// The certificate in PEM, followed by its intermediate certificates.
     #[must_use]
     pub fn chain_pem(&self) -> String {
         format!("{}{}", self.pem, self.intermediates_pem)
     }
 
-    /// The private key in PEM, PKCS#8 inside.
+    /// The private key in PEM (PKCS#8).
     #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
@@ -89,7 +89,7 @@ impl Certificate {
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory for it.
+    /// If the file cannot be written.
     #[must_use]
     pub fn certificate_file(&self) -> PathBuf {
         self.folder().path("certificate.pem")
@@ -99,7 +99,7 @@ impl Certificate {
     ///
     /// # Panics
     ///
-    /// If there is no temporary directory for it.
+    /// If the file cannot be written.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
         self.folder().path("key.pem")

@@ -1,4 +1,4 @@
-//! Certificates, and the TLS that is spoken with them.
+//! Certificates and TLS.
 
 mod authority;
 mod certificate;

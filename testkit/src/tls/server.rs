@@ -50,8 +50,8 @@ pub(crate) struct Tls {
 struct ServedCertificate(Mutex<Arc<CertifiedKey>>);
 
 impl Tls {
-    /// TLS with a certificate by this authority; with mutual TLS there is another
-    /// for `clients`.
+    /// TLS with a certificate by this authority, and mutual TLS if there is an authority for
+    /// `clients`.
     pub(crate) fn new(authority: &Authority, clients: Option<&Authority>) -> Self {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let valid = certified(ServerCertificate::Valid, authority, &provider);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A JWS signature algorithm that a tenant may sign access tokens with
-/// (RFC 7518 §3.1, RFC 8037 §3.1).
+/// A JWS signature algorithm that a tenant may sign access tokens with (RFC 7518 §3.1, RFC 8037
+/// §3.1).
 #[expect(clippy::exhaustive_enums, reason = "the ten asymmetric algorithms are a closed set")]
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Algorithm {
@@ -30,7 +30,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm there is.
+    /// All algorithms.
     pub const ALL: [Self; 10] = [
         Self::Rs256,
         Self::Rs384,

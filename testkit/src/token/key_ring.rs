@@ -6,40 +6,40 @@ use serde_json::{Value, json};
 
 use crate::token::{algorithm::Algorithm, signing_key::SigningKey};
 
-/// Whose key signs a token.
+/// The key that signs a token.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Signer {
-    /// The tenant's present key, which it publishes.
+    /// The tenant's active key, which it publishes.
     #[default]
     Active,
-    /// A key that the tenant no longer publishes: the one that was withdrawn last, as by
+    /// A key that the tenant no longer publishes: the last one that was withdrawn, for example by
     /// [`replace_keys`](crate::MockTenant::replace_keys), or one from before the test.
     Retired,
-    /// The tenant's next key, which it does not publish before the next rotation, or
-    /// before it [announces](crate::MockTenant::announce_key) it.
+    /// The tenant's next key, which it publishes at the next rotation, or when it
+    /// [announces](crate::MockTenant::announce_key) it.
     Unpublished,
     /// An attacker's key, under the active key's `kid`.
     Foreign,
 }
 
-/// All keys of one tenant: a line of them for each algorithm in use.
+/// All keys of one tenant, by algorithm.
 #[derive(Debug, Default)]
 pub(crate) struct KeyRing {
     lines: BTreeMap<Algorithm, KeyLine>,
 }
 
-/// The keys of one algorithm through their lives, from `next` to `withdrawn`.
+/// The keys of one algorithm, from `next` to `withdrawn`.
 #[derive(Debug, Default)]
 struct KeyLine {
     next: Option<SigningKey>,
-    /// Published, and not yet in force.
+    /// Published, but not yet used to sign.
     announced: Option<SigningKey>,
     active: Option<SigningKey>,
-    /// Published before the first token is signed by it, when it becomes the active one: an API
-    /// that has read the keys knows those of every algorithm.
+    /// Published before it signs a token, when it becomes the active key: an API that has fetched
+    /// the keys has one for every algorithm.
     reserve: Option<SigningKey>,
-    /// Rotated out, and published still.
+    /// Rotated out, but still published.
     former: Vec<SigningKey>,
     withdrawn: Option<SigningKey>,
     /// The attacker's.
@@ -47,8 +47,8 @@ struct KeyLine {
 }
 
 impl KeyRing {
-    /// The key that `signer` signs with. A key that is asked for the first time
-    /// is made; an active one is the one in reserve, if there is one.
+    /// The key that `signer` signs with, which is generated when it is first needed. The active key
+    /// is the one in reserve, if any.
     pub(crate) fn key(&mut self, signer: Signer, algorithm: Algorithm) -> SigningKey {
         match signer {
             Signer::Active => {
@@ -77,7 +77,7 @@ impl KeyRing {
         }
     }
 
-    /// Publishes the next keys; those that are announced already are the next.
+    /// Publishes the next keys, unless they are announced already.
     pub(crate) fn announce(&mut self) {
         for algorithm in self.algorithms_in_force() {
             let next = self.key(Signer::Unpublished, algorithm);
@@ -126,13 +126,13 @@ impl KeyRing {
         })
     }
 
-    /// The keys in force.
+    /// The active keys.
     pub(crate) fn active(&self) -> impl Iterator<Item = &SigningKey> {
         self.lines.values().filter_map(|line| line.active.as_ref())
     }
 
-    /// The keys in force, those announced and those that were in force, by algorithm; then those
-    /// in reserve.
+    /// By algorithm, the active keys, the announced ones and the former ones; then those in
+    /// reserve.
     pub(crate) fn published(&self) -> impl Iterator<Item = &SigningKey> {
         let used = self.lines.values().flat_map(|line| {
             line.active.iter().chain(&line.announced).chain(line.former.iter().rev())

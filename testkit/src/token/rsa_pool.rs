@@ -1,5 +1,5 @@
-//! RSA keys made beforehand: making one takes a tenth of a second, parsing one
-//! less than a millisecond, and each is parsed once in a process.
+//! RSA keys from files: generating one takes a tenth of a second, parsing one less than a
+//! millisecond. Each is parsed once per process.
 
 use std::sync::{
     Arc, LazyLock,
@@ -32,20 +32,22 @@ static TENANT_KEYS: [PooledKey; 16] = [
 static ATTACKER_KEY: PooledKey =
     LazyLock::new(|| parse(include_bytes!("../../keys/attacker.pkcs8.der")));
 
-/// A key for a tenant that is not `in_use` there; a new one if all of them are.
+/// A key that the tenant does not have `in_use`; a generated one if all of them are.
 pub(crate) fn tenant_key(in_use: impl Fn(&Arc<RsaKeyPair>) -> bool) -> Arc<RsaKeyPair> {
-    // Each search begins one further on, so that neighbouring tenants differ.
+    // Each search starts with the next key, so that consecutive tenants differ.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let first = NEXT.fetch_add(1, Ordering::Relaxed) % TENANT_KEYS.len();
 
     let mut candidates = TENANT_KEYS.iter().cycle().skip(first).take(TENANT_KEYS.len());
     match candidates.find(|key| !in_use(key)) {
         Some(key) => Arc::clone(key),
-        None => Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be made")),
+        None => {
+            Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be created"))
+        }
     }
 }
 
-/// The key that no tenant ever gets.
+/// The attacker's key, which no tenant uses.
 pub(crate) fn attacker_key() -> Arc<RsaKeyPair> {
     Arc::clone(&ATTACKER_KEY)
 }

@@ -17,8 +17,7 @@ use serde_json::{Value, json};
 
 use crate::token::{algorithm::Algorithm, rsa_pool};
 
-/// A private key that signs with one algorithm and is known by one `kid`.
-/// It stays parsed, and clones share it.
+/// A private key for one algorithm, with its `kid`. It is parsed once, and clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct SigningKey {
     pub(crate) algorithm: Algorithm,
@@ -34,15 +33,15 @@ enum KeyPair {
 }
 
 impl SigningKey {
-    /// A key of a tenant's own, under a new `kid`. It shares no RSA pair with
-    /// the keys that the tenant has `in_use`.
+    /// A new key of the tenant under a new `kid`. It differs from the RSA keys that the tenant has
+    /// `in_use`.
     pub(crate) fn fresh(algorithm: Algorithm, in_use: &[&Self]) -> Self {
         Self::new(algorithm, random_id(), || {
             rsa_pool::tenant_key(|pair| in_use.iter().any(|key| key.is_made_of(pair)))
         })
     }
 
-    /// A key that is none of the tenant's, under whichever `kid` the attacker likes.
+    /// A key of the attacker, under any `kid`.
     pub(crate) fn foreign(algorithm: Algorithm, kid: String) -> Self {
         Self::new(algorithm, kid, rsa_pool::attacker_key)
     }
@@ -51,11 +50,11 @@ impl SigningKey {
         let pair = match Scheme::of(algorithm) {
             Scheme::Rsa(_) => KeyPair::Rsa(rsa()),
             Scheme::Ecdsa(curve, _) => {
-                let pair = EcdsaKeyPair::generate(curve).expect("an EC key can be made");
+                let pair = EcdsaKeyPair::generate(curve).expect("an EC key can be created");
                 KeyPair::Ecdsa(Arc::new(pair))
             }
             Scheme::Ed25519 => {
-                let pair = Ed25519KeyPair::generate().expect("an Ed25519 key can be made");
+                let pair = Ed25519KeyPair::generate().expect("an Ed25519 key can be created");
                 KeyPair::Ed25519(Arc::new(pair))
             }
         };
@@ -80,7 +79,7 @@ impl SigningKey {
         }
     }
 
-    /// Whether `signature` is this key's over `input`.
+    /// Verifies `signature` over `input`.
     pub(crate) fn verifies(&self, input: &[u8], signature: &[u8]) -> bool {
         let public_key =
             UnparsedPublicKey::new(verification(self.algorithm), self.raw_public_key());
@@ -96,8 +95,8 @@ impl SigningKey {
         jwk
     }
 
-    /// The whole pair, for whoever is to sign with it: what [`jwk`](Self::jwk)
-    /// says, and the private members (RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2).
+    /// The key pair: [`jwk`](Self::jwk) with the private members (RFC 7518 §6.2.2 and §6.3.2,
+    /// RFC 8037 §2).
     pub(crate) fn private_jwk(&self) -> Value {
         let mut jwk = self.jwk();
         match &self.pair {
@@ -131,8 +130,7 @@ impl SigningKey {
         jwk
     }
 
-    /// The bare public key, with no word on what it is for
-    /// (RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2).
+    /// The bare public key, without its use (RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2).
     pub(crate) fn public_key(&self) -> Value {
         match (&self.pair, Scheme::of(self.algorithm)) {
             (KeyPair::Rsa(pair), _) => {
@@ -140,7 +138,7 @@ impl SigningKey {
                 json!({ "kty": "RSA", "n": base64url(n), "e": base64url(e) })
             }
             (KeyPair::Ecdsa(pair), Scheme::Ecdsa(_, curve)) => {
-                // SEC 1 §2.3.3: a byte that says "uncompressed", then both coordinates.
+                // SEC 1 §2.3.3: a byte for "uncompressed", then both coordinates.
                 let (_, point) = pair.public_key().as_ref().split_at(1);
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({ "kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y) })
@@ -148,16 +146,16 @@ impl SigningKey {
             (KeyPair::Ed25519(pair), _) => {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key()) })
             }
-            (pair, _) => panic!("{pair:?} is no key for {}", self.algorithm),
+            (pair, _) => panic!("{pair:?} is not a key for {}", self.algorithm),
         }
     }
 
-    /// The same pair, put to another algorithm.
+    /// The same key pair for another algorithm.
     pub(crate) fn misused_for(self, algorithm: Algorithm) -> Self {
         Self { algorithm, ..self }
     }
 
-    /// The same pair under another `kid`.
+    /// The same key pair under another `kid`.
     pub(crate) fn known_as(self, kid: String) -> Self {
         Self { kid, ..self }
     }
@@ -172,8 +170,8 @@ impl SigningKey {
         der.expect("a public key has a DER form").as_ref().to_vec()
     }
 
-    /// The public key in its own form: a DER `RSAPublicKey` (RFC 8017 §A.1.1),
-    /// an uncompressed point (SEC 1 §2.3.3) or 32 bytes (RFC 8032 §5.1.5).
+    /// The public key in its own form: a DER `RSAPublicKey` (RFC 8017 §A.1.1), an uncompressed
+    /// point (SEC 1 §2.3.3) or 32 bytes (RFC 8032 §5.1.5).
     pub(crate) fn raw_public_key(&self) -> Vec<u8> {
         match &self.pair {
             KeyPair::Rsa(pair) => pair.public_key().as_ref().to_vec(),
@@ -198,7 +196,7 @@ pub(crate) fn random_id() -> String {
     base64url(id)
 }
 
-/// How an algorithm signs, and for EC the JWK's name of the curve.
+/// How an algorithm signs, and for EC the name of the curve in a JWK.
 enum Scheme {
     Rsa(&'static RsaSignatureEncoding),
     Ecdsa(&'static EcdsaSigningAlgorithm, &'static str),

@@ -35,7 +35,7 @@ pub(crate) struct Ask {
     pub(crate) url: String,
     /// PEM of a certificate chain and its key.
     pub(crate) identity: Option<String>,
-    /// PEM of whom to trust; blank without TLS.
+    /// PEM of the trusted authority; empty without TLS.
     trusted: String,
     /// Who sends it, if not a client of its own.
     sender: Option<Client>,
@@ -228,9 +228,9 @@ pub(crate) async fn frozen_tenant() -> MockTenant {
     MockTenant::builder().clock(Clock::frozen()).path("acme").start().await
 }
 
-/// Checks that the tenant refuses the client, and that it says why.
+/// Checks that the tenant rejects the client for this reason.
 #[track_caller]
-pub(crate) fn assert_refused((status, answer): (u16, Value), reason: &str) {
+pub(crate) fn assert_rejected((status, answer): (u16, Value), reason: &str) {
     assert_eq!((status, &answer["error"]), (401, &json!("invalid_client")), "{reason}");
     let description = answer["error_description"].as_str().unwrap();
     assert!(description.contains(reason), "{description:?} does not say {reason:?}");

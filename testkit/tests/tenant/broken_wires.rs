@@ -67,7 +67,7 @@ async fn pending(tenant: &MockTenant) -> JoinHandle<Value> {
 }
 
 #[tokio::test]
-async fn a_reset_is_not_an_end_and_an_end_is_not_a_reset() {
+async fn a_reset_differs_from_a_close() {
     let tenant = MockTenant::start().await;
     tenant.fault(Endpoint::Jwks, Fault::Reset).times(1);
     let error = rest(asked(&tenant).await).await.unwrap_err();

@@ -41,14 +41,14 @@ async fn every_endpoint_answers_with_a_status_and_says_when_to_come_back() {
             (response.status().as_u16(), header(&response, "retry-after")),
             (503, Some("7"))
         );
-        // What the right answer says to whoever fails to authenticate is gone too.
+        // The challenge of the right answer is gone too.
         assert_eq!(header(&response, "www-authenticate"), None);
         assert_eq!(tenant.requests(endpoint), 3);
     }
 }
 
 #[tokio::test]
-async fn documents_are_spoilt_and_their_headers_kept() {
+async fn faults_change_documents_and_keep_their_headers() {
     let tenant = frozen_tenant().await;
     let right = get(&tenant.url(Endpoint::Discovery)).await.text().await.unwrap();
     let half = &right[..right.len() / 2];
@@ -131,7 +131,7 @@ async fn a_document_has_as_many_bytes_as_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn whoever_follows_a_redirection_repeats_the_whole_request() {
+async fn a_client_that_follows_a_redirect_repeats_the_whole_request() {
     let tenant = frozen_tenant().await;
     let other = frozen_tenant().await;
     let url = other.url(Endpoint::Introspection);
@@ -208,19 +208,19 @@ async fn a_guard_may_be_sent_anywhere_and_outlive_its_tenant() {
 
 #[tokio::test]
 #[should_panic(expected = "no answer of Jwks names an issuer")]
-async fn a_key_set_has_no_issuer_to_be_wrong() {
+async fn a_key_set_has_no_issuer() {
     let _guard = frozen_tenant().await.fault(Endpoint::Jwks, Fault::WrongIssuer("x".into()));
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was not built with TLS")]
+#[should_panic(expected = "the tenant was built without TLS")]
 async fn a_tenant_without_tls_has_none_to_break() {
     let _guard = frozen_tenant().await.fault(Endpoint::Jwks, Fault::BrokenTls);
 }
 
 #[tokio::test]
 #[should_panic(expected = "no answer has the status 101")]
-async fn a_status_that_ends_no_request_is_refused() {
+async fn an_informational_status_is_rejected() {
     frozen_tenant().await.fault(Endpoint::Jwks, Fault::Status(101)).until_recovered();
 }
 

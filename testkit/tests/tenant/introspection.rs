@@ -61,7 +61,7 @@ async fn an_opaque_token_says_nothing_and_introspection_all() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_introspected_too_if_the_tenant_stands_by_it() {
+async fn a_jwt_that_the_tenant_minted_can_be_introspected() {
     let tenant = frozen_tenant().await;
     let token = tenant.token().subject("alice").mint();
     let mut claims = verify(&tenant, &token).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_token_lives_until_it_expires_or_is_revoked() {
 
 #[tokio::test]
 #[should_panic(expected = "must be a JSON object")]
-async fn an_opaque_token_cannot_stand_for_what_has_no_claims() {
+async fn an_opaque_token_needs_claims() {
     let tenant = MockTenant::start().await;
     let _ = tenant.opaque_token().raw_payload("[1]").mint();
 }
@@ -166,7 +166,7 @@ async fn a_request_that_is_none_is_told_why() {
 }
 
 #[tokio::test]
-async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
+async fn answers_can_be_replaced_until_the_endpoint_recovers() {
     let tenant = frozen_tenant().await;
     let token = tenant.opaque_token().mint();
     let asker = Asker::new(&tenant, ClientAuth::SecretPost);
@@ -208,7 +208,7 @@ async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
 }
 
 #[tokio::test]
-async fn what_arrived_can_be_looked_at() {
+async fn requests_can_be_inspected() {
     let tenant = frozen_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::SecretBasic);
     asker.ask("first").send().await;

@@ -19,7 +19,7 @@ async fn published(state: KeySetState) -> (MockTenant, Vec<Value>, Vec<Value>) {
 }
 
 #[tokio::test]
-async fn a_key_set_can_be_empty_or_no_key_set() {
+async fn a_key_set_can_be_empty_or_any_text() {
     let (tenant, keys, _) = published(KeySetState::Empty).await;
     assert!(keys.is_empty());
     tenant.publish_keys_as(KeySetState::Raw("{\"keys\":".into()));

@@ -61,12 +61,24 @@ async fn a_mock_takes_precedence_over_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_mock_that_answers_404_is_told_from_no_mock() {
+async fn a_mock_may_answer_404() {
     let tenant = MockTenant::start().await;
     tenant.mount(Mock::given(query_param("hidden", "yes")).respond_with(answer(404))).await;
     let url = tenant.url(Endpoint::Jwks);
     assert_eq!(get(&format!("{url}?hidden=yes")).await.status(), 404);
     assert_eq!(get(&format!("{url}?hidden=no")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_tenants_private_header_has_no_effect_in_a_request() {
+    let tenant = MockTenant::start().await;
+    tenant.mount(Mock::given(path("/mocked")).respond_with(answer(418))).await;
+    for (url, status) in
+        [(tenant.url(Endpoint::Jwks), 200), (format!("{}/mocked", tenant.issuer()), 418)]
+    {
+        let request = plain_client().get(url).header("x-testkit-request", "999");
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
 }
 
 #[tokio::test]

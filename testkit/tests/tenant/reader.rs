@@ -7,7 +7,7 @@ use monocloud_testkit::{Endpoint, MockTenant};
 use reqwest::{Certificate, Client, ClientBuilder, Response};
 use serde_json::Value;
 
-/// A client that trusts the authorities in this PEM and nobody else. It keeps no
+/// A client that trusts the authorities in this PEM and no others. It keeps no
 /// connection, so that each request meets the tenant as it is.
 pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
     let authorities = Certificate::from_pem_bundle(pem.as_bytes()).expect("PEM");

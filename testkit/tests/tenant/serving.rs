@@ -40,7 +40,7 @@ async fn requests_are_counted_by_endpoint() {
 }
 
 #[tokio::test]
-async fn documents_may_be_read_across_origins_and_nothing_else_is_there() {
+async fn documents_may_be_read_across_origins_and_other_paths_are_not_found() {
     let tenant = MockTenant::builder().path("/acme").start().await;
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
         let response = get(&tenant.url(endpoint)).await;
@@ -75,7 +75,7 @@ async fn an_endpoint_fails_until_it_recovers() {
 }
 
 #[tokio::test]
-async fn metadata_can_be_served_by_hand() {
+async fn metadata_can_be_replaced() {
     let tenant = MockTenant::start().await;
     let url = tenant.url(Endpoint::Discovery);
     let mut document = tenant.metadata();

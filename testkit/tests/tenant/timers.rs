@@ -79,7 +79,7 @@ async fn a_timer_of_a_running_clock_ends_by_itself_and_by_its_movement() {
 }
 
 #[tokio::test]
-async fn a_timer_heeds_a_clock_that_is_frozen_meanwhile() {
+async fn a_timer_follows_a_clock_that_is_frozen_meanwhile() {
     let clock = Clock::system();
     let waiting = tokio::spawn(clock.timer()(clock.monotonic() + HOUR));
     tokio::task::yield_now().await;
@@ -92,7 +92,7 @@ async fn a_timer_heeds_a_clock_that_is_frozen_meanwhile() {
 }
 
 #[test]
-fn no_wake_up_is_lost_however_the_movement_falls() {
+fn no_wake_up_is_lost() {
     for _ in 0..2000 {
         let clock = Clock::frozen();
         let waiting = clock.timer()(clock.monotonic() + HOUR);
