@@ -1,13 +1,17 @@
-use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
-use tokio::time::timeout;
+//! The time of a test.
 
-/// The time of a test: it runs, stands still, and moves when told to.
+use std::{
+    pin::Pin,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{sync::watch, time::timeout};
+
+/// The time of a test: it runs, or stands still and moves when it is told to.
 ///
-/// The tenant stamps its tokens by it, and the API under test reads the same
-/// clock through [`reading`](Self::reading) and waits by it through
-/// [`timer`](Self::timer). Clones share one time.
+/// The tenant uses it for its tokens, and the API under test reads it through
+/// [`reading`](Self::reading) and waits on it through [`timer`](Self::timer). Clones share one
+/// time.
 ///
 /// ```
 /// use monocloud_testkit::Clock;
@@ -21,7 +25,7 @@ use tokio::time::timeout;
 #[derive(Clone, Debug)]
 pub struct Clock(watch::Sender<Time>);
 
-/// What a clock shows: a reading, real or frozen, and what was added to it.
+/// A reading, real or frozen, and what was added to it.
 #[derive(Debug, Default)]
 struct Time {
     frozen: Option<(SystemTime, Instant)>,
@@ -30,13 +34,13 @@ struct Time {
 }
 
 impl Clock {
-    /// A clock that runs with the machine's.
+    /// A clock that runs with the system's.
     #[must_use]
     pub fn system() -> Self {
         Self(watch::Sender::default())
     }
 
-    /// A clock that stands still at the present second.
+    /// A clock that stands still at the current second.
     #[must_use]
     pub fn frozen() -> Self {
         let clock = Self::system();
@@ -51,7 +55,7 @@ impl Clock {
         Self(watch::Sender::new(Time { frozen, ..Time::default() }))
     }
 
-    /// Stops the clock at the present second; it still moves when told to.
+    /// Stops the clock at the current second. It can still be [advanced](Self::advance).
     pub fn freeze(&self) {
         self.0.send_modify(|time| {
             time.frozen.get_or_insert_with(|| {
@@ -61,17 +65,16 @@ impl Clock {
         });
     }
 
-    /// Lets time pass, wall time and monotonic time both.
+    /// Advances both wall time and monotonic time.
     ///
-    /// Whoever waits by a [timer](Self::timer) for an instant that is reached by it is
-    /// woken before this returns, and goes on when its runtime next polls it. Who
-    /// begins to wait later counts from the new time.
+    /// A task that waits on a [timer](Self::timer) for an instant that is now reached is woken
+    /// before this returns, and continues when its runtime next polls it.
     pub fn advance(&self, by: Duration) {
         self.0.send_modify(|time| time.advanced += by);
     }
 
-    /// Corrects the wall clock by so many seconds, as NTP or an operator would.
-    /// Monotonic time does not move.
+    /// Shifts wall time by this many seconds, as NTP or an operator would. Monotonic time does not
+    /// change.
     pub fn shift_wall(&self, by: i64) {
         self.0.send_modify(|time| time.wall_shift += by);
     }
@@ -96,12 +99,12 @@ impl Clock {
         move || clock.0.borrow().read()
     }
 
-    /// Waiting as one function, for the code under test: the future ends once
-    /// [monotonic](Self::monotonic) time has reached the instant, at once if it has.
-    /// Corrections of the wall clock neither wake nor delay it.
+    /// Waiting as one function, for the code under test: the future completes once
+    /// [monotonic](Self::monotonic) time reaches the instant. Shifts of wall time neither wake nor
+    /// delay it.
     ///
-    /// With a clock that stands still it ends by [`advance`](Self::advance) alone, on
-    /// any runtime; one that runs needs tokio's, with time.
+    /// On a frozen clock, only [`advance`](Self::advance) completes it, on any runtime; a running
+    /// clock needs tokio's runtime with time enabled.
     ///
     /// ```
     /// use monocloud_testkit::Clock;
@@ -131,11 +134,11 @@ impl Clock {
         }
     }
 
-    /// Ends once monotonic time has reached the instant.
+    /// Returns once monotonic time reaches the instant.
     pub(crate) async fn reaches(&self, instant: Instant) {
         let mut time = self.0.subscribe();
         loop {
-            // What is read counts as seen, so no change between here and the wait is lost.
+            // The read marks the value as seen, so no change between here and the wait is lost.
             let (monotonic, is_frozen) = {
                 let time = time.borrow_and_update();
                 (time.read().1, time.frozen.is_some())
@@ -144,7 +147,7 @@ impl Clock {
             if left.is_zero() {
                 return;
             }
-            // Either end leads to another look. There is a sender, which is `self`.
+            // Either result leads to another check. It cannot fail: `self` is the sender.
             if is_frozen {
                 let _ = time.changed().await;
             } else {

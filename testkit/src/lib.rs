@@ -1,7 +1,7 @@
-//! A mock MonoCloud tenant in the process: it answers discovery, JWKS and
-//! introspection over HTTP or TLS on a random port, mints access tokens, rotates
-//! its keys, counts its requests and owns the clock, so that an API's token checks
-//! are tested end to end without a network and without waiting.
+//! A mock MonoCloud tenant that runs in the test's process. It serves discovery, JWKS and
+//! introspection over HTTP or TLS on a random port, mints access tokens, rotates its keys, counts
+//! its requests and owns the clock, so that the token checks of an API can be tested end to end
+//! without a network and without waiting.
 //!
 //! ```
 //! use monocloud_testkit::{ClientAuth, Endpoint, MockTenant, Signer};
@@ -10,39 +10,41 @@
 //! # async fn main() {
 //! let tenant = MockTenant::start().await;
 //!
-//! // What the API under test needs to know, as its environment would say it.
+//! // The settings of the API under test, as environment variables.
 //! let vars = tenant.vars();
 //! assert!(vars.contains(&("MONOCLOUD_BACKEND_TENANT_DOMAIN".into(), tenant.issuer().into())));
 //!
-//! // A token it accepts, and three that it must refuse.
+//! // A token that it accepts, and three that it must reject.
 //! let good = tenant.token().subject("alice").scope("posts:read").mint();
 //! let expired = tenant.token().expires_in(-3600).mint();
 //! let elsewhere = tenant.token().claim("aud", "https://other.example.com").mint();
 //! let forged = tenant.token().signed_by(Signer::Foreign).mint();
 //! # let _ = (good, expired, elsewhere, forged);
 //!
-//! // A token that means nothing without the tenant, and settings for an API that asks.
+//! // A token that only the tenant can read, and settings for an API that introspects.
 //! let opaque = tenant.opaque_token().subject("alice").mint();
 //! let vars = tenant.vars_for(ClientAuth::SecretBasic);
 //! # let _ = (opaque, vars);
 //!
-//! // Whatever the API did, it was counted.
+//! // All requests of the API are counted.
 //! assert_eq!(tenant.requests(Endpoint::Jwks), 0);
 //! # }
 //! ```
 //!
-//! [`Hostile`] holds the tokens that no API may accept, several hundred of them,
-//! and [`Control`] those it must. [`Clock`] is the time of both sides.
+//! [`Hostile`] lists several hundred tokens that no API may accept, and [`Control`] unusual ones
+//! that every API must accept. The tenant and the API share a [`Clock`].
 //!
-//! Start one tenant per test: it costs a millisecond or two, shares nothing, and
-//! frees its ports when dropped. Mistakes in a test panic at the line that made
-//! them, so nothing here returns a `Result`.
+//! Start one tenant per test: it starts in a millisecond or two, shares no state, and frees its
+//! ports when dropped. A mistake in a test panics at the line that made it, so no function returns
+//! a `Result`. A tenant may also run for weeks: it remembers the last 50,000 tokens that it minted,
+//! and the last thousand introspections.
 //!
-//! # Trouble
+//! # Faults
 //!
-//! Every endpoint can [fail](MockTenant::fault) as networks and servers do, the key set
-//! can be [wrong](KeySetState), and a test can [wait](MockTenant::requested) for requests
-//! and say [how many](MockTenant::expect) are right.
+//! Every endpoint can [fail](MockTenant::fault) in the ways networks and servers do, and the key
+//! set can be [wrong](KeySetState). A test can [wait](MockTenant::requested) for requests, and
+//! [expect](MockTenant::expect) a number of them. [Mocks](MockTenant::mount) of wiremock stand in
+//! for what the tenant does not model.
 //!
 //! ```
 //! use monocloud_testkit::{Endpoint, Fault, KeySetState, MockTenant};
@@ -53,7 +55,7 @@
 //! tenant.expect(Endpoint::Discovery, ..=2);
 //! tenant.fault(Endpoint::Discovery, Fault::Reset).times(1);
 //! let hanging = tenant.fault(Endpoint::Jwks, Fault::NeverAnswer);
-//! // Whoever waits for the keys gets them now.
+//! // Clients that wait for the keys receive them now.
 //! drop(hanging);
 //! tenant.publish_keys_as(KeySetState::Huge(10_000));
 //! # }
@@ -61,9 +63,9 @@
 //!
 //! # TLS
 //!
-//! A tenant with TLS answers on `https://localhost`, and its settings name a file with
-//! the certificate of the [`Authority`] to trust. What it shows can be spoilt, to see
-//! that the API under test believes nothing from there.
+//! A tenant with TLS serves `https://localhost`, and its settings name a file with the certificate
+//! of the [`Authority`] to trust. It can present an invalid certificate, to test that the API
+//! rejects the connection.
 //!
 //! ```
 //! use monocloud_testkit::{Authority, MockTenant, ServerCertificate};
@@ -78,7 +80,7 @@
 //!
 //! tenant.serve_certificate(ServerCertificate::Expired);
 //!
-//! // What the API itself serves TLS with, and what its callers trust.
+//! // The API's own certificate, and what its callers trust.
 //! let authority = Authority::new();
 //! let server = authority.server("localhost");
 //! let files = [server.certificate_file(), server.key_file(), authority.certificate_file()];
@@ -88,9 +90,9 @@
 //!
 //! # Mutual TLS
 //!
-//! With mutual TLS the metadata names endpoints for clients with certificates, on a
-//! port of their own (RFC 8705 §5), and the API can prove by one who it is when it
-//! introspects. Tokens can be bound to a caller's certificate on every tenant.
+//! With mutual TLS the metadata names endpoints for clients with certificates, on a separate port
+//! (RFC 8705 §5), and the API can authenticate with a certificate when it introspects. Every tenant
+//! can bind tokens to a caller's certificate.
 //!
 //! ```
 //! use monocloud_testkit::{ClientAuth, Endpoint, Entrance, MockTenant};
@@ -102,74 +104,42 @@
 //! let url = tenant.url_at(&Entrance::MutualTls, Endpoint::Introspection);
 //! assert_eq!(aliases["introspection_endpoint"], url);
 //!
-//! // Settings for an API that authenticates by a certificate, which are files.
+//! // Settings for an API that authenticates with a certificate; they name files.
 //! let vars = tenant.vars_for(ClientAuth::Tls);
 //! assert!(vars.iter().any(|(name, _)| name.ends_with("CLIENT_CERTIFICATE_FILE")));
-//! // Others are in the files from now on, and the old ones are refused.
+//! // The files have other content from now on, and the old certificate is rejected.
 //! tenant.renew_client_certificate();
 //!
-//! // A caller, a token that nobody else may use, and the thief of it.
+//! // A caller, a token that is bound to her certificate, and another caller.
 //! let alice = tenant.client_certificate("alice");
 //! let token = tenant.token().subject("alice").bound_to(&alice).mint();
 //! let eve = tenant.client_certificate("eve");
 //! # let _ = (token, eve);
 //!
-//! // Every request tells where it came in, and with which certificate.
+//! // Every request is recorded, with its port and certificate.
 //! for seen in tenant.introspections() {
 //!     println!("{:?} {:?} {:?}", seen.entrance, seen.certificate, seen.refusal);
 //! }
 //! # }
 //! ```
 
-// A test's mistake is best told by a panic where it was made.
+// A mistake in a test is reported by a panic where it was made.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod algorithm;
-mod answer;
-mod authority;
-mod certificate;
-mod client;
-mod client_auth;
 mod clock;
-mod control;
-mod ending;
-mod endpoint;
-mod entrance;
-mod fault;
-mod folder;
-mod form;
-mod front;
-mod gate;
 mod hostile;
-mod introspection;
-mod key_ring;
-mod key_set;
-mod metadata;
-mod registration;
-mod requests;
-mod rsa_pool;
-mod server;
-mod signing_key;
+mod lock;
 mod site;
-mod table;
 mod tenant;
 mod tls;
 mod token;
 
-pub use crate::algorithm::Algorithm;
-pub use crate::authority::Authority;
-pub use crate::certificate::{Certificate, ClientCertificate};
-pub use crate::client::{Client, ClientAuth};
 pub use crate::clock::Clock;
-pub use crate::control::Control;
-pub use crate::endpoint::Endpoint;
-pub use crate::entrance::Entrance;
-pub use crate::fault::{Fault, FaultGuard};
-pub use crate::hostile::{Class, Hostile};
-pub use crate::introspection::Introspection;
-pub use crate::key_ring::Signer;
-pub use crate::key_set::KeySetState;
-pub use crate::requests::Times;
-pub use crate::tenant::{MockTenant, MockTenantBuilder};
-pub use crate::tls::ServerCertificate;
-pub use crate::token::TokenBuilder;
+pub use crate::hostile::{Class, Control, Hostile};
+pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
+pub use crate::tenant::{
+    FaultGuard, KeySetState, MockTenant, MockTenantBuilder, Times, TokenBuilder,
+};
+pub use crate::tls::{Authority, Certificate, ClientCertificate, ServerCertificate};
+pub use crate::token::{Algorithm, Signer};
+pub use wiremock;

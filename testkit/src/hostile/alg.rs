@@ -1,13 +1,17 @@
 //! What the header's `alg` says, against what the key is for.
 
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
-use crate::token::Unsigned;
-use crate::{Algorithm, MockTenant};
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::json;
+
+use crate::{
+    Algorithm, MockTenant,
+    hostile::table::{Row, table},
+    token::{Unsigned, base64url},
+};
 
 pub(super) fn none(tenant: &MockTenant) -> Vec<Row> {
     let unsigned = |alg| tenant.token().header("alg", alg).unsigned();

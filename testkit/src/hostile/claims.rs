@@ -1,9 +1,12 @@
 //! What the payload says of issuer, audience, time, subject and binding.
 
-use crate::clock::unix_seconds;
-use crate::table::{Row, table};
-use crate::{Endpoint, MockTenant};
 use serde_json::{Value, json};
+
+use crate::{
+    Endpoint, MockTenant,
+    clock::unix_seconds,
+    hostile::table::{Row, table},
+};
 
 pub(super) fn issuer(tenant: &MockTenant) -> Vec<Row> {
     let ours = tenant.issuer();

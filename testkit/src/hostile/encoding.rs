@@ -1,11 +1,13 @@
 //! How the token is written: its segments, its JSON, its length.
 
-use crate::MockTenant;
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use serde_json::json;
+
+use crate::{
+    MockTenant,
+    hostile::table::{Row, table},
+    token::base64url,
+};
 
 pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
     let control = tenant.token().unsigned();

@@ -1,8 +1,11 @@
 //! The other members of the header.
 
-use crate::MockTenant;
-use crate::table::{Row, table};
 use serde_json::{Value, json};
+
+use crate::{
+    MockTenant,
+    hostile::table::{Row, table},
+};
 
 pub(super) fn token_type(tenant: &MockTenant) -> Vec<Row> {
     let typ = |typ: Value| tenant.token().header("typ", typ).mint();

@@ -1,14 +1,15 @@
 //! Which key the header asks to be believed by.
 
-use crate::signing_key::{SigningKey, base64url};
-use crate::table::{Row, table};
-use crate::token::Unsigned;
-use crate::{Algorithm, Endpoint, MockTenant, Signer, TokenBuilder};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::json;
+
+use crate::{
+    Algorithm, Endpoint, MockTenant, Signer, TokenBuilder,
+    hostile::table::{Row, table},
+    token::{SigningKey, Unsigned, base64url},
+};
 
 /// Made out by the attacker for itself.
 const ATTACKER_CERTIFICATE: &[u8] = include_bytes!("../../keys/attacker.x509.der");

@@ -1,20 +1,24 @@
-use crate::MockTenant;
-use crate::table::Row;
+//! The catalogue of hostile tokens, which must be rejected.
+
+use crate::{MockTenant, hostile::table::Row};
 
 mod alg;
 mod claims;
+mod control;
 mod encoding;
 mod header;
 mod key_choice;
 mod signature;
+mod table;
 
-/// An access token that every resource server must refuse with 401 and
-/// `error="invalid_token"` (RFC 6750 §3.1).
+pub use control::Control;
+
+/// An access token that every resource server must reject with 401 and `error="invalid_token"`
+/// (RFC 6750 §3.1).
 ///
-/// Each is the token that [`MockTenant::token`] would mint with exactly one
-/// thing changed, so that nothing but that one thing can be why it was refused.
-/// [`Control`](crate::Control)s are the other half: a server that passes a test
-/// with both does not simply refuse everything.
+/// Each is a token as [`MockTenant::token`] mints it with exactly one thing changed, which is
+/// therefore the only possible reason for rejecting it. [`Control`](crate::Control)s are the
+/// counterpart: a server that passes a test with both does not simply reject everything.
 ///
 /// ```
 /// use monocloud_testkit::{Class, Hostile, MockTenant};
@@ -32,19 +36,19 @@ mod signature;
 /// # }
 /// ```
 ///
-/// Times are chosen for a tolerance of 60 seconds, and sizes for a limit of
-/// 16 KiB. Tokens that are no JWT by their shape may be taken for opaque ones:
-/// the tenant's introspection calls every hostile token inactive.
+/// Times are chosen for a tolerance of 60 seconds, and sizes for a limit of 16 KiB. Tokens that do
+/// not look like a JWT may be taken for opaque ones: introspection reports every hostile token as
+/// inactive.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Hostile {
-    /// What was changed, in kebab-case; no two tokens have the same name.
+    /// What was changed, in kebab-case. Names are unique.
     pub name: &'static str,
-    /// The attack it belongs to.
+    /// The attack that it belongs to.
     pub class: Class,
-    /// The token, made of the bytes that RFC 6750 §2.1 allows.
+    /// The token, in the characters that RFC 6750 §2.1 allows.
     pub token: String,
-    /// Where the rule stands that it breaks: an RFC's section, or the attack's name.
+    /// The rule that it breaks: a section of an RFC, or the name of the attack.
     pub reference: &'static str,
 }
 
@@ -56,27 +60,27 @@ pub enum Class {
     AlgNone,
     /// An HMAC keyed by the public key.
     KeyConfusion,
-    /// A true signature of another algorithm than the key's, or one nobody knows.
+    /// A valid signature with another algorithm than the key's, or an unknown algorithm.
     AlgSwap,
     /// A signature that is not this token's.
     BadSignature,
     /// Elliptic-curve signatures at the edges of arithmetic and encoding.
     EcdsaEdge,
-    /// A header that brings its own key, or says where to fetch it.
+    /// A header that contains a key, or a URL to fetch one from.
     EmbeddedKey,
-    /// A `kid` that is no key's name.
+    /// A `kid` that is not the name of a key.
     KidInjection,
-    /// A key of the tenant's at the wrong time.
+    /// A key of the tenant at the wrong time.
     RetiredKey,
-    /// Issued by somebody else.
+    /// Another issuer.
     Issuer,
-    /// Meant for somebody else.
+    /// Another audience.
     Audience,
-    /// Too late, too early, or no time at all.
+    /// Expired, not yet valid, or without valid times.
     Time,
-    /// A `sub` that names nobody.
+    /// A `sub` that names no subject.
     Subject,
-    /// A JWT that is no access token.
+    /// A JWT that is not an access token.
     TokenType,
     /// An extension that must be understood.
     Crit,
@@ -84,14 +88,14 @@ pub enum Class {
     Structure,
     /// Not one JSON object with every member once.
     Json,
-    /// Longer than anyone should read.
+    /// Longer than a server should read.
     Size,
-    /// Bound to a key that the client did not prove to have (RFC 7800).
+    /// Bound to a key whose possession the client did not prove (RFC 7800).
     Binding,
 }
 
 impl Hostile {
-    /// Every hostile token there is.
+    /// All hostile tokens.
     #[must_use]
     pub fn all(tenant: &MockTenant) -> Vec<Self> {
         let classes = Class::ALL.into_iter();
@@ -102,26 +106,26 @@ impl Hostile {
     #[must_use]
     pub fn of(tenant: &MockTenant, class: Class) -> Vec<Self> {
         let hostile = |(name, reference, token): Row| {
-            // Introspection answers for none of them either.
+            // Introspection does not report them as active either.
             tenant.revoke(&token);
             Self { name, class, token, reference }
         };
         class.rows(tenant).into_iter().map(hostile).collect()
     }
 
-    /// Checks a response to a request with this token: the status, and the value
-    /// of the `WWW-Authenticate` header.
+    /// Checks a response to a request with this token: the status, and the value of the
+    /// `WWW-Authenticate` header.
     ///
     /// # Panics
     ///
-    /// If the token was not refused as it should be.
+    /// If the token was not rejected as it should be.
     #[track_caller]
     pub fn assert_refused(&self, status: u16, www_authenticate: Option<&str>) {
         let challenge = www_authenticate.unwrap_or_default();
         let refused = status == 401 && challenge.contains(r#"error="invalid_token""#);
         assert!(
             refused,
-            "{} ({:?}, {}) must be refused with 401 and invalid_token, \
+            "{} ({:?}, {}) must be rejected with 401 and invalid_token, \
              not with {status} and {challenge:?}",
             self.name, self.class, self.reference,
         );
@@ -129,7 +133,7 @@ impl Hostile {
 }
 
 impl Class {
-    /// Every class there is.
+    /// All classes.
     pub const ALL: [Self; 18] = [
         Self::AlgNone,
         Self::KeyConfusion,

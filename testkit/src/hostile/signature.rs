@@ -1,9 +1,10 @@
 //! The third segment.
 
-use crate::signing_key::base64url;
-use crate::table::{Row, table};
-use crate::token::Unsigned;
-use crate::{Algorithm, MockTenant, Signer};
+use crate::{
+    Algorithm, MockTenant, Signer,
+    hostile::table::{Row, table},
+    token::{Unsigned, base64url},
+};
 
 pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
     let token = tenant.token().unsigned();

@@ -1,20 +1,25 @@
 //! An API that asks the tenant about tokens: reqwest to ask, aws-lc to sign, and
 //! nothing but its settings to go by.
 
-use crate::reader::client_trusting;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair};
-use aws_lc_rs::signature::{RsaEncoding, RsaKeyPair};
-use aws_lc_rs::{hmac, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use std::{collections::HashMap, fs, time::UNIX_EPOCH};
+
+use aws_lc_rs::{
+    hmac,
+    rand::{self, SystemRandom},
+    rsa::{KeyPairComponents, PublicKeyComponents},
+    signature::{
+        self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaEncoding, RsaKeyPair,
+    },
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use monocloud_testkit::{ClientAuth, ClientCertificate, Clock, Endpoint, Entrance, MockTenant};
 use reqwest::{Client, ClientBuilder, Identity, Method};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::fs;
-use std::time::UNIX_EPOCH;
+
+use crate::reader::client_trusting;
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 pub(crate) const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
@@ -30,7 +35,7 @@ pub(crate) struct Ask {
     pub(crate) url: String,
     /// PEM of a certificate chain and its key.
     pub(crate) identity: Option<String>,
-    /// PEM of whom to trust; blank without TLS.
+    /// PEM of the trusted authority; empty without TLS.
     trusted: String,
     /// Who sends it, if not a client of its own.
     sender: Option<Client>,
@@ -223,9 +228,9 @@ pub(crate) async fn frozen_tenant() -> MockTenant {
     MockTenant::builder().clock(Clock::frozen()).path("acme").start().await
 }
 
-/// Checks that the tenant refuses the client, and that it says why.
+/// Checks that the tenant rejects the client for this reason.
 #[track_caller]
-pub(crate) fn assert_refused((status, answer): (u16, Value), reason: &str) {
+pub(crate) fn assert_rejected((status, answer): (u16, Value), reason: &str) {
     assert_eq!((status, &answer["error"]), (401, &json!("invalid_client")), "{reason}");
     let description = answer["error_description"].as_str().unwrap();
     assert!(description.contains(reason), "{description:?} does not say {reason:?}");

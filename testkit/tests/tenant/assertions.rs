@@ -1,7 +1,9 @@
-use crate::asker::{Asker, Assertion, JWT_BEARER, JWT_SPIFFE, assert_refused, frozen_tenant};
+use std::time::Duration;
+
 use monocloud_testkit::{Algorithm, ClientAuth, MockTenant};
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::asker::{Asker, Assertion, JWT_BEARER, JWT_SPIFFE, assert_rejected, frozen_tenant};
 
 type Change<'a> = &'a dyn Fn(&mut Assertion);
 
@@ -39,7 +41,7 @@ async fn each_claim_of_an_assertion_is_checked() {
             let mut assertion = asker.assertion();
             change(&mut assertion);
             let ask = asker.ask("t").assertion(JWT_BEARER, &assertion.sign());
-            assert_refused(ask.send().await, reason);
+            assert_rejected(ask.send().await, reason);
         }
     }
 }
@@ -57,11 +59,11 @@ async fn the_signature_of_an_assertion_is_checked() {
         (none.sign(), "kid"),
         (hs256.sign().rsplit_once('.').unwrap().0.to_owned() + ".", "HMAC"),
         (hs256.sign() + "!", "base64url"),
-        ("no JWT".into(), "no JWT"),
+        ("no JWT".to_owned(), "not a JWT"),
         ("a.b.YWE".into(), "header"),
     ] {
         let ask = secret.ask("t").assertion(JWT_BEARER, &assertion);
-        assert_refused(ask.send().await, reason);
+        assert_rejected(ask.send().await, reason);
     }
 
     for algorithm in Algorithm::ALL {
@@ -71,21 +73,27 @@ async fn the_signature_of_an_assertion_is_checked() {
             asker.ask("t").assertion(JWT_BEARER, &assertion.sign()).send().await
         };
         let theirs = theirs(method, &asker.assertion()).await;
-        assert_refused(send(Assertion { key: theirs.key, ..asker.assertion() }).await, "signature");
-        assert_refused(send(Assertion { header: theirs.header, ..asker.assertion() }).await, "kid");
+        assert_rejected(
+            send(Assertion { key: theirs.key, ..asker.assertion() }).await,
+            "signature",
+        );
+        assert_rejected(
+            send(Assertion { header: theirs.header, ..asker.assertion() }).await,
+            "kid",
+        );
 
         let with = |name: &str, value: Value| {
             let mut assertion = asker.assertion();
             assertion.header[name] = value;
             assertion
         };
-        assert_refused(send(with("kid", Value::Null)).await, "no kid");
-        assert_refused(send(with("alg", json!("RS1"))).await, "alg");
+        assert_rejected(send(with("kid", Value::Null)).await, "no kid");
+        assert_rejected(send(with("alg", json!("RS1"))).await, "alg");
         // The public key as an HMAC's secret (RFC 8725 §2.1).
         let mut confused = with("alg", json!("HS256"));
         let public = confused.key.get("n").or(confused.key.get("x")).cloned();
         confused.key = json!({ "alg": "HS256", "k": public });
-        assert_refused(send(confused).await, "HMAC");
+        assert_rejected(send(confused).await, "HMAC");
     }
 }
 
@@ -111,19 +119,19 @@ async fn an_assertion_is_used_once_within_its_minute() {
         };
         let used = asker.assertion();
         assert_eq!(send(&used).await.0, 200);
-        assert_refused(send(&used).await, "jti");
+        assert_rejected(send(&used).await, "jti");
         let mut respelt = asker.assertion();
         respelt.claims["jti"] = used.claims["jti"].clone();
-        assert_refused(send(&respelt).await, "jti");
+        assert_rejected(send(&respelt).await, "jti");
 
         let [in_time, late] = [asker.assertion(), asker.assertion()];
         tenant.clock().advance(Duration::from_secs(59));
         assert_eq!(send(&in_time).await.0, 200);
         tenant.clock().advance(Duration::from_secs(1));
-        assert_refused(send(&late).await, "expired");
+        assert_rejected(send(&late).await, "expired");
         let early = asker.assertion();
         tenant.clock().shift_wall(-1);
-        assert_refused(send(&early).await, "iat is in the future");
+        assert_rejected(send(&early).await, "iat is in the future");
     }
 }
 
@@ -139,13 +147,13 @@ async fn the_form_around_an_assertion_is_checked() {
             (asker.ask("t").without("client_assertion_type"), "no client_assertion_type"),
             (asker.ask("t").with("client_assertion_type", "jwt"), "client_assertion_type"),
         ] {
-            assert_refused(ask.send().await, reason);
+            assert_rejected(ask.send().await, reason);
         }
     }
     let [jwt, spiffe] =
         [ClientAuth::SecretJwt, ClientAuth::SpiffeJwt].map(|method| Asker::new(&tenant, method));
     let jwt = jwt.ask("t").with("client_assertion_type", JWT_SPIFFE);
-    assert_refused(jwt.send().await, "SVID");
+    assert_rejected(jwt.send().await, "SVID");
     let spiffe = spiffe.ask("t").with("client_assertion_type", JWT_BEARER);
-    assert_refused(spiffe.send().await, "kid");
+    assert_rejected(spiffe.send().await, "kid");
 }

@@ -1,17 +1,25 @@
 //! Faults of the connection and of time, as the client's socket sees them.
 
-use crate::asker::frozen_tenant;
-use crate::reader::{client_trusting, fetch, plain_client};
+use std::{
+    io::{self, ErrorKind},
+    iter,
+    net::TcpListener,
+    time::Duration,
+};
+
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use reqwest::Client;
 use serde_json::Value;
-use std::io::{self, ErrorKind};
-use std::iter;
-use std::net::TcpListener;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinHandle,
+};
+
+use crate::{
+    asker::frozen_tenant,
+    reader::{client_trusting, fetch, plain_client},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,7 +67,7 @@ async fn pending(tenant: &MockTenant) -> JoinHandle<Value> {
 }
 
 #[tokio::test]
-async fn a_reset_is_not_an_end_and_an_end_is_not_a_reset() {
+async fn a_reset_differs_from_a_close() {
     let tenant = MockTenant::start().await;
     tenant.fault(Endpoint::Jwks, Fault::Reset).times(1);
     let error = rest(asked(&tenant).await).await.unwrap_err();

@@ -1,7 +1,9 @@
-use crate::reader::{fetch, is_signed, segment, verify};
+use std::collections::{BTreeSet, HashSet};
+
 use monocloud_testkit::{Algorithm, Class, Clock, Control, Endpoint, Hostile, MockTenant};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+
+use crate::reader::{fetch, is_signed, segment, verify};
 
 #[tokio::test]
 async fn every_name_is_unique_and_kebab_case() {
@@ -81,7 +83,7 @@ async fn forged_tokens_are_signed_by_no_published_key() {
 }
 
 #[tokio::test]
-async fn the_canary_tempts_whoever_believes_a_header() {
+async fn the_canary_serves_the_attackers_keys() {
     let tenant = MockTenant::start().await;
     let forged = Hostile::of(&tenant, Class::EmbeddedKey);
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
@@ -92,7 +94,7 @@ async fn the_canary_tempts_whoever_believes_a_header() {
 }
 
 #[tokio::test]
-async fn a_verifier_that_knows_only_signatures_refuses_its_share() {
+async fn a_verifier_of_signatures_alone_rejects_some() {
     let tenant = MockTenant::start().await;
     let classes =
         [Class::AlgNone, Class::AlgSwap, Class::KidInjection, Class::RetiredKey, Class::Structure];
@@ -139,7 +141,7 @@ async fn one_header_parameter_is_changed_and_the_signature_is_true() {
 }
 
 #[tokio::test]
-async fn oddly_written_json_is_truly_signed() {
+async fn unusual_json_has_valid_signatures() {
     let tenant = MockTenant::start().await;
     for hostile in Hostile::of(&tenant, Class::Json) {
         assert!(is_signed(&tenant.jwks(), &hostile.token), "{}", hostile.name);

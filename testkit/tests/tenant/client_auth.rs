@@ -1,7 +1,9 @@
-use crate::asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_refused, encoded, frozen_tenant};
+use std::path::Path;
+
 use monocloud_testkit::{Algorithm, ClientAuth, MockTenant};
 use serde_json::json;
-use std::path::Path;
+
+use crate::asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_rejected, encoded, frozen_tenant};
 
 const BY_SECRET: [ClientAuth; 3] =
     [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];
@@ -43,7 +45,7 @@ async fn settings_belong_to_one_tenant() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_refused() {
+async fn a_wrong_secret_is_rejected() {
     let tenant = frozen_tenant().await;
     let (id, secret) = (tenant.client().id(), tenant.client().secret());
     let basic = Asker::new(&tenant, ClientAuth::SecretBasic);
@@ -64,7 +66,7 @@ async fn a_wrong_secret_is_refused() {
         (post.ask("t").with("client_id", "another"), "client_id"),
         (post.ask("t").without("client_id"), "no client_id"),
     ] {
-        assert_refused(ask.send().await, reason);
+        assert_rejected(ask.send().await, reason);
     }
     assert_eq!(basic.ask("t").with("client_id", id).send().await.0, 200);
 }
@@ -90,7 +92,7 @@ async fn basic_credentials_must_be_form_encoded() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_is_no_basic_is_refused() {
+async fn malformed_basic_credentials_are_rejected() {
     let tenant = frozen_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::SecretBasic);
     let with = |headers: &[&str]| {
@@ -101,19 +103,19 @@ async fn an_authorization_that_is_no_basic_is_refused() {
     let right = asker.ask("t").authorization.remove(0);
     for (headers, reason) in [
         (&["Bearer t"][..], "scheme"),
-        (&["Basic"], "pair"),
+        (&["Basic"], "has no credentials"),
         (&["Basic !"], "base64"),
         (&["Basic dA=="], "colon"),
         (&["Basic //86"], "UTF-8"),
         (&[&right, &right], "two"),
     ] {
-        assert_refused(with(headers).send().await, reason);
+        assert_rejected(with(headers).send().await, reason);
     }
     assert_eq!(with(&[&right.replace("Basic", "bAsIc")]).send().await.0, 200);
 }
 
 #[tokio::test]
-async fn one_method_is_used_and_no_other() {
+async fn a_client_uses_exactly_one_method() {
     let tenant = frozen_tenant().await;
     let basic = Asker::new(&tenant, ClientAuth::SecretBasic);
     let post = Asker::new(&tenant, ClientAuth::SecretPost);
@@ -124,22 +126,22 @@ async fn one_method_is_used_and_no_other() {
     };
     let secret = tenant.client().secret();
 
-    assert_refused(post.ask("t").without("client_secret").send().await, "did not authenticate");
+    assert_rejected(post.ask("t").without("client_secret").send().await, "did not authenticate");
     for ask in [
         with_basic(post.ask("t")),
         with_basic(jwt.ask("t")),
         jwt.ask("t").with("client_secret", secret),
         basic.ask("t").with("client_assertion_type", JWT_BEARER),
     ] {
-        assert_refused(ask.send().await, "more than one");
+        assert_rejected(ask.send().await, "more than one");
     }
 }
 
 #[tokio::test]
-async fn the_svid_stands_in_a_file_and_can_be_renewed() {
+async fn the_svid_is_in_a_file_and_can_be_renewed() {
     let tenant = frozen_tenant().await;
     let before_any = Asker::new(&tenant, ClientAuth::SecretPost).ask("t").without("client_secret");
-    assert_refused(before_any.assertion(JWT_SPIFFE, "").send().await, "SVID");
+    assert_rejected(before_any.assertion(JWT_SPIFFE, "").send().await, "SVID");
 
     let asker = Asker::new(&tenant, ClientAuth::SpiffeJwt);
     let file = asker.setting("CLIENT_ASSERTION_FILE").to_owned();
@@ -147,10 +149,10 @@ async fn the_svid_stands_in_a_file_and_can_be_renewed() {
     let svid = std::fs::read_to_string(&file).unwrap();
     assert_eq!(svid.split('.').count(), 3);
     let shorter = asker.ask("t").assertion(JWT_SPIFFE, &svid[..svid.len() - 1]);
-    assert_refused(shorter.send().await, "SVID");
+    assert_rejected(shorter.send().await, "SVID");
 
     tenant.renew_svid();
-    assert_refused(old.send().await, "SVID");
+    assert_rejected(old.send().await, "SVID");
     assert_eq!(asker.ask("t").send().await.0, 200);
     assert_eq!(Asker::new(&tenant, ClientAuth::SpiffeJwt).setting("CLIENT_ASSERTION_FILE"), file);
 

@@ -1,7 +1,11 @@
-use crate::reader::fetch;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
 use monocloud_testkit::{Endpoint, MockTenant, Times};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+
+use crate::reader::fetch;
 
 #[tokio::test]
 async fn requests_can_be_waited_for() {
@@ -40,7 +44,7 @@ async fn what_is_expected_may_be_a_number_or_a_range() {
 }
 
 #[tokio::test]
-async fn what_is_not_met_is_told_with_its_place() {
+async fn an_unmet_expectation_is_reported_with_its_location() {
     for (times, words) in [
         (Times::from(2), "Jwks: 2 requests expected at "),
         (Times::from(0..1), "Jwks: 0 requests expected at "),
@@ -68,6 +72,6 @@ async fn an_expectation_does_not_hide_why_a_test_failed() {
 
 #[tokio::test]
 #[should_panic(expected = "no number of requests is in an empty range")]
-async fn nobody_can_expect_a_number_from_an_empty_range() {
+async fn an_empty_range_is_rejected() {
     MockTenant::start().await.expect(Endpoint::Jwks, 2..2);
 }

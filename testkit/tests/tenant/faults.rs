@@ -1,9 +1,13 @@
-use crate::asker::{Asker, frozen_tenant};
-use crate::reader::{fetch, get, plain_client};
+use std::time::Duration;
+
 use monocloud_testkit::{ClientAuth, Endpoint, Fault, FaultGuard, MockTenant};
 use reqwest::Response;
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::{
+    asker::{Asker, frozen_tenant},
+    reader::{fetch, get, plain_client},
+};
 
 const ENDPOINTS: [Endpoint; 4] =
     [Endpoint::Discovery, Endpoint::Jwks, Endpoint::Introspection, Endpoint::Canary];
@@ -26,25 +30,25 @@ async fn every_endpoint_answers_with_a_status_and_says_when_to_come_back() {
         assert_eq!((response.status().as_u16(), header(&response, "retry-after")), (418, None));
         let asked = Duration::from_millis(1500);
         let response =
-            answer(&tenant, endpoint, Fault::TooManyRequests { retry_after: asked }).await;
+            answer(&tenant, endpoint, Fault::RetryAfter { status: 429, after: asked }).await;
         assert_eq!(
             (response.status().as_u16(), header(&response, "retry-after")),
             (429, Some("2"))
         );
-        let fault = Fault::Unavailable { retry_after: 7 * SECOND };
+        let fault = Fault::RetryAfter { status: 503, after: 7 * SECOND };
         let response = answer(&tenant, endpoint, fault).await;
         assert_eq!(
             (response.status().as_u16(), header(&response, "retry-after")),
             (503, Some("7"))
         );
-        // What the right answer says to whoever fails to authenticate is gone too.
+        // The challenge of the right answer is gone too.
         assert_eq!(header(&response, "www-authenticate"), None);
         assert_eq!(tenant.requests(endpoint), 3);
     }
 }
 
 #[tokio::test]
-async fn documents_are_spoilt_and_their_headers_kept() {
+async fn faults_change_documents_and_keep_their_headers() {
     let tenant = frozen_tenant().await;
     let right = get(&tenant.url(Endpoint::Discovery)).await.text().await.unwrap();
     let half = &right[..right.len() / 2];
@@ -127,7 +131,7 @@ async fn a_document_has_as_many_bytes_as_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn whoever_follows_a_redirection_repeats_the_whole_request() {
+async fn a_client_that_follows_a_redirect_repeats_the_whole_request() {
     let tenant = frozen_tenant().await;
     let other = frozen_tenant().await;
     let url = other.url(Endpoint::Introspection);
@@ -142,7 +146,7 @@ async fn whoever_follows_a_redirection_repeats_the_whole_request() {
 async fn a_fault_holds_until_its_guard_is_dropped_and_the_latest_is_met() {
     let tenant = MockTenant::start().await;
     let status = async || get(&tenant.url(Endpoint::Jwks)).await.status().as_u16();
-    tenant.fail(Endpoint::Jwks, 500);
+    tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
     let first = tenant.fault(Endpoint::Jwks, Fault::Status(501));
     let second = tenant.fault(Endpoint::Jwks, Fault::Status(502));
     assert_eq!([status().await, status().await], [502, 502]);
@@ -157,7 +161,7 @@ async fn a_fault_holds_until_its_guard_is_dropped_and_the_latest_is_met() {
     assert_eq!(status().await, 500);
 
     let fourth = tenant.fault(Endpoint::Jwks, Fault::Status(504));
-    tenant.fail(Endpoint::Jwks, 505);
+    tenant.fault(Endpoint::Jwks, Fault::Status(505)).until_recovered();
     assert_eq!(status().await, 505);
     drop(fourth);
     assert_eq!(status().await, 505);
@@ -204,20 +208,20 @@ async fn a_guard_may_be_sent_anywhere_and_outlive_its_tenant() {
 
 #[tokio::test]
 #[should_panic(expected = "no answer of Jwks names an issuer")]
-async fn a_key_set_has_no_issuer_to_be_wrong() {
+async fn a_key_set_has_no_issuer() {
     let _guard = frozen_tenant().await.fault(Endpoint::Jwks, Fault::WrongIssuer("x".into()));
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was not built with TLS")]
+#[should_panic(expected = "the tenant was built without TLS")]
 async fn a_tenant_without_tls_has_none_to_break() {
     let _guard = frozen_tenant().await.fault(Endpoint::Jwks, Fault::BrokenTls);
 }
 
 #[tokio::test]
 #[should_panic(expected = "no answer has the status 101")]
-async fn a_status_that_ends_no_request_is_refused() {
-    frozen_tenant().await.fail(Endpoint::Jwks, 101);
+async fn an_informational_status_is_rejected() {
+    frozen_tenant().await.fault(Endpoint::Jwks, Fault::Status(101)).until_recovered();
 }
 
 async fn json_of(response: Response) -> Value {

@@ -1,11 +1,15 @@
-use crate::asker::{Ask, Asker, frozen_tenant};
-use crate::reader::{get, plain_client, segment, verify};
+use std::time::Duration;
+
 use monocloud_testkit::{
-    ClientAuth, Clock, Control, Endpoint, Hostile, MockTenant, Signer, TokenBuilder,
+    ClientAuth, Clock, Control, Endpoint, Fault, Hostile, MockTenant, Signer, TokenBuilder,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
+
+use crate::{
+    asker::{Ask, Asker, frozen_tenant},
+    reader::{get, plain_client, segment, verify},
+};
 
 /// What the tenant says about a token.
 async fn introspect(tenant: &MockTenant, token: &str) -> Value {
@@ -57,7 +61,7 @@ async fn an_opaque_token_says_nothing_and_introspection_all() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_introspected_too_if_the_tenant_stands_by_it() {
+async fn a_jwt_that_the_tenant_minted_can_be_introspected() {
     let tenant = frozen_tenant().await;
     let token = tenant.token().subject("alice").mint();
     let mut claims = verify(&tenant, &token).await.unwrap();
@@ -101,7 +105,7 @@ async fn a_token_lives_until_it_expires_or_is_revoked() {
 
 #[tokio::test]
 #[should_panic(expected = "must be a JSON object")]
-async fn an_opaque_token_cannot_stand_for_what_has_no_claims() {
+async fn an_opaque_token_needs_claims() {
     let tenant = MockTenant::start().await;
     let _ = tenant.opaque_token().raw_payload("[1]").mint();
 }
@@ -162,7 +166,7 @@ async fn a_request_that_is_none_is_told_why() {
 }
 
 #[tokio::test]
-async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
+async fn answers_can_be_replaced_until_the_endpoint_recovers() {
     let tenant = frozen_tenant().await;
     let token = tenant.opaque_token().mint();
     let asker = Asker::new(&tenant, ClientAuth::SecretPost);
@@ -173,20 +177,30 @@ async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
     let unauthenticated = asker.ask(&token).without("client_secret").without("client_id");
     assert_eq!(unauthenticated.send().await, (200, odd));
 
-    tenant.introspection_raw(203, "text/html", "<html>");
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::Answer { status: 203, content_type: "text/html", body: "<html>".into() },
+        )
+        .until_recovered();
     let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(response.status(), 203);
     assert_eq!(response.headers()["content-type"], "text/html");
     assert_eq!(response.text().await.unwrap(), "<html>");
 
-    tenant.fail_with_retry_after(Endpoint::Introspection, 429, 7);
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::RetryAfter { status: 429, after: Duration::from_secs(7) },
+        )
+        .until_recovered();
     let response = get(&tenant.url(Endpoint::Introspection)).await;
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (429, &"7".parse().unwrap())
     );
 
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     assert_eq!(asker.ask(&token).send().await.0, 503);
     tenant.recover(Endpoint::Introspection);
     assert_eq!(introspect(&tenant, &token).await["active"], true);
@@ -194,12 +208,12 @@ async fn answers_are_set_by_hand_until_the_endpoint_recovers() {
 }
 
 #[tokio::test]
-async fn what_arrived_can_be_looked_at() {
+async fn requests_can_be_inspected() {
     let tenant = frozen_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::SecretBasic);
     asker.ask("first").send().await;
     asker.ask("second").basic("nobody", "nothing").send().await;
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     asker.ask("third").send().await;
 
     let seen = tenant.introspections();

@@ -1,7 +1,9 @@
-use crate::reader::{segment, verify};
+use std::collections::HashSet;
+
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, Signer};
 use serde_json::json;
-use std::collections::HashSet;
+
+use crate::reader::{segment, verify};
 
 #[tokio::test]
 async fn gentle_rotation_keeps_the_old_key_published() {
@@ -78,7 +80,7 @@ async fn a_tenant_never_gives_one_key_two_roles() {
 }
 
 #[tokio::test]
-async fn a_key_set_can_be_published_by_hand() {
+async fn a_key_set_can_be_replaced() {
     let tenant = MockTenant::start().await;
     let token = tenant.token().mint();
     let unknown = Err("unknown kid".to_owned());

@@ -1,4 +1,4 @@
-//! The tenant as its users meet it: over HTTP, judged by other people's code.
+//! The tenant as its users see it: over HTTP, verified by independent code.
 
 // Clippy takes only what is marked as a test for test code, not its helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
@@ -13,6 +13,7 @@ mod faults;
 mod introspection;
 mod key_states;
 mod keys;
+mod mocks;
 mod mutual_tls;
 mod reader;
 mod serving;

@@ -1,20 +1,21 @@
-use crate::asker::{Asker, assert_refused};
-use crate::reader::{client_trusting, segment, verify};
+use std::{fs, io, path::Path, sync::Arc};
+
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use monocloud_testkit::{
     Authority, Certificate, ClientAuth, ClientCertificate, Clock, Endpoint, Entrance,
     Introspection, MockTenant,
 };
-use rustls::client::ResolvesClientCert;
-use rustls::pki_types::CertificateDer;
-use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, RootCertStore, SignatureScheme, client::ResolvesClientCert,
+    pki_types::CertificateDer, sign::CertifiedKey,
+};
 use serde_json::json;
-use std::path::Path;
-use std::sync::Arc;
-use std::{fs, io};
+
+use crate::{
+    asker::{Asker, assert_rejected},
+    reader::{client_trusting, segment, verify},
+};
 
 const BY_CERTIFICATE: [ClientAuth; 3] =
     [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509];
@@ -82,7 +83,7 @@ async fn the_metadata_names_the_aliases() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_the_clients_is_refused() {
+async fn another_clients_certificate_is_rejected() {
     let tenant = mutual_tenant().await;
     let authority = tenant.client_authority();
     let asker = Asker::new(&tenant, ClientAuth::Tls);
@@ -97,7 +98,7 @@ async fn a_certificate_that_is_not_the_clients_is_refused() {
         (tenant.authority().client(known), stranger),
     ] {
         let ask = asker.ask("t").by(&certificate);
-        assert_refused(ask.send().await, reason);
+        assert_rejected(ask.send().await, reason);
         let seen = last(&tenant);
         assert!(seen.refusal.unwrap().contains(reason));
         assert_eq!((seen.client_auth, seen.certificate), (None, Some(certificate.thumbprint())));
@@ -107,35 +108,38 @@ async fn a_certificate_that_is_not_the_clients_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_counts_at_the_aliases_alone_and_nothing_else_beside_it() {
+async fn a_certificate_authenticates_only_at_the_aliases_and_only_alone() {
     let tenant = mutual_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::Tls);
     let secret = tenant.client().secret();
     let mut naked = asker.ask("t");
     naked.identity = None;
     for (ask, reason) in [
-        (asker.ask("t").at(tenant.url(Endpoint::Introspection)), "at no mutual-TLS endpoint"),
-        (naked, "showed no certificate"),
+        (
+            asker.ask("t").at(tenant.url(Endpoint::Introspection)),
+            "not sent to a mutual-TLS endpoint",
+        ),
+        (naked, "sent no certificate"),
         (asker.ask("t").without("client_id"), "no client_id"),
         (asker.ask("t").with("client_id", "another"), "client_id"),
         (asker.ask("t").with("client_secret", secret), "more than one"),
         (asker.ask("t").with("client_assertion", "a"), "more than one"),
         (asker.ask("t").basic("a", "b"), "more than one"),
     ] {
-        assert_refused(ask.send().await, reason);
+        assert_rejected(ask.send().await, reason);
     }
     let shown: Vec<_> =
         tenant.introspections().iter().map(|seen| seen.certificate.is_some()).collect();
     assert_eq!(shown, [true, false, true, true, true, true, true]);
 
-    // Where it is not asked to authenticate anybody it does no harm.
+    // At endpoints without client authentication it has no effect.
     let by_secret = asker.ask("t").at(tenant.url(Endpoint::Introspection));
     assert_eq!(by_secret.with("client_secret", secret).send().await.0, 200);
     assert_eq!(last(&tenant).client_auth, Some(ClientAuth::SecretPost));
 }
 
 #[tokio::test]
-async fn it_can_be_told_who_shows_a_certificate_where_none_is_needed() {
+async fn certificates_are_counted_where_none_is_needed() {
     let tenant = mutual_tenant().await;
     let ask = Asker::new(&tenant, ClientAuth::Tls).ask("t");
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
@@ -148,7 +152,7 @@ async fn it_can_be_told_who_shows_a_certificate_where_none_is_needed() {
 }
 
 #[tokio::test]
-async fn the_handshake_itself_can_refuse_unknown_certificates() {
+async fn the_handshake_can_reject_unknown_certificates() {
     let tenant = mutual_tenant().await;
     let by_authority = Asker::new(&tenant, ClientAuth::Tls);
     let self_signed = Asker::new(&tenant, ClientAuth::SelfSignedTls);
@@ -183,7 +187,7 @@ impl ResolvesClientCert for Thief {
 }
 
 #[tokio::test]
-async fn a_certificate_without_its_key_gets_nobody_in() {
+async fn a_certificate_without_its_key_fails_the_handshake() {
     let tenant = mutual_tenant().await;
     let (stolen, own) = (tenant.client_certificate("alice"), Certificate::self_signed("eve"));
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -215,7 +219,7 @@ fn authority_der(authority: &Authority) -> CertificateDer<'static> {
 }
 
 #[tokio::test]
-async fn certificates_stand_in_files_and_can_be_renewed() {
+async fn certificates_are_in_files_and_can_be_renewed() {
     let tenant = mutual_tenant().await;
     let askers = BY_CERTIFICATE.map(|method| Asker::new(&tenant, method));
     let old: Vec<_> = askers.iter().map(|asker| asker.ask("t")).collect();
@@ -227,7 +231,7 @@ async fn certificates_stand_in_files_and_can_be_renewed() {
     assert_ne!(fs::read_to_string(file).unwrap(), text);
     assert_eq!(io::read_to_string(&mut half_read).unwrap(), text);
     for (method, (asker, old)) in BY_CERTIFICATE.iter().zip(askers.iter().zip(old)) {
-        assert_refused(old.send().await, "replaced");
+        assert_rejected(old.send().await, "replaced");
         assert_eq!(asker.ask("t").send().await.0, 200, "{method:?}");
         let again = Asker::new(&tenant, *method);
         for name in ["CLIENT_CERTIFICATE_FILE", "CLIENT_KEY_FILE"] {
@@ -244,7 +248,7 @@ async fn certificates_stand_in_files_and_can_be_renewed() {
 }
 
 #[tokio::test]
-async fn the_certificate_of_a_connection_is_judged_with_every_request() {
+async fn the_certificate_of_a_connection_is_checked_with_every_request() {
     let tenant = mutual_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::SelfSignedTls);
     let client = asker.ask("t").client_builder().pool_max_idle_per_host(1).build().unwrap();
@@ -253,18 +257,18 @@ async fn the_certificate_of_a_connection_is_judged_with_every_request() {
     tenant.renew_client_certificate();
     // No second connection could be made, so it is the first one that asks again.
     tenant.refuse_in_handshake(true);
-    assert_refused(asker.ask("t").over(&client).send().await, "replaced");
+    assert_rejected(asker.ask("t").over(&client).send().await, "replaced");
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was built with mutual TLS")]
+#[should_panic(expected = "the tenant was built without mutual TLS")]
 async fn a_tenant_without_mutual_tls_has_no_settings_for_it() {
     let _ = MockTenant::builder().tls().start().await.vars_for(ClientAuth::Tls);
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was built with mutual TLS")]
-async fn a_tenant_without_mutual_tls_has_nobody_to_refuse() {
+#[should_panic(expected = "the tenant was built without mutual TLS")]
+async fn a_tenant_without_mutual_tls_cannot_reject_certificates() {
     MockTenant::builder().tls().start().await.refuse_in_handshake(true);
 }
 

@@ -1,16 +1,13 @@
 //! An independent reader of the tenant: reqwest to fetch, jsonwebtoken to verify.
 
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, UnparsedPublicKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::aws_lc;
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, crypto::aws_lc, jwk::Jwk};
 use monocloud_testkit::{Endpoint, MockTenant};
 use reqwest::{Certificate, Client, ClientBuilder, Response};
 use serde_json::Value;
 
-/// A client that trusts the authorities in this PEM and nobody else. It keeps no
+/// A client that trusts the authorities in this PEM and no others. It keeps no
 /// connection, so that each request meets the tenant as it is.
 pub(crate) fn client_trusting(pem: &str) -> ClientBuilder {
     let authorities = Certificate::from_pem_bundle(pem.as_bytes()).expect("PEM");

@@ -1,7 +1,9 @@
-use crate::reader::{fetch, get, plain_client, verify};
-use monocloud_testkit::{Algorithm, Clock, Endpoint, Hostile, MockTenant};
+use std::{net::TcpListener, time::Duration};
+
+use monocloud_testkit::{Algorithm, Clock, Endpoint, Fault, Hostile, MockTenant};
 use serde_json::json;
-use std::net::TcpListener;
+
+use crate::reader::{fetch, get, plain_client, verify};
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
@@ -38,7 +40,7 @@ async fn requests_are_counted_by_endpoint() {
 }
 
 #[tokio::test]
-async fn documents_may_be_read_across_origins_and_nothing_else_is_there() {
+async fn documents_may_be_read_across_origins_and_other_paths_are_not_found() {
     let tenant = MockTenant::builder().path("/acme").start().await;
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
         let response = get(&tenant.url(endpoint)).await;
@@ -54,12 +56,14 @@ async fn an_endpoint_fails_until_it_recovers() {
     let tenant = MockTenant::start().await;
     let url = tenant.url(Endpoint::Jwks);
 
-    tenant.fail(Endpoint::Jwks, 503);
+    tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     let response = get(&url).await;
     assert_eq!(response.status(), 503);
     assert!(!response.headers().contains_key("retry-after"));
 
-    tenant.fail_with_retry_after(Endpoint::Jwks, 429, 7);
+    tenant
+        .fault(Endpoint::Jwks, Fault::RetryAfter { status: 429, after: Duration::from_secs(7) })
+        .until_recovered();
     let response = get(&url).await;
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "7");
@@ -71,7 +75,7 @@ async fn an_endpoint_fails_until_it_recovers() {
 }
 
 #[tokio::test]
-async fn metadata_can_be_served_by_hand() {
+async fn metadata_can_be_replaced() {
     let tenant = MockTenant::start().await;
     let url = tenant.url(Endpoint::Discovery);
     let mut document = tenant.metadata();

@@ -1,11 +1,16 @@
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake},
+    thread,
+    time::Duration,
+};
+
 use monocloud_testkit::Clock;
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake};
-use std::thread;
-use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -74,7 +79,7 @@ async fn a_timer_of_a_running_clock_ends_by_itself_and_by_its_movement() {
 }
 
 #[tokio::test]
-async fn a_timer_heeds_a_clock_that_is_frozen_meanwhile() {
+async fn a_timer_follows_a_clock_that_is_frozen_meanwhile() {
     let clock = Clock::system();
     let waiting = tokio::spawn(clock.timer()(clock.monotonic() + HOUR));
     tokio::task::yield_now().await;
@@ -87,7 +92,7 @@ async fn a_timer_heeds_a_clock_that_is_frozen_meanwhile() {
 }
 
 #[test]
-fn no_wake_up_is_lost_however_the_movement_falls() {
+fn no_wake_up_is_lost() {
     for _ in 0..2000 {
         let clock = Clock::frozen();
         let waiting = clock.timer()(clock.monotonic() + HOUR);

@@ -1,26 +1,22 @@
-use crate::asker::frozen_tenant;
-use crate::reader::client_trusting;
+use std::{error::Error as _, fs, iter, net::TcpListener, path::Path, sync::Arc};
+
 use monocloud_testkit::{
     Authority, Certificate, Endpoint, Entrance, MockTenant, ServerCertificate,
 };
 use reqwest::Client;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde_json::Value;
-use std::error::Error as _;
-use std::net::TcpListener;
-use std::path::Path;
-use std::sync::Arc;
-use std::{fs, iter};
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsAcceptor;
+
+use crate::{asker::frozen_tenant, reader::client_trusting};
 
 fn setting(vars: &[(String, String)], name: &str) -> Option<String> {
     let var = vars.iter().find(|(var, _)| var.strip_prefix("MONOCLOUD_BACKEND_") == Some(name));
     var.map(|(_, value)| value.clone())
 }
 
-/// The status for somebody who trusts this authority, or what goes wrong.
+/// The status for a client that trusts this authority, or its error.
 async fn visit(url: &str, authority: &Authority) -> Result<u16, String> {
     let client = client_trusting(&authority.certificate_pem()).build().unwrap();
     visit_by(&client, url).await
@@ -61,12 +57,12 @@ async fn the_tenant_answers_over_tls_for_those_who_trust_its_authority() {
 }
 
 #[tokio::test]
-async fn a_tenant_without_tls_names_no_authority() {
+async fn the_settings_without_tls_name_no_authority() {
     assert_eq!(setting(&frozen_tenant().await.vars(), "CA_CERTIFICATE_FILE"), None);
 }
 
 #[tokio::test]
-async fn the_certificate_can_be_spoilt_and_repaired() {
+async fn the_certificate_can_be_invalid_and_valid_again() {
     let tenant = MockTenant::builder().mutual_tls().start().await;
     let urls = [Entrance::Issuer, Entrance::MutualTls]
         .map(|entrance| tenant.url_at(&entrance, Endpoint::Jwks));
@@ -94,13 +90,13 @@ async fn the_certificate_can_be_spoilt_and_repaired() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the tenant was built with TLS")]
-async fn a_tenant_without_tls_has_no_certificate_to_spoil() {
+#[should_panic(expected = "the tenant was built without TLS")]
+async fn a_tenant_without_tls_has_no_certificate() {
     frozen_tenant().await.serve_certificate(ServerCertificate::Expired);
 }
 
 #[tokio::test]
-async fn a_tenant_with_tls_frees_all_its_ports_whoever_is_connected() {
+async fn a_tenant_with_tls_frees_its_ports_despite_open_connections() {
     for _ in 0..10 {
         let tenant = MockTenant::builder().trust_store("partners").start().await;
         let client = client_trusting(&tenant.authority().certificate_pem());
@@ -147,26 +143,6 @@ async fn many_requests_share_connections_and_none_is_lost() {
         request.await.unwrap();
     }
     assert_eq!(tenant.requests(Endpoint::Jwks), 200);
-}
-
-#[tokio::test]
-async fn nobody_but_the_front_says_how_a_request_arrived() {
-    let certificate = Certificate::self_signed("eve");
-    let forged = format!("mutual-tls {}", base64(certificate.der()));
-    for builder in [MockTenant::builder(), MockTenant::builder().mutual_tls()] {
-        let tenant = builder.start().await;
-        let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
-        let request = client.post(tenant.url(Endpoint::Introspection));
-        let request = request.header("x-testkit-arrival", &forged);
-        request.header("x-testkit-arrival", "no words").send().await.unwrap();
-        assert_eq!(tenant.introspections()[0].certificate, None);
-        assert_eq!(tenant.requests_with_certificate(Endpoint::Introspection), 0);
-    }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// Serves TLS with what is in the files of this certificate; answers 204.

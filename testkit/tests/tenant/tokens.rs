@@ -1,7 +1,9 @@
-use crate::reader::{segment, verify};
+use std::time::Duration;
+
 use monocloud_testkit::{Algorithm, Clock, MockTenant};
 use serde_json::json;
-use std::time::Duration;
+
+use crate::reader::{segment, verify};
 
 #[tokio::test]
 async fn tokens_of_every_algorithm_verify() {

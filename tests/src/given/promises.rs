@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use monocloud_backend::{DeclaredApi, Policy, ProtectApi};
-use monocloud_testkit::{Clock, Endpoint, MockTenant};
+use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
 use super::world::{App, Client, World, declared, described, needs, offline, public, why_not};
@@ -80,7 +80,7 @@ pub async fn assert_incomplete_while_the_tenant_is_down<R: App>(app: fn(&Protect
         json(&client, "GET /openapi.json").await["components"]["securitySchemes"]["MonoCloud"]
             .take()
     };
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     assert_eq!(scheme().await["x-monocloud-incomplete"], true);
     assert_eq!(client.status("GET /posts", "").await, 401);
     tenant.recover(Endpoint::Discovery);

@@ -7,7 +7,7 @@ use harness::support::{
     unavailable,
 };
 use monocloud_backend::InvalidToken::UnknownKey;
-use monocloud_testkit::{Algorithm, Clock, Endpoint, MockTenant};
+use monocloud_testkit::{Algorithm, Clock, Endpoint, Fault, MockTenant};
 
 use crate::keys::open_after;
 
@@ -147,7 +147,7 @@ async fn with_the_budget_spent_a_failed_fetch_is_503_and_a_good_one_401() {
     let api = serve(&protect);
     let good = tenant.token().mint();
     api.check("warm", get("/any").bearer(&good), &ok()).await;
-    tenant.fail(Endpoint::Jwks, 503);
+    tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     for kid in ["a", "b", "c", "a"] {
         api.check(kid, bogus(&tenant, kid), &unavailable()).await;
         api.check("a known kid", get("/any").bearer(&good), &ok()).await;

@@ -103,7 +103,7 @@ async fn every_way_to_authenticate_is_healthy() {
 #[tokio::test]
 async fn it_is_also_for_machines() {
     let tenant = frozen_tenant().await;
-    tenant.fail(Endpoint::Jwks, 503);
+    tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     let diagnosis = protect(&tenant).build().unwrap().diagnose(None).await;
     assert!(!diagnosis.is_healthy());
     let first = &diagnosis.findings()[0];
@@ -190,7 +190,7 @@ async fn a_status_says_what_may_be_wrong_with_the_domain() {
         (429, "the tenant asks for a pause"),
         (500, "is in trouble"),
     ] {
-        tenant.fail(Endpoint::Discovery, status);
+        tenant.fault(Endpoint::Discovery, Fault::Status(status)).until_recovered();
         let report = complaints(&tenant, protect(&tenant), None).await;
         let expected = format!(
             "error tenant-status https://acme.test/.well-known/openid-configuration answered with \
@@ -315,14 +315,19 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
     error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
     → see to MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
-    tenant.fail(Endpoint::Introspection, 403);
+    tenant.fault(Endpoint::Introspection, Fault::Status(403)).until_recovered();
     let report = complaints(&tenant, introspecting(&tenant), None).await;
     assert!(report.contains("this client may lack the right to ask"), "{report}");
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     let report = complaints(&tenant, introspecting(&tenant), None).await;
     assert!(report.contains("status 503 ("), "{report}");
     assert!(report.contains("): there is no introspection answer"), "{report}");
-    tenant.introspection_raw(200, "text/html", "<html>");
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::Answer { status: 200, content_type: "text/html", body: "<html>".into() },
+        )
+        .until_recovered();
     let report = complaints(&tenant, introspecting(&tenant), None).await;
     assert!(
         report.starts_with("error introspection the tenant's introspection answer is"),
@@ -378,7 +383,7 @@ async fn whatever_the_tenant_writes_is_shown_and_obeyed_by_no_terminal() {
             _ => json!(escape),
         };
         tenant.serve_metadata(metadata);
-        tenant.fail(Endpoint::Introspection, 401);
+        tenant.fault(Endpoint::Introspection, Fault::Status(401)).until_recovered();
         let report = complaints(&tenant, introspecting(&tenant), None).await;
         assert!(report.starts_with("error") || report.starts_with("warning"), "{member}: {report}");
     }
@@ -426,7 +431,16 @@ async fn a_server_that_presents_a_ca_certificate_is_reported_with_the_remedy() {
 #[tokio::test]
 async fn the_tenants_oauth_error_and_token_type_are_reported() {
     let tenant = frozen_tenant().await;
-    tenant.introspection_raw(401, "application/json", r#"{"error":"invalid_client"}"#);
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::Answer {
+                status: 401,
+                content_type: "application/json",
+                body: r#"{"error":"invalid_client"}"#.into(),
+            },
+        )
+        .until_recovered();
     let told = complaints(&tenant, introspecting(&tenant), None).await;
     assert!(told.contains("status 401 (invalid_client) by client_secret_post"), "{told}");
     tenant.recover(Endpoint::Introspection);

@@ -2,7 +2,7 @@
 
 use harness::support::{frozen_tenant, get, introspecting, protect, serve};
 use monocloud_backend::{CertificateBinding, FindingKind, Severity};
-use monocloud_testkit::{ClientAuth, Control, Endpoint, Hostile, MockTenant, Signer};
+use monocloud_testkit::{ClientAuth, Control, Endpoint, Fault, Hostile, MockTenant, Signer};
 use serde_json::json;
 
 use crate::diagnosis::complaints;
@@ -145,10 +145,10 @@ async fn a_jwt_is_not_sent_to_tenants_that_need_not_see_it() {
 #[tokio::test]
 async fn without_the_tenant_everything_local_is_still_checked() {
     let tenant = frozen_tenant().await;
-    tenant.fail(Endpoint::Jwks, 500);
+    tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
     let report = said_of(&tenant, &tenant.token().claim("aud", "web").mint()).await;
     assert!(report.contains("error token-audience") && report.contains("warning token-unverified"));
-    tenant.fail(Endpoint::Introspection, 500);
+    tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
     let report = complaints(&tenant, introspecting(&tenant), Some("opaque")).await;
     assert!(report.contains("warning token-unverified"), "{report}");
 }

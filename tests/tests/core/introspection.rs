@@ -67,7 +67,12 @@ async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
     let api = serve(&introspecting(&tenant).build().unwrap());
     let token = tenant.opaque_token().mint();
     for body in garbage {
-        tenant.introspection_raw(200, "text/html", body);
+        tenant
+            .fault(
+                Endpoint::Introspection,
+                Fault::Answer { status: 200, content_type: "text/html", body: body.into() },
+            )
+            .until_recovered();
         api.check(body, get("/any").bearer(&token), &unavailable()).await;
     }
     for (statuses, expected) in [
@@ -75,7 +80,7 @@ async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
         (&[300, 304, 400, 401, 403, 404, 405, 410], internal()),
     ] {
         for status in statuses {
-            tenant.fail(Endpoint::Introspection, *status);
+            tenant.fault(Endpoint::Introspection, Fault::Status(*status)).until_recovered();
             api.check(&status.to_string(), get("/any").bearer(&token), &expected).await;
         }
     }
@@ -359,7 +364,16 @@ async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
         (401, echo.as_str(), None),
     ] {
         let api = serve(&introspecting(&tenant).build().unwrap());
-        tenant.introspection_raw(status, "application/json", body);
+        tenant
+            .fault(
+                Endpoint::Introspection,
+                Fault::Answer {
+                    status: status,
+                    content_type: "application/json",
+                    body: body.into(),
+                },
+            )
+            .until_recovered();
         let log = Log::capture();
         api.send(get("/any").bearer(&token)).await;
         let lines = log.lines(Level::WARN);

@@ -15,7 +15,7 @@ use harness::support::{
     unavailable,
 };
 use monocloud_backend::{AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken};
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::json;
 
 fn calls(tenant: &MockTenant) -> usize {
@@ -228,7 +228,7 @@ async fn a_failure_is_never_kept() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).introspection_cache_in_memory().build().unwrap());
     let token = tenant.opaque_token().mint();
-    tenant.fail(Endpoint::Introspection, 500);
+    tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
     for _ in 0..3 {
         api.check("down", get("/any").bearer(&token), &unavailable()).await;
     }

@@ -29,7 +29,7 @@ use monocloud_backend::{
     AccessToken, CacheFuture, CacheKey, Caller, Error, Guard, HttpClient, HttpFuture,
     IntrospectionCache, InvalidToken, Policy, ProtectApi, ProtectApiBuilder, Refusal, TenantError,
 };
-use monocloud_testkit::{Clock, Endpoint};
+use monocloud_testkit::{Clock, Endpoint, Fault};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 use tracing::Level;
@@ -441,7 +441,7 @@ async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time()
 async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
     let tenant = frozen_tenant().await;
     let guard = introspecting(&tenant).build().unwrap().require(Policy::ANY_TOKEN);
-    tenant.fail(Endpoint::Introspection, 500);
+    tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
     let log = Log::capture();
     for _ in 0..2_000 {
         assert!(check(&guard, "made-up").await.is_err());
@@ -589,7 +589,12 @@ async fn a_tenant_that_asks_for_a_pause_gets_one() {
         let api = serve(&builder.build().unwrap());
         let known = tenant.opaque_token().mint();
         api.check("before", get("/any").bearer(&known), &ok()).await;
-        tenant.fail_with_retry_after(Endpoint::Introspection, status, asked);
+        tenant
+            .fault(
+                Endpoint::Introspection,
+                Fault::RetryAfter { status: status, after: Duration::from_secs(asked) },
+            )
+            .until_recovered();
         let token = tenant.opaque_token().mint();
         let case = format!("{status}, Retry-After {asked}");
         for (advanced, retry_after, calls) in
@@ -613,9 +618,14 @@ async fn a_failure_without_retry_after_and_other_statuses_pause_nothing() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let token = tenant.opaque_token().mint();
-    tenant.fail(Endpoint::Introspection, 503);
+    tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     api.check("503 alone", get("/any").bearer(&token), &unavailable()).await;
-    tenant.fail_with_retry_after(Endpoint::Introspection, 500, 30);
+    tenant
+        .fault(
+            Endpoint::Introspection,
+            Fault::RetryAfter { status: 500, after: Duration::from_secs(30) },
+        )
+        .until_recovered();
     api.check("500", get("/any").bearer(&token), &unavailable()).await;
     tenant.recover(Endpoint::Introspection);
     api.check("at once", get("/any").bearer(&token), &ok()).await;

@@ -12,7 +12,7 @@ use harness::support::{
     Document, Upstream, at_once, frozen_tenant, get, ok, protect, serve, served,
 };
 use monocloud_backend::{Policy, ProtectApi, ProtectApiBuilder};
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use wiremock::ResponseTemplate;
 
@@ -59,7 +59,7 @@ async fn warming_up_does_what_the_first_request_would() {
     let tenant = frozen_tenant().await;
     protect(&tenant).build().unwrap().warm_up().await.unwrap();
     assert_eq!(fetches(&tenant), (1, 1));
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let error = protect(&tenant).build().unwrap().warm_up().await.unwrap_err();
     assert!(matches!(error, monocloud_backend::Error::Unavailable { .. }), "{error:?}");
 }

@@ -20,7 +20,9 @@ async fn the_last_good_documents_serve_through_an_outage_as_long_as_configured()
         let token = tenant.token().expires_in(DAY).mint();
         let call = || get("/any").bearer(&token);
         api.check("warm", call(), &ok()).await;
-        failing.iter().for_each(|endpoint| tenant.fail(*endpoint, 503));
+        failing
+            .iter()
+            .for_each(|endpoint| tenant.fault(*endpoint, Fault::Status(503)).until_recovered());
         for advanced in [300.0, 300.0, 299.9] {
             tenant.clock().advance(seconds(advanced));
             api.check("during the outage", call(), &ok()).await;
@@ -69,7 +71,7 @@ async fn keys_are_refreshed_while_only_the_metadata_is_unavailable() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     tenant.replace_keys();
     tenant.clock().advance(seconds(300.0));
     api.check("rotated", get("/any").bearer(&tenant.token().mint()), &ok()).await;
@@ -83,7 +85,7 @@ async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
     let api = served(&tenant);
     let token = tenant.token().expires_in(DAY).mint();
     api.check("warm", get("/any").bearer(&token), &ok()).await;
-    tenant.fail(Endpoint::Jwks, 500);
+    tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
     tenant.clock().advance(seconds(300.0));
     api.check("the first failure", get("/any").bearer(&token), &ok()).await;
     let mut attempts = 2;
@@ -103,7 +105,7 @@ async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
 #[tokio::test]
 async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
     let tenant = frozen_tenant().await;
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let api = served(&tenant);
     let token = tenant.token().mint();
     let mut attempts = 0;
@@ -137,7 +139,12 @@ async fn the_tenants_own_retry_after_counts_if_it_is_longer() {
     ] {
         for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
             let tenant = frozen_tenant().await;
-            tenant.fail_with_retry_after(endpoint, 429, asked);
+            tenant
+                .fault(
+                    endpoint,
+                    Fault::RetryAfter { status: 429, after: Duration::from_secs(asked) },
+                )
+                .until_recovered();
             let answer = served(&tenant).send(get("/any").bearer(&tenant.token().mint())).await;
             let retry_after = answer.retry_after().unwrap();
             assert_eq!(answer.status, 503, "{asked}");

@@ -12,7 +12,7 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use monocloud_backend::{Guard, Policy, ProtectApi};
-use monocloud_testkit::{ClientAuth, Clock, Endpoint, MockTenant};
+use monocloud_testkit::{ClientAuth, Clock, Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 const MANUAL: &str = include_str!("../../../src/manual/watching.md");
@@ -211,9 +211,9 @@ async fn what_happens_is_counted_under_the_names_of_the_manual_and_no_others() {
     assert_eq!(world.check(&opaque).await, "accepted");
     assert_eq!(world.check(&opaque).await, "accepted");
     assert_eq!(world.check("unheard-of").await, "inactive");
-    tenant.fail(Endpoint::Introspection, 401);
+    tenant.fault(Endpoint::Introspection, Fault::Status(401)).until_recovered();
     assert_eq!(world.check("whatever").await, "tenant_status");
-    tenant.fail(Endpoint::Jwks, 503);
+    tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     tenant.clock().advance(Duration::from_secs(265));
     let is_renewed = || {
         let documents = world.protect.health().tenants.remove(0);

@@ -14,7 +14,7 @@ use monocloud_backend::{
     },
     ProtectApi, ProtectApiBuilder,
 };
-use monocloud_testkit::{Algorithm, Certificate, Clock, Endpoint, MockTenant, TokenBuilder};
+use monocloud_testkit::{Algorithm, Certificate, Clock, Endpoint, Fault, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
 use tracing::Level;
 
@@ -378,7 +378,7 @@ async fn a_flood_of_tokens_for_one_tenant_does_not_spend_the_budget_of_the_other
 #[tokio::test]
 async fn an_outage_of_one_tenant_does_not_affect_the_other() {
     let [own, partner] = &two().await;
-    own.fail(Endpoint::Discovery, 503);
+    own.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let protect = both_asked(own, partner);
     let api = serve(&protect);
     let down = || get("/any").bearer(&own.token().mint()).header("x-issuer", own.issuer());
@@ -394,7 +394,11 @@ async fn a_pause_requested_by_one_tenant_does_not_affect_the_other() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both_asked(own, partner));
-    own.fail_with_retry_after(Endpoint::Introspection, 429, 30);
+    own.fault(
+        Endpoint::Introspection,
+        Fault::RetryAfter { status: 429, after: Duration::from_secs(30) },
+    )
+    .until_recovered();
     for calls in [[1, 1], [1, 2]] {
         let call = opaque(&own.opaque_token().mint(), own.issuer());
         api.check("paused", call, &unavailable()).await;
@@ -490,7 +494,9 @@ async fn an_issuer_is_accepted_once_whatever_the_audience() {
 async fn warming_up_tries_every_tenant_and_returns_the_first_failure() {
     let tenants = two().await;
     let [own, partner] = &tenants;
-    let status = |tenant: usize, status| tenants[tenant].fail(Endpoint::Discovery, status);
+    let status = |tenant: usize, status| {
+        tenants[tenant].fault(Endpoint::Discovery, Fault::Status(status)).until_recovered()
+    };
     for (failing, expected) in [
         (&[][..], None),
         (&[(0, 503)], Some(unavailable())),

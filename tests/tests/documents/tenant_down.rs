@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use monocloud_backend::{ProtectApi, poem_openapi::Bearer};
-use monocloud_testkit::{Clock, Endpoint, MockTenant};
+use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers()
     let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
     let (client, document) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
 
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let incomplete = document.render().await;
     assert_eq!(scheme(&incomplete)["type"], "http");
     assert_eq!(scheme(&incomplete)["scheme"], "bearer");

@@ -4,7 +4,7 @@ use harness::{
     hosts::Host,
     support::{frozen_tenant, get, missing, missing_scope, says, unavailable},
 };
-use monocloud_testkit::Endpoint;
+use monocloud_testkit::{Endpoint, Fault};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
 on_every_host! {
@@ -68,7 +68,7 @@ async fn server_errors_carry_no_challenge(host: Host) {
         (401, 500, r#"{"message":"internal server error"}"#),
     ] {
         let tenant = frozen_tenant().await;
-        tenant.fail(Endpoint::Discovery, failure);
+        tenant.fault(Endpoint::Discovery, Fault::Status(failure)).until_recovered();
         let answer =
             host.protected_by(&tenant).send(get("/any").bearer(&tenant.token().mint())).await;
         assert_eq!((answer.status, answer.body.as_str()), (status, body));
@@ -106,7 +106,7 @@ async fn the_error_is_in_the_extensions_so_that_an_application_can_replace_the_b
     ] {
         api.check(case, call, &expected).await;
     }
-    tenant.fail(Endpoint::Jwks, 500);
+    tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
     let cold = host.protected_by(&tenant);
     let call = get("/branded/any").bearer(&tenant.token().mint());
     cold.check("503", call, &brand(unavailable(), sorry("the tenant is unavailable"))).await;

@@ -7,7 +7,7 @@ use harness::{
     support::{frozen_tenant, get, head, protect},
 };
 use monocloud_backend::{ApiDocument, DocumentEndpoint, ProtectApi};
-use monocloud_testkit::{Clock, Endpoint, MockTenant};
+use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::Value;
 
 on_every_host! {
@@ -70,7 +70,7 @@ async fn what_is_kept_is_the_document_of_the_present_metadata() {
         let document: Value = serde_json::from_slice(response.body()).unwrap();
         (etag, document["components"]["securitySchemes"]["MonoCloud"].clone())
     };
-    tenant.fail(Endpoint::Discovery, 503);
+    tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let (incomplete, scheme) = seen(&api).await;
     assert_eq!(scheme["x-monocloud-incomplete"], true);
     assert_eq!(seen(&api).await.0, incomplete);

@@ -5,7 +5,7 @@ use harness::{
     support::{Api, Call, frozen_tenant, get, head, protect},
 };
 use monocloud_backend::{ProtectApi, ProtectApiBuilder};
-use monocloud_testkit::{Endpoint, MockTenant};
+use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
 on_every_host! {
@@ -20,7 +20,7 @@ async fn refusals(
 ) -> Vec<(Api, Call, u16, &'static str, Option<&'static str>)> {
     let tenant: &'static MockTenant = Box::leak(Box::new(frozen_tenant().await));
     let down: &'static MockTenant = Box::leak(Box::new(frozen_tenant().await));
-    down.fail(Endpoint::Jwks, 503);
+    down.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     let strange: &'static MockTenant = Box::leak(Box::new(frozen_tenant().await));
     let mut metadata = strange.metadata();
     metadata["issuer"] = "https://evil.example.com".into();

@@ -20,7 +20,7 @@ use harness::{
     support::{Api, Log, call, frozen_tenant, get, protect},
 };
 use monocloud_backend::ProtectApi;
-use monocloud_testkit::Endpoint;
+use monocloud_testkit::{Endpoint, Fault};
 use salvo::conn::tcp::TcpAcceptor;
 use tracing::Level;
 
@@ -80,7 +80,7 @@ async fn a_browser_passes_the_preflight_and_reads_every_refusal() {
         assert!(answer.header("access-control-allow-origin").is_some(), "{host}");
 
         let token = tenant.token().subject("alice").mint();
-        tenant.fail(Endpoint::Jwks, 503);
+        tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
         let unavailable = get("/posts").bearer(&token);
         for (call, status, needed) in [
             (get("/posts"), 401, "www-authenticate"),

@@ -1,0 +1,191 @@
+//! Authenticates the client: a request must use exactly one method, which is checked in full.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::hmac;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::Value;
+
+use crate::{
+    Client, ClientAuth, Entrance,
+    lock::locked,
+    site::{
+        entrance::Arrival,
+        form,
+        refusal::{Refusal, ensure},
+    },
+    token::SigningKey,
+};
+
+/// The parts of a request that may authenticate a client, and where and when it arrived.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials<'a> {
+    pub(crate) authorization: &'a [&'a str],
+    pub(crate) form: &'a BTreeMap<String, String>,
+    pub(crate) issuer: &'a str,
+    pub(crate) arrival: &'a Arrival,
+    /// Seconds since the epoch.
+    pub(crate) now: i64,
+}
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
+
+/// The longest lifetime of an assertion, in seconds.
+const ASSERTION_LIFE: i64 = 60;
+
+impl Client {
+    /// Returns the method by which the request authenticates this client (RFC 6749 §2.3).
+    pub(crate) fn authenticate(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        let assertion = ["client_assertion", "client_assertion_type"];
+        let basic = !request.authorization.is_empty();
+        let post = request.form.contains_key("client_secret");
+        let assertion = assertion.iter().any(|name| request.form.contains_key(*name));
+        // At the issuer's own port, a certificate does not authenticate.
+        let certificate = request.arrival.entrance != Entrance::Issuer
+            && !request.arrival.certificates.is_empty();
+        match (basic, post, assertion, certificate) {
+            (true, false, false, false) => self.check_basic(request),
+            (false, true, false, false) => self.check_post(request),
+            (false, false, true, false) => self.check_assertion(request),
+            (false, false, false, true) => self.check_certificate(request),
+            (false, false, false, false) => Err(what_is_missing(request.arrival)),
+            _ => Err("the client authenticated by more than one method"),
+        }
+    }
+
+    /// RFC 6749 §2.3.1, RFC 7617 §2.
+    fn check_basic(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        let [header] = request.authorization else {
+            return Err("there are two Authorization headers");
+        };
+        let (scheme, credentials) =
+            header.split_once(' ').ok_or("the Authorization has no credentials")?;
+        ensure(scheme.eq_ignore_ascii_case("basic"), "the Authorization scheme is not Basic")?;
+        let credentials =
+            STANDARD.decode(credentials).map_err(|_| "the Basic credentials are not base64")?;
+        let credentials =
+            str::from_utf8(&credentials).map_err(|_| "the Basic credentials are not UTF-8")?;
+        let (id, secret) =
+            credentials.split_once(':').ok_or("the Basic credentials have no colon")?;
+        let unencoded = "the Basic id or secret is not form-encoded (RFC 6749 2.3.1)";
+        let id = form::decoded(id).ok_or(unencoded)?;
+        let secret = form::decoded(secret).ok_or(unencoded)?;
+
+        ensure(id == self.id(), "the Basic id is not the client's")?;
+        ensure(secret == self.secret(), "the Basic secret is not the client's")?;
+        if let Some(id) = request.form.get("client_id") {
+            ensure(id == self.id(), "the client_id is not the client's")?;
+        }
+        Ok(ClientAuth::SecretBasic)
+    }
+
+    fn check_post(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        self.check_client_id(request)?;
+        ensure(request.form["client_secret"] == self.secret(), "the client_secret is wrong")?;
+        Ok(ClientAuth::SecretPost)
+    }
+
+    /// RFC 7521 §4.2.
+    fn check_assertion(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        self.check_client_id(request)?;
+        let field = |name| request.form.get(name).map(String::as_str);
+        let assertion = field("client_assertion").ok_or("there is no client_assertion")?;
+        match field("client_assertion_type") {
+            Some(JWT_BEARER) => self.check_jwt(assertion, request),
+            Some(JWT_SPIFFE) => {
+                ensure(self.has_svid(assertion), "the client_assertion is not the client's SVID")?;
+                Ok(ClientAuth::SpiffeJwt)
+            }
+            Some(_) => Err("the client_assertion_type is unknown"),
+            None => Err("there is no client_assertion_type"),
+        }
+    }
+
+    /// RFC 8705 §2.
+    fn check_certificate(&self, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        self.check_client_id(request)?;
+        let registration = self.registration.as_ref().ok_or("there is no mutual TLS")?;
+        registration.recognize(&request.arrival.certificates, request.now)
+    }
+
+    fn check_client_id(&self, request: Credentials<'_>) -> Result<(), Refusal> {
+        let id = request.form.get("client_id").ok_or("there is no client_id")?;
+        ensure(id == self.id(), "the client_id is not the client's")
+    }
+
+    /// RFC 7523 §3, OpenID Connect Core §9.
+    fn check_jwt(&self, jwt: &str, request: Credentials<'_>) -> Result<ClientAuth, Refusal> {
+        let (input, signature) = jwt.rsplit_once('.').ok_or("the assertion is not a JWT")?;
+        let (header, claims) = input.split_once('.').ok_or("the assertion is not a JWT")?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| "the assertion's signature is not base64url")?;
+        let header = json(header).ok_or("the assertion's header is not JSON")?;
+        let method = match header["alg"].as_str() {
+            Some("HS256") => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret().as_bytes());
+                hmac::verify(&key, input.as_bytes(), &signature)
+                    .map_err(|_| "the assertion's HMAC is not by the client's secret")?;
+                ClientAuth::SecretJwt
+            }
+            alg => {
+                let key = self.signing_key(&header)?;
+                ensure(
+                    alg == Some(key.algorithm.as_str()),
+                    "the assertion's alg is not its key's",
+                )?;
+                let signed = key.verifies(input.as_bytes(), &signature);
+                ensure(signed, "the assertion's signature is not by the key of its kid")?;
+                ClientAuth::PrivateKeyJwt(key.algorithm)
+            }
+        };
+        let claims = json(claims).ok_or("the assertion's payload is not JSON")?;
+        self.check_claims(&claims, request)?;
+        Ok(method)
+    }
+
+    fn signing_key(&self, header: &Value) -> Result<SigningKey, Refusal> {
+        let kid = header["kid"].as_str().ok_or("the assertion has no kid")?;
+        self.key(kid).ok_or("the assertion's kid is not that of a registered key")
+    }
+
+    fn check_claims(&self, claims: &Value, request: Credentials<'_>) -> Result<(), Refusal> {
+        ensure(claims["iss"] == self.id(), "the assertion's iss is not the client id")?;
+        ensure(claims["sub"] == self.id(), "the assertion's sub is not the client id")?;
+        let aud = claims["aud"] == request.issuer;
+        ensure(aud, "the assertion's aud is not the issuer as a single string")?;
+
+        let time = |name: &str| claims[name].as_i64();
+        let iat = time("iat").ok_or("the assertion's iat is not an integer")?;
+        let nbf = time("nbf").ok_or("the assertion's nbf is not an integer")?;
+        let exp = time("exp").ok_or("the assertion's exp is not an integer")?;
+        ensure(iat <= request.now, "the assertion's iat is in the future")?;
+        ensure(nbf == iat, "the assertion's nbf is not its iat")?;
+        ensure(exp > request.now, "the assertion has expired")?;
+        ensure(exp <= iat + ASSERTION_LIFE, "the assertion lives longer than a minute")?;
+
+        let jti = claims["jti"].as_str().ok_or("the assertion's jti is not a string")?;
+        ensure(!jti.is_empty(), "the assertion's jti is empty")?;
+        let is_new = locked(&self.used_assertions).insert(jti, ());
+        ensure(is_new, "the assertion was used before: its jti is known")
+    }
+}
+
+/// What is missing in a request without credentials.
+fn what_is_missing(arrival: &Arrival) -> Refusal {
+    match (&arrival.entrance, arrival.certificates.is_empty()) {
+        (Entrance::Issuer, true) => "the client did not authenticate",
+        (Entrance::Issuer, false) => "the certificate was not sent to a mutual-TLS endpoint",
+        _ => "the client sent no certificate",
+    }
+}
+
+/// The JSON object in a segment of a JWT.
+fn json(segment: &str) -> Option<Value> {
+    let json = URL_SAFE_NO_PAD.decode(segment).ok()?;
+    serde_json::from_slice(&json).ok().filter(Value::is_object)
+}

@@ -1,0 +1,171 @@
+//! The HTTP server of one tenant: it terminates TLS and lets the site answer.
+
+use std::{
+    error::Error as _,
+    fmt,
+    future::poll_fn,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, runtime, sync::oneshot};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    Entrance,
+    site::{
+        Site,
+        ending::{Ending, Wire},
+        entrance::Arrival,
+    },
+};
+
+/// A server on a thread of its own, until it is dropped.
+pub(crate) struct Server {
+    /// Both are taken by `drop` alone.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A port that a server listens on.
+pub(crate) struct Port {
+    pub(crate) entrance: Entrance,
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Server {
+    pub(crate) fn start(ports: Vec<Port>, site: Arc<Site>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .expect("a runtime can be built");
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                for port in ports {
+                    tokio::spawn(port.serve(Arc::clone(&site)));
+                }
+                // It ends with an error, when the sender is dropped.
+                let _ = stopped.await;
+            });
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Server {
+    /// Returns once the ports are free and the connections closed. Nothing on the thread blocks, so
+    /// it ends at its next step, and its runtime with it.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // A panic has been printed already.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl Port {
+    /// Binds a port for the issuer.
+    pub(crate) fn plain() -> Self {
+        Self { entrance: Entrance::Issuer, listener: loopback_listener(), tls: None }
+    }
+
+    /// Binds a port with TLS.
+    pub(crate) fn with_tls(entrance: Entrance, tls: Arc<ServerConfig>) -> Self {
+        Self { entrance, tls: Some(tls), ..Self::plain() }
+    }
+
+    /// The origin of the URLs on this port.
+    pub(crate) fn origin(&self) -> String {
+        let address = self.listener.local_addr().expect("a bound listener has an address");
+        match self.tls {
+            Some(_) => format!("https://localhost:{}", address.port()),
+            None => format!("http://{address}"),
+        }
+    }
+
+    async fn serve(self, site: Arc<Site>) {
+        self.listener.set_nonblocking(true).expect("a listener can be made non-blocking");
+        let listener = tokio::net::TcpListener::from_std(self.listener).expect("inside a runtime");
+        let tls = self.tls.map(TlsAcceptor::from);
+        loop {
+            // A client that disconnects too early does not affect the others.
+            if let Ok((stream, _)) = listener.accept().await {
+                let (entrance, site) = (self.entrance.clone(), Arc::clone(&site));
+                tokio::spawn(accept(stream, tls.clone(), entrance, site));
+            }
+        }
+    }
+}
+
+fn loopback_listener() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free")
+}
+
+async fn accept(stream: TcpStream, tls: Option<TlsAcceptor>, entrance: Entrance, site: Arc<Site>) {
+    // Otherwise a response in two parts waits for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return serve(stream, Arrival { entrance, certificates: Vec::new() }, &site).await;
+    };
+    // A failed handshake has sent an alert.
+    let Ok(stream) = tls.accept(stream).await else { return };
+    let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    serve(stream, Arrival { entrance, certificates }, &site).await;
+}
+
+/// Serves one connection until either side closes it.
+async fn serve(wire: impl Wire, arrival: Arrival, site: &Site) {
+    let service = service_fn(|request| Box::pin(answer(request, &arrival, site)));
+    let mut served = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
+    let end = poll_fn(|context| served.poll_without_shutdown(context)).await;
+    let mut wire = served.into_parts().io.into_inner();
+    // The client may have left already.
+    let _ = match &end {
+        Ok(()) => wire.shutdown().await,
+        Err(error) => match error.source().and_then(|error| error.downcast_ref::<Ending>()) {
+            Some(ending) => ending.play(wire, &site.clock).await,
+            None => return,
+        },
+    };
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    arrival: &Arrival,
+    site: &Site,
+) -> Result<Response<Full<Bytes>>, Ending> {
+    // Before the request is counted: a test that waits for that may move the clock or lift the
+    // fault.
+    let arrived = site.clock.monotonic();
+    let fault = site.next_fault(request.uri().path());
+
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
+    let request = Request::from_parts(head, body);
+    let own = site.respond(&request, arrival);
+    let mocked = site.mocks.answer(&request).await.map_err(|_| Ending::Closed)?;
+    let right = mocked.unwrap_or(own);
+    let answer = match fault {
+        Some(fault) => fault.apply(right, arrived, &site.clock).await?,
+        None => right,
+    };
+    Ok(answer.map(Full::new))
+}

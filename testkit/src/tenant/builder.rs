@@ -1,0 +1,197 @@
+//! The options of a tenant, and its start.
+
+use std::sync::{Arc, LazyLock};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    Algorithm, Authority, Client, Clock, Entrance, MockTenant, Signer,
+    site::{
+        Site,
+        server::{Port, Server},
+    },
+    tenant::{expectations::Expectations, json::to_json},
+    tls::Tls,
+};
+
+/// Options for a [`MockTenant`]; each has a default.
+#[derive(Clone, Debug)]
+#[must_use = "a tenant answers from `start` on"]
+pub struct MockTenantBuilder {
+    algorithm: Algorithm,
+    audience: String,
+    clock: Clock,
+    /// Empty for plain HTTP.
+    entrances: Vec<Entrance>,
+    path: String,
+    scope: String,
+    claims: Vec<(String, Value)>,
+}
+
+/// Starting a tenant.
+impl MockTenant {
+    /// Starts a tenant that signs with RS256 and uses the system's time.
+    ///
+    /// # Panics
+    ///
+    /// If no port of the loopback interface is free.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Returns the options of a tenant.
+    pub fn builder() -> MockTenantBuilder {
+        MockTenantBuilder {
+            algorithm: Algorithm::Rs256,
+            audience: "https://api.example.com".to_owned(),
+            clock: Clock::system(),
+            entrances: Vec::new(),
+            path: String::new(),
+            scope: String::new(),
+            claims: Vec::new(),
+        }
+    }
+}
+
+impl MockTenantBuilder {
+    /// The algorithm that the tenant signs with, RS256 by default. It also publishes a key for
+    /// every other algorithm.
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The API under test, `https://api.example.com` by default.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = audience.into();
+        self
+    }
+
+    /// The time of the tenant, the system's by default.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A path for the issuer, such as `/acme`; none by default.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Scopes of every token, including [hostile](crate::Hostile) ones, separated by spaces; none
+    /// by default.
+    pub fn scope(mut self, scopes: impl Into<String>) -> Self {
+        self.scope = scopes.into();
+        self
+    }
+
+    /// A claim of every token, including [hostile](crate::Hostile) ones and
+    /// [controls](crate::Control). An application may require a claim of its own on every
+    /// operation; without it, tokens would be rejected for the wrong reason.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use monocloud_testkit::MockTenant;
+    ///
+    /// let tenant = MockTenant::builder().claim("tenant_id", "acme").groups(["admin"]);
+    /// let tenant = tenant.start().await;
+    /// let token = tenant.token().mint();
+    /// # let _ = token;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `value` cannot be serialized as JSON.
+    #[track_caller]
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        self.claims.push((name.to_owned(), to_json(value)));
+        self
+    }
+
+    /// The groups in the `groups` claim of every token, as names; none by default.
+    pub fn groups(self, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let groups: Vec<String> = groups.into_iter().map(Into::into).collect();
+        self.claim("groups", groups)
+    }
+
+    /// Serves TLS, on `https://localhost`, with a certificate by the tenant's own
+    /// [authority](MockTenant::authority).
+    pub fn tls(self) -> Self {
+        self.entrance(Entrance::Issuer)
+    }
+
+    /// Adds a port to that of [TLS](Self::tls), for clients with certificates. The metadata names
+    /// it in `mtls_endpoint_aliases` (RFC 8705 §5).
+    pub fn mutual_tls(self) -> Self {
+        self.tls().entrance(Entrance::MutualTls)
+    }
+
+    /// Adds another port for clients with [certificates](Self::mutual_tls). The metadata names it
+    /// in `mtls_additional_endpoint_aliases` under this id. It trusts the same
+    /// [authority](MockTenant::client_authority);
+    /// [`Introspection::entrance`](crate::Introspection::entrance) tells which port a request used.
+    pub fn trust_store(self, id: impl Into<String>) -> Self {
+        self.mutual_tls().entrance(Entrance::TrustStore(id.into()))
+    }
+
+    /// Starts the tenant.
+    ///
+    /// # Panics
+    ///
+    /// If no port of the loopback interface is free.
+    pub async fn start(self) -> MockTenant {
+        let path = match self.path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        };
+        let authority = LazyLock::new(Authority::new as fn() -> _);
+        let client_authority = LazyLock::new(Authority::new as fn() -> _);
+        let has_clients = self.entrances.contains(&Entrance::MutualTls);
+        let clients = has_clients.then(|| &*client_authority);
+        let tls = (!self.entrances.is_empty()).then(|| Tls::new(&authority, clients));
+
+        let ports: Vec<_> = match &tls {
+            None => vec![Port::plain()],
+            Some(tls) => {
+                let port = |entrance| {
+                    let config = tls.config(entrance != Entrance::Issuer);
+                    Port::with_tls(entrance, config)
+                };
+                self.entrances.into_iter().map(port).collect()
+            }
+        };
+        let mut origins = ports.iter().map(|port| (port.entrance.clone(), port.origin()));
+        let (_, origin) = origins.next().expect("the issuer's own port is the first");
+        let client = Client::new(clients);
+        let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
+        {
+            let keys = &mut site.documents().keys;
+            keys.key(Signer::Active, self.algorithm);
+            keys.publish_all_algorithms();
+        }
+        MockTenant {
+            algorithm: self.algorithm,
+            audience: self.audience,
+            clock: self.clock,
+            scope: self.scope,
+            claims: self.claims,
+            authority,
+            client_authority,
+            tls,
+            expectations: Expectations::default(),
+            _server: Server::start(ports, Arc::clone(&site)),
+            site,
+        }
+    }
+
+    fn entrance(mut self, entrance: Entrance) -> Self {
+        if !self.entrances.contains(&entrance) {
+            self.entrances.push(entrance);
+        }
+        self
+    }
+}

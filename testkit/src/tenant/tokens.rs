@@ -1,0 +1,283 @@
+//! Building access tokens.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Algorithm, Certificate, MockTenant, Signer,
+    clock::unix_seconds,
+    tenant::json::to_json,
+    token::{SigningKey, Unsigned, random_id},
+};
+
+type Members = Map<String, Value>;
+
+/// Builds an access token: a valid JWT (RFC 9068) by default, or an
+/// [opaque](MockTenant::opaque_token) token with the same claims.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let tenant = monocloud_testkit::MockTenant::start().await;
+/// let token = tenant
+///     .token()
+///     .subject("alice")
+///     .scope("posts:read posts:write")
+///     .groups(["admin"])
+///     .without("client_id")
+///     .mint();
+/// assert_eq!(token.split('.').count(), 3);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a token comes into being with `mint`"]
+pub struct TokenBuilder<'a> {
+    tenant: &'a MockTenant,
+    is_opaque: bool,
+    algorithm: Algorithm,
+    signer: Signer,
+    expires_in: i64,
+    scopes: Vec<String>,
+    claims: Vec<Edit>,
+    header: Vec<Edit>,
+    raw_header: Option<String>,
+    raw_payload: Option<Vec<u8>>,
+}
+
+/// A member to set, or to remove if there is no value. Later edits win.
+type Edit = (String, Option<Value>);
+
+/// Tokens.
+impl MockTenant {
+    /// Starts building an access token, with the scopes, groups and claims that the tenant was
+    /// built with.
+    pub fn token(&self) -> TokenBuilder<'_> {
+        let token = TokenBuilder::new(self, self.algorithm).scope(&self.scope);
+        self.claims.iter().fold(token, |token, (name, value)| token.claim(name, value))
+    }
+
+    /// Starts building an opaque token: random characters whose claims only introspection reveals.
+    ///
+    /// Its claims are those of a [`token`](Self::token). Settings for headers and keys have no
+    /// effect on it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let tenant = monocloud_testkit::MockTenant::start().await;
+    /// let token = tenant.opaque_token().subject("alice").scope("posts:read").mint();
+    /// assert!(!token.contains('.'));
+    /// tenant.revoke(&token);
+    /// # }
+    /// ```
+    pub fn opaque_token(&self) -> TokenBuilder<'_> {
+        self.token().opaque()
+    }
+
+    /// Revokes a token, opaque or JWT: introspection reports it as inactive from now on. A JWT
+    /// itself does not change.
+    pub fn revoke(&self, token: &str) {
+        self.introspector().revoke(token);
+    }
+}
+
+impl<'a> TokenBuilder<'a> {
+    pub(crate) const fn new(tenant: &'a MockTenant, algorithm: Algorithm) -> Self {
+        Self {
+            tenant,
+            is_opaque: false,
+            algorithm,
+            signer: Signer::Active,
+            expires_in: 3600,
+            scopes: Vec::new(),
+            claims: Vec::new(),
+            header: Vec::new(),
+            raw_header: None,
+            raw_payload: None,
+        }
+    }
+
+    pub(crate) const fn opaque(mut self) -> Self {
+        self.is_opaque = true;
+        self
+    }
+
+    /// Adds scopes to the `scope` claim: one, or several separated by spaces (RFC 8693 §4.2).
+    /// Without any, the token has no `scope` claim.
+    pub fn scope(mut self, scopes: &str) -> Self {
+        self.scopes.extend(scopes.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// Sets the `sub` claim.
+    pub fn subject(self, subject: &str) -> Self {
+        self.claim("sub", subject)
+    }
+
+    /// Sets the `groups` claim to an array of names.
+    pub fn groups(self, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let groups: Vec<String> = groups.into_iter().map(Into::into).collect();
+        self.claim("groups", groups)
+    }
+
+    /// Sets the `groups` claim to an array of objects made of `(id, name)`, as MonoCloud writes it.
+    pub fn group_objects(
+        self,
+        groups: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        let groups = groups.into_iter().map(|(id, name)| {
+            let (id, name): (String, String) = (id.into(), name.into());
+            json!({ "id": id, "name": name })
+        });
+        self.claim("groups", groups.collect::<Vec<_>>())
+    }
+
+    /// Binds the token to a client's certificate (RFC 8705 §3.1).
+    pub fn bound_to(self, certificate: &Certificate) -> Self {
+        self.claim("cnf", json!({ "x5t#S256": certificate.thumbprint() }))
+    }
+
+    /// Sets a claim, also in place of a default one.
+    ///
+    /// # Panics
+    ///
+    /// If `value` cannot be serialized as JSON.
+    #[track_caller]
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        self.claims.push((name.to_owned(), Some(to_json(value))));
+        self
+    }
+
+    /// Removes a claim, also a default one.
+    pub fn without(mut self, name: &str) -> Self {
+        self.claims.push((name.to_owned(), None));
+        self
+    }
+
+    /// Sets a JOSE header parameter, also `alg`, `kid` and `typ`. The key and the algorithm that
+    /// sign the token stay the same.
+    ///
+    /// # Panics
+    ///
+    /// If `value` cannot be serialized as JSON.
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
+        self.header.push((name.to_owned(), Some(to_json(value))));
+        self
+    }
+
+    /// Removes a JOSE header parameter.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.push((name.to_owned(), None));
+        self
+    }
+
+    /// Sets `exp` to this many seconds from the tenant's time, 3600 by default. With a negative
+    /// number, the token has expired.
+    pub const fn expires_in(mut self, seconds: i64) -> Self {
+        self.expires_in = seconds;
+        self
+    }
+
+    /// Signs with another algorithm than the tenant's. The tenant publishes a key for it as well.
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Signs with another key than the active one.
+    pub const fn signed_by(mut self, signer: Signer) -> Self {
+        self.signer = signer;
+        self
+    }
+
+    /// Makes the header exactly this text, and signs that.
+    pub fn raw_header(mut self, header: impl Into<String>) -> Self {
+        self.raw_header = Some(header.into());
+        self
+    }
+
+    /// Makes the payload exactly these bytes, and signs those.
+    pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.raw_payload = Some(payload.into());
+        self
+    }
+
+    /// The token: signed, in JWS compact form (RFC 7515 §7.1), or opaque.
+    ///
+    /// Introspection reports it as active until it expires or is [revoked](MockTenant::revoke), or
+    /// the tenant has minted 50,000 more. A JWT is inactive if the active key did not sign it, or
+    /// if its payload is not a JSON object.
+    ///
+    /// # Panics
+    ///
+    /// If the payload of an opaque token is not a JSON object.
+    #[must_use]
+    #[track_caller]
+    pub fn mint(self) -> String {
+        let (tenant, is_opaque, signer) = (self.tenant, self.is_opaque, self.signer);
+        let unsigned = self.unsigned();
+        let is_object = serde_json::from_slice::<Members>(&unsigned.payload).is_ok();
+        assert!(is_object || !is_opaque, "an opaque token's payload must be a JSON object");
+
+        let token = if is_opaque { random_id() + &random_id() } else { unsigned.sign() };
+        if is_object && (is_opaque || signer == Signer::Active) {
+            tenant.introspector().issue(&token, unsigned.payload);
+        }
+        token
+    }
+
+    /// The token before it is signed.
+    pub(crate) fn unsigned(self) -> Unsigned {
+        let key = self.tenant.key(self.signer, self.algorithm);
+        let header = edited(default_header(&key), &self.header);
+        let payload = edited(self.default_claims(), &self.claims);
+        Unsigned {
+            header: self.raw_header.unwrap_or(header).into_bytes(),
+            payload: self.raw_payload.unwrap_or_else(|| payload.into_bytes()),
+            key,
+        }
+    }
+
+    /// RFC 9068 §2.2.
+    fn default_claims(&self) -> Members {
+        let now = unix_seconds(self.tenant.clock().now());
+        let mut claims = members([
+            ("iss", self.tenant.issuer().into()),
+            ("aud", self.tenant.audience().into()),
+            ("sub", "test-user".into()),
+            ("client_id", "test-client".into()),
+            ("iat", now.into()),
+            ("nbf", now.into()),
+            ("exp", (now + self.expires_in).into()),
+            ("jti", random_id().into()),
+        ]);
+        if !self.scopes.is_empty() {
+            claims.insert("scope".to_owned(), self.scopes.join(" ").into());
+        }
+        claims
+    }
+}
+
+/// RFC 9068 §2.1.
+fn default_header(key: &SigningKey) -> Members {
+    members([
+        ("alg", key.algorithm.as_str().into()),
+        ("kid", key.kid.as_str().into()),
+        ("typ", "at+jwt".into()),
+    ])
+}
+
+fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
+fn edited(mut object: Members, edits: &[Edit]) -> String {
+    for (name, value) in edits {
+        match value {
+            Some(value) => object.insert(name.clone(), value.clone()),
+            None => object.remove(name),
+        };
+    }
+    Value::Object(object).to_string()
+}

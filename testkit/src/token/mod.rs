@@ -1,0 +1,13 @@
+//! What tokens are made of: algorithms, keys and signatures.
+
+mod algorithm;
+mod jws;
+mod key_ring;
+mod rsa_pool;
+mod signing_key;
+
+pub use algorithm::Algorithm;
+pub(crate) use jws::Unsigned;
+pub(crate) use key_ring::KeyRing;
+pub use key_ring::Signer;
+pub(crate) use signing_key::{SigningKey, base64url, random_id};
