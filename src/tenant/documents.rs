@@ -53,8 +53,9 @@ struct Task {
 
 impl Documents {
     pub(crate) fn new(config: &Arc<TenantConfig>, http: Http, clock: Clock, meter: Meter) -> Self {
-        let metadata = Refreshing::new("metadata", config.metadata, clock.clone(), meter.clone());
-        let keys = Refreshing::new("key set", config.keys, clock, meter);
+        let metadata =
+            Refreshing::new(METADATA.name, config.metadata, clock.clone(), meter.clone());
+        let keys = Refreshing::new(KEY_SET.name, config.keys, clock, meter);
         let source = Source { config: Arc::clone(config), http, metadata, keys };
         Self { source: Arc::new(source), task: Mutex::default() }
     }
@@ -158,8 +159,7 @@ impl Source {
     async fn keep_metadata_fresh(&self) {
         loop {
             self.metadata.due().await;
-            let (config, http) = (Arc::clone(&self.config), self.http.clone());
-            self.metadata.attempt(|limit| fetch_metadata(config, http, limit)).await;
+            self.metadata.attempt(|limit| self.fetch_metadata(limit)).await;
         }
     }
 
@@ -171,44 +171,34 @@ impl Source {
             match self.metadata.wait_without_limit(answer).await {
                 Err(unavailable) => self.keys.blocked(unavailable),
                 Ok(metadata) => {
-                    let url = metadata.value.jwks_uri.clone();
-                    let (http, has_usable_keys) = (self.http.clone(), self.has_usable_keys());
-                    self.keys.attempt(|limit| fetch_keys(url, http, limit, has_usable_keys)).await;
+                    let url = &metadata.value.jwks_uri;
+                    self.keys.attempt(|limit| self.fetch_keys(url, limit)).await;
                 }
             }
         }
     }
 
+    async fn fetch_metadata(&self, limit: Duration) -> Result<Fetched<Metadata>, TenantError> {
+        let response = self.http.get(&self.config.discovery_url, &METADATA, limit).await?;
+        let metadata = self.config.read_metadata(response.body())?;
+        Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
+    }
+
+    async fn fetch_keys(&self, url: &Url, limit: Duration) -> Result<Fetched<KeySet>, TenantError> {
+        let response = self.http.get(url, &KEY_SET, limit).await?;
+        let unusable =
+            |reason: &str| TenantError::Document { document: KEY_SET.name, reason: reason.into() };
+        let keys = KeySet::parse(response.body()).map_err(unusable)?;
+        // A set without a usable key must not replace a good one.
+        if !keys.is_usable() && self.has_usable_keys() {
+            return Err(unusable("it holds no usable key"));
+        }
+        Ok(Fetched { value: keys, max_age: max_age(response.headers()) })
+    }
+
     fn has_usable_keys(&self) -> bool {
         self.keys.look(|state, _| state.value().is_some_and(|kept| kept.value.is_usable()))
     }
-}
-
-async fn fetch_metadata(
-    config: Arc<TenantConfig>,
-    http: Http,
-    limit: Duration,
-) -> Result<Fetched<Metadata>, TenantError> {
-    let response = http.get(&config.discovery_url, &METADATA, limit).await?;
-    let metadata = config.read_metadata(response.body())?;
-    Ok(Fetched { value: metadata, max_age: max_age(response.headers()) })
-}
-
-async fn fetch_keys(
-    url: Url,
-    http: Http,
-    limit: Duration,
-    has_usable_keys: bool,
-) -> Result<Fetched<KeySet>, TenantError> {
-    let response = http.get(&url, &KEY_SET, limit).await?;
-    let unusable =
-        |reason: &str| TenantError::Document { document: "key set", reason: reason.into() };
-    let keys = KeySet::parse(response.body()).map_err(unusable)?;
-    // A set without a usable key must not replace a good one.
-    if has_usable_keys && !keys.is_usable() {
-        return Err(unusable("it holds no usable key"));
-    }
-    Ok(Fetched { value: keys, max_age: max_age(response.headers()) })
 }
 
 /// `max-age` (RFC 9111 §5.2.2.1), wherever it stands in Cache-Control.

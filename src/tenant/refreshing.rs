@@ -14,10 +14,13 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use super::lifecycle::{Answer, Kept, Lifetimes, Outcome, State, Unavailable};
+use super::{
+    flight::catch_panic,
+    lifecycle::{Answer, Kept, Lifetimes, Outcome, State, Unavailable},
+};
 use crate::{
     clock::{Clock, Now},
     error::{Chain, TenantError},
@@ -139,7 +142,7 @@ impl<T> Refreshing<T> {
 }
 
 /// For the task.
-impl<T: Send + 'static> Refreshing<T> {
+impl<T> Refreshing<T> {
     /// Waits until there is a fetch to be made: one is due, or a caller has started it.
     pub(crate) async fn due(&self) {
         let mut changes = self.changed.subscribe();
@@ -160,19 +163,16 @@ impl<T: Send + 'static> Refreshing<T> {
     /// Makes the fetch, and keeps what it returns. `fetch` is told how long it may take.
     pub(crate) async fn attempt<F>(&self, fetch: impl FnOnce(Duration) -> F)
     where
-        F: Future<Output = Result<Fetched<T>, TenantError>> + Send + 'static,
+        F: Future<Output = Result<Fetched<T>, TenantError>>,
     {
         let began = self.clock.now();
         let limit = self.look(State::attempt_limit);
         let span = tracing::debug_span!("refresh", document = self.name, fetch = self.fetches());
-        // In a task of its own, so that an HTTP client that panics is a failed attempt. It ends
-        // with this one.
-        let mut task = JoinSet::new();
-        task.spawn(fetch(limit).instrument(span));
-        match task.join_next().await {
-            Some(Ok(Ok(fetched))) => self.succeeded(fetched),
-            Some(Ok(Err(error))) => self.failed(error, began),
-            Some(Err(_)) | None => self.failed(TenantError::Interrupted, began),
+        // The HTTP client may be the application's.
+        match catch_panic(fetch(limit).instrument(span)).await {
+            Some(Ok(fetched)) => self.succeeded(fetched),
+            Some(Err(error)) => self.failed(error, began),
+            None => self.failed(TenantError::Interrupted, began),
         }
     }
 
