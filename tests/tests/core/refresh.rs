@@ -1,4 +1,4 @@
-//! The task that keeps the tenant's documents fresh, and what it says of itself.
+//! The task that keeps the tenant's documents fresh, and the health that it reports.
 
 use std::{
     sync::Arc,
@@ -71,11 +71,11 @@ async fn the_task_ends_with_the_last_handle() {
         .unwrap();
     let another = protect.clone();
     protect.warm_up().await.unwrap();
-    // The timer itself, the test, and whoever waits.
+    // The timer itself, the test, and the waiting task.
     until(|| Arc::strong_count(&waiting) == 3).await;
     drop(protect);
     settle().await;
-    assert_eq!(Arc::strong_count(&waiting), 3, "somebody may ask still");
+    assert_eq!(Arc::strong_count(&waiting), 3, "a request may still need it");
     drop(another);
     until(|| Arc::strong_count(&waiting) == 1).await;
     tenant.clock().advance(seconds(86_400.0));
@@ -168,7 +168,7 @@ async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
         let api = serve(&protect);
         let token = tenant.token().expires_in(DAY).mint();
         let call = || get("/any").bearer(&token);
-        // Half an hour in which nobody but the first caller asks.
+        // Half an hour without a request after the first.
         api.check("down", call(), &unavailable()).await;
         for (pause, failed) in [1.1, 2.2, 4.4].into_iter().chain([8.8; 204]).zip(2..) {
             tenant.clock().advance(seconds(pause));
