@@ -1,4 +1,4 @@
-//! What the hosts share whose router takes a document.
+//! Tests that hosts share whose router takes a document.
 
 pub mod alternatives;
 pub mod promises;

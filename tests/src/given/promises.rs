@@ -1,4 +1,4 @@
-//! What every host promises whose router takes a document, in the same words.
+//! What every host whose router takes a document guarantees.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::world::{App, Client, World, declared, described, needs, offline, public, why_not};
 
-/// A request, the status for nobody, for any token, for a reader and for a writer, and what the
-/// reader is told; blank where that is the host's own affair.
+/// A request; its status without a token, with any token, for a reader and for a writer; and the
+/// body that the reader gets, blank where hosts differ.
 pub type Row<'r> = (&'r str, [u16; 4], &'r str);
 
 /// What the operations of [`assert_rows`] need.
@@ -58,8 +58,8 @@ pub async fn assert_rows(world: &World, client: &Client, own: &[Row<'_>]) {
         ("GET /none", [404, 404, 404, 404], ""),
         ("GET /v1", [404, 404, 404, 404], ""),
     ];
-    for (request, [nobody, any_token, reader, writer], says) in rows.iter().chain(own) {
-        assert_eq!(client.status(request, "").await, *nobody, "{request}");
+    for (request, [anonymous, any_token, reader, writer], says) in rows.iter().chain(own) {
+        assert_eq!(client.status(request, "").await, *anonymous, "{request}");
         assert_eq!(client.status(request, &any).await, *any_token, "{request}");
         assert_eq!(client.status(request, &write).await, *writer, "{request}");
         let answer = client.send(request, &read).await;
@@ -102,7 +102,7 @@ pub async fn assert_swagger_ui_is_found(client: &Client) {
     }
 }
 
-/// The answer to a request of nobody's, as JSON.
+/// The answer to a request without a token, as JSON.
 pub async fn json(client: &Client, request: &str) -> Value {
     serde_json::from_str(&client.text(request, "").await).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the tests of every host share whose router takes a document: a tenant, an API behind it, and
+//! What the tests share of hosts whose router takes a document: a tenant, an API behind it, and
 //! requests in one line.
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl World {
     }
 }
 
-/// An API for which no tenant answers: enough where no token is judged.
+/// An API whose tenant never answers: enough where no token is validated.
 pub fn offline() -> ProtectApi {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
@@ -147,7 +147,7 @@ impl Client {
     }
 }
 
-/// A client for `http` alone; what it could do over TLS is nobody's business.
+/// A client for `http` alone; it trusts no authority.
 fn http_client() -> reqwest::Client {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)

@@ -119,12 +119,12 @@ pub struct Secure {
 }
 
 impl Secure {
-    /// The API as a caller sees it who trusts `authority`, with a certificate or without.
+    /// The API for a client that trusts `authority`, with a certificate or without.
     pub fn to(self, authority: &Authority, own: Option<&Certificate>) -> Api {
         Api::over_tls(self.host, self.address, client(Some(authority), own))
     }
 
-    /// The API as somebody sees it who presents one certificate and signs with the key of another.
+    /// The API for a client that presents one certificate and signs with the key of another.
     pub fn to_impostor(
         self,
         authority: &Authority,

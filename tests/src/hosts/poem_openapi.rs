@@ -34,7 +34,7 @@ pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<Ser
             .hidden("GET", "/hidden-optional", Policy::ANY_TOKEN)
     };
     let api = || OpenApiService::new(secured(), "Posts", "1.0");
-    let unguarded = OpenApiService::new(Unguarded, "Nobody stands before it", "1.0");
+    let unguarded = OpenApiService::new(Unguarded, "Unguarded", "1.0");
     let app = Route::new()
         .nest("/", api())
         .nest("/branded", branded(Route::new().nest("/", api())))
@@ -159,7 +159,7 @@ impl Api {
     }
 }
 
-/// An API that somebody forgot to secure.
+/// An API without `secure`.
 struct Unguarded;
 
 #[OpenApi]

@@ -132,7 +132,7 @@ impl Api {
         })
     }
 
-    /// Makes one call and judges its answer.
+    /// Makes one call and checks its answer.
     pub async fn check(&self, case: &str, call: Call, expected: &Expected) {
         let answer = self.send(call).await;
         answer.assert(&format!("{case}, on {}", self.name), expected);
@@ -149,8 +149,8 @@ impl Api {
     }
 }
 
-/// A client that trusts one authority or nobody, with a certificate or without. reqwest wants TLS
-/// for plain HTTP too, and would take the process's.
+/// A client that trusts one authority or none, with a certificate or without. reqwest needs a TLS
+/// configuration for plain HTTP too, and would use the process's default.
 pub fn client(authority: Option<&Authority>, own: Option<&Certificate>) -> Client {
     let tls = trusting(authority, DEFAULT_VERSIONS);
     over(match own {

@@ -20,7 +20,7 @@ pub struct Log {
 }
 
 /// While there is a single collector, tracing asks the thread that comes by an event first whether
-/// anybody wants it, and believes it for all threads. So there are always more.
+/// a subscriber wants it, and caches that for all threads. So there are always more.
 static COMPANY: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Collector(Lines::default()))));
 

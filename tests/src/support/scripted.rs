@@ -1,4 +1,4 @@
-//! A server that does exactly what no HTTP library would let it do.
+//! A server that breaks HTTP in ways that no library would.
 
 use std::{
     io::Write as _,
@@ -95,7 +95,7 @@ async fn play(act: Act, mut stream: TcpStream) {
         }
         Act::Says(bytes) => {
             read_request(&mut stream).await;
-            // Whoever has read enough hangs up.
+            // A client may hang up before the end.
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
         }

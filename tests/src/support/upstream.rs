@@ -1,4 +1,4 @@
-//! A tenant that publishes whatever it is told to, or hangs.
+//! A tenant that publishes any document, or hangs.
 
 use std::sync::{
     Arc, Condvar, Mutex,

@@ -1,4 +1,4 @@
-//! Where a token is looked for, and what counts as one (RFC 6750 §2).
+//! What counts as a bearer token in the Authorization header (RFC 6750 §2.1).
 
 use harness::support::{
     get, internal, invalid_request, invalid_token, ok, protect, says, serve, served,

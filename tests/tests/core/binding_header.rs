@@ -1,4 +1,4 @@
-//! Tokens bound to a certificate that a proxy vouches for in a header.
+//! Tokens bound to a certificate that a proxy passes on in a header.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use harness::support::{

@@ -1,4 +1,4 @@
-//! What a `kid` that no loaded key has may cost.
+//! How many fetches tokens with an unknown `kid` can cause.
 
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ async fn loads_for_other_reasons_do_not_spend_the_budget() {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).build().unwrap();
     let api = serve(&protect);
-    // The first load answers for a kid that nobody had seen before.
+    // The first load also answers for an unknown kid.
     api.check("a", bogus(&tenant, "a"), &invalid_token(UnknownKey)).await;
     for renewed in 2..=4 {
         tenant.clock().advance(Duration::from_secs(265));

@@ -1,4 +1,4 @@
-//! What every token must say, with time standing still at the borders.
+//! Which claims a token must have, with the clock stopped at the limits.
 
 use std::time::UNIX_EPOCH;
 
@@ -17,7 +17,7 @@ fn expected(refused: Option<InvalidToken>) -> Expected {
     refused.map_or_else(ok, invalid_token)
 }
 
-/// Judges tokens in which one claim is replaced.
+/// Validates tokens in which one claim is replaced.
 async fn assert_claim(name: &str, cases: &[(Value, Option<InvalidToken>)]) {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);

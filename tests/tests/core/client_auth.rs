@@ -1,5 +1,5 @@
-//! How this API proves to the tenant who it is (RFC 6749 §2.3, RFC 7523, SPIFFE); the testkit
-//! verifies every method for real.
+//! How this API authenticates to the tenant (RFC 6749 §2.3, RFC 7523, SPIFFE); the testkit verifies
+//! the credentials of every method.
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
-//! The configuration as an application meets it; its rules one by one are tested
-//! beside them.
+//! The configuration as an application sees it; unit tests cover its rules one by one.
 
 use std::{fs, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The library and `jsonwebtoken`, on cryptography of another origin (RustCrypto), agree on every
-//! algorithm both have; ES512 is not among them.
+//! The library and `jsonwebtoken`, with another implementation of cryptography (RustCrypto), agree on
+//! every algorithm that both have; ES512 is not among them.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use jsonwebtoken::{

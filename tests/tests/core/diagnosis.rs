@@ -1,4 +1,4 @@
-//! What a doctor finds, and in which words: the tenant, its client, the clock.
+//! What the doctor reports about the tenant, its client and the clock.
 
 use std::{fs, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a doctor says of a token, which is what the API says of it, and why.
+//! What the doctor reports about a token: what the API decides, and why.
 
 use harness::support::{frozen_tenant, get, introspecting, protect, serve};
 use monocloud_backend::{CertificateBinding, FindingKind, Severity};

@@ -1,4 +1,4 @@
-//! What the tenant may publish, and how a request fares when it does not.
+//! Which documents of the tenant are accepted, and what a request is answered otherwise.
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,5 +1,5 @@
-//! Whatever goes wrong at the tenant: what a request is answered, what it costs the tenant, and how
-//! soon all is well again.
+//! Every fault of a document endpoint: the answer to a request, the requests to the tenant, and the
+//! time until it works again.
 
 use std::time::Duration;
 
@@ -203,7 +203,7 @@ async fn assert_cold(endpoint: Endpoint, row: &Row) {
     assert_eq!(tenant.requests(endpoint), requests + 1, "{endpoint:?}: {:?}", row.fault);
 }
 
-/// A document that is kept: nobody notices, and one request is made.
+/// A kept document: callers notice nothing, and one request is made.
 async fn assert_warm(endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();

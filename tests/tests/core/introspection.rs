@@ -1,4 +1,4 @@
-//! What the tenant is asked about a token, and what may come of it (RFC 7662).
+//! Introspection requests, and how each response is handled (RFC 7662).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the tenant said of a token is kept, and how.
+//! Introspection results are cached: which, for how long, and in which store.
 
 use std::{
     collections::HashMap,

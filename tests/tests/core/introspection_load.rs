@@ -1,4 +1,4 @@
-//! Many callers, and a tenant that is slow, busy or away.
+//! Introspection for many callers, at a tenant that is slow, busy or unavailable.
 
 use std::{
     collections::HashSet,
@@ -73,11 +73,11 @@ impl Tenant {
     }
 
     pub(crate) fn protect(&self) -> ProtectApiBuilder {
-        self.protect_as_nobody().client("api", "secret")
+        self.protect_without_client().client("api", "secret")
     }
 
     /// Without a client's credentials.
-    fn protect_as_nobody(&self) -> ProtectApiBuilder {
+    fn protect_without_client(&self) -> ProtectApiBuilder {
         ProtectApi::builder()
             .tenant_domain(ISSUER)
             .audience(AUDIENCE)
@@ -538,7 +538,7 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
 
     let is_broken = Arc::new(AtomicBool::new(true));
     let broken = Arc::clone(&is_broken);
-    let builder = tenant.protect_as_nobody().client_id("api").client_auth_method("spiffe_jwt");
+    let builder = tenant.protect_without_client().client_id("api").client_auth_method("spiffe_jwt");
     let builder = builder.svid_provider(move || {
         let broken = Arc::clone(&broken);
         async move {

@@ -1,11 +1,11 @@
-//! What a JWT's header may say, and which algorithms it may use.
+//! Which JWT headers and algorithms are accepted.
 
 use harness::support::{get, invalid_token, ok, protect, serve, served};
 use monocloud_backend::InvalidToken;
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
 
-/// Refused on every host for this reason, without a single request at the tenant.
+/// Rejected for this reason, without a single request to the tenant.
 pub(crate) async fn assert_refused_unseen(
     tenant: &MockTenant,
     cases: &[(&str, String)],

@@ -105,7 +105,7 @@ async fn private_and_symmetric_keys_are_never_used() {
 
 #[tokio::test]
 async fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
-    // A modulus nobody has the factors of: where it is used at all, the signature does not verify.
+    // A modulus without known factors: where it is used at all, the signature does not verify.
     let modulus = |bits: usize| {
         let mut octets = vec![0xff; bits.div_ceil(8)];
         octets[0] >>= (8 - bits % 8) % 8;

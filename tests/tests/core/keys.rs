@@ -1,4 +1,4 @@
-//! When the tenant is asked for its documents, and how often.
+//! When the tenant's documents are fetched, and how often.
 
 use std::{
     sync::{
@@ -82,7 +82,6 @@ async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
     assert_eq!(upstream.requests(Document::Keys), 1);
 }
 
-/// Without any host: a host decides for itself when it drops what a caller no longer waits for.
 #[tokio::test]
 async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch() {
     let upstream = Upstream::start().await;

@@ -1,4 +1,4 @@
-//! What is logged of a request, and what never is.
+//! What is logged about a request, and what never is.
 
 use std::time::Duration;
 

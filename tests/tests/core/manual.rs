@@ -1,4 +1,4 @@
-//! The manual quotes messages as they are: each quote is a text of the source.
+//! The manual quotes messages exactly: each quote is a text of the source.
 //!
 //! A quote is a code span of three words or more in `troubleshooting.md`, unless it is code (it
 //! has a parenthesis), and each line of the report of a diagnosis there. `…` at its end leaves the

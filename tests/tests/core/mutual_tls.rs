@@ -1,5 +1,5 @@
-//! Authenticating to the tenant by a certificate (RFC 8705 §2, SPIFFE): where it is shown, what the
-//! tenant makes of it, and what happens when it is renewed.
+//! Authenticating to the tenant by a certificate (RFC 8705 §2, SPIFFE): where it is presented, and
+//! how the tenant's answers are handled.
 
 use bytes::Bytes;
 use harness::support::{
@@ -102,7 +102,7 @@ async fn a_client_certificate_the_tenant_does_not_recognize_is_500_until_it_does
     let strangers = [
         ("another client", tenant.client_certificate("another client")),
         ("another authority", Authority::new().client("the API")),
-        ("nobody's", Certificate::self_signed("the API")),
+        ("self-signed", Certificate::self_signed("the API")),
         ("expired", tenant.client_authority().expired_client("the API")),
     ];
     for (case, stranger) in strangers {
@@ -182,7 +182,7 @@ async fn a_key_that_does_not_match_its_certificate_is_reported_at_start_with_the
     assert!(!error.contains(secret) && !format!("{error:?}").contains(secret), "{error}");
 }
 
-/// An application's own client, with a certificate for whoever asks.
+/// An application's own client, which presents a certificate to every server.
 struct Presenting(Client);
 
 impl Presenting {

@@ -1,4 +1,4 @@
-//! What serves while the tenant fails, and when it is asked again.
+//! What still works during an outage of the tenant, and when it is retried.
 
 use std::time::Duration;
 

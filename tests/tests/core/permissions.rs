@@ -5,7 +5,7 @@ use harness::support::{
 };
 use serde_json::{Value, json};
 
-/// Judges tokens that carry this claim, or none where it is null, on one route.
+/// Sends tokens with this claim, or without it where it is null, to one route.
 async fn assert_claim(vars: &[(&str, &str)], route: &str, name: &str, cases: &[(Value, Expected)]) {
     let tenant = frozen_tenant().await;
     let vars = vars.iter().map(|(name, value)| (format!("MONOCLOUD_BACKEND_{name}"), *value));

@@ -1,4 +1,4 @@
-//! What holds for every request, every token and every document of the tenant, however odd.
+//! Properties of every request, every token and every document of the tenant.
 
 use std::{future::Future, sync::LazyLock, time::Duration};
 

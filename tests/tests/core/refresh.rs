@@ -1,4 +1,4 @@
-//! The task that keeps the tenant's documents fresh, and what it says of itself.
+//! The task that keeps the tenant's documents fresh, and the health that it reports.
 
 use std::{
     future::poll_fn,
@@ -79,7 +79,7 @@ async fn the_task_ends_with_the_last_handle() {
     until(|| Arc::strong_count(&waiting) == 4).await;
     drop(protect);
     settle().await;
-    assert_eq!(Arc::strong_count(&waiting), 4, "there is another handle");
+    assert_eq!(Arc::strong_count(&waiting), 4, "a request may still need it");
     drop(another);
     until(|| Arc::strong_count(&waiting) == 1).await;
     tenant.clock().advance(seconds(86_400.0));
@@ -286,7 +286,7 @@ async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
         let api = serve(&protect);
         let token = tenant.token().expires_in(DAY).mint();
         let call = || get("/any").bearer(&token);
-        // Half an hour in which nobody but the first caller asks.
+        // Half an hour without a request after the first.
         api.check("down", call(), &unavailable()).await;
         for (pause, failed) in [1.1, 2.2, 4.4].into_iter().chain([8.8; 204]).zip(2..) {
             tenant.clock().advance(seconds(pause));

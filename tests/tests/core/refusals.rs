@@ -1,4 +1,4 @@
-//! What a refusal says of its cause, and what it does not.
+//! What a refusal tells the caller, and what it does not.
 
 use harness::support::{frozen_tenant, get, ok, protect, serve, served};
 use monocloud_backend::InvalidToken;

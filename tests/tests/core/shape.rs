@@ -1,4 +1,4 @@
-//! Segments, base64url and JSON: what breaks a rule is not worth a request.
+//! Segments, base64url and JSON: malformed tokens cause no request to the tenant.
 
 use harness::support::{get, ok, served};
 use monocloud_backend::InvalidToken;

@@ -1,4 +1,4 @@
-//! What one process forgets or rejects, and what a stranger writes, in a store that several share.
+//! A store that several processes share: forgetting, rejection, and forged values.
 
 use std::{
     future::{Future, poll_fn},

@@ -1,4 +1,4 @@
-//! The manual lists what the library says of itself; the code says that, and nothing else.
+//! The manual lists every event, span and metric; the code has these and no others.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

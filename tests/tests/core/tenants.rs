@@ -1,4 +1,4 @@
-//! Several tenants behind one API: each token is judged by its own, and no other hears of it.
+//! Several tenants behind one API: each token is validated by its own tenant, and no other sees it.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ async fn a_token_in_the_name_of_another_tenant_does_not_verify() {
     ] {
         api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
     }
-    // The first load had answered for the kid that nobody had seen before.
+    // The first load had answered for the unknown kid.
     assert_eq!(requests(&tenants), [0, 2]);
 }
 
@@ -338,7 +338,7 @@ async fn assert_kept_apart(cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuild
         tenant.introspection_answer(json!({"active": false}));
         api.check("forgotten", opaque(token, tenant.issuer()), &inactive).await;
     }
-    // A refusal is remembered, and nobody else's token is refused for it.
+    // A rejection is cached, and does not reject another tenant's token.
     partner.recover(Endpoint::Introspection);
     let token = partner.opaque_token().mint();
     api.check("named ours", opaque(&token, own.issuer()), &inactive).await;
@@ -427,7 +427,7 @@ async fn jwts_are_introspected_at_the_tenants_that_say_so() {
     for (case, token, reason, calls) in [
         ("no JWT", "a.b.c".to_owned(), InvalidToken::Malformed, [0, 2]),
         ("a stranger's", own.token().claim("iss", "https://evil.test").mint(), Issuer, [0, 2]),
-        ("nobody's", partner.token().without("iss").mint(), Claim("iss"), [0, 2]),
+        ("no issuer", partner.token().without("iss").mint(), Claim("iss"), [0, 2]),
         ("alg none", partner.token().header("alg", "none").mint(), Inactive, [0, 3]),
     ] {
         partner.revoke(&token);

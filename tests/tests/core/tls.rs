@@ -1,4 +1,4 @@
-//! TLS to the tenant: whom it trusts, and whom not.
+//! TLS to the tenant: which certificates are trusted.
 
 use std::{env, fs, process::Command};
 
@@ -13,13 +13,13 @@ use tracing::Level;
 
 use crate::keys::seconds;
 
-/// A tenant behind TLS, with a certificate of an authority that nobody knows.
+/// A tenant behind TLS, with a certificate of an authority that is not in the system's store.
 async fn secure_tenant() -> MockTenant {
     MockTenant::builder().tls().clock(Clock::frozen()).start().await
 }
 
-/// The configuration of an API that has not heard of the tenant's authority.
-fn unsuspecting(tenant: &MockTenant) -> ProtectApiBuilder {
+/// The configuration of an API that does not trust the tenant's authority.
+fn untrusting(tenant: &MockTenant) -> ProtectApiBuilder {
     ProtectApi::builder()
         .tenant_domain(tenant.issuer())
         .audience(tenant.audience())
@@ -32,7 +32,7 @@ async fn a_private_authority_is_trusted_once_it_is_configured() {
     let tenant = secure_tenant().await;
     for trusting in [
         protect(&tenant),
-        unsuspecting(&tenant).ca_certificate_file(tenant.authority().certificate_file()),
+        untrusting(&tenant).ca_certificate_file(tenant.authority().certificate_file()),
     ] {
         let api = serve(&trusting.build().unwrap());
         api.check("trusted", get("/any").bearer(&tenant.token().mint()), &ok()).await;
@@ -44,10 +44,10 @@ async fn a_private_authority_is_trusted_once_it_is_configured() {
 async fn no_other_authority_is_trusted_and_nothing_is_sent() {
     let (tenant, other) = (secure_tenant().await, secure_tenant().await);
     for (case, trusting) in [
-        ("unknown authority", unsuspecting(&tenant)),
+        ("unknown authority", untrusting(&tenant)),
         (
             "another authority",
-            unsuspecting(&tenant).ca_certificate_file(other.authority().certificate_file()),
+            untrusting(&tenant).ca_certificate_file(other.authority().certificate_file()),
         ),
     ] {
         let api = serve(&trusting.build().unwrap());

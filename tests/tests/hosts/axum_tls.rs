@@ -15,7 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-/// A certificate that nobody but its owner vouches for.
+/// A self-signed certificate.
 struct SelfSigned {
     certificate: CertificateDer<'static>,
     key: KeyPair,
@@ -83,7 +83,7 @@ async fn a_token_is_for_the_holder_of_the_certificate_it_is_bound_to() {
     for (case, token, own, status) in [
         ("the owner", &bound, Some(&owner), 200),
         ("a thief", &bound, Some(&thief), 401),
-        ("nobody", &bound, None, 401),
+        ("no certificate", &bound, None, 401),
         ("unbound, with a certificate", &world.token(""), Some(&thief), 200),
         ("unbound, without", &world.token(""), None, 200),
     ] {

@@ -1,4 +1,4 @@
-//! Where a token is looked for, and what counts as one (RFC 6750 §2).
+//! The part of a request that a token is read from (RFC 6750 §2).
 
 use harness::{
     hosts::Host,

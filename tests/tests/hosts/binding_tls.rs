@@ -29,7 +29,7 @@ fn server_tls(server: &Certificate) -> ServerTls {
 async fn a_bound_token_is_rejected_on_another_connection(host: Host) {
     let authority = Authority::new();
     let server = authority.server("localhost");
-    let self_signed = Certificate::self_signed("nobody vouches for it");
+    let self_signed = Certificate::self_signed("self-signed");
     let tenant = frozen_tenant().await;
     let secure = host.serve_tls(&introspecting(&tenant).build().unwrap(), server_tls(&server));
     for own in [&authority.client("own"), &self_signed] {

@@ -1,4 +1,4 @@
-//! Bodies of refusals that the application chooses, on every host.
+//! Bodies of refusals that the application chooses.
 
 use harness::{
     hosts::Host,
@@ -58,7 +58,7 @@ async fn problem_details_replace_the_body_and_nothing_else(host: Host) {
         plain.into_iter().zip(problems)
     {
         let (plain, answer) = (api.send(call).await, with_problem.send(same_call).await);
-        let case = format!("{code}");
+        let case = code;
         assert_eq!((answer.status, plain.status), (status, status), "{case}");
         let challenge = "www-authenticate";
         assert_eq!(answer.header(challenge), plain.header(challenge), "{case}");

@@ -1,4 +1,4 @@
-//! Scopes and groups: what a valid token permits.
+//! Each route needs the scopes and groups that it declares.
 
 use harness::{
     hosts::Host,
