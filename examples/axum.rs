@@ -1,4 +1,6 @@
-//! A posts API on axum: what its utoipa document says is what is enforced.
+//! A posts API on axum: its utoipa document is its policy.
+//!
+//! `cargo run --example axum --features axum` serves it against a mock tenant.
 
 use std::{
     error::Error,
@@ -13,6 +15,7 @@ use axum::{
 };
 use monocloud_backend::{ApiDocument, Authenticated, Claims, Health, Policy, ProtectApi};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
@@ -32,19 +35,19 @@ struct NewPost {
 
 type Posts = Arc<Mutex<Vec<Post>>>;
 
-/// Whether the API is up
-#[utoipa::path(get, path = "/health", responses((status = 200, description = "It is", body = str)))]
+/// Liveness
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "The API is up", body = str)))]
 async fn health() -> &'static str {
     "ok"
 }
 
-/// Who is calling
-#[utoipa::path(get, path = "/api/me", responses((status = 200, description = "What the token says", body = serde_json::Value)))]
+/// The caller's claims
+#[utoipa::path(get, path = "/api/me", responses((status = 200, description = "The claims of the token", body = serde_json::Value)))]
 async fn me(caller: Authenticated) -> Json<Claims> {
     Json(caller.claims().clone())
 }
 
-/// All posts
+/// List posts
 #[utoipa::path(
     get,
     path = "/api/posts",
@@ -55,15 +58,15 @@ async fn list(State(posts): State<Posts>) -> Json<Vec<Post>> {
     Json(posts.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
-/// A new post
+/// Create a post
 #[utoipa::path(
     post,
     path = "/api/posts",
     security(("MonoCloud" = ["posts:read", "posts:write"])),
     request_body = NewPost,
     responses(
-        (status = 201, description = "The post", body = Post),
-        (status = 400, description = "The body is no post", body = str)
+        (status = 201, description = "The new post", body = Post),
+        (status = 400, description = "The body is not valid", body = str)
     )
 )]
 async fn create(
@@ -78,29 +81,28 @@ async fn create(
     Ok((StatusCode::CREATED, Json(post)))
 }
 
-/// One post less
+/// Delete a post
 #[utoipa::path(
     delete,
     path = "/api/posts/{id}",
     params(("id" = u64, Path)),
     security(("MonoCloud" = [])),
     extensions(("x-monocloud-groups" = json!({ "any": ["admin"] }))),
-    responses((status = 204, description = "It is gone"))
+    responses((status = 204, description = "The post is deleted"))
 )]
 async fn remove(State(posts): State<Posts>, Path(id): Path<u64>) -> StatusCode {
     posts.lock().unwrap_or_else(PoisonError::into_inner).retain(|post| post.id != id);
     StatusCode::NO_CONTENT
 }
 
-/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
-/// no operation of the document.
+/// A readiness probe. It is for the orchestrator, so the document does not have it.
 async fn ready(State(protect): State<ProtectApi>) -> (StatusCode, Json<Health>) {
     let report = protect.health();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report))
 }
 
-/// The application, and its document for whoever wants it without a server.
+/// The application, and its document as it is served.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn Error>> {
     let routes = Router::new()
         .route("/health", get(health))
@@ -120,7 +122,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .route("/ready", readiness)
         .route("/openapi.json", get(document.json()))
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
-    // Only where the API has a URL of its own.
+    // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.resource_metadata() {
         app = app.route(metadata.path(), get(metadata.clone()));
     }
@@ -129,9 +131,8 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let start = quickstart::start().await;
-    let (app, _) = app(start.protect)?;
-    let listener = tokio::net::TcpListener::from_std(start.listener)?;
+    let (app, _) = app(ProtectApi::from_env()?)?;
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
     axum::serve(listener, app).await?;
     Ok(())
 }

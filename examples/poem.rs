@@ -1,4 +1,6 @@
-//! A posts API on plain poem: its document was written first, and is what is enforced.
+//! A posts API on poem: a document that is written by hand is its policy.
+//!
+//! `cargo run --example poem --features poem` serves it against a mock tenant.
 
 use std::{
     error::Error,
@@ -11,7 +13,7 @@ use monocloud_backend::{
 use poem::{
     Endpoint, EndpointExt, Route, Server, get, handler,
     http::StatusCode,
-    listener::TcpAcceptor,
+    listener::TcpListener,
     web::{Data, Json, Path},
 };
 use serde::{Deserialize, Serialize};
@@ -62,8 +64,7 @@ fn remove(posts: Data<&Arc<Posts>>, Path(id): Path<u64>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
-/// no operation of the document.
+/// A readiness probe. It is for the orchestrator, so the document does not have it.
 #[handler]
 fn ready(protect: Data<&ProtectApi>) -> (StatusCode, Json<Health>) {
     let report = protect.health();
@@ -71,10 +72,8 @@ fn ready(protect: Data<&ProtectApi>) -> (StatusCode, Json<Health>) {
     (status, Json(report))
 }
 
-/// The application, and its document for whoever wants it without a server.
-pub(crate) fn app(
-    protect: &ProtectApi,
-) -> Result<(impl Endpoint + use<>, ApiDocument), DocumentError> {
+/// The application, and its document as it is served.
+pub(crate) fn app(protect: ProtectApi) -> Result<(impl Endpoint, ApiDocument), DocumentError> {
     let handlers = Handlers::new()
         .get("/health", health)
         .get("/api/me", me)
@@ -84,10 +83,10 @@ pub(crate) fn app(
     let (api, document) = protect.from_document(DOCUMENT)?.routes(handlers)?;
     let mut app = Route::new()
         .nest("/", api)
-        .at("/ready", get(ready.data(protect.clone())))
+        .at("/ready", get(ready.data(protect)))
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
-    // Only where the API has a URL of its own.
+    // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.resource_metadata() {
         app = app.at(metadata.path(), metadata.clone());
     }
@@ -96,9 +95,7 @@ pub(crate) fn app(
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let start = quickstart::start().await;
-    let (app, _) = app(&start.protect)?;
-    let acceptor = TcpAcceptor::from_std(start.listener)?;
-    Server::new_with_acceptor(acceptor).run(app).await?;
+    let (app, _) = app(ProtectApi::from_env()?)?;
+    Server::new(TcpListener::bind("127.0.0.1:3000")).run(app).await?;
     Ok(())
 }

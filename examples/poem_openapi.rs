@@ -1,4 +1,6 @@
-//! A posts API on poem-openapi: what the document says is what is enforced.
+//! A posts API on poem-openapi: what the operations declare is the document, and is enforced.
+//!
+//! `cargo run --example poem_openapi` serves it against a mock tenant.
 
 use std::{
     error::Error,
@@ -9,7 +11,7 @@ use monocloud_backend::{
     ApiDocument, DocumentError, Health, Policy, ProtectApi, Require, poem_openapi::Bearer,
 };
 use poem::{
-    EndpointExt, Route, Server, get, handler, http::StatusCode, listener::TcpAcceptor, web,
+    EndpointExt, Route, Server, get, handler, http::StatusCode, listener::TcpListener, web,
 };
 use poem_openapi::{
     ApiResponse, OAuthScopes, Object, OpenApi, OpenApiService,
@@ -63,26 +65,26 @@ struct PostsApi {
 
 #[OpenApi]
 impl PostsApi {
-    /// Whether the API is up
+    /// Liveness
     #[oai(path = "/health", method = "get")]
     async fn health(&self) -> PlainText<&'static str> {
         PlainText("ok")
     }
 
-    /// Who is calling
+    /// The caller's claims
     #[oai(path = "/api/me", method = "get")]
     async fn me(&self, caller: Bearer) -> poem::Result<Json<serde_json::Value>> {
         let claims = serde_json::to_value(caller.claims());
         Ok(Json(claims.map_err(poem::error::InternalServerError)?))
     }
 
-    /// All posts
+    /// List posts
     #[oai(path = "/api/posts", method = "get")]
     async fn list(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) -> Json<Vec<Post>> {
         Json(self.posts.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// A new post
+    /// Create a post
     #[oai(path = "/api/posts", method = "post")]
     async fn create(
         &self,
@@ -96,7 +98,7 @@ impl PostsApi {
         Created::Post(Json(post))
     }
 
-    /// One post less
+    /// Delete a post
     #[oai(path = "/api/posts/:id", method = "delete")]
     async fn delete(&self, _caller: Bearer<Admins>, Path(id): Path<u64>) -> Deleted {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner).retain(|post| post.id != id);
@@ -104,8 +106,7 @@ impl PostsApi {
     }
 }
 
-/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
-/// no operation of the document.
+/// A readiness probe. It is for the orchestrator, so the document does not have it.
 #[handler]
 fn ready(protect: web::Data<&ProtectApi>) -> (StatusCode, web::Json<Health>) {
     let report = protect.health();
@@ -113,7 +114,7 @@ fn ready(protect: web::Data<&ProtectApi>) -> (StatusCode, web::Json<Health>) {
     (status, web::Json(report))
 }
 
-/// The application, and its document for whoever wants it without a server.
+/// The application, and its document as it is served.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentError> {
     let readiness = get(ready.data(protect.clone()));
     let (service, document) = protect
@@ -127,7 +128,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
         .at("/ready", readiness)
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
-    // Only where the API has a URL of its own.
+    // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.resource_metadata() {
         app = app.at(metadata.path(), metadata.clone());
     }
@@ -136,9 +137,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let start = quickstart::start().await;
-    let (app, _) = app(start.protect)?;
-    let acceptor = TcpAcceptor::from_std(start.listener)?;
-    Server::new_with_acceptor(acceptor).run(app).await?;
+    let (app, _) = app(ProtectApi::from_env()?)?;
+    Server::new(TcpListener::bind("127.0.0.1:3000")).run(app).await?;
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! A posts API on salvo: what an endpoint says it needs is what is enforced.
+//! A posts API on salvo: what the endpoints declare is the document, and is enforced.
+//!
+//! `cargo run --example salvo --features salvo` serves it against a mock tenant.
 
 use std::{
     error::Error,
@@ -7,7 +9,6 @@ use std::{
 
 use monocloud_backend::{ApiDocument, Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
 use salvo::{
-    conn::tcp::TcpAcceptor,
     oapi::{
         ToSchema,
         extract::{JsonBody, PathParam},
@@ -37,34 +38,34 @@ struct NewPost {
 
 static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
 
-/// Whether the API is up
+/// Liveness
 #[endpoint(operation_id = "health")]
 async fn health() -> &'static str {
     "ok"
 }
 
-/// Who is calling
+/// The caller's claims
 #[endpoint(
     operation_id = "me",
-    responses((status_code = 200, description = "What the token says", body = serde_json::Value))
+    responses((status_code = 200, description = "The claims of the token", body = serde_json::Value))
 )]
 async fn me(caller: Authenticated, res: &mut Response) {
     res.render(Json(caller.claims()));
 }
 
-/// All posts
+/// List posts
 #[endpoint(operation_id = "list", security(("MonoCloud" = ["posts:read"])))]
 async fn list() -> Json<Vec<Post>> {
     Json(POSTS.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
-/// A new post
+/// Create a post
 #[endpoint(
     operation_id = "create",
     security(("MonoCloud" = ["posts:read", "posts:write"])),
     responses(
-        (status_code = 201, description = "The post", body = Post),
-        (status_code = 400, description = "The body is no post")
+        (status_code = 201, description = "The new post", body = Post),
+        (status_code = 400, description = "The body is not valid")
     )
 )]
 async fn create(new: JsonBody<NewPost>, res: &mut Response) {
@@ -75,18 +76,17 @@ async fn create(new: JsonBody<NewPost>, res: &mut Response) {
     res.status_code(StatusCode::CREATED).render(Json(post));
 }
 
-/// One post less
+/// Delete a post
 #[endpoint(
     operation_id = "remove",
-    responses((status_code = 204, description = "It is gone"))
+    responses((status_code = 204, description = "The post is deleted"))
 )]
 async fn remove(_caller: Bearer<Admins>, id: PathParam<u64>, res: &mut Response) {
     POSTS.lock().unwrap_or_else(PoisonError::into_inner).retain(|post| post.id != *id);
     res.status_code(StatusCode::NO_CONTENT);
 }
 
-/// Whether tokens can be judged, and what stands in the way. For the orchestrator alone, so it is
-/// no operation of the document.
+/// A readiness probe. It is for the orchestrator, so the document does not have it.
 struct Ready(ProtectApi);
 
 #[handler]
@@ -98,7 +98,7 @@ impl Ready {
     }
 }
 
-/// The application, and its document for whoever wants it without a server.
+/// The application, and its document as it is served.
 pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn Error>> {
     let routes = Router::new()
         .push(Router::with_path("health").get(health))
@@ -118,7 +118,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("ready").get(ready))
         .push(Router::with_path("openapi.json").get(document.json()))
         .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
-    // Only where the API has a URL of its own.
+    // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.resource_metadata() {
         app = app.push(Router::with_path(metadata.path()).get(metadata));
     }
@@ -127,9 +127,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let start = quickstart::start().await;
-    let (app, _) = app(start.protect)?;
-    let listener = tokio::net::TcpListener::from_std(start.listener)?;
-    Server::new(TcpAcceptor::try_from(listener)?).serve(app).await;
+    let (app, _) = app(ProtectApi::from_env()?)?;
+    Server::new(TcpListener::new("127.0.0.1:3000").bind().await).serve(app).await;
     Ok(())
 }

@@ -1,20 +1,50 @@
-//! What happens to a request, in order:
+//! Protects an API with the access tokens of a MonoCloud tenant.
 //!
-//! 1. the token is found, in the `Authorization` header or by the application's resolver;
-//! 2. it is taken apart, strictly, and refused without a fetch if it is not what it should be;
-//! 3. its signature is verified with the tenant's keys;
-//! 4. its claims are judged: issuer, audience, lifetime, subject;
-//! 5. possession is proved before permission is asked: the certificate it is bound to;
-//! 6. scopes, then groups, as the operation declares them;
-//! 7. only then is anything else of the request parsed, and the handler runs.
+//! Each operation declares the scopes and groups it requires, in the terms of its framework. The
+//! OpenAPI document shows them, and the server enforces exactly that. Where the two differ, or an
+//! operation declares nothing, the API does not start.
 //!
-//! The first rule that is broken is the answer, a [`Refusal`]. Where it is not clear what an
-//! operation needs, nobody passes.
+//! ```no_run
+//! use monocloud_backend::{ConfigError, Policy, ProtectApi};
 //!
-#![cfg_attr(
-    all(feature = "axum", feature = "poem-openapi", feature = "salvo", feature = "swagger-ui", feature = "tls"),
-    doc = include_str!("../README.md")
-)]
+//! # fn main() -> Result<(), ConfigError> {
+//! // Reads MONOCLOUD_BACKEND_TENANT_DOMAIN and MONOCLOUD_BACKEND_AUDIENCE.
+//! let protect = ProtectApi::from_env()?;
+//! // A layer on axum, a middleware on poem, a hoop on salvo.
+//! let guard = protect.require(Policy::ANY_TOKEN.scopes(&["posts:read"]));
+//! # let _ = guard;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The [README](https://github.com/monocloud/backend-rust#readme) has a complete program for each host,
+//! [declaring](manual::declaring) the ways to say what an operation needs, and the [manual] everything
+//! else: [settings and features](manual::configuration), [tests](manual::testing) with the mock tenant
+//! of `monocloud-testkit`, [troubleshooting](manual::troubleshooting).
+//!
+//! # Hosts
+//!
+//! | feature | module | what declares the requirements |
+//! |---|---|---|
+//! | `poem-openapi` | `poem_openapi` | the arguments of each operation |
+//! | `axum` | `axum` | a document, such as utoipa's, or a guard per route |
+//! | `salvo` | `salvo` | the endpoints, or a guard per route |
+//! | `poem` | `poem` | a document, with the feature `openapi`, or a guard per handler |
+//!
+//! [`Guard::check`] serves any other framework.
+//!
+//! # How a request is checked
+//!
+//! 1. The token is taken from the `Authorization` header, or by the application's resolver.
+//! 2. It is parsed strictly, and rejected without a fetch if it is malformed.
+//! 3. Its signature is verified with the tenant's keys. An opaque token is introspected instead.
+//! 4. Its claims are validated: issuer, audience, lifetime, subject.
+//! 5. If it is bound to a client certificate, the request must come with that certificate.
+//! 6. Scopes, then groups, are compared with what the operation requires.
+//! 7. Only then are the body and other parameters read, and the handler runs.
+//!
+//! The first check that fails determines the answer, a [`Refusal`].
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(
@@ -49,7 +79,6 @@ mod validator;
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "poem-openapi")]
 pub mod manual;
 #[cfg(feature = "poem")]
 pub mod poem;

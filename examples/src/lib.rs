@@ -1,158 +1,135 @@
-//! What the examples do before they serve, so that an example shows nothing but its API.
+//! What turns an example into a demonstration, so that the example itself has nothing but its API.
 //!
-//! With a tenant in the environment (or in `.env`) an example uses it. Without one it starts a
-//! mock tenant and prints requests to paste. An API of your own needs none of this:
-//! `ProtectApi::from_env()` is enough.
+//! With a tenant in the environment (or in `.env`) a demonstration uses that. Without one it starts a
+//! mock tenant and prints requests to paste. Your own API needs none of this: use
+//! `ProtectApi::from_env()`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is the interface")]
 
+#[cfg(feature = "tls")]
+mod tls;
 mod tour;
 
 use std::{
     env,
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
     process,
 };
 
-use monocloud_backend::{ConfigError, ProtectApi, ServerTls, Severity};
-use monocloud_testkit::{Authority, Certificate, ClientAuth, MockTenant};
+use monocloud_backend::{ProtectApi, Severity};
+use monocloud_testkit::{ClientAuth, MockTenant};
+use tempfile::TempPath;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    prelude::*,
+};
+
+#[cfg(feature = "tls")]
+pub use tls::{Certificates, TlsStart, start_tls};
 
 const TENANT_DOMAIN: &str = "MONOCLOUD_BACKEND_TENANT_DOMAIN";
 
-/// Everything an example needs to serve.
+/// What an example needs to serve.
 #[derive(Debug)]
 pub struct Start {
     /// Protects the example's API.
     pub protect: ProtectApi,
-    /// Listens on loopback, on the port that `PORT` asks for; non-blocking, as tokio wants it.
+    /// Listens on loopback, on the port in `PORT`; non-blocking, as tokio requires.
     pub listener: TcpListener,
     /// Stops when it is dropped.
-    pub mock_tenant: Option<MockTenant>,
+    pub mock: Option<Mock>,
 }
 
-/// Everything an example needs to serve over TLS.
+/// A mock tenant, and the file that its tokens are in. Both are gone when it is dropped.
 #[derive(Debug)]
-pub struct TlsStart {
-    /// Protects the example's API.
-    pub protect: ProtectApi,
-    /// Listens on loopback, on the port that `PORT` asks for; non-blocking, as tokio wants it.
-    pub listener: TcpListener,
-    /// With the files of `TLS_CERTIFICATE_FILE` and `TLS_KEY_FILE`, or made up.
-    pub tls: ServerTls,
-    /// Stops when it is dropped.
-    pub mock_tenant: Option<MockTenant>,
-    /// Its files are gone when it is dropped.
-    pub made_up: Option<MadeUp>,
+pub struct Mock {
+    _tenant: MockTenant,
+    _tokens: Option<TempPath>,
 }
 
-/// Certificates for trying things out.
-#[derive(Debug)]
-pub struct MadeUp {
-    authority: Authority,
-    client: Certificate,
-    /// Kept for its files, from which the API serves.
-    _server: Certificate,
-}
-
-/// Configures an example and binds its port; a mistake is told on stderr and ends the process with
+/// Configures an example and binds its port. An error is printed to stderr and ends the process with
 /// code 2.
 pub async fn start() -> Start {
     or_exit(try_start().await)
 }
 
-/// As [`start`], for an API that serves TLS.
-pub async fn start_tls() -> TlsStart {
-    or_exit(try_start_tls().await)
-}
-
 fn or_exit<T>(started: Result<T, String>) -> T {
-    match started {
-        Ok(started) => started,
-        Err(message) => {
-            eprintln!("{message}");
-            process::exit(2)
-        }
-    }
+    started.unwrap_or_else(|message| {
+        eprintln!("{message}");
+        process::exit(2)
+    })
 }
 
 async fn try_start() -> Result<Start, String> {
-    let start = configure().await?;
-    examine(&start.protect);
-    let address = start.listener.local_addr().map_err(|error| error.to_string())?;
-    if let Some(tenant) = &start.mock_tenant {
-        println!("{}", tour::of_posts(tenant, &format!("http://{address}")));
-    }
-    println!("listening on http://{address}");
-    Ok(start)
-}
-
-async fn try_start_tls() -> Result<TlsStart, String> {
-    let Start { protect, listener, mock_tenant } = configure().await?;
-    examine(&protect);
-    let file = |name| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let (tls, made_up) = match (file("TLS_CERTIFICATE_FILE"), file("TLS_KEY_FILE")) {
-        (Some(certificate), Some(key)) => (ServerTls::new(certificate, key), None),
-        (None, None) => {
-            let authority = Authority::new();
-            let (server, client) = (authority.server("localhost"), authority.client("alice"));
-            let tls = ServerTls::new(server.certificate_file(), server.key_file());
-            (tls, Some(MadeUp { authority, client, _server: server }))
+    let (protect, listener, tenant) = configure().await?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let api = format!("http://{address}");
+    let mock = match tenant {
+        None => {
+            diagnose(&protect);
+            None
         }
-        _ => return Err("TLS_CERTIFICATE_FILE and TLS_KEY_FILE: one needs the other".to_owned()),
+        Some(tenant) => {
+            let tokens = tour::of_posts(&tenant, &api)?;
+            Some(Mock { _tenant: tenant, _tokens: Some(tokens) })
+        }
     };
-    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-    if let (Some(tenant), Some(made_up)) = (&mock_tenant, &made_up) {
-        println!(
-            "{}",
-            tour::of_bound_tokens(tenant, made_up, &format!("https://localhost:{port}"))
-        );
-    }
-    println!("listening on https://127.0.0.1:{port}");
-    Ok(TlsStart { protect, listener, tls, mock_tenant, made_up })
+    println!("documentation: {api}/docs");
+    println!("listening on {api}");
+    Ok(Start { protect, listener, mock })
 }
 
-async fn configure() -> Result<Start, String> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+async fn configure() -> Result<(ProtectApi, TcpListener, Option<MockTenant>), String> {
     load_dotenv()?;
+    start_log()?;
     let port = port()?;
-    let is_tenant_configured = env::var_os(TENANT_DOMAIN).is_some();
-    let (protect, mock_tenant) = if is_tenant_configured {
+    let (protect, tenant) = if env::var_os(TENANT_DOMAIN).is_some() {
         (ProtectApi::from_env(), None)
     } else {
         let tenant = MockTenant::start().await;
-        (protect_with(&tenant), Some(tenant))
+        let vars = tenant.vars_for(ClientAuth::SecretPost);
+        (ProtectApi::builder().env().vars(vars).build(), Some(tenant))
     };
     let protect = protect.map_err(|error| error.to_string())?;
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = bound.map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    Ok(Start { protect, listener, mock_tenant })
+    Ok((protect, listener, tenant))
 }
 
-/// Tells on stderr what is wrong with the tenant or with this API's place there. Serving does not
-/// wait for it.
-fn examine(protect: &ProtectApi) {
+/// Prints to stderr what is wrong with the tenant or with this API's configuration, while the API
+/// already serves.
+fn diagnose(protect: &ProtectApi) {
     let protect = protect.clone();
     tokio::spawn(async move {
         let diagnosis = protect.diagnose(None).await.at_least(Severity::Warning);
         match diagnosis.findings() {
-            [] => eprintln!("the tenant {} and this API fit together", protect.issuer()),
+            [] => eprintln!("the tenant {} is reachable and fits this API", protect.issuer()),
             _ => eprintln!("{diagnosis}"),
         }
     });
 }
 
-fn protect_with(tenant: &MockTenant) -> Result<ProtectApi, ConfigError> {
-    ProtectApi::builder().env().vars(tenant.vars_for(ClientAuth::SecretPost)).build()
-}
-
-/// A `.env` that is not there is fine; one that cannot be read is not.
+/// A missing `.env` is fine; an unreadable one is not.
 fn load_dotenv() -> Result<(), String> {
     match dotenvy::dotenv() {
-        Err(error) if !error.not_found() => Err(format!(".env cannot be read: {error}")),
+        Err(error) if !error.not_found() => Err(format!("cannot read .env: {error}")),
         _ => Ok(()),
     }
+}
+
+/// Warnings, unless `RUST_LOG` says otherwise; as `RUST_LOG=monocloud_backend=debug` does.
+fn start_log() -> Result<(), String> {
+    let filter = match env::var("RUST_LOG").as_deref() {
+        Err(_) | Ok("") => Targets::new().with_default(LevelFilter::WARN),
+        Ok(filter) => filter.parse().map_err(|error| format!("RUST_LOG: {error}"))?,
+    };
+    tracing_subscriber::registry()
+        .with(fmt::layer().with_writer(std::io::stderr))
+        .with(filter)
+        .init();
+    Ok(())
 }
 
 fn port() -> Result<u16, String> {

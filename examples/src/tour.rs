@@ -1,67 +1,95 @@
-//! Requests to paste, and what each is answered with.
+//! Requests to paste, each with the answer to expect, in lines that fit a terminal.
+//!
+//! Tokens are several lines long, so they are variables in a file for the shell to load.
 
-use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
-use monocloud_testkit::MockTenant;
+use monocloud_testkit::{MockTenant, TokenBuilder};
+use tempfile::{Builder, TempPath};
 
-use crate::{MadeUp, TENANT_DOMAIN};
-
-/// How long the printed tokens last, in seconds.
+/// How long the tokens last, in seconds.
 const TOKEN_LIFETIME: i64 = 12 * 60 * 60;
 
-/// The posts API, with every kind of token.
-pub(crate) fn of_posts(tenant: &MockTenant, api: &str) -> String {
-    let token = || tenant.token().subject("alice").expires_in(TOKEN_LIFETIME);
-    let reader = token().scope("posts:read").mint();
-    let writer = token().scope("posts:read posts:write").mint();
-    let admin = token().groups(["admin"]).mint();
-    let opaque = tenant.opaque_token().scope("posts:read").expires_in(TOKEN_LIFETIME).mint();
-    let post = r#"-X POST -H 'Content-Type: application/json' -d '{"title":"Hello"}'"#;
-    let mut text = introduction();
-    for (comment, arguments, path, token) in [
-        ("200: a reader reads", "", "/api/posts", Some(&reader)),
-        ("200: so does an opaque token", "", "/api/posts", Some(&opaque)),
-        ("401: without a token", "", "/api/posts", None),
-        ("403: a reader does not write", post, "/api/posts", Some(&reader)),
-        ("201: a writer writes", post, "/api/posts", Some(&writer)),
-        ("204: an admin deletes", "-X DELETE", "/api/posts/1", Some(&admin)),
-        ("200: who am I?", "", "/api/me", Some(&reader)),
-    ] {
-        let authorization = token.map(|token| format!("-H 'Authorization: Bearer {token}'"));
-        let arguments = [arguments, authorization.as_deref().unwrap_or_default()];
-        let arguments: String = arguments
-            .iter()
-            .filter(|argument| !argument.is_empty())
-            .map(|argument| format!(" {argument}"))
-            .collect();
-        let _ = write!(text, "\n# {comment}\ncurl -i{arguments} {api}{path}\n");
+const INTRODUCTION: &str = "\
+NO TENANT IS CONFIGURED: THIS IS A MOCK TENANT, FOR TRYING THINGS OUT ONLY.
+To use your own, set MONOCLOUD_BACKEND_TENANT_DOMAIN and
+MONOCLOUD_BACKEND_AUDIENCE.
+";
+
+const POSTS: &str = r#"
+200: a reader lists posts
+  curl -i -H "Authorization: Bearer $READER" $API/api/posts
+
+200: an opaque token does as well
+  curl -i -H "Authorization: Bearer $OPAQUE" $API/api/posts
+
+401: a token is missing
+  curl -i $API/api/posts
+
+403: a reader may not write
+  curl -i -H "Authorization: Bearer $READER" $API/api/posts \
+    -H "Content-Type: application/json" -d '{"title":"Hello"}'
+
+201: a writer may
+  curl -i -H "Authorization: Bearer $WRITER" $API/api/posts \
+    -H "Content-Type: application/json" -d '{"title":"Hello"}'
+
+204: an admin deletes a post
+  curl -i -H "Authorization: Bearer $ADMIN" -X DELETE $API/api/posts/1
+
+200: the claims of a token
+  curl -i -H "Authorization: Bearer $READER" $API/api/me
+"#;
+
+/// Requests to the posts API, with every kind of token.
+pub(crate) fn of_posts(tenant: &MockTenant, api: &str) -> Result<TempPath, String> {
+    let token = || token_of_alice(tenant);
+    let opaque = tenant.opaque_token().scope("posts:read").expires_in(TOKEN_LIFETIME);
+    let variables = [
+        ("API", api.to_owned()),
+        ("READER", token().scope("posts:read").mint()),
+        ("WRITER", token().scope("posts:read posts:write").mint()),
+        ("ADMIN", token().groups(["admin"]).mint()),
+        ("OPAQUE", opaque.mint()),
+    ];
+    print(POSTS, &variables)
+}
+
+pub(crate) fn token_of_alice(tenant: &MockTenant) -> TokenBuilder<'_> {
+    tenant.token().subject("alice").expires_in(TOKEN_LIFETIME)
+}
+
+/// Prints requests, and how to set the variables in them. The file for that is deleted with what is
+/// returned.
+pub(crate) fn print(requests: &str, variables: &[(&str, String)]) -> Result<TempPath, String> {
+    let names: String = variables.iter().map(|(name, _)| format!(" ${name}")).collect();
+    let path = shell_file(variables).map_err(|error| format!("cannot write tokens: {error}"))?;
+    println!("{INTRODUCTION}\nSet{names}:\n  . {}\n{requests}", path.display());
+    Ok(path)
+}
+
+/// A file that only this user can read.
+fn shell_file(variables: &[(&str, String)]) -> io::Result<TempPath> {
+    let mut file = Builder::new().prefix("tokens-").suffix(".sh").tempfile()?;
+    for (name, value) in variables {
+        writeln!(file, "{name}='{value}'")?;
     }
-    text
+    Ok(file.into_temp_path())
 }
 
-/// A token that is bound to a certificate, with it and without.
-pub(crate) fn of_bound_tokens(tenant: &MockTenant, made_up: &MadeUp, api: &str) -> String {
-    let MadeUp { authority, client, .. } = made_up;
-    let token = tenant.token().subject("alice").expires_in(TOKEN_LIFETIME).bound_to(client).mint();
-    let trusting = format!("curl -i --cacert {}", authority.certificate_file().display());
-    let presenting = format!(
-        "--cert {} --key {}",
-        client.certificate_file().display(),
-        client.key_file().display()
-    );
-    let rest = format!("-H 'Authorization: Bearer {token}' {api}/api/me");
-    let mut text = introduction();
-    let _ = write!(
-        text,
-        "\n# 200: its owner proves it\n{trusting} {presenting} {rest}\n\
-         \n# 401: whoever stole the token does not\n{trusting} {rest}\n"
-    );
-    text
-}
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{INTRODUCTION, POSTS};
 
-fn introduction() -> String {
-    format!(
-        "NO TENANT IS CONFIGURED: THIS IS A MOCK TENANT, FOR TRYING THINGS OUT ONLY.\n\
-         Set {TENANT_DOMAIN} and MONOCLOUD_BACKEND_AUDIENCE to use your own.\n"
-    )
+    pub(crate) fn assert_fits(text: &str) {
+        for line in text.lines() {
+            assert!(line.len() <= 80, "longer than a line of a terminal: {line}");
+        }
+    }
+
+    #[test]
+    fn requests_fit_a_terminal() {
+        assert_fits(INTRODUCTION);
+        assert_fits(POSTS);
+    }
 }

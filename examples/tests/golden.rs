@@ -1,6 +1,7 @@
-//! The documents of the examples, kept in the repository so that a change of one is seen.
+//! The examples' documents are kept in the repository, so that a review shows what changes in them.
 //!
-//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --test golden` writes them anew.
+//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test golden` rewrites
+//! them.
 
 #![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
 
@@ -32,7 +33,7 @@ fn the_document_of_the_axum_example_is_the_golden_one() {
 
 #[test]
 fn the_document_of_the_poem_example_is_the_golden_one() {
-    let (_, document) = poem_example::app(&protect()).unwrap();
+    let (_, document) = poem_example::app(protect()).unwrap();
     compare(&document, "poem.json");
 }
 
@@ -72,6 +73,6 @@ fn compare(document: &ApiDocument, name: &str) {
     let golden: Value = serde_json::from_str(&golden).unwrap_or_default();
     assert_eq!(
         document, golden,
-        "openapi/{name} is out of date; if the change is meant, set UPDATE_OPENAPI=1 and run this again"
+        "openapi/{name} is out of date; set UPDATE_OPENAPI=1 and run the test again if the change is intended"
     );
 }

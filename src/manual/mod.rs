@@ -1,64 +1,150 @@
 //! The manual: how to do things, and what to expect.
 //!
-//! How to: [declare](declaring) what operations need, take callers who may be
-//! [anonymous](optional), require [groups], offer [several schemes](several_schemes), take
-//! [opaque] tokens, serve the callers of [several tenants](several_tenants), pass client certificates
-//! on [behind a proxy](proxies), put CORS, a log and other [middleware] around an API,
-//! [test](testing) it, and get out of [trouble](troubleshooting).
+//! First an API, in reading order:
 //!
-//! What to expect: which [tokens] are accepted, what a refused request is
-//! [answered](answers) with, how the tenant's [keys] are kept, and what to [watch](watching) while it
-//! runs.
+//! 1. [`configuration`]: every variable and feature, and which value counts.
+//! 2. [`declaring`]: what an operation needs, on each host.
+//! 3. [`groups`]: requiring groups.
+//! 4. [`optional`]: operations that serve anonymous callers too.
+//! 5. [`several_schemes`]: a token or an API key.
+//! 6. [`middleware`]: CORS, a request log and other middleware around an API.
+//! 7. [`testing`]: tests against a mock tenant, and of a handler alone.
+//!
+//! Then what some APIs need:
+//!
+//! 8. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 9. [`certificates`]: tokens that are bound to a client certificate.
+//! 10. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 11. [`several_tenants`]: callers of several tenants.
+//! 12. [`resource_metadata`]: clients that find the tenant by themselves.
+//!
+//! For reference, and in operation:
+//!
+//! 13. [`tokens`]: which tokens are accepted.
+//! 14. [`answers`]: how a request is rejected.
+//! 15. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 16. [`watching`]: readiness, events, spans and metrics.
+//! 17. [`troubleshooting`]: messages, and what to do about them.
 
-#[doc = include_str!("answers.md")]
-pub mod answers {}
+/// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
+/// `starts` also builds the application, which compares its document with its routes.
+macro_rules! page {
+    ($name:ident $(, $check:ident $cfg:meta: $title:literal $file:literal)* $(,)?) => {
+        #[doc = include_str!(concat!(stringify!($name), ".md"))]
+        $(
+            #[doc = concat!("\n# ", $title, "\n")]
+            #[cfg_attr($cfg, doc = "```")]
+            #[cfg_attr(not($cfg), doc = "```ignore")]
+            #[doc = include_str!(concat!(stringify!($name), "/", $file))]
+            #[doc = $check!()]
+            #[doc = "```"]
+        )*
+        pub mod $name {}
+    };
+}
 
-#[doc = include_str!("declaring.md")]
-pub mod declaring {}
+/// Nothing is run.
+macro_rules! compiles {
+    () => {
+        "# "
+    };
+}
 
-#[doc = include_str!("groups.md")]
-pub mod groups {}
+macro_rules! starts {
+    () => {
+        "# let vars = [(\"MONOCLOUD_BACKEND_TENANT_DOMAIN\", \"acme.us.monocloud.com\"), (\"MONOCLOUD_BACKEND_AUDIENCE\", \"api\")];\n\
+         # app(ProtectApi::from_vars(vars).unwrap()).unwrap();"
+    };
+}
 
-#[doc = include_str!("keys.md")]
-pub mod keys {}
+/// Runs the test that the code has.
+macro_rules! runs {
+    () => {
+        "# tokio::runtime::Runtime::new().unwrap().block_on(accepts_its_tenant_and_rejects_attacks());"
+    };
+}
 
-#[doc = include_str!("opaque.md")]
-pub mod opaque {}
+macro_rules! greets {
+    () => {
+        "# tokio::runtime::Runtime::new().unwrap().block_on(greets_by_name());"
+    };
+}
 
-#[doc = include_str!("middleware.md")]
-#[cfg_attr(feature = "axum", doc = "\n# axum\n\n```no_run")]
-#[cfg_attr(feature = "axum", doc = include_str!("middleware/axum.rs"))]
-#[cfg_attr(feature = "axum", doc = "```")]
-#[doc = "\n# poem\n\n```no_run"]
-#[doc = include_str!("middleware/poem.rs")]
-#[doc = "```\n\n# poem-openapi\n\n```no_run"]
-#[doc = include_str!("middleware/poem_openapi.rs")]
-#[doc = "```"]
-#[cfg_attr(feature = "salvo", doc = "\n# salvo\n\n```no_run")]
-#[cfg_attr(feature = "salvo", doc = include_str!("middleware/salvo.rs"))]
-#[cfg_attr(feature = "salvo", doc = "```")]
-pub mod middleware {}
+page!(answers);
+page!(
+    certificates,
+    compiles feature = "axum-server": "axum, with axum-server" "axum.rs",
+    compiles all(feature = "poem", feature = "tls"): "poem and poem-openapi" "poem.rs",
+    compiles all(feature = "salvo", feature = "tls"): "salvo" "salvo.rs",
+);
+page!(configuration);
+page!(
+    declaring,
+    starts feature = "axum": "axum, with utoipa" "axum.rs",
+    starts all(feature = "openapi", feature = "poem"): "poem, with a document written by hand" "poem.rs",
+    starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
+    starts feature = "salvo": "salvo" "salvo.rs",
+);
+page!(groups);
+page!(keys);
+page!(
+    middleware,
+    compiles feature = "axum": "axum" "axum.rs",
+    compiles feature = "poem": "poem" "poem.rs",
+    compiles feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
+    compiles feature = "salvo": "salvo" "salvo.rs",
+);
+page!(opaque);
+page!(optional);
+page!(proxies);
+page!(
+    resource_metadata,
+    compiles feature = "axum": "axum" "axum.rs",
+    compiles all(feature = "openapi", feature = "poem"): "poem and poem-openapi" "poem.rs",
+    compiles feature = "salvo": "salvo" "salvo.rs",
+);
+page!(
+    several_schemes,
+    starts feature = "axum": "axum, with utoipa" "axum.rs",
+    starts all(feature = "openapi", feature = "poem"): "poem, with a document written by hand" "poem.rs",
+    starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
+);
+page!(several_tenants);
+page!(
+    testing,
+    runs feature = "axum": "axum" "axum.rs",
+    runs feature = "poem": "poem and poem-openapi" "poem.rs",
+    greets feature = "poem-openapi": "A handler alone" "handler.rs",
+);
+page!(tokens);
+page!(troubleshooting);
+page!(
+    watching,
+    starts feature = "axum": "Readiness on axum" "axum.rs",
+    starts feature = "poem": "Readiness on poem and poem-openapi" "poem.rs",
+    starts feature = "salvo": "Readiness on salvo" "salvo.rs",
+);
 
-#[doc = include_str!("optional.md")]
-pub mod optional {}
-
-#[doc = include_str!("proxies.md")]
-pub mod proxies {}
-
-#[doc = include_str!("several_schemes.md")]
-pub mod several_schemes {}
-
-#[doc = include_str!("several_tenants.md")]
-pub mod several_tenants {}
-
-#[doc = include_str!("testing.md")]
-pub mod testing {}
-
-#[doc = include_str!("tokens.md")]
-pub mod tokens {}
-
-#[doc = include_str!("troubleshooting.md")]
-pub mod troubleshooting {}
-
-#[doc = include_str!("watching.md")]
-pub mod watching {}
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_of_declarations_is_the_code_below_it() {
+        let files = [
+            include_str!("declaring/poem_openapi.rs"),
+            include_str!("declaring/axum.rs"),
+            include_str!("declaring/salvo.rs"),
+            include_str!("declaring/poem.rs"),
+        ];
+        let rows: Vec<_> =
+            include_str!("declaring.md").lines().filter(|line| line.starts_with("| **")).collect();
+        assert_eq!(rows.len(), 5, "{rows:?}");
+        for row in rows {
+            let cells: Vec<_> = row.trim_matches('|').split('|').skip(1).collect();
+            assert_eq!(cells.len(), files.len(), "{row}");
+            for (cell, file) in cells.into_iter().zip(files) {
+                let code = cell.trim().trim_matches('`');
+                assert!(file.contains(code), "no code on this page has {code}");
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The code in the README is that of the files in `readme/`, which compiles and runs.
+//!
+//! Change those, and copy them into the README.
+
+#![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
+
+const README: &str = include_str!("../../README.md");
+
+mod axum_app {
+    include!("../readme/axum.rs");
+
+    #[test]
+    fn the_code_for_axum_is_in_the_readme_and_starts() {
+        crate::assert_shown(include_str!("../readme/axum.rs"));
+        app(crate::protect()).unwrap();
+    }
+}
+
+#[allow(dead_code, reason = "`main` is not called")]
+mod poem_openapi_app {
+    // Its test is one of this target's.
+    include!("../readme/poem_openapi.rs");
+
+    #[test]
+    fn the_code_for_poem_openapi_is_in_the_readme() {
+        crate::assert_shown(include_str!("../readme/poem_openapi.rs"));
+    }
+}
+
+mod salvo_app {
+    include!("../readme/salvo.rs");
+
+    #[test]
+    fn the_code_for_salvo_is_in_the_readme_and_starts() {
+        crate::assert_shown(include_str!("../readme/salvo.rs"));
+        app(crate::protect()).unwrap();
+    }
+}
+
+fn assert_shown(code: &str) {
+    assert!(README.contains(code), "README.md does not contain this:\n{code}");
+}
+
+fn protect() -> monocloud_backend::ProtectApi {
+    let vars = [
+        ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+        ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+    ];
+    monocloud_backend::ProtectApi::from_vars(vars).unwrap()
+}

@@ -1,0 +1,8 @@
+use monocloud_backend::ServerTls;
+use salvo::prelude::*;
+
+async fn serve(app: Router) {
+    let tls = ServerTls::new("api.pem", "api-key.pem");
+    let listener = TcpListener::new("0.0.0.0:8443").rustls(tls);
+    Server::new(listener.bind().await).serve(app).await;
+}
