@@ -120,7 +120,7 @@ impl<'a> TokenBuilder<'a> {
         self.claim("groups", groups)
     }
 
-    /// Sets the `groups` claim to an array of objects made of `(id, name)`, as MonoCloud writes it.
+    /// Sets the `groups` claim to an array of objects with `(id, name)`, as MonoCloud writes it.
     pub fn group_objects(
         self,
         groups: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,

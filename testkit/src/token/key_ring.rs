@@ -68,7 +68,7 @@ impl KeyRing {
         }
     }
 
-    /// Publishes a key for each algorithm that has none.
+    /// Publishes a key for each algorithm that has no active one.
     pub(crate) fn publish_all_algorithms(&mut self) {
         for algorithm in Algorithm::ALL {
             if self.lines.get(&algorithm).is_none_or(|line| line.active.is_none()) {
@@ -89,7 +89,7 @@ impl KeyRing {
         }
     }
 
-    /// Puts the next keys in force; the present ones stay published.
+    /// Makes the next keys active. The current ones stay published.
     pub(crate) fn rotate(&mut self) {
         self.announce();
         for line in self.lines.values_mut() {
@@ -99,13 +99,13 @@ impl KeyRing {
         }
     }
 
-    /// Puts the next keys in force and withdraws all others.
+    /// Makes the next keys active and withdraws all others.
     pub(crate) fn replace(&mut self) {
         self.rotate();
         self.withdraw_former();
     }
 
-    /// Withdraws the keys that were in force.
+    /// Withdraws the former keys.
     pub(crate) fn withdraw_former(&mut self) {
         for line in self.lines.values_mut() {
             if let Some(newest) = line.former.drain(..).next_back() {
@@ -114,7 +114,7 @@ impl KeyRing {
         }
     }
 
-    /// Withdraws a key that was in force or is announced, if there is one of this `kid`.
+    /// Withdraws the former or announced key with this `kid`, and returns whether there is one.
     pub(crate) fn withdraw(&mut self, kid: &str) -> bool {
         self.lines.values_mut().any(|line| {
             let is_it = |key: &mut SigningKey| key.kid == kid;

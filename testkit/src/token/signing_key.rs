@@ -160,7 +160,7 @@ impl SigningKey {
         Self { kid, ..self }
     }
 
-    /// The public key as X.509 writes it: a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1).
+    /// The public key as a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1).
     pub(crate) fn spki(&self) -> Vec<u8> {
         let der: Result<PublicKeyX509Der<'_>, _> = match &self.pair {
             KeyPair::Rsa(pair) => pair.public_key().as_der(),

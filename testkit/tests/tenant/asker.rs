@@ -1,5 +1,4 @@
-//! An API that asks the tenant about tokens: reqwest to ask, aws-lc to sign, and
-//! nothing but its settings to go by.
+//! An API that introspects tokens with reqwest and signs with aws-lc, from its settings alone.
 
 use std::{collections::HashMap, fs, time::UNIX_EPOCH};
 
@@ -30,14 +29,14 @@ pub(crate) struct Asker<'a> {
     settings: HashMap<String, String>,
 }
 
-/// A request for introspection, right until it is changed.
+/// A request for introspection, valid until it is changed.
 pub(crate) struct Ask {
     pub(crate) url: String,
     /// PEM of a certificate chain and its key.
     pub(crate) identity: Option<String>,
     /// PEM of the trusted authority; empty without TLS.
     trusted: String,
-    /// Who sends it, if not a client of its own.
+    /// The client that sends it, if not a new one.
     sender: Option<Client>,
     pub(crate) method: Method,
     pub(crate) authorization: Vec<String>,
@@ -67,7 +66,7 @@ impl<'a> Asker<'a> {
         &self.settings[name]
     }
 
-    /// The request as it should be.
+    /// A valid request.
     pub(crate) fn ask(&self, token: &str) -> Ask {
         let (id, secret) = (self.setting("CLIENT_ID"), self.settings.get("CLIENT_SECRET"));
         let file = |name| fs::read_to_string(self.setting(name)).unwrap();
@@ -102,7 +101,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// The assertion as it should be.
+    /// A valid assertion.
     pub(crate) fn assertion(&self) -> Assertion {
         let now = self.tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let mut jti = [0; 16];
@@ -146,19 +145,19 @@ impl Ask {
         self.with("client_assertion_type", kind).with("client_assertion", assertion)
     }
 
-    /// Shows this certificate.
+    /// Presents this certificate.
     pub(crate) fn by(mut self, certificate: &ClientCertificate) -> Self {
         self.identity = Some(certificate.chain_pem() + &certificate.key_pem());
         self
     }
 
-    /// Asks the same there.
+    /// Sends the request there.
     pub(crate) fn at(mut self, url: String) -> Self {
         self.url = url;
         self
     }
 
-    /// Has it sent by this client.
+    /// Sends the request with this client.
     pub(crate) fn over(mut self, client: &Client) -> Self {
         self.sender = Some(client.clone());
         self
@@ -177,7 +176,7 @@ impl Ask {
         }
     }
 
-    /// In place of the `Authorization`, if there is one.
+    /// Replaces the `Authorization`, if any.
     pub(crate) fn basic(mut self, id: &str, secret: &str) -> Self {
         let credentials = STANDARD.encode(format!("{id}:{secret}"));
         self.authorization = vec![format!("Basic {credentials}")];

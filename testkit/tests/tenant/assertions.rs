@@ -97,8 +97,8 @@ async fn the_signature_of_an_assertion_is_checked() {
     }
 }
 
-/// An assertion of another tenant's client. RSA keys come out of a pool, and the two tenants may have
-/// drawn the same one.
+/// An assertion of another tenant's client. RSA keys come from a pool, and both tenants may use the
+/// same one.
 async fn theirs(method: ClientAuth, ours: &Assertion) -> Assertion {
     loop {
         let another = MockTenant::start().await;

@@ -28,7 +28,7 @@ fn address(tenant: &MockTenant) -> String {
     rest.split('/').next().unwrap().replace("localhost", "127.0.0.1")
 }
 
-/// A connection over which a key set was asked for.
+/// A connection that has requested the key set.
 async fn asked(tenant: &MockTenant) -> TcpStream {
     let mut stream = TcpStream::connect(address(tenant)).await.unwrap();
     let url = tenant.url(Endpoint::Jwks);
@@ -44,7 +44,7 @@ async fn rest(mut stream: TcpStream) -> io::Result<String> {
     Ok(String::from_utf8(bytes).unwrap())
 }
 
-/// What a client with TLS says went wrong.
+/// The error of a client with TLS.
 async fn failure(client: &Client, url: &str) -> String {
     let response = match client.get(url).send().await {
         Ok(response) => response.bytes().await.map(drop),
@@ -55,12 +55,12 @@ async fn failure(client: &Client, url: &str) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// A request that is on its way, and has arrived.
+/// A request that has arrived and waits for its answer.
 async fn pending(tenant: &MockTenant) -> JoinHandle<Value> {
     let (url, before) = (tenant.url(Endpoint::Jwks), tenant.requests(Endpoint::Jwks));
     let request = tokio::spawn(async move { fetch(&url).await });
     tenant.requested(Endpoint::Jwks, before + 1).await;
-    // An answer would not have been slower than this one.
+    // An answer would have arrived before this one.
     fetch(&tenant.url(Endpoint::Discovery)).await;
     assert!(!request.is_finished());
     request
@@ -150,7 +150,7 @@ async fn a_slow_body_comes_in_parts_as_the_clock_moves() {
     let mut arrived = String::new();
     let mut body = async |length| {
         loop {
-            // As much as there will be without the clock's help.
+            // As much as arrives before the clock moves.
             fetch(&tenant.url(Endpoint::Discovery)).await;
             let body = arrived.split_once("\r\n\r\n").map_or("", |(_, body)| body);
             if body.len() >= length {
@@ -173,7 +173,7 @@ async fn held_requests_are_answered_when_the_fault_is_lifted() {
     let tenant = MockTenant::start().await;
     let guard = tenant.fault(Endpoint::Jwks, Fault::NeverAnswer);
     let request = pending(&tenant).await;
-    // Another fault is for those who come later.
+    // Another fault affects only later requests.
     let _later = tenant.fault(Endpoint::Jwks, Fault::Status(500));
     drop(guard);
     assert_eq!(request.await.unwrap(), tenant.jwks());
@@ -197,7 +197,7 @@ async fn a_client_whose_request_is_held_may_leave() {
     let mut stream = asked(&tenant).await;
     tenant.requested(Endpoint::Jwks, 1).await;
     stream.shutdown().await.unwrap();
-    // The tenant hangs up too.
+    // The tenant closes the connection too.
     assert_eq!(rest(stream).await.unwrap(), "");
 }
 

@@ -32,7 +32,7 @@ async fn every_token_may_stand_in_an_authorization_header() {
 }
 
 #[tokio::test]
-async fn no_token_but_those_about_size_is_longer_than_16_kib() {
+async fn only_tokens_about_size_are_longer_than_16_kib() {
     let tenant = MockTenant::start().await;
     for hostile in Hostile::all(&tenant) {
         let long = hostile.token.len() > 16 * 1024;
@@ -105,7 +105,7 @@ async fn a_verifier_of_signatures_alone_rejects_some() {
 }
 
 #[tokio::test]
-async fn one_claim_is_changed_and_the_signature_is_true() {
+async fn one_claim_is_changed_and_the_signature_is_valid() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let classes = [
         (Class::Issuer, vec!["iss", "issuer"]),
@@ -127,7 +127,7 @@ async fn one_claim_is_changed_and_the_signature_is_true() {
 }
 
 #[tokio::test]
-async fn one_header_parameter_is_changed_and_the_signature_is_true() {
+async fn one_header_parameter_is_changed_and_the_signature_is_valid() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let control = tenant.token().mint();
     for hostile in of(&tenant, &[Class::TokenType, Class::Crit]) {

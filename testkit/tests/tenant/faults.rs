@@ -23,7 +23,7 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn every_endpoint_answers_with_a_status_and_says_when_to_come_back() {
+async fn every_endpoint_can_answer_with_a_status_and_a_retry_after() {
     let tenant = frozen_tenant().await;
     for endpoint in ENDPOINTS {
         let response = answer(&tenant, endpoint, Fault::Status(418)).await;
@@ -121,11 +121,11 @@ async fn a_document_has_as_many_bytes_as_it_is_told_to() {
         assert_eq!(body.len(), length);
         assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), tenant.jwks());
     }
-    // No less than it has to say.
+    // It is never shorter than the document.
     let response = answer(&tenant, Endpoint::Jwks, Fault::Huge(1)).await;
     assert_eq!(json_of(response).await, tenant.jwks());
 
-    // More than there is memory for: it is made while it is sent.
+    // More than fits in memory: it is generated while it is sent.
     let mut response = answer(&tenant, Endpoint::Jwks, Fault::Huge(1 << 50)).await;
     assert!(response.chunk().await.unwrap().is_some());
 }
@@ -176,7 +176,7 @@ async fn a_fault_ends_after_a_number_of_requests() {
     tenant.fault(Endpoint::Jwks, Fault::Status(500)).times(2);
     tenant.fault(Endpoint::Jwks, Fault::Status(501)).times(1);
     tenant.fault(Endpoint::Jwks, Fault::Status(502)).times(0);
-    // One that lies above does not use it up.
+    // A later fault does not use up the earlier ones.
     let above = tenant.fault(Endpoint::Jwks, Fault::Status(503));
     assert_eq!(status().await, 503);
     drop(above);
@@ -214,7 +214,7 @@ async fn a_key_set_has_no_issuer() {
 
 #[tokio::test]
 #[should_panic(expected = "the tenant was built without TLS")]
-async fn a_tenant_without_tls_has_none_to_break() {
+async fn a_tenant_without_tls_cannot_break_it() {
     let _guard = frozen_tenant().await.fault(Endpoint::Jwks, Fault::BrokenTls);
 }
 

@@ -23,14 +23,14 @@ fn inactive() -> Value {
 }
 
 #[tokio::test]
-async fn the_metadata_says_where_to_ask() {
+async fn the_metadata_names_the_introspection_endpoint() {
     let tenant = frozen_tenant().await;
     assert_eq!(tenant.metadata()["introspection_endpoint"], tenant.url(Endpoint::Introspection));
     assert!(tenant.url(Endpoint::Introspection).ends_with("/acme/connect/introspect"));
 }
 
 #[tokio::test]
-async fn an_opaque_token_says_nothing_and_introspection_all() {
+async fn only_introspection_reveals_the_claims_of_an_opaque_token() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).scope("posts:read").start().await;
     let token = tenant
         .opaque_token()
@@ -124,7 +124,7 @@ async fn controls_are_active_and_hostile_tokens_are_not() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_none_is_told_why() {
+async fn a_malformed_request_is_rejected_with_a_reason() {
     let tenant = frozen_tenant().await;
     let token = tenant.opaque_token().mint();
     let asker = Asker::new(&tenant, ClientAuth::SecretPost);

@@ -47,7 +47,7 @@ async fn rotation_covers_every_algorithm_in_use() {
 }
 
 #[tokio::test]
-async fn only_the_active_signer_is_believed() {
+async fn only_tokens_by_the_active_key_verify() {
     let tenant = MockTenant::start().await;
     for algorithm in Algorithm::ALL {
         let token = || tenant.token().algorithm(algorithm);

@@ -103,7 +103,7 @@ async fn another_clients_certificate_is_rejected() {
         assert!(seen.refusal.unwrap().contains(reason));
         assert_eq!((seen.client_auth, seen.certificate), (None, Some(certificate.thumbprint())));
     }
-    // The registered subject is enough, whichever key it is for.
+    // The registered subject is enough, with any key.
     assert_eq!(asker.ask("t").by(&authority.client(known)).send().await.0, 200);
 }
 
@@ -172,7 +172,7 @@ async fn the_handshake_can_reject_unknown_certificates() {
     assert_eq!(without.get(&alias).send().await.unwrap().status(), 400);
 }
 
-/// Shows a certificate with whichever key, to servers that take every authority's.
+/// Presents a certificate with any key, to servers of any authority.
 #[derive(Debug)]
 struct Thief(Arc<CertifiedKey>);
 
@@ -255,7 +255,7 @@ async fn the_certificate_of_a_connection_is_checked_with_every_request() {
     assert_eq!(asker.ask("t").over(&client).send().await.0, 200);
 
     tenant.renew_client_certificate();
-    // No second connection could be made, so it is the first one that asks again.
+    // A second connection would fail, so the first one is used again.
     tenant.refuse_in_handshake(true);
     assert_rejected(asker.ask("t").over(&client).send().await, "replaced");
 }
@@ -299,7 +299,7 @@ async fn a_token_is_bound_to_a_certificate() {
     }
 }
 
-/// Of the first certificate in it.
+/// The thumbprint of the first certificate.
 fn thumbprint_of_pem(pem: &[u8]) -> String {
     let der: CertificateDer<'_> = rustls::pki_types::pem::PemObject::from_pem_slice(pem).unwrap();
     URL_SAFE_NO_PAD.encode(digest(&SHA256, &der))

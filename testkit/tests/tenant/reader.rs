@@ -45,7 +45,7 @@ pub(crate) async fn verify(tenant: &MockTenant, token: &str) -> Result<Value, St
         return segment(token, 1);
     }
 
-    // Built together with the library's tests it has two providers, and wants to be told.
+    // Built together with the library's tests, it has two providers and needs a choice.
     let _ = aws_lc::DEFAULT_PROVIDER.install_default();
     let algorithm: Algorithm = from_json(&header["alg"])?;
     let mut validation = Validation::new(algorithm);
@@ -64,7 +64,7 @@ pub(crate) fn segment(token: &str, index: usize) -> Result<Value, String> {
     serde_json::from_slice(&decode(segment)?).map_err(text)
 }
 
-/// Whether one of the keys in `jwks` truly signed `token`, whatever it says.
+/// Whether one of the keys in `jwks` signed `token`, whatever its claims.
 pub(crate) fn is_signed(jwks: &Value, token: &str) -> bool {
     let Some((input, signature)) = token.rsplit_once('.') else {
         return false;

@@ -31,7 +31,7 @@ impl Wake for Counter {
 }
 
 #[test]
-fn a_timer_of_a_frozen_clock_is_woken_by_its_movement_and_ends_at_the_instant() {
+fn a_timer_of_a_frozen_clock_ends_when_advancing_reaches_the_instant() {
     let clock = Clock::frozen();
     let timer = clock.timer();
     let counter = Arc::new(Counter::default());
@@ -58,14 +58,14 @@ fn a_timer_for_an_instant_that_is_reached_ends_at_once() {
     let mut context = Context::from_waker(&waker);
     let start = clock.monotonic();
     assert_eq!(timer(start).as_mut().poll(&mut context), Poll::Ready(()));
-    // The instant counts, not how long it was away when the timer was made.
+    // The instant counts, not the duration when the timer was created.
     let waiting = timer(start + HOUR);
     clock.advance(HOUR);
     assert_eq!(pin!(waiting).poll(&mut context), Poll::Ready(()));
 }
 
 #[tokio::test]
-async fn a_timer_of_a_running_clock_ends_by_itself_and_by_its_movement() {
+async fn a_timer_of_a_running_clock_ends_by_itself_and_by_advancing() {
     let clock = Clock::system();
     let timer = clock.timer();
     let instant = clock.monotonic() + Duration::from_millis(2);

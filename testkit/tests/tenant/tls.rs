@@ -33,7 +33,7 @@ async fn visit_by(client: &Client, url: &str) -> Result<u16, String> {
 }
 
 #[tokio::test]
-async fn the_tenant_answers_over_tls_for_those_who_trust_its_authority() {
+async fn the_tenant_answers_over_tls_for_clients_that_trust_its_authority() {
     let tenant = MockTenant::builder().tls().path("acme").start().await;
     assert!(tenant.issuer().starts_with("https://localhost:"));
     assert!(tenant.issuer().ends_with("/acme"));
@@ -66,7 +66,7 @@ async fn the_certificate_can_be_invalid_and_valid_again() {
     let tenant = MockTenant::builder().mutual_tls().start().await;
     let urls = [Entrance::Issuer, Entrance::MutualTls]
         .map(|entrance| tenant.url_at(&entrance, Endpoint::Jwks));
-    // One that has been there before, and would resume its session if it could.
+    // A client with an earlier session, which it would resume if it could.
     let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
     for url in &urls {
         assert_eq!(visit_by(&client, url).await, Ok(200));

@@ -28,7 +28,7 @@ async fn a_tenant_signs_with_the_algorithm_it_was_built_with() {
 }
 
 #[tokio::test]
-async fn a_token_says_what_rfc_9068_asks_for() {
+async fn a_token_has_the_claims_of_rfc_9068() {
     let tenant = MockTenant::builder().audience("https://orders.example.com");
     let tenant = tenant.clock(Clock::frozen()).start().await;
     let token = tenant.token().mint();
@@ -123,7 +123,7 @@ async fn the_clock_stamps_the_tokens() {
 }
 
 #[tokio::test]
-async fn claims_and_groups_of_the_tenant_are_in_every_token_and_give_way_to_its_own() {
+async fn claims_and_groups_of_the_tenant_are_in_every_token_and_can_be_replaced() {
     let tenant = MockTenant::builder().claim("tenant_id", "acme").groups(["admin"]).start().await;
     let claims = segment(&tenant.token().mint(), 1).unwrap();
     assert_eq!((&claims["tenant_id"], &claims["groups"]), (&json!("acme"), &json!(["admin"])));
