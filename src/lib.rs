@@ -17,10 +17,10 @@
 //! # }
 //! ```
 //!
-//! The [README](https://github.com/monocloud/backend-rust#readme) has a complete program for each host,
-//! [declaring](manual::declaring) the ways to say what an operation needs, and the [manual] everything
-//! else: [settings and features](manual::configuration), [tests](manual::testing) with the mock tenant
-//! of `monocloud-testkit`, [troubleshooting](manual::troubleshooting).
+//! The repository's [examples](https://github.com/monocloud/backend-rust/tree/main/examples) are a
+//! complete program for each host. The [manual] has the rest, such as [declaring](manual::declaring) what
+//! an operation needs, [settings and features](manual::configuration), [tests](manual::testing) with the
+//! mock tenant of `monocloud-testkit`, and [troubleshooting](manual::troubleshooting).
 //!
 //! # Hosts
 //!
@@ -31,7 +31,7 @@
 //! | `salvo` | `salvo` | the endpoints, or a guard per route |
 //! | `poem` | `poem` | a document, with the feature `openapi`, or a guard per handler |
 //!
-//! [`Guard::check`] serves any other framework.
+//! For any other framework there is [`Guard::check`].
 //!
 //! # How a request is checked
 //!

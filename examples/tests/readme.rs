@@ -12,7 +12,7 @@ mod axum_app {
     #[test]
     fn the_code_for_axum_is_in_the_readme_and_starts() {
         crate::assert_shown(include_str!("../readme/axum.rs"));
-        app(crate::protect()).unwrap();
+        let _ = app(crate::protect()).unwrap();
     }
 }
 
@@ -33,7 +33,7 @@ mod salvo_app {
     #[test]
     fn the_code_for_salvo_is_in_the_readme_and_starts() {
         crate::assert_shown(include_str!("../readme/salvo.rs"));
-        app(crate::protect()).unwrap();
+        let _ = app(crate::protect()).unwrap();
     }
 }
 

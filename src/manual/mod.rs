@@ -127,6 +127,31 @@ page!(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::config::Key;
+
+    /// Settings of the builder that have no variable.
+    const BUILDER_ONLY: [&str; 7] = [
+        "dangerously_allow_http",
+        "http_client",
+        "introspection_cache_store",
+        "last_forwarded_certificate_counts",
+        "realm",
+        "scheme_name",
+        "svid_provider",
+    ];
+
+    #[test]
+    fn the_page_on_configuration_lists_every_variable() {
+        let page = include_str!("configuration.md");
+        let listed: BTreeSet<_> = page.split('`').skip(1).step_by(2).collect();
+        for key in Key::ALL {
+            let is_listed = listed.contains(key.variable().as_str());
+            assert_eq!(is_listed, !BUILDER_ONLY.contains(&key.name()), "{key:?}");
+        }
+    }
+
     #[test]
     fn the_table_of_declarations_is_the_code_below_it() {
         let files = [
