@@ -13,7 +13,7 @@ use axum::{
     http::StatusCode,
     routing::{delete, get},
 };
-use monocloud_backend::{ApiDocument, Authenticated, Claims, Health, Policy, ProtectApi};
+use monocloud_backend::{ApiDocument, Authenticated, Claims, Policy, ProtectApi, health::Health};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use utoipa::{OpenApi, ToSchema};
@@ -112,9 +112,9 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .with_state(Posts::default());
     let readiness = get(ready).with_state(protect.clone());
     let (api, document) = protect
-        .scope("posts:read", "Read posts")
-        .scope("posts:write", "Write posts")
-        .from_document(&PostsApi::openapi().to_json()?)?
+        .describe_scope("posts:read", "Read posts")
+        .describe_scope("posts:write", "Write posts")
+        .document(&PostsApi::openapi().to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(routes)?;
@@ -123,7 +123,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .route("/openapi.json", get(document.json()))
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
-    if let Ok(metadata) = document.resource_metadata() {
+    if let Ok(metadata) = document.serve_resource_metadata() {
         app = app.route(metadata.path(), get(metadata.clone()));
     }
     Ok((app, document))

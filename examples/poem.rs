@@ -8,7 +8,7 @@ use std::{
 };
 
 use monocloud_backend::{
-    ApiDocument, Authenticated, Claims, DocumentError, Health, ProtectApi, poem::Handlers,
+    ApiDocument, Authenticated, Claims, DocumentError, ProtectApi, health::Health, poem::Handlers,
 };
 use poem::{
     Endpoint, EndpointExt, Route, Server, get, handler,
@@ -80,14 +80,14 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(impl Endpoint, ApiDocument), D
         .get("/api/posts", list)
         .post("/api/posts", create)
         .delete("/api/posts/:id", remove);
-    let (api, document) = protect.from_document(DOCUMENT)?.routes(handlers)?;
+    let (api, document) = protect.document(DOCUMENT)?.routes(handlers)?;
     let mut app = Route::new()
         .nest("/", api)
         .at("/ready", get(ready.data(protect)))
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
-    if let Ok(metadata) = document.resource_metadata() {
+    if let Ok(metadata) = document.serve_resource_metadata() {
         app = app.at(metadata.path(), metadata.clone());
     }
     Ok((app.data(Arc::new(Posts::default())), document))

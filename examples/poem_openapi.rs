@@ -8,7 +8,7 @@ use std::{
 };
 
 use monocloud_backend::{
-    ApiDocument, DocumentError, Health, Policy, ProtectApi, Require, poem_openapi::Bearer,
+    ApiDocument, Bearer, DocumentError, Policy, ProtectApi, Require, health::Health,
 };
 use poem::{
     EndpointExt, Route, Server, get, handler, http::StatusCode, listener::TcpListener, web,
@@ -118,7 +118,7 @@ fn ready(protect: web::Data<&ProtectApi>) -> (StatusCode, web::Json<Health>) {
 pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentError> {
     let readiness = get(ready.data(protect.clone()));
     let (service, document) = protect
-        .scopes::<Scope>()
+        .describe_scopes::<Scope>()
         .secure(PostsApi::default())
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
@@ -129,7 +129,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
         .at("/openapi.json", document.json())
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
-    if let Ok(metadata) = document.resource_metadata() {
+    if let Ok(metadata) = document.serve_resource_metadata() {
         app = app.at(metadata.path(), metadata.clone());
     }
     Ok((app, document))

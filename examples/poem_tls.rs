@@ -5,7 +5,9 @@
 
 use std::error::Error;
 
-use monocloud_backend::{Authenticated, Claims, Policy, ProtectApi, ServerTls, poem::TlsListener};
+use monocloud_backend::{
+    Authenticated, Claims, Policy, ProtectApi, certificate::ServerTls, poem::TlsListener,
+};
 use poem::{EndpointExt, Route, Server, get, handler, listener::TcpListener, web::Json};
 
 #[handler]

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use monocloud_backend::{ApiDocument, Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
+use monocloud_backend::{ApiDocument, Authenticated, Bearer, Policy, ProtectApi, Require};
 use salvo::{
     oapi::{
         ToSchema,
@@ -107,9 +107,9 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("api/posts/{id}").delete(remove));
     let ready = Ready(protect.clone());
     let (api, document) = protect
-        .scope("posts:read", "Read posts")
-        .scope("posts:write", "Write posts")
-        .from_document(&OpenApi::new("Posts", "1.0").merge_router(&routes).to_json()?)?
+        .describe_scope("posts:read", "Read posts")
+        .describe_scope("posts:write", "Write posts")
+        .document(&OpenApi::new("Posts", "1.0").merge_router(&routes).to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(routes)?;
@@ -119,7 +119,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("openapi.json").get(document.json()))
         .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
-    if let Ok(metadata) = document.resource_metadata() {
+    if let Ok(metadata) = document.serve_resource_metadata() {
         app = app.push(Router::with_path(metadata.path()).get(metadata));
     }
     Ok((app, document))

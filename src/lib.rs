@@ -62,19 +62,19 @@
     )
 )]
 
-mod certificate;
+pub mod certificate;
 mod clock;
-mod config;
+pub mod config;
 mod doctor;
-mod error;
+pub mod error;
 mod introspection;
 mod meter;
 #[cfg(feature = "openapi")]
-mod openapi;
-mod policy;
+pub mod openapi;
+pub mod policy;
 mod protect;
 mod tenant;
-mod token;
+pub mod token;
 mod validator;
 
 #[cfg(feature = "axum")]
@@ -87,33 +87,46 @@ pub mod poem_openapi;
 #[cfg(feature = "salvo")]
 pub mod salvo;
 
-#[cfg(feature = "tls")]
-pub use crate::certificate::server::ServerTls;
-#[cfg(feature = "redis")]
-pub use crate::introspection::cache::RedisCache;
-#[cfg(feature = "swagger-ui")]
-pub use crate::openapi::SwaggerUi;
 #[cfg(feature = "openapi")]
-pub use crate::openapi::{ApiDocument, DeclaredApi, DocumentEndpoint, DocumentError, Routes};
+pub use crate::openapi::{ApiDocument, DocumentError};
 pub use crate::{
-    certificate::{CertificateBinding, NotACertificate, PeerCertificate},
-    config::{ConfigError, ConfigProblem},
-    doctor::diagnosis::{Diagnosis, Finding, FindingKind, Severity},
-    error::{
-        Cause, Denial, Error, ForgetError, Internal, InvalidRequest, InvalidToken, TenantError,
-    },
-    introspection::cache::{CacheFuture, CacheKey, IntrospectionCache},
-    policy::{AnyToken, Policy, Require},
+    config::ConfigError,
+    error::Error,
+    policy::{Policy, Require},
     protect::{
         Authenticated, Caller, Guard, ProtectApi,
         bearer::{Bearer, MaybeBearer},
         builder::ProtectApiBuilder,
         refusal::Refusal,
-        resource::ResourceMetadata,
     },
-    tenant::{
-        health::{DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth},
-        http::{HttpClient, HttpFuture},
-    },
-    token::{AccessToken, TokenKind, algorithm::SigningAlgorithm, claims::Claims},
+    token::claims::Claims,
 };
+
+/// The stores that introspection results may be shared in.
+pub mod cache {
+    #[cfg(feature = "redis")]
+    pub use crate::introspection::cache::RedisCache;
+    pub use crate::introspection::cache::{CacheFuture, CacheKey, IntrospectionCache};
+}
+
+/// What [`ProtectApi::diagnose`](crate::ProtectApi::diagnose) finds.
+pub mod diagnosis {
+    pub use crate::doctor::diagnosis::{Diagnosis, Finding, FindingKind, Severity};
+}
+
+/// What [`ProtectApi::health`](crate::ProtectApi::health) reports.
+pub mod health {
+    pub use crate::tenant::health::{
+        DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth,
+    };
+}
+
+/// How an application brings its own HTTP client.
+pub mod http_client {
+    pub use crate::tenant::http::{HttpClient, HttpFuture};
+}
+
+/// The API's own metadata (RFC 9728).
+pub mod resource {
+    pub use crate::protect::resource::ResourceMetadata;
+}

@@ -12,8 +12,8 @@ async fn list(caller: Authenticated) -> String {
 }
 
 fn app(protect: ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
-    let protect = protect.scope("posts:read", "Read posts");
-    let document = protect.from_document(&Posts::openapi().to_json()?)?;
+    let protect = protect.describe_scope("posts:read", "Read posts");
+    let document = protect.document(&Posts::openapi().to_json()?)?;
     let (api, document) = document.routes(Router::new().route("/posts", get(list)))?;
     Ok(api.route("/openapi.json", get(document.json())))
 }

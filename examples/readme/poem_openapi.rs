@@ -1,4 +1,4 @@
-use monocloud_backend::{DocumentError, ProtectApi, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, DocumentError, ProtectApi};
 use poem::{Route, Server, listener::TcpListener};
 use poem_openapi::{OAuthScopes, OpenApi, OpenApiService, payload::PlainText};
 
@@ -21,7 +21,7 @@ impl PostsApi {
 
 fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
     let (service, document) = protect
-        .scopes::<Scope>()
+        .describe_scopes::<Scope>()
         .secure(PostsApi)
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
     let docs = document.swagger_ui("/openapi.json");

@@ -16,7 +16,7 @@ use std::{
     process,
 };
 
-use monocloud_backend::{ProtectApi, Severity};
+use monocloud_backend::{ProtectApi, diagnosis::Severity};
 use monocloud_testkit::{ClientAuth, MockTenant};
 use tempfile::TempPath;
 use tracing_subscriber::{

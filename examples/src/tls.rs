@@ -2,7 +2,7 @@
 
 use std::{env, net::TcpListener, path::PathBuf};
 
-use monocloud_backend::{ProtectApi, ServerTls};
+use monocloud_backend::{ProtectApi, certificate::ServerTls};
 use monocloud_testkit::{Authority, Certificate, MockTenant};
 use tempfile::TempPath;
 

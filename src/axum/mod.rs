@@ -28,8 +28,8 @@
 //!
 //! fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
 //!     let (api, document) = protect
-//!         .scope("posts:read", "Read posts")
-//!         .from_document(&Posts::openapi().to_json()?)?
+//!         .describe_scope("posts:read", "Read posts")
+//!         .document(&Posts::openapi().to_json()?)?
 //!         .by_default(Policy::ANY_TOKEN)
 //!         .routes(Router::new().route("/posts", get(list)))?;
 //!     Ok(api.route("/openapi.json", get(document.json())))
@@ -256,7 +256,7 @@ impl<S> Handler<(), S> for DocumentEndpoint {
 }
 
 #[cfg(feature = "swagger-ui")]
-impl<B> Service<::http::Request<B>> for crate::SwaggerUi {
+impl<B> Service<::http::Request<B>> for crate::openapi::SwaggerUi {
     type Response = Response;
     type Error = std::convert::Infallible;
     type Future = std::future::Ready<Result<Response, Self::Error>>;

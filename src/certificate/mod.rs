@@ -6,6 +6,9 @@ pub(crate) mod key_pair;
 #[cfg(feature = "tls")]
 pub(crate) mod server;
 
+#[cfg(feature = "tls")]
+pub use self::server::ServerTls;
+
 use std::fmt;
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};

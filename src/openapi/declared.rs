@@ -26,7 +26,7 @@ impl ProtectApi {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
     /// # let protect = ProtectApi::from_vars(vars)?;
-    /// let api = protect.from_document(
+    /// let api = protect.document(
     ///     r#"
     ///     openapi: 3.1.0
     ///     info: { title: Posts, version: "1.0" }
@@ -47,12 +47,12 @@ impl ProtectApi {
     /// [`DocumentError`] if the text is not valid JSON or YAML, has a member twice, is of another
     /// version, refers to operations in other files, or has `security` or an extension of this
     /// library where it is not read.
-    pub fn from_document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
+    pub fn document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
         let document = read_document(text, self.scheme_name(), self.binding())?;
         let mut protect = self.clone();
         for (scope, description) in document.scopes(self.scheme_name()) {
             if !protect.scope_descriptions().contains_key(scope) {
-                protect = protect.scope(scope, description);
+                protect = protect.describe_scope(scope, description);
             }
         }
         Ok(DeclaredApi { protect, document, plan: Plan::default() })
@@ -79,7 +79,7 @@ fn read_document(
     Ok(document)
 }
 
-/// An API as its document declares it; [`ProtectApi::from_document`] makes it.
+/// An API as its document declares it; [`ProtectApi::document`] makes it.
 #[derive(Clone, Debug)]
 pub struct DeclaredApi {
     protect: ProtectApi,
@@ -119,7 +119,7 @@ impl DeclaredApi {
     /// Says what a route needs that the document does not have.
     ///
     /// ```
-    /// # use monocloud_backend::{DeclaredApi, Policy};
+    /// # use monocloud_backend::{openapi::DeclaredApi, Policy};
     /// # fn with_reindex(api: DeclaredApi) -> DeclaredApi {
     /// api.hidden("POST", "/internal/reindex", Policy::ANY_TOKEN.any_group(&["operators"]))
     /// # }
@@ -190,7 +190,7 @@ paths:
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
     ];
-    ProtectApi::from_vars(vars).unwrap().from_document(document).unwrap()
+    ProtectApi::from_vars(vars).unwrap().document(document).unwrap()
 }
 
 /// The paths of [`unclear_api`], and one that is hidden and not listed.

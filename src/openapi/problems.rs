@@ -209,7 +209,7 @@ impl Operations<'_> {
             let by_type = self.dialect.scopes_by_type;
             let by_type = by_type.map(|call| format!(" or `{call}`")).unwrap_or_default();
             format!(
-                "it needs the scope {scope:?}, which is not described; describe it with `.scope({scope:?}, \"…\")`{by_type}"
+                "it needs the scope {scope:?}, which is not described; describe it with `.describe_scope({scope:?}, \"…\")`{by_type}"
             )
         };
         undescribed.into_iter().map(problem).collect()

@@ -72,8 +72,8 @@ impl ApiDocument {
     /// # Errors
     ///
     /// [`ConfigError`] if this API has no URL.
-    pub fn resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
-        self.protect.resource_metadata()
+    pub fn serve_resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
+        self.protect.serve_resource_metadata()
     }
 
     /// Serves Swagger UI, which loads the document from `document_url`, such as `/openapi.json`,

@@ -24,7 +24,7 @@ use crate::openapi::{
 ///
 /// fn app(protect: &ProtectApi, document: &str) -> Result<Route, DocumentError> {
 ///     let handlers = Handlers::new().get("/posts", list);
-///     let api = protect.from_document(document)?.by_default(Policy::ANY_TOKEN);
+///     let api = protect.document(document)?.by_default(Policy::ANY_TOKEN);
 ///     let (api, document) = api.routes(handlers)?;
 ///     Ok(Route::new().nest("/", api).at("/openapi.json", document.json()))
 /// }

@@ -24,7 +24,7 @@ const MAX_HANDSHAKES: usize = 1024;
 /// poem's own TLS listener does not let a request see the certificate.
 ///
 /// ```no_run
-/// use monocloud_backend::{ServerTls, poem::TlsListener};
+/// use monocloud_backend::{certificate::ServerTls, poem::TlsListener};
 /// use poem::{Route, Server, listener::TcpListener};
 ///
 /// # async fn run(app: Route) -> std::io::Result<()> {

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Where there is a document, it is the policy: [`Handlers`] are routes that can be compared with one
-//! (see [`ProtectApi::from_document`](crate::ProtectApi::from_document)). [`TlsListener`] serves TLS,
+//! (see [`ProtectApi::document`](crate::ProtectApi::document)). [`TlsListener`] serves TLS,
 //! for tokens that are bound to the caller's certificate, under poem-openapi too.
 //!
 //! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
@@ -153,7 +153,7 @@ impl Endpoint for ResourceMetadata {
 }
 
 #[cfg(feature = "openapi")]
-impl Endpoint for crate::DocumentEndpoint {
+impl Endpoint for crate::openapi::DocumentEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -162,7 +162,7 @@ impl Endpoint for crate::DocumentEndpoint {
 }
 
 #[cfg(feature = "swagger-ui")]
-impl Endpoint for crate::SwaggerUi {
+impl Endpoint for crate::openapi::SwaggerUi {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {

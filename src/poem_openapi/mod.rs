@@ -16,4 +16,3 @@ mod routes;
 mod secured;
 
 pub use self::secured::Secured;
-pub use crate::protect::bearer::{Bearer, MaybeBearer};

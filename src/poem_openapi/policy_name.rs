@@ -138,7 +138,7 @@ impl PolicyName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AnyToken;
+    use crate::policy::AnyToken;
 
     struct Odd;
 

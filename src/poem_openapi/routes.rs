@@ -18,7 +18,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     is_route: matches,
     lists_route,
     declare: |_| "take a `Bearer` argument (or `MaybeBearer`)".to_owned(),
-    scopes_by_type: Some(".scopes::<Scope>()"),
+    scopes_by_type: Some(".describe_scopes::<Scope>()"),
     hidden: "it is hidden from the document, so the scopes on its arguments cannot be read",
 };
 

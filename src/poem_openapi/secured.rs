@@ -25,7 +25,7 @@ impl ProtectApi {
     /// document states.
     ///
     /// ```
-    /// # use monocloud_backend::{Policy, ProtectApi, poem_openapi::Bearer};
+    /// # use monocloud_backend::{Bearer, Policy, ProtectApi};
     /// # use poem_openapi::{OpenApi, OpenApiService};
     /// # struct PostsApi;
     /// # #[OpenApi]
@@ -55,9 +55,9 @@ impl ProtectApi {
 
     /// Describes every scope of an enum, by the comments on its variants.
     #[must_use]
-    pub fn scopes<S: OAuthScopes>(self) -> Self {
+    pub fn describe_scopes<S: OAuthScopes>(self) -> Self {
         S::meta().into_iter().fold(self, |protect, scope| {
-            protect.scope(scope.name, scope.description.unwrap_or_default())
+            protect.describe_scope(scope.name, scope.description.unwrap_or_default())
         })
     }
 }
@@ -107,7 +107,7 @@ impl<T: OpenApi> Secured<T> {
     /// cannot be read there.
     ///
     /// ```
-    /// # use monocloud_backend::{Policy, ProtectApi, poem_openapi::{Bearer, Secured}};
+    /// # use monocloud_backend::{poem_openapi::Secured, Bearer, Policy, ProtectApi};
     /// # use poem_openapi::OpenApi;
     /// struct Internal;
     ///

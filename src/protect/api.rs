@@ -184,7 +184,11 @@ impl ProtectApi {
 
     /// Describes a scope, once, for the document of every operation that needs it.
     #[must_use]
-    pub fn scope(mut self, name: impl Into<String>, description: impl Into<String>) -> Self {
+    pub fn describe_scope(
+        mut self,
+        name: impl Into<String>,
+        description: impl Into<String>,
+    ) -> Self {
         Arc::make_mut(&mut self.scopes).insert(name.into(), description.into());
         self
     }

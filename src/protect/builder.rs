@@ -372,7 +372,7 @@ impl ProtectApiBuilder {
         self.set(Key::SwaggerClientId, id.into())
     }
 
-    /// The public URL of this API, for its [metadata](ProtectApi::resource_metadata); the audience,
+    /// The public URL of this API, for its [metadata](ProtectApi::serve_resource_metadata); the audience,
     /// if that is an https URL, unless set.
     pub fn resource(self, url: impl Into<String>) -> Self {
         self.set(Key::Resource, url.into())

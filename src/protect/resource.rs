@@ -26,7 +26,7 @@ impl ProtectApi {
     /// # Errors
     ///
     /// [`ConfigError`] if there is no such URL.
-    pub fn resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
+    pub fn serve_resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
         let Some(resource) = self.announce_resource() else {
             let rule = "is needed, as the audience is no https URL: the public URL of this API";
             return Err(ConfigError::of(&Key::Resource.variable(), rule));

@@ -54,7 +54,7 @@ impl Handler for DocumentEndpoint {
 /// To be mounted with the rest of the path: `Router::with_path("docs/{**rest}").get(…)`.
 #[cfg(feature = "swagger-ui")]
 #[async_trait]
-impl Handler for crate::SwaggerUi {
+impl Handler for crate::openapi::SwaggerUi {
     async fn handle(
         &self,
         request: &mut Request,

@@ -26,7 +26,7 @@
 //! argument, [`Bearer`]; the document shows it, and a guard before the endpoint enforces it.
 //!
 //! ```
-//! use monocloud_backend::{Authenticated, Policy, ProtectApi, Require, salvo::Bearer};
+//! use monocloud_backend::{Authenticated, Bearer, Policy, ProtectApi, Require};
 //! use salvo::prelude::*;
 //!
 //! struct Admins;
@@ -46,9 +46,9 @@
 //! fn app(protect: ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
 //!     let api = Router::with_path("posts").get(list).delete(clear);
 //!     let document = OpenApi::new("Posts", "1.0").merge_router(&api);
-//!     let protect = protect.scope("posts:read", "Read posts");
+//!     let protect = protect.describe_scope("posts:read", "Read posts");
 //!     let (api, document) = protect
-//!         .from_document(&document.to_json()?)?
+//!         .document(&document.to_json()?)?
 //!         .by_default(Policy::ANY_TOKEN)
 //!         .routes(api)?;
 //!     Ok(Router::new()
@@ -116,8 +116,6 @@ use crate::{
     error::Error,
     protect::{Guard, bearer::Accepted, refusal::Refusal},
 };
-
-pub use crate::protect::bearer::{Bearer, MaybeBearer};
 
 #[async_trait]
 impl Handler for Guard {

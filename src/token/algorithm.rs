@@ -8,7 +8,7 @@ use std::fmt;
 /// accepted.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum SigningAlgorithm {
+pub(crate) enum SigningAlgorithm {
     /// Ed25519, named `EdDSA` or `Ed25519` in a header.
     EdDsa,
     /// ECDSA on P-256 with SHA-256.
@@ -34,7 +34,7 @@ pub enum SigningAlgorithm {
 impl SigningAlgorithm {
     /// Finds the algorithm a JOSE `alg` value names; names are case-sensitive (RFC 7515 §4.1.1).
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "EdDSA" | "Ed25519" => Self::EdDsa,
             "ES256" => Self::Es256,
@@ -52,7 +52,7 @@ impl SigningAlgorithm {
 
     /// The name in the IANA registry of JOSE algorithms.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
             Self::Es256 => "ES256",

@@ -6,9 +6,8 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
-    SigningAlgorithm,
     error::InvalidToken,
-    token::{jwt::DecodedJwt, keys::KeySet},
+    token::{algorithm::SigningAlgorithm, jwt::DecodedJwt, keys::KeySet},
 };
 
 struct Example {

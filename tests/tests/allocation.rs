@@ -13,7 +13,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use monocloud_backend::{Error, Guard, HttpClient, HttpFuture, InvalidToken, Policy, ProtectApi};
+use monocloud_backend::{
+    Error, Guard, Policy, ProtectApi,
+    error::InvalidToken,
+    http_client::{HttpClient, HttpFuture},
+};
 use monocloud_testkit::{Algorithm, MockTenant};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::Mutex;

@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderValue,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
-use monocloud_backend::{Error, Guard, InvalidToken, Policy, ProtectApi, ProtectApiBuilder};
+use monocloud_backend::{Error, Guard, Policy, ProtectApi, ProtectApiBuilder, error::InvalidToken};
 use monocloud_testkit::{Clock, Control, Hostile, MockTenant};
 use serde_json::json;
 

@@ -23,7 +23,7 @@ use std::{
 use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use harness::memory::resident_kilobytes;
-use monocloud_backend::{AccessToken, Error, Guard, Policy, ProtectApi};
+use monocloud_backend::{Error, Guard, Policy, ProtectApi, token::AccessToken};
 use monocloud_testkit::{
     Algorithm, ClientAuth, Clock, Endpoint, Fault, FaultGuard, MockTenant, Signer,
 };

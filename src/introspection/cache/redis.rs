@@ -66,7 +66,7 @@ const MAX_VALUE: usize = 2 * 1024 * 1024;
 /// is down. While it is down the tenant is asked.
 ///
 /// ```no_run
-/// use monocloud_backend::{ConfigError, ProtectApi, RedisCache};
+/// use monocloud_backend::{cache::RedisCache, ConfigError, ProtectApi};
 ///
 /// # fn main() -> Result<(), ConfigError> {
 /// let protect = ProtectApi::builder()

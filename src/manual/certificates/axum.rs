@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use monocloud_backend::{ServerTls, axum::TlsAcceptor};
+use monocloud_backend::{axum::TlsAcceptor, certificate::ServerTls};
 
 async fn serve(app: Router) -> std::io::Result<()> {
     let tls = TlsAcceptor::new(ServerTls::new("api.pem", "api-key.pem"))?;

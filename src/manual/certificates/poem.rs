@@ -1,4 +1,4 @@
-use monocloud_backend::{ServerTls, poem::TlsListener};
+use monocloud_backend::{certificate::ServerTls, poem::TlsListener};
 use poem::{Route, Server, listener::TcpListener};
 
 async fn serve(app: Route) -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-use monocloud_backend::ServerTls;
+use monocloud_backend::certificate::ServerTls;
 use salvo::prelude::*;
 
 async fn serve(app: Router) {

@@ -51,8 +51,8 @@ fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
         .route("/health", get(health))
         .route("/greeting", get(greet));
     let (api, document) = protect
-        .scope("posts:read", "Read posts")
-        .from_document(&Posts::openapi().to_json()?)?
+        .describe_scope("posts:read", "Read posts")
+        .document(&Posts::openapi().to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(router)?;

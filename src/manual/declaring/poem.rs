@@ -55,8 +55,8 @@ fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
         .get("/health", health)
         .get("/greeting", greet);
     let (api, document) = protect
-        .scope("posts:read", "Read posts")
-        .from_document(DOCUMENT)?
+        .describe_scope("posts:read", "Read posts")
+        .document(DOCUMENT)?
         .by_default(Policy::ANY_TOKEN)
         .routes(handlers)?;
     Ok(Route::new().nest("/", api).at("/openapi.json", document.json()))

@@ -1,7 +1,4 @@
-use monocloud_backend::{
-    DocumentError, Policy, ProtectApi, Require,
-    poem_openapi::{Bearer, MaybeBearer},
-};
+use monocloud_backend::{Bearer, DocumentError, MaybeBearer, Policy, ProtectApi, Require};
 use poem::Route;
 use poem_openapi::{OAuthScopes, OpenApi, OpenApiService, payload::PlainText};
 
@@ -49,7 +46,7 @@ impl Posts {
 
 fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
     let (service, document) = protect
-        .scopes::<Scope>()
+        .describe_scopes::<Scope>()
         .secure(Posts)
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")

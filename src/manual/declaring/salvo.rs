@@ -1,9 +1,6 @@
 use std::error::Error;
 
-use monocloud_backend::{
-    Policy, ProtectApi, Require,
-    salvo::{Bearer, MaybeBearer},
-};
+use monocloud_backend::{Bearer, MaybeBearer, Policy, ProtectApi, Require};
 use salvo::prelude::*;
 
 struct Admins;
@@ -41,8 +38,8 @@ fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
         .push(Router::with_path("health").get(health))
         .push(Router::with_path("greeting").get(greet));
     let (api, document) = protect
-        .scope("posts:read", "Read posts")
-        .from_document(&OpenApi::new("Posts", "1.0").merge_router(&api).to_json()?)?
+        .describe_scope("posts:read", "Read posts")
+        .document(&OpenApi::new("Posts", "1.0").merge_router(&api).to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
         .routes(api)?;

@@ -25,7 +25,7 @@ async fn list(caller: Authenticated) -> String {
 
 pub fn app(protect: &ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
     let router = Router::new().route("/posts", get(list));
-    let (api, document) = protect.from_document(&Posts::openapi().to_json()?)?.routes(router)?;
+    let (api, document) = protect.document(&Posts::openapi().to_json()?)?.routes(router)?;
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET])

@@ -1,4 +1,4 @@
-use monocloud_backend::{Caller, DocumentError, Error, ProtectApi, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Caller, DocumentError, Error, ProtectApi};
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route,
     http::{

@@ -1,4 +1,4 @@
-use monocloud_backend::{Caller, Error, ProtectApi, salvo::Bearer};
+use monocloud_backend::{Bearer, Caller, Error, ProtectApi};
 use salvo::{
     cors::{Any, Cors},
     http::{
@@ -16,7 +16,7 @@ async fn list(caller: Bearer) -> String {
 pub fn app(protect: &ProtectApi) -> Result<Service, Box<dyn std::error::Error>> {
     let api = Router::with_path("posts").get(list);
     let document = OpenApi::new("Posts", "1.0").merge_router(&api);
-    let (api, document) = protect.from_document(&document.to_json()?)?.routes(api)?;
+    let (api, document) = protect.document(&document.to_json()?)?.routes(api)?;
     let router =
         Router::new().push(api).push(Router::with_path("openapi.json").get(document.json()));
     let cors = Cors::new()

@@ -2,6 +2,6 @@ use axum::{Router, routing::get};
 use monocloud_backend::{ApiDocument, ConfigError};
 
 fn with_metadata(app: Router, document: &ApiDocument) -> Result<Router, ConfigError> {
-    let metadata = document.resource_metadata()?;
+    let metadata = document.serve_resource_metadata()?;
     Ok(app.route(metadata.path(), get(metadata.clone())))
 }

@@ -2,6 +2,6 @@ use monocloud_backend::{ApiDocument, ConfigError};
 use poem::Route;
 
 fn with_metadata(app: Route, document: &ApiDocument) -> Result<Route, ConfigError> {
-    let metadata = document.resource_metadata()?;
+    let metadata = document.serve_resource_metadata()?;
     Ok(app.at(metadata.path(), metadata.clone()))
 }

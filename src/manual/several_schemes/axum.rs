@@ -41,7 +41,7 @@ async fn list(caller: Caller, headers: HeaderMap) -> Result<&'static str, Status
 
 fn app(protect: ProtectApi) -> Result<Router, Box<dyn Error>> {
     let (api, _) = protect
-        .from_document(&Posts::openapi().to_json()?)?
+        .document(&Posts::openapi().to_json()?)?
         .application_scheme("ApiKey")
         .routes(Router::new().route("/posts", get(list)))?;
     Ok(api)

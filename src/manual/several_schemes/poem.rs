@@ -26,7 +26,7 @@ fn list(caller: Caller, request: &Request) -> Result<&'static str> {
 
 fn app(protect: ProtectApi) -> Result<Route, DocumentError> {
     let (api, _) = protect
-        .from_document(DOCUMENT)?
+        .document(DOCUMENT)?
         .application_scheme("ApiKey")
         .routes(Handlers::new().get("/posts", list))?;
     Ok(api)

@@ -1,4 +1,4 @@
-use monocloud_backend::{DocumentError, ProtectApi, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, DocumentError, ProtectApi};
 use poem::{Request, Route};
 use poem_openapi::{OpenApi, OpenApiService, SecurityScheme, auth::ApiKey};
 

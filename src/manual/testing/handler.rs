@@ -1,7 +1,4 @@
-use monocloud_backend::{
-    Authenticated, Caller, Claims,
-    poem_openapi::{Bearer, MaybeBearer},
-};
+use monocloud_backend::{Authenticated, Bearer, Caller, Claims, MaybeBearer};
 use poem_openapi::{OpenApi, payload::PlainText};
 use serde_json::json;
 

@@ -1,5 +1,5 @@
 use axum::{Json, Router, http::StatusCode, routing::get};
-use monocloud_backend::{Health, ProtectApi};
+use monocloud_backend::{health::Health, ProtectApi};
 
 fn report(protect: &ProtectApi) -> (StatusCode, Json<Health>) {
     let report = protect.health();

@@ -1,4 +1,4 @@
-use monocloud_backend::{Health, ProtectApi};
+use monocloud_backend::{health::Health, ProtectApi};
 use poem::{
     Endpoint, EndpointExt, Route, get, handler,
     http::StatusCode,

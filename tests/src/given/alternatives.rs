@@ -1,7 +1,7 @@
 //! What an operation needs, by its own `security`, that of the root, a default and a listing: one
 //! table for every host that takes a document.
 
-use monocloud_backend::{DeclaredApi, Policy, ProtectApi};
+use monocloud_backend::{Policy, ProtectApi, openapi::DeclaredApi};
 use monocloud_testkit::MockTenant;
 use serde_json::{Value, json};
 
@@ -61,7 +61,8 @@ pub async fn assert_every_alternative(
     status: impl AsyncFn(DeclaredApi, &str) -> Result<u16, String>,
 ) {
     let tenant = MockTenant::start().await;
-    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scope("posts:read", "Read posts");
+    let protect =
+        ProtectApi::from_vars(tenant.vars()).unwrap().describe_scope("posts:read", "Read posts");
     let tokens = [
         String::new(),
         tenant.token().expires_in(-3600).mint(),
@@ -128,6 +129,6 @@ fn declared(protect: &ProtectApi, root: &str, own: &str) -> DeclaredApi {
     if own != "null" {
         document["paths"]["/posts"]["get"]["security"] = parsed(own);
     }
-    let api = protect.from_document(&document.to_string()).unwrap();
+    let api = protect.document(&document.to_string()).unwrap();
     if document.to_string().contains(r#""Key":[]"#) { api.application_scheme("Key") } else { api }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monocloud_backend::{DeclaredApi, Policy, ProtectApi};
+use monocloud_backend::{Policy, ProtectApi, openapi::DeclaredApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
@@ -136,6 +136,6 @@ pub fn start_with_methods_of_openapi_32(router: impl App) -> Vec<String> {
             "additionalOperations": { "COPY": needs(&["posts:read"]) },
         } },
     });
-    let api = offline().from_document(&document.to_string()).unwrap();
+    let api = offline().document(&document.to_string()).unwrap();
     api.routes(router).err().map(|error| error.problems().to_vec()).unwrap_or_default()
 }

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use monocloud_backend::{ApiDocument, DeclaredApi, ProtectApi, Routes};
+use monocloud_backend::{
+    ApiDocument, ProtectApi,
+    openapi::{DeclaredApi, Routes},
+};
 use monocloud_testkit::MockTenant;
 use reqwest::header::WWW_AUTHENTICATE;
 use salvo::conn::tcp::TcpAcceptor;
@@ -64,7 +67,7 @@ pub fn offline() -> ProtectApi {
 }
 
 pub fn described(protect: ProtectApi) -> ProtectApi {
-    protect.scope("posts:read", "Read posts").scope("posts:write", "Write posts")
+    protect.describe_scope("posts:read", "Read posts").describe_scope("posts:write", "Write posts")
 }
 
 /// An API as a document with these paths declares it.
@@ -77,7 +80,7 @@ pub fn declared(protect: &ProtectApi, paths: &Value) -> DeclaredApi {
         }},
         "paths": paths,
     });
-    let api = protect.from_document(&document.to_string()).unwrap();
+    let api = protect.document(&document.to_string()).unwrap();
     if paths.to_string().contains("\"Key\"") { api.application_scheme("Key") } else { api }
 }
 

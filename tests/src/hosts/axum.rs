@@ -15,8 +15,8 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use monocloud_backend::{
-    Authenticated, Caller, Claims, DocumentEndpoint, Error, Guard, Policy, ProtectApi,
-    ResourceMetadata, ServerTls, axum::TlsAcceptor,
+    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, axum::TlsAcceptor,
+    certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -33,8 +33,9 @@ pub(super) fn serve_documented(
     tls: Option<ServerTls>,
 ) {
     let router = router(protect, |methods, _| methods);
-    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
-    let api = protect.from_document(&Api::openapi().to_json().unwrap()).unwrap();
+    let protect =
+        protect.clone().describe_scope("posts:read", "Read").describe_scope("posts:write", "Write");
+    let api = protect.document(&Api::openapi().to_json().unwrap()).unwrap();
     let api = api.public("GET", "/health").public("GET", "/unguarded");
     let (router, _) = api.routes(router).unwrap();
     run(router, listener, tls);

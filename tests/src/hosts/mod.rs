@@ -18,7 +18,9 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use monocloud_backend::{DocumentEndpoint, ProtectApi, ResourceMetadata, ServerTls};
+use monocloud_backend::{
+    ProtectApi, certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
+};
 use monocloud_testkit::{Authority, Certificate, MockTenant};
 use rustls::SupportedProtocolVersion;
 

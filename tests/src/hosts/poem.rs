@@ -3,9 +3,11 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Caller, Claims, DocumentEndpoint, Error, Policy, ProtectApi, ResourceMetadata,
-    ServerTls,
+    Authenticated, Caller, Claims, Error, Policy, ProtectApi,
+    certificate::ServerTls,
+    openapi::DocumentEndpoint,
     poem::{Handlers, TlsAcceptor},
+    resource::ResourceMetadata,
 };
 use poem::{
     Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
@@ -26,7 +28,8 @@ pub(super) fn serve_documented(
     listener: TcpListener,
     tls: Option<ServerTls>,
 ) {
-    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
+    let protect =
+        protect.clone().describe_scope("posts:read", "Read").describe_scope("posts:write", "Write");
     let api = || {
         let handlers = Handlers::new()
             .get("/health", say("up"))
@@ -39,7 +42,7 @@ pub(super) fn serve_documented(
             .get("/scope-and-group", say("scope and group"))
             .get("/optional", subject_or_anonymous)
             .get("/unguarded", claims);
-        let (route, _) = protect.from_document(DOCUMENT).unwrap().routes(handlers).unwrap();
+        let (route, _) = protect.document(DOCUMENT).unwrap().routes(handlers).unwrap();
         route
     };
     let app = Route::new().nest("/", api()).nest("/branded", branded(api()));

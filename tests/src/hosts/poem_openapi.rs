@@ -12,8 +12,7 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Claims, Policy, ProtectApi, Require, ServerTls,
-    poem_openapi::{Bearer, MaybeBearer},
+    Authenticated, Bearer, Claims, MaybeBearer, Policy, ProtectApi, Require, certificate::ServerTls,
 };
 use poem::{EndpointExt, Route, middleware::Cors};
 use poem_openapi::{

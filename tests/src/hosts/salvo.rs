@@ -3,9 +3,8 @@
 use std::net;
 
 use monocloud_backend::{
-    Authenticated, Caller, Claims, DocumentEndpoint, Error, Policy, ProtectApi, Require,
-    ResourceMetadata, ServerTls,
-    salvo::{Bearer, MaybeBearer},
+    Authenticated, Bearer, Caller, Claims, Error, MaybeBearer, Policy, ProtectApi, Require,
+    certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
 };
 use salvo::{
     conn::tcp::TcpAcceptor,
@@ -28,11 +27,12 @@ pub(super) fn serve_documented(
     listener: net::TcpListener,
     tls: Option<ServerTls>,
 ) {
-    let protect = protect.clone().scope("posts:read", "Read").scope("posts:write", "Write");
+    let protect =
+        protect.clone().describe_scope("posts:read", "Read").describe_scope("posts:write", "Write");
     let api = || {
         let api = documented::api();
         let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
-        let declared = protect.from_document(&document).unwrap();
+        let declared = protect.document(&document).unwrap();
         let declared = declared.public("GET", "/health").public("GET", "/unguarded");
         declared.routes(api).unwrap().0
     };

@@ -1,6 +1,6 @@
 //! What an answer must be: exactly.
 
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 
 /// What an API answered.

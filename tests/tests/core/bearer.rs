@@ -4,7 +4,7 @@ use harness::support::{
     get, internal, invalid_request, invalid_token, ok, protect, says, serve, served,
     token_of_length,
 };
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};
 
 #[tokio::test]

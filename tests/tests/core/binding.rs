@@ -3,7 +3,7 @@
 use harness::support::{
     Expected, frozen_tenant, get, invalid_token, missing_scope, ok, protect, serve,
 };
-use monocloud_backend::{CertificateBinding, InvalidToken};
+use monocloud_backend::{certificate::CertificateBinding, error::InvalidToken};
 use serde_json::{Value, json};
 
 async fn assert_mode(mode: CertificateBinding, cases: &[(Value, Expected)]) {

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use harness::support::{
     Call, Expected, frozen_tenant, get, introspecting, invalid_token, ok, serve,
 };
-use monocloud_backend::{CertificateBinding, InvalidToken, ProtectApiBuilder};
+use monocloud_backend::{ProtectApiBuilder, certificate::CertificateBinding, error::InvalidToken};
 use monocloud_testkit::{Certificate, MockTenant};
 use reqwest::header::HeaderName;
 

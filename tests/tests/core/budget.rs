@@ -6,7 +6,7 @@ use harness::support::{
     Api, Document, Upstream, frozen_tenant, get, invalid_token, landed, ok, protect, serve, served,
     unavailable,
 };
-use monocloud_backend::InvalidToken::UnknownKey;
+use monocloud_backend::error::InvalidToken::UnknownKey;
 use monocloud_testkit::{Algorithm, Clock, Endpoint, Fault, MockTenant};
 
 use crate::keys::open_after;

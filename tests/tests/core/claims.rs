@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use harness::support::{Expected, frozen_tenant, get, invalid_token, ok, protect, serve, served};
-use monocloud_backend::InvalidToken::{
+use monocloud_backend::error::InvalidToken::{
     self, Audience, Claim, Expired, Issuer, NotYetValid, Signature,
 };
 use monocloud_testkit::{MockTenant, Signer};

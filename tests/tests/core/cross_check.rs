@@ -7,7 +7,7 @@ use jsonwebtoken::{
     crypto::rust_crypto,
     jwk::{Jwk, JwkSet},
 };
-use monocloud_backend::{Error, InvalidToken, Policy, ProtectApi};
+use monocloud_backend::{Error, Policy, ProtectApi, error::InvalidToken};
 use monocloud_testkit::{Algorithm, MockTenant, Signer};
 use serde_json::{Value, json};
 

@@ -4,7 +4,9 @@ use std::{fs, time::Duration};
 
 use harness::support::{Http2, at_once, frozen_tenant, introspecting, protect};
 use monocloud_backend::{
-    Diagnosis, FindingKind, HttpClient, HttpFuture, ProtectApi, ProtectApiBuilder, Severity,
+    ProtectApi, ProtectApiBuilder,
+    diagnosis::{Diagnosis, FindingKind, Severity},
+    http_client::{HttpClient, HttpFuture},
 };
 use monocloud_testkit::{ClientAuth, Clock, Endpoint, Fault, MockTenant, ServerCertificate};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};

@@ -1,7 +1,10 @@
 //! What the doctor reports about a token: what the API decides, and why.
 
 use harness::support::{frozen_tenant, get, introspecting, protect, serve};
-use monocloud_backend::{CertificateBinding, FindingKind, Severity};
+use monocloud_backend::{
+    certificate::CertificateBinding,
+    diagnosis::{FindingKind, Severity},
+};
 use monocloud_testkit::{ClientAuth, Control, Endpoint, Fault, Hostile, MockTenant, Signer};
 use serde_json::json;
 

@@ -11,7 +11,11 @@ use harness::support::{
     invalid_token, ok, serve, served, unavailable,
 };
 use http::{Request, Response, header};
-use monocloud_backend::{HttpClient, HttpFuture, InvalidToken, ProtectApi};
+use monocloud_backend::{
+    ProtectApi,
+    error::InvalidToken,
+    http_client::{HttpClient, HttpFuture},
+};
 use monocloud_testkit::{Authority, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ use harness::support::{
     Api, Expected, at_once, get, internal, introspecting, invalid_token, landed, ok, protect,
     serve, unavailable,
 };
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 
 use crate::keys::{DAY, seconds};

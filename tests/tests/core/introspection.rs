@@ -6,7 +6,7 @@ use harness::support::{
     Act, Expected, Log, Scripted, frozen_tenant, get, gzip, internal, introspecting, invalid_token,
     missing_group, missing_scope, ok, ok_with, ok_with_header, serve, served, unavailable,
 };
-use monocloud_backend::{InvalidToken, ProtectApiBuilder};
+use monocloud_backend::{ProtectApiBuilder, error::InvalidToken};
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 use tracing::Level;

@@ -14,7 +14,11 @@ use harness::support::{
     frozen_tenant, get, introspecting, invalid_token, missing_group, missing_scope, ok, serve,
     unavailable,
 };
-use monocloud_backend::{AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken};
+use monocloud_backend::{
+    cache::{CacheFuture, CacheKey, IntrospectionCache},
+    error::InvalidToken,
+    token::AccessToken,
+};
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::json;
 

@@ -26,8 +26,11 @@ use http::{
     header::{AUTHORIZATION, RETRY_AFTER},
 };
 use monocloud_backend::{
-    AccessToken, CacheFuture, CacheKey, Caller, Error, Guard, HttpClient, HttpFuture,
-    IntrospectionCache, InvalidToken, Policy, ProtectApi, ProtectApiBuilder, Refusal, TenantError,
+    Caller, Error, Guard, Policy, ProtectApi, ProtectApiBuilder, Refusal,
+    cache::{CacheFuture, CacheKey, IntrospectionCache},
+    error::{InvalidToken, TenantError},
+    http_client::{HttpClient, HttpFuture},
+    token::AccessToken,
 };
 use monocloud_testkit::{Clock, Endpoint, Fault};
 use serde_json::json;

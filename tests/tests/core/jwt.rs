@@ -1,7 +1,7 @@
 //! Which JWT headers and algorithms are accepted.
 
 use harness::support::{get, invalid_token, ok, protect, serve, served};
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Which key of a set verifies a token.
 
 use harness::support::{get, invalid_token, ok, serve, served};
-use monocloud_backend::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
+use monocloud_backend::error::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
 use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};
 use serde_json::{Value, json};
 

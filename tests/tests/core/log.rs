@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::support::{Log, frozen_tenant, get, invalid_token, ok, protect, serve, served};
-use monocloud_backend::{InvalidToken, ProtectApi};
+use monocloud_backend::{ProtectApi, error::InvalidToken};
 use monocloud_testkit::{Certificate, Hostile};
 use tracing::Level;
 

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use harness::support::{
     Api, Expected, Log, client, get, internal, ok, protect, serve, unavailable,
 };
-use monocloud_backend::{HttpClient, HttpFuture, ProtectApiBuilder};
+use monocloud_backend::{
+    ProtectApiBuilder,
+    http_client::{HttpClient, HttpFuture},
+};
 use monocloud_testkit::{
     Authority, Certificate, ClientAuth, Clock, Endpoint, Entrance, Fault, Introspection,
     MockTenant, ServerCertificate,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::support::{
     Log, frozen_tenant, get, landed, ok, protect, serve, served, unavailable, until,
 };
-use monocloud_backend::DocumentState;
+use monocloud_backend::health::DocumentState;
 use monocloud_testkit::{Endpoint, Fault};
 
 use crate::keys::{DAY, fetches, seconds};

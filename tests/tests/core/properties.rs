@@ -5,7 +5,10 @@ use std::{future::Future, sync::LazyLock, time::Duration};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use monocloud_backend::{Caller, Guard, HttpClient, HttpFuture, Policy, ProtectApi, Refusal};
+use monocloud_backend::{
+    Caller, Guard, Policy, ProtectApi, Refusal,
+    http_client::{HttpClient, HttpFuture},
+};
 use monocloud_testkit::{Algorithm, Clock, MockTenant};
 use proptest::{
     arbitrary::any,

@@ -12,7 +12,7 @@ use harness::support::{
     at_once, frozen_tenant, get, invalid_token, landed, ok, protect, serve, served, unavailable,
     until,
 };
-use monocloud_backend::{DocumentState, InvalidToken, Policy, ProtectApi};
+use monocloud_backend::{Policy, ProtectApi, error::InvalidToken, health::DocumentState};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::json;
@@ -413,12 +413,12 @@ fn health_outside_a_runtime_is_no_panic() {
 #[tokio::test]
 async fn a_client_that_panics_is_one_that_fails() {
     struct Panics;
-    impl monocloud_backend::HttpClient for Panics {
+    impl monocloud_backend::http_client::HttpClient for Panics {
         fn send(
             &self,
             _: http::Request<bytes::Bytes>,
             _: usize,
-        ) -> monocloud_backend::HttpFuture<'_> {
+        ) -> monocloud_backend::http_client::HttpFuture<'_> {
             panic!("a defect of the application's")
         }
     }

@@ -1,7 +1,7 @@
 //! What a refusal tells the caller, and what it does not.
 
 use harness::support::{frozen_tenant, get, ok, protect, serve, served};
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::MockTenant;
 use reqwest::header::WWW_AUTHENTICATE;
 

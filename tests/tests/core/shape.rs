@@ -1,7 +1,7 @@
 //! Segments, base64url and JSON: malformed tokens cause no request to the tenant.
 
 use harness::support::{get, ok, served};
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::MockTenant;
 use serde_json::json;
 

@@ -10,7 +10,9 @@ use std::{
 use harness::support::{
     FLEET_KEY, forged, frozen_tenant, get, introspecting, invalid_token, ok, serve, until,
 };
-use monocloud_backend::{AccessToken, Error, Guard, InvalidToken, Policy, ProtectApi};
+use monocloud_backend::{
+    Error, Guard, Policy, ProtectApi, error::InvalidToken, token::AccessToken,
+};
 use monocloud_testkit::{Clock, Endpoint};
 
 use crate::{

@@ -8,11 +8,12 @@ use harness::support::{
     says, serve, unavailable,
 };
 use monocloud_backend::{
-    AccessToken, CertificateBinding,
-    InvalidToken::{
+    ProtectApi, ProtectApiBuilder,
+    certificate::CertificateBinding,
+    error::InvalidToken::{
         self, Audience, Binding, Claim, Expired, Inactive, Issuer, Signature, UnknownKey,
     },
-    ProtectApi, ProtectApiBuilder,
+    token::AccessToken,
 };
 use monocloud_testkit::{Algorithm, Certificate, Clock, Endpoint, Fault, MockTenant, TokenBuilder};
 use serde_json::{Value, json};

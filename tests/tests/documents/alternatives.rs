@@ -1,6 +1,6 @@
 //! A bearer token or something else.
 
-use monocloud_backend::{Policy, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy};
 use poem::Request;
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, payload::PlainText};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! One declaration, in the document and in force.
 
-use monocloud_backend::poem_openapi::Bearer;
+use monocloud_backend::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `by_default` and `by_default_under`, and the operations they do not apply to.
 
-use monocloud_backend::{Policy, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy};
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
 use serde_json::{Value, json};
 

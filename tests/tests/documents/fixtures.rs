@@ -38,7 +38,7 @@ fn handlers(file: &Value) -> Handlers {
 
 /// The served document as JSON and as YAML.
 async fn served(world: &World, text: &str, file: &Value) -> [String; 2] {
-    let api = world.protect.from_document(text).unwrap();
+    let api = world.protect.document(text).unwrap();
     let (_, document) = api.routes(handlers(file)).unwrap();
     let app =
         Route::new().at("/openapi.json", document.json()).at("/openapi.yaml", document.yaml());
@@ -150,7 +150,7 @@ async fn an_operation_that_is_copied_keeps_its_order_and_what_is_added_comes_las
         "components": { "pathItems": { "A": { "put": { "summary": "Put", "deprecated": true }, "get": {} } } },
         "x-last": 1
     }"##;
-    let api = world.protect.from_document(text).unwrap();
+    let api = world.protect.document(text).unwrap();
     let handlers = Handlers::new().get("/z/*rest", up).get("/a", up).at(Method::PUT, "/a", up);
     let api = api.by_default(monocloud_backend::Policy::ANY_TOKEN);
     let (_, document) = api.routes(handlers).unwrap();

@@ -33,14 +33,14 @@ fn document(rest: &str) -> String {
 }
 
 fn served(world: &World, rest: &str, handlers: Handlers) -> (Client, ApiDocument) {
-    let api = world.protect.from_document(&document(rest)).unwrap();
+    let api = world.protect.document(&document(rest)).unwrap();
     let api = if rest.contains("Key") { api.application_scheme("Key") } else { api };
     let (route, document) = api.routes(handlers).unwrap();
     (Client::new(Route::new().nest("/", route)), document)
 }
 
 fn refusal_to_start(rest: &str, handlers: Handlers) -> String {
-    let api = offline().from_document(&document(rest)).unwrap();
+    let api = offline().document(&document(rest)).unwrap();
     api.routes(handlers).err().expect("the API must not start").to_string()
 }
 
@@ -118,7 +118,7 @@ async fn the_default_holds_for_operations_that_say_nothing_and_the_document_show
     let world = World::new().await;
     let api = world
         .protect
-        .from_document(&document(
+        .document(&document(
             "paths: { /posts: { get: {} }, /health: { get: {} }, /admin/posts: { get: {} } }",
         ))
         .unwrap()
@@ -211,7 +211,7 @@ paths:
     GET /groups: it names groups and requires no token; give it `security: [{MonoCloud: []}]`
     GET /malformed: its security is not a list; write `security: [{MonoCloud: []}]`
     GET /misspelt: its security names the scheme "Monocloud", which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name("Monocloud")`; if the application enforces it, call `.application_scheme("Monocloud")`; did you mean "MonoCloud"?
-    GET /posts: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    GET /posts: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")`
     POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
     PUT /posts: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("PUT", "/posts")`
     PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
@@ -242,7 +242,7 @@ paths:
     );
     let paths = ["/key", "/undescribed", "/inherits", "/inherits/:id", "/groups", "/scope"];
     let handlers = paths.iter().fold(Handlers::new(), |handlers, path| handlers.get(path, up));
-    let api = (offline().from_document(&text).unwrap())
+    let api = (offline().document(&text).unwrap())
         .application_scheme("ApiKey")
         .application_scheme("Undescribed")
         .application_scheme("ApiKy")
@@ -274,7 +274,7 @@ fn what_is_no_document_is_told_with_the_reason() {
         (r#"{"openapi": "3.1.0"}"#, "it has no `paths`"),
         ("openapi: 3.1.0\npaths: {}\npaths: {}", "not valid YAML"),
     ] {
-        let error = offline().from_document(text).unwrap_err().to_string();
+        let error = offline().document(text).unwrap_err().to_string();
         assert!(error.contains(reason), "{text}: {error}");
     }
 }
@@ -319,14 +319,14 @@ paths:
     assert!(responses["LogIn"]["headers"]["WWW-Authenticate"].is_object());
 
     for text in [once.to_string(), serde_saphyr::to_string(&once).unwrap()] {
-        let api = world.protect.from_document(&text).unwrap();
+        let api = world.protect.document(&text).unwrap();
         let (_, again) = api.routes(handlers()).unwrap();
         assert_eq!(again.render().await, once);
     }
     // With another body the components change, and still there is one of each.
     let builder = monocloud_backend::ProtectApi::builder().vars(world.tenant.vars());
     let protect = builder.problem_details().build().unwrap();
-    let (_, again) = protect.from_document(&once.to_string()).unwrap().routes(handlers()).unwrap();
+    let (_, again) = protect.document(&once.to_string()).unwrap().routes(handlers()).unwrap();
     let again = again.render().await;
     let responses = again["components"]["responses"].as_object().unwrap();
     assert_eq!(responses.len(), 4);

@@ -1,8 +1,7 @@
 //! Operations that the document does not show: what they need is listed.
 
 use monocloud_backend::{
-    Authenticated, Policy, Require,
-    poem_openapi::{Bearer, MaybeBearer, Secured},
+    Authenticated, Bearer, MaybeBearer, Policy, Require, poem_openapi::Secured,
 };
 use poem::Request;
 use poem_openapi::{

@@ -1,6 +1,6 @@
 //! The whole way over HTTP: the document is read, and what it says is true.
 
-use monocloud_backend::{Policy, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy};
 use poem::{Route, http::Method};
 use poem_openapi::{OpenApi, OpenApiService, param::Path};
 use serde_json::Value;

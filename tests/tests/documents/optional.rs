@@ -1,8 +1,7 @@
 //! Optional authentication is a type of its own.
 
 use monocloud_backend::{
-    Authenticated, Caller, Policy,
-    poem_openapi::{Bearer, MaybeBearer, Secured},
+    Authenticated, Bearer, Caller, MaybeBearer, Policy, poem_openapi::Secured,
 };
 use poem_openapi::{OpenApi, payload::PlainText};
 use serde_json::json;

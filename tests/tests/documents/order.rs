@@ -1,6 +1,6 @@
 //! Authentication comes first; what is no operation stays what it was.
 
-use monocloud_backend::{Policy, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy};
 use poem::{
     EndpointExt, Route,
     http::{Method, header},

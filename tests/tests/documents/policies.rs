@@ -1,6 +1,6 @@
 //! Policies by type: groups, and scopes of a type's own.
 
-use monocloud_backend::{Policy, ProtectApi, Require, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy, ProtectApi, Require};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ async fn groups_are_enforced_as_documented() {
 async fn the_configuration_decides_where_a_policy_does_not_say_any_or_all() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).groups_match_all(true).build();
-    let (client, _) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
+    let (client, _) = serve(protect.unwrap().describe_scopes::<Scope>().secure(Api));
     let admin = world.member(["admin"]);
     for (request, status) in [("GET /any", 200), ("GET /all", 403), ("GET /unsaid", 403)] {
         assert_eq!(client.status(request, &admin).await, status, "{request}");

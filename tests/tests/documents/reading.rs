@@ -25,7 +25,7 @@ fn needs() -> Value {
 
 /// Why a document is refused.
 fn refusal(text: &str) -> String {
-    offline().from_document(text).err().map_or_else(String::new, |error| error.to_string())
+    offline().document(text).err().map_or_else(String::new, |error| error.to_string())
 }
 
 fn refusal_31(rest: Value) -> String {
@@ -33,7 +33,7 @@ fn refusal_31(rest: Value) -> String {
 }
 
 fn served(world: &World, text: &str, handlers: Handlers) -> Client {
-    let api = world.protect.from_document(text).unwrap();
+    let api = world.protect.document(text).unwrap();
     let (route, _) = api.routes(handlers).unwrap();
     Client::new(Route::new().nest("/", route))
 }
@@ -155,7 +155,7 @@ fn schemes_and_refusals_that_refer_to_nothing_are_named() {
     let mut operation = needs();
     operation["responses"]["401"] = json!({ "$ref": "responses.yaml#/Unauthorized" });
     let text = document("3.1.0", json!({ "paths": { "/a": { "get": operation } } }));
-    let api = offline().from_document(&text).unwrap();
+    let api = offline().document(&text).unwrap();
     let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
     assert!(problem.contains("GET /a: its response 401: it refers to"), "{problem}");
 }
@@ -351,7 +351,7 @@ async fn a_scheme_that_is_given_by_reference_describes_its_scopes() {
         }),
     );
     let world = World::new().await;
-    let api = world.protect.from_document(&text).unwrap().application_scheme("Other");
+    let api = world.protect.document(&text).unwrap().application_scheme("Other");
     let (_, document) = api.routes(Handlers::new().get("/a", up)).unwrap();
     let document = document.render().await;
     let schemes = &document["components"]["securitySchemes"];
@@ -387,7 +387,7 @@ async fn refusals_by_reference_describe_the_challenge() {
         }),
     );
     let world = World::new().await;
-    let api = world.protect.from_document(&text).unwrap();
+    let api = world.protect.document(&text).unwrap();
     let handlers = Handlers::new().get("/plain", up).get("/own", up).get("/public", up);
     let document = api.routes(handlers).unwrap().1.render().await;
     let response = |path: &str| document["paths"][path]["get"]["responses"]["401"].clone();
@@ -413,7 +413,7 @@ async fn methods_of_openapi_32_are_enforced_and_documented() {
     );
     let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
     let handlers = Handlers::new().at(method("QUERY"), "/a", up).at(method("COPY"), "/a", up);
-    let api = world.protect.from_document(&text).unwrap();
+    let api = world.protect.document(&text).unwrap();
     let (route, document) = api.routes(handlers).unwrap();
     let client = Client::new(Route::new().nest("/", route));
     for request in ["QUERY /a", "COPY /a"] {
@@ -429,8 +429,7 @@ async fn methods_of_openapi_32_are_enforced_and_documented() {
         }
     }
     // They are compared with the routes.
-    let problem =
-        world.protect.from_document(&text).unwrap().routes(Handlers::new()).err().unwrap();
+    let problem = world.protect.document(&text).unwrap().routes(Handlers::new()).err().unwrap();
     for operation in ["QUERY /a", "COPY /a"] {
         let expected = format!("{operation}: it is documented, and nothing is routed there");
         assert!(problem.problems().iter().any(|line| line.starts_with(&expected)), "{problem}");
@@ -447,7 +446,7 @@ async fn a_head_beside_a_get_is_authorized_as_the_get() {
     assert_eq!(client.status("HEAD /a", "").await, 401);
     assert_eq!(client.status("HEAD /a", &world.token("")).await, 200);
 
-    let api = world.protect.from_document(&paths(json!({ "security": [] }))).unwrap();
+    let api = world.protect.document(&paths(json!({ "security": [] }))).unwrap();
     let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
     assert!(problem.contains("HEAD /a: HEAD is answered by the handler of GET /a"), "{problem}");
 
@@ -467,7 +466,7 @@ fn a_base_path_by_which_routes_differ_is_named() {
         let text =
             document("3.1.0", json!({ "servers": servers, "paths": { "/a": { "get": needs() } } }));
         let routes =
-            |path| offline().from_document(&text).unwrap().routes(Handlers::new().get(path, up));
+            |path| offline().document(&text).unwrap().routes(Handlers::new().get(path, up));
         let problem = routes("/v1/a").err().unwrap().to_string();
         assert!(problem.contains("/v1 is the base path of `servers`"), "{problem}");
         assert!(!routes("/b").err().unwrap().to_string().contains("base path"));
@@ -480,20 +479,20 @@ async fn a_document_that_was_served_complete_is_accepted_and_served_again() {
     let world = World::new().await;
     let text = document("3.1.0", json!({ "paths": { "/a": { "get": needs() } } }));
     let handlers = || Handlers::new().get("/a", up);
-    let (_, document) = world.protect.from_document(&text).unwrap().routes(handlers()).unwrap();
+    let (_, document) = world.protect.document(&text).unwrap().routes(handlers()).unwrap();
     let first = document.render().await;
     for text in [first.to_string(), serde_saphyr::to_string(&first).unwrap()] {
-        let (_, document) = world.protect.from_document(&text).unwrap().routes(handlers()).unwrap();
+        let (_, document) = world.protect.document(&text).unwrap().routes(handlers()).unwrap();
         assert_eq!(document.render().await, first);
     }
-    let unreachable = offline().from_document(&text).unwrap().routes(handlers()).unwrap().1;
+    let unreachable = offline().document(&text).unwrap().routes(handlers()).unwrap().1;
     let incomplete = unreachable.render().await;
     assert_eq!(
         incomplete["components"]["securitySchemes"]["MonoCloud"]["x-monocloud-incomplete"],
         true
     );
     // It lacks the scopes, and would let any token pass.
-    let problem = world.protect.from_document(&incomplete.to_string()).unwrap_err().to_string();
+    let problem = world.protect.document(&incomplete.to_string()).unwrap_err().to_string();
     assert!(
         problem.contains("the document was served while the tenant's metadata was unavailable")
     );

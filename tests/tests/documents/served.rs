@@ -1,6 +1,6 @@
 //! The document that is served.
 
-use monocloud_backend::{ProtectApi, TenantError, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, ProtectApi, error::TenantError};
 use monocloud_testkit::MockTenant;
 use poem::Route;
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService, payload::PlainText};
@@ -106,7 +106,7 @@ async fn the_body_that_the_application_chose_is_the_one_described() {
         ),
         (by_function, "application/vnd.acme+json", own["required"].clone()),
     ] {
-        let protect = builder.build().unwrap().scopes::<Scope>();
+        let protect = builder.build().unwrap().describe_scopes::<Scope>();
         let (client, document) = serve(protect.secure(Api).public("GET", "/health"));
         let document = document.render().await;
         let response = described(&document, &document["paths"]["/posts"]["get"], "401");
@@ -203,7 +203,7 @@ async fn the_scheme_has_the_name_that_was_configured() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).scheme_name("Acme-2").build();
     let (client, document) =
-        serve(protect.unwrap().scopes::<Scope>().secure(Api).public("GET", "/health"));
+        serve(protect.unwrap().describe_scopes::<Scope>().secure(Api).public("GET", "/health"));
     let document = document.render().await;
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     assert_eq!(schemes.keys().collect::<Vec<_>>(), ["Acme-2"]);
@@ -217,7 +217,7 @@ async fn the_scheme_has_the_name_that_was_configured() {
 async fn two_tenants_in_one_process_have_two_right_documents() {
     let (one, two) = (World::new().await, World::new().await);
     let builder = ProtectApi::builder().vars(two.tenant.vars()).scheme_name("Two").build();
-    let protect_two = builder.unwrap().scope("posts:read", "Look");
+    let protect_two = builder.unwrap().describe_scope("posts:read", "Look");
     let (client_one, document_one) = serve(one.protect.secure(Api).public("GET", "/health"));
     let (client_two, document_two) = serve(protect_two.secure(Api).public("GET", "/health"));
 
@@ -241,7 +241,7 @@ async fn two_tenants_in_one_process_have_two_right_documents() {
 #[tokio::test]
 async fn the_frameworks_own_document_stays_valid() {
     let tenant = MockTenant::start().await;
-    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().describe_scopes::<Scope>();
     let (service, _) = (protect.secure(Api).public("GET", "/health"))
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))
         .unwrap();

@@ -1,6 +1,6 @@
 //! What prevents an API from starting, each in one line that names the operation.
 
-use monocloud_backend::{Authenticated, Policy, Require, poem_openapi::Bearer};
+use monocloud_backend::{Authenticated, Bearer, Policy, Require};
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
 
 use crate::world::{Scope, World, offline, refusal_to_start, serve, serve_unchecked};
@@ -129,8 +129,8 @@ fn every_kind_of_problem_is_told_at_once() {
     CONNECT /tunnel: OpenAPI has no such method; hide the operation
     GET /two-arguments: a bearer token and another scheme are two arguments; make them one enum
     GET /two-tokens: two of its arguments are bearer tokens; take one, with all scopes on it
-    GET /undescribed: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
-    POST /undescribed: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")` or `.scopes::<Scope>()`
+    GET /undescribed: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")` or `.describe_scopes::<Scope>()`
+    POST /undescribed: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")` or `.describe_scopes::<Scope>()`
     "#);
 }
 
@@ -147,7 +147,7 @@ fn a_scope_is_described_by_its_enum_or_by_hand() {
     let problems = refusal_to_start(offline().secure(Api));
     assert!(problems.contains(r#"GET /: it needs the scope "posts:purge""#), "{problems}");
     assert!(!problems.contains("posts:read"), "{problems}");
-    serve(offline().scope("posts:purge", "Delete every post").secure(Api));
+    serve(offline().describe_scope("posts:purge", "Delete every post").secure(Api));
 }
 
 #[tokio::test]

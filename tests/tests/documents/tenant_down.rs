@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monocloud_backend::{ProtectApi, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, ProtectApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers()
     let clock = Clock::frozen();
     let tenant = MockTenant::builder().clock(clock.clone()).start().await;
     let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
-    let (client, document) = serve(protect.unwrap().scopes::<Scope>().secure(Api));
+    let (client, document) = serve(protect.unwrap().describe_scopes::<Scope>().secure(Api));
 
     tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let incomplete = document.render().await;
@@ -60,7 +60,7 @@ async fn metadata_of_another_issuer_is_as_good_as_none() {
     metadata["issuer"] = "https://evil.example.com".into();
     metadata["authorization_endpoint"] = "https://evil.example.com/authorize".into();
     tenant.serve_metadata(metadata);
-    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().describe_scopes::<Scope>();
     let (_, document) = serve(protect.secure(Api));
     let document = document.render().await;
     assert_eq!(scheme(&document)["type"], "http");
@@ -73,7 +73,7 @@ async fn metadata_without_a_login_leaves_the_document_incomplete() {
     let mut metadata = tenant.metadata();
     metadata.as_object_mut().unwrap().remove("authorization_endpoint");
     tenant.serve_metadata(metadata);
-    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+    let protect = ProtectApi::from_vars(tenant.vars()).unwrap().describe_scopes::<Scope>();
     let (_, document) = serve(protect.secure(Api));
     assert_eq!(scheme(&document.render().await)["x-monocloud-incomplete"], true);
 }

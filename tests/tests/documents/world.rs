@@ -36,7 +36,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let tenant = MockTenant::start().await;
-        let protect = ProtectApi::from_vars(tenant.vars()).unwrap().scopes::<Scope>();
+        let protect = ProtectApi::from_vars(tenant.vars()).unwrap().describe_scopes::<Scope>();
         Self { tenant, protect }
     }
 
@@ -61,7 +61,7 @@ pub(crate) fn offline() -> ProtectApi {
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
     ];
-    ProtectApi::from_vars(vars).unwrap().scopes::<Scope>()
+    ProtectApi::from_vars(vars).unwrap().describe_scopes::<Scope>()
 }
 
 /// Serves an API at the root.

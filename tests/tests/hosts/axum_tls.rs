@@ -5,7 +5,11 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, routing::get};
 use axum_server::Handle;
 use harness::given::world::World;
-use monocloud_backend::{PeerCertificate, Policy, ServerTls, axum::TlsAcceptor};
+use monocloud_backend::{
+    Policy,
+    axum::TlsAcceptor,
+    certificate::{PeerCertificate, ServerTls},
+};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,

@@ -4,7 +4,7 @@ use harness::{
     hosts::Host,
     support::{call, get, invalid_token, missing, ok, post, token_of_length},
 };
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};
 
 on_every_host! {

@@ -5,7 +5,7 @@ use harness::{
     hosts::Host,
     support::{frozen_tenant, get, invalid_token, ok, protect},
 };
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::Certificate;
 
 on_every_host! {

@@ -7,7 +7,7 @@ use harness::{
     hosts::Host,
     support::{frozen_tenant, get, introspecting, invalid_token, ok, protect},
 };
-use monocloud_backend::{InvalidToken, ServerTls};
+use monocloud_backend::{certificate::ServerTls, error::InvalidToken};
 use monocloud_testkit::{Authority, Certificate};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;

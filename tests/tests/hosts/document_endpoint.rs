@@ -6,7 +6,7 @@ use harness::{
     hosts::Host,
     support::{frozen_tenant, get, head, protect},
 };
-use monocloud_backend::{ApiDocument, DocumentEndpoint, ProtectApi};
+use monocloud_backend::{ApiDocument, ProtectApi, openapi::DocumentEndpoint};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ paths:
   /posts: { get: { security: [MonoCloud: []], responses: {} } }
 ";
     let handlers = monocloud_backend::poem::Handlers::new().get("/posts", poem::get(posts));
-    protect.from_document(text).unwrap().routes(handlers).unwrap().1
+    protect.document(text).unwrap().routes(handlers).unwrap().1
 }
 
 #[poem::handler]

@@ -7,7 +7,7 @@ use harness::{
         post, says,
     },
 };
-use monocloud_backend::InvalidToken;
+use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::Endpoint;
 use reqwest::header::WWW_AUTHENTICATE;
 use tracing::Level;

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, time::Duration};
 
-use monocloud_backend::{ServerTls, poem::TlsListener};
+use monocloud_backend::{certificate::ServerTls, poem::TlsListener};
 use monocloud_testkit::Authority;
 use poem::{
     Route, Server, get, handler,

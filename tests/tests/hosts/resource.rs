@@ -17,8 +17,8 @@ const PATH: &str = "/.well-known/oauth-protected-resource";
 async fn clients_find_the_tenant_by_the_url_of_the_api(host: Host) {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).resource("https://api.example.com/posts").build().unwrap();
-    let protect = protect.scope("posts:read", "Read posts");
-    let api = host.serve_metadata(protect.resource_metadata().unwrap());
+    let protect = protect.describe_scope("posts:read", "Read posts");
+    let api = host.serve_metadata(protect.serve_resource_metadata().unwrap());
     let answer = api.send(get(&format!("{PATH}/posts")).header("host", "evil.example")).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -53,7 +53,7 @@ async fn every_challenge_names_the_metadata_once_it_is_served(host: Host) {
         };
         assert!(!challenge().await.contains("resource_metadata"));
     }
-    let _ = protect.resource_metadata().unwrap();
+    let _ = protect.serve_resource_metadata().unwrap();
     for call in [get("/read"), get("/read").bearer("a.b.c"), get("/read").bearer(&read)] {
         let answer = api.send(call).await;
         let challenge = answer.header("www-authenticate").unwrap();
@@ -66,7 +66,7 @@ async fn every_challenge_names_the_metadata_once_it_is_served(host: Host) {
 async fn without_a_url_of_the_api_there_is_no_metadata() {
     let tenant = frozen_tenant().await;
     let protect = ProtectApi::builder().vars(tenant.vars()).audience("urn:posts").build().unwrap();
-    let error = protect.resource_metadata().unwrap_err().to_string();
+    let error = protect.serve_resource_metadata().unwrap_err().to_string();
     assert!(error.contains("MONOCLOUD_BACKEND_RESOURCE"), "{error}");
 }
 
@@ -79,7 +79,7 @@ async fn partner_tenants_are_named_where_the_application_asks_for_it() {
         let answer = AXUM.serve_metadata(metadata).send(get(PATH)).await;
         serde_json::from_str::<Value>(&answer.body).unwrap()["authorization_servers"].clone()
     };
-    let metadata = api.resource_metadata().unwrap();
+    let metadata = api.serve_resource_metadata().unwrap();
     assert_eq!(servers(metadata.clone()).await, json!([own.issuer()]));
     let both = json!([own.issuer(), partner.issuer()]);
     assert_eq!(servers(metadata.name_all_tenants()).await, both);

@@ -1,6 +1,6 @@
 //! What goes wrong before anything is served.
 
-use monocloud_backend::ServerTls;
+use monocloud_backend::certificate::ServerTls;
 use salvo::conn::{Listener, TcpListener};
 
 #[tokio::test]

@@ -9,8 +9,10 @@ use harness::{
     support::{Api, FLEET_KEY, Log, forged, frozen_tenant, get, invalid_token, ok},
 };
 use monocloud_backend::{
-    AccessToken, CacheFuture, CacheKey, IntrospectionCache, InvalidToken, ProtectApi,
-    ProtectApiBuilder, RedisCache,
+    ProtectApi, ProtectApiBuilder,
+    cache::{CacheFuture, CacheKey, IntrospectionCache, RedisCache},
+    error::InvalidToken,
+    token::AccessToken,
 };
 use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
 use redis::Commands;

@@ -4,7 +4,7 @@ use harness::{
     hosts::POEM,
     support::{Log, frozen_tenant},
 };
-use monocloud_backend::RedisCache;
+use monocloud_backend::cache::RedisCache;
 use monocloud_testkit::Authority;
 use std::{env, process::Command};
 use tracing::Level;

@@ -31,7 +31,7 @@ fn app(protect: &ProtectApi) -> Router {
     let router = Router::new()
         .route("/posts", get(list))
         .route("/posts/{id}", axum::routing::delete(remove));
-    let api = protect.from_document(&Posts::openapi().to_json().unwrap()).unwrap();
+    let api = protect.document(&Posts::openapi().to_json().unwrap()).unwrap();
     let (api, document) = api.routes(router).unwrap();
     api.route("/openapi.json", get(document.json())).route("/openapi.yaml", get(document.yaml()))
 }

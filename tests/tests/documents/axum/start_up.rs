@@ -62,7 +62,7 @@ fn every_kind_of_problem_is_told_at_once() {
     GET /none: it is documented, and nothing is routed there; route it, or remove it from the document
     POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
     PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
-    GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")`
     DELETE /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/secret", POLICY)`, list it with `.public("DELETE", "/secret")`, or document it
     GET /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("GET", "/secret", POLICY)`, list it with `.public("GET", "/secret")`, or document it
     GET /secured: it is listed as public, and declares that it needs a token; remove one of the two

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use monocloud_backend::{Policy, Require, poem_openapi::Bearer};
+use monocloud_backend::{Bearer, Policy, Require};
 use poem::{
     EndpointExt, Request, Response,
     endpoint::{BoxEndpoint, make},

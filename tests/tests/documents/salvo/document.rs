@@ -4,7 +4,7 @@ use harness::given::{
     promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
     world::{Client, World, assert_refusals_are_described, guarded, needs},
 };
-use monocloud_backend::{ProtectApi, salvo::Bearer};
+use monocloud_backend::{Bearer, ProtectApi};
 use salvo::{oapi::extract::PathParam, prelude::*};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn app(protect: &ProtectApi) -> Router {
         .push(Router::with_path("files/{**rest}").get(file));
     let mut document = OpenApi::new("Posts", "1.0").merge_router(&api);
     document.extensions.insert("x-own".to_owned(), json!([1]));
-    let declared = protect.from_document(&document.to_json().unwrap()).unwrap();
+    let declared = protect.document(&document.to_json().unwrap()).unwrap();
     let declared = declared.public("GET", "/files/{**rest}");
     let (api, document) = declared.routes(api).unwrap();
     Router::new()

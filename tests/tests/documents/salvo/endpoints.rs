@@ -1,10 +1,7 @@
 //! Endpoints that say themselves what they need.
 
 use harness::given::world::{Client, World, guarded, needs};
-use monocloud_backend::{
-    Authenticated, Caller, Policy, Require,
-    salvo::{Bearer, MaybeBearer},
-};
+use monocloud_backend::{Authenticated, Bearer, Caller, MaybeBearer, Policy, Require};
 use salvo::{
     oapi::{RouterExt, SecurityRequirement},
     prelude::*,
@@ -54,7 +51,7 @@ async fn an_endpoint_is_declared_by_words_by_type_or_by_the_router_above() {
         .push(Router::with_path("above").oapi_security(write).push(Router::new().get(inherits)))
         .push(Router::with_path("optional").get(optional));
     let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
-    let (api, document) = world.protect.from_document(&document).unwrap().routes(api).unwrap();
+    let (api, document) = world.protect.document(&document).unwrap().routes(api).unwrap();
     let app = Router::new().push(api).push(Router::with_path("openapi.json").get(document.json()));
     let client = Client::new(app).await;
 

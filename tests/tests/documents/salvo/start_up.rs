@@ -4,7 +4,7 @@ use harness::given::{
     promises::start_with_methods_of_openapi_32,
     world::{declared, needs, offline, public, why_not},
 };
-use monocloud_backend::{Authenticated, Policy, ProtectApi, salvo::Bearer};
+use monocloud_backend::{Authenticated, Bearer, Policy, ProtectApi};
 use salvo::{
     oapi::{RouterExt, SecurityRequirement},
     prelude::*,
@@ -74,7 +74,7 @@ fn every_kind_of_problem_is_told_at_once() {
     GET /none: it is documented, and nothing is routed there; route it, or remove it from the document
     POST /posts: it is routed, and the document does not have it; declare what it needs with `.hidden("POST", "/posts", POLICY)`, list it with `.public("POST", "/posts")`, or document it
     PUT /posts: it is documented, and nothing is routed there; route it, or remove it from the document
-    GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.scope("posts:purge", "…")`
+    GET /posts/{id}: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")`
     DELETE /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("DELETE", "/secret", POLICY)`, list it with `.public("DELETE", "/secret")`, or document it
     GET /secret: it is routed, and the document does not have it; declare what it needs with `.hidden("GET", "/secret", POLICY)`, list it with `.public("GET", "/secret")`, or document it
     GET /secured: it is listed as public, and declares that it needs a token; remove one of the two
@@ -92,7 +92,7 @@ async fn by_type(_caller: Bearer) {}
 
 fn of_salvo(protect: &ProtectApi, api: Router) -> String {
     let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
-    why_not(protect.from_document(&document).unwrap(), api)
+    why_not(protect.document(&document).unwrap(), api)
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
     let api = || Router::with_path("a").get(by_type);
     let document = OpenApi::new("Posts", "1.0").merge_router(&api()).to_json().unwrap();
     for default in [None, Some(Policy::ANY_TOKEN)] {
-        let declared = protect.from_document(&document).unwrap().application_scheme("MonoCloud");
+        let declared = protect.document(&document).unwrap().application_scheme("MonoCloud");
         let declared = match default {
             Some(policy) => declared.by_default(policy),
             None => declared,
