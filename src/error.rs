@@ -83,7 +83,7 @@ pub enum InvalidRequest {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidToken {
-    /// `alg` is none of the algorithms of [`SigningAlgorithm`](crate::SigningAlgorithm).
+    /// `alg` is not an algorithm of this library: RS, PS and ES 256 to 512, EdDSA.
     #[error("the token's algorithm is not accepted")]
     Algorithm,
     /// Several of the tenant's keys fit the token.

@@ -67,7 +67,7 @@ impl ApiDocument {
         DocumentEndpoint { document: self.clone(), format: Format::Yaml }
     }
 
-    /// [`ProtectApi::resource_metadata`], with the scopes that this document describes.
+    /// [`ProtectApi::serve_resource_metadata`], with the scopes that this document describes.
     ///
     /// # Errors
     ///

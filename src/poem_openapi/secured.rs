@@ -75,7 +75,7 @@ enum Api<T> {
 }
 
 impl<T: OpenApi> Secured<T> {
-    /// Requires a policy of every operation without a [`Bearer`](super::Bearer), in addition to
+    /// Requires a policy of every operation without a [`Bearer`](crate::Bearer), in addition to
     /// whatever else it takes, and in the document too.
     ///
     /// It does not apply to operations that are [`public`](Self::public) or [`hidden`](Self::hidden).

@@ -97,6 +97,10 @@
 //! With the feature `tls` salvo's own listener serves with a `ServerTls`, and a token that is bound
 //! to a certificate is judged by that of its connection:
 //! `TcpListener::new("0.0.0.0:8443").rustls(ServerTls::new("api.pem", "api-key.pem")).bind().await`.
+//!
+//! [`Authenticated`]: crate::Authenticated
+//! [`Caller`]: crate::Caller
+//! [`Bearer`]: crate::Bearer
 
 mod bearer;
 mod endpoint;

@@ -112,7 +112,7 @@ fn imports_point_downward() {
         let is_there = |names: &&[&str]| names.contains(&module[0].as_str());
         FLOORS
             .iter()
-            .position(|names| is_there(&names))
+            .position(is_there)
             .unwrap_or_else(|| panic!("no floor: {module:?}"))
     };
     for (module, imports) in imports() {

@@ -367,11 +367,7 @@ async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
         tenant
             .fault(
                 Endpoint::Introspection,
-                Fault::Answer {
-                    status: status,
-                    content_type: "application/json",
-                    body: body.into(),
-                },
+                Fault::Answer { status, content_type: "application/json", body: body.into() },
             )
             .until_recovered();
         let log = Log::capture();

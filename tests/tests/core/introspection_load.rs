@@ -595,7 +595,7 @@ async fn a_tenant_that_asks_for_a_pause_gets_one() {
         tenant
             .fault(
                 Endpoint::Introspection,
-                Fault::RetryAfter { status: status, after: Duration::from_secs(asked) },
+                Fault::RetryAfter { status, after: Duration::from_secs(asked) },
             )
             .until_recovered();
         let token = tenant.opaque_token().mint();
