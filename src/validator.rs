@@ -50,9 +50,9 @@ impl TokenValidator {
 
     /// Validates a JWT: its header, its signature, its claims.
     pub(crate) async fn validate(&self, jwt: DecodedJwt<'_>) -> Result<Claims, Error> {
-        let jwt = jwt.judge_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
+        let jwt = jwt.validate_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
         let claims = self.tenant.verify(jwt).await?;
-        self.expectations.judge(&claims, self.clock().wall()).map_err(Error::InvalidToken)?;
+        self.expectations.validate(&claims, self.clock().wall()).map_err(Error::InvalidToken)?;
         Ok(claims)
     }
 

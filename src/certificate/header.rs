@@ -10,7 +10,8 @@ use base64::{
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
-use crate::{certificate::PeerCertificate, error::InvalidToken};
+use super::binding::PeerCertificate;
+use crate::error::InvalidToken;
 
 /// Envoy's header: a list of elements, one per proxy on the way.
 const XFCC: &str = "x-forwarded-client-cert";

@@ -21,8 +21,8 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::certificate::{
-    PeerCertificate,
+use super::{
+    binding::PeerCertificate,
     key_pair::{self, KeyPairFiles, ReloadingKeyPair},
 };
 

@@ -87,7 +87,7 @@ const CREDENTIALS: [Key; 5] = [
 
 impl ClientConfig {
     /// The client, if one is configured and nothing is wrong with it.
-    pub(super) fn judge(settings: &mut Settings) -> Option<Self> {
+    pub(super) fn validate(settings: &mut Settings) -> Option<Self> {
         let id = settings.text(Key::ClientId);
         let method = settings.word(Key::ClientAuthMethod, METHODS, Method::SecretPost);
         if !settings.is_set(Key::ClientId) {
@@ -98,13 +98,13 @@ impl ClientConfig {
         }
         let method = method?;
         check_credentials(method, settings);
-        let auth = ClientAuth::judge(method, settings)?;
+        let auth = ClientAuth::validate(method, settings)?;
         Some(Self { id: id?, method_name: method.name(), auth })
     }
 }
 
 impl ClientAuth {
-    fn judge(method: Method, settings: &mut Settings) -> Option<Self> {
+    fn validate(method: Method, settings: &mut Settings) -> Option<Self> {
         match method {
             Method::SecretBasic => password(settings).map(Self::SecretBasic),
             Method::SecretPost => password(settings).map(Self::SecretPost),

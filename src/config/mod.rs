@@ -110,7 +110,7 @@ impl Config {
     }
 
     /// Puts every setting under its rule. No mistake hides another.
-    fn judge(mut settings: Settings) -> Result<Self, ConfigError> {
+    fn validate(mut settings: Settings) -> Result<Self, ConfigError> {
         let config = Self::read(&mut settings);
         if let Some(config) = &config
             && settings.is_flawless()
@@ -149,7 +149,7 @@ impl Config {
         let config = Self {
             realm: realm(settings),
             scheme_name: scheme_name(settings),
-            client: ClientConfig::judge(settings),
+            client: ClientConfig::validate(settings),
             ca_certificates: pem::ca_certificates(settings),
             clock_skew: settings.seconds(Key::ClockSkew, 0, 0..=HOUR),
             clock_tolerance: settings.seconds(Key::ClockTolerance, 60, 0..=HOUR),
@@ -177,7 +177,7 @@ impl Config {
             certificate_binding: certificate_binding(settings),
             client_certificate_header: client_certificate_header(settings),
             response_timeout: settings.milliseconds(Key::ResponseTimeout, 10_000, 1_000..=60_000),
-            resource: Resource::judge(settings, audience.as_deref()),
+            resource: Resource::validate(settings, audience.as_deref()),
             swagger_client_id: swagger_client_id(settings),
             // Last, so that their absence keeps no other setting from being read.
             tenant: tenant?,

@@ -20,7 +20,7 @@ pub(crate) struct Resource {
 
 impl Resource {
     /// RFC 9728 §1.2: an https URL without a fragment. The audience is one, if none is set.
-    pub(super) fn judge(settings: &mut Settings, audience: Option<&str>) -> Option<Self> {
+    pub(super) fn validate(settings: &mut Settings, audience: Option<&str>) -> Option<Self> {
         let read = |text: &str| {
             let url = Url::parse(text).ok().filter(is_resource)?;
             Some(Self::new(text, url))

@@ -81,7 +81,7 @@ impl Sources {
         for warning in warnings {
             tracing::warn!(name: "configuration.unknown_variable", "{warning}");
         }
-        Config::judge(settings)
+        Config::validate(settings)
     }
 
     /// What holds once the stronger sources have overridden the weaker, and the warnings.

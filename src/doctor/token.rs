@@ -75,7 +75,7 @@ impl Doctor<'_> {
         let mut seen = Seen { header, ..Seen::nothing_of(token) };
         let rfc9068 = self.validator.expectations.rfc9068;
         let decoded = DecodedJwt::decode(token.expose());
-        let jwt = match decoded.and_then(|jwt| jwt.judge_header(rfc9068)) {
+        let jwt = match decoded.and_then(|jwt| jwt.validate_header(rfc9068)) {
             Ok(jwt) => jwt,
             Err(reason) => {
                 self.find(self.reason(reason, &seen));
@@ -128,7 +128,7 @@ impl Doctor<'_> {
             self.validator.clock().wall(),
         ));
         let mut lacks_certificate = false;
-        let bound = self.validator.binding.judge(claims, || {
+        let bound = self.validator.binding.validate(claims, || {
             lacks_certificate = true;
             Ok(None)
         });

@@ -117,7 +117,7 @@ impl Introspector {
                 let now = self.0.clock.wall();
                 self.0
                     .expectations
-                    .judge_introspected(&claims, now)
+                    .validate_introspected(&claims, now)
                     .map_err(Error::InvalidToken)?;
                 Ok(claims)
             }
@@ -258,7 +258,7 @@ impl Inner {
     fn verdict(&self, Answer { is_active, claims }: Answer) -> Verdict {
         let judged = match is_active {
             false => Err(InvalidToken::Inactive),
-            true => self.expectations.judge_introspected(&claims, self.clock.wall()),
+            true => self.expectations.validate_introspected(&claims, self.clock.wall()),
         };
         match judged {
             // It may become valid while it is kept; its lifetime is validated on each hit anyway.

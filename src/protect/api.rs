@@ -263,7 +263,7 @@ impl ProtectApi {
             Some(header) => header.certificate_in(headers),
             None => Ok(peer.cloned()),
         };
-        validator.binding.judge(&claims, presented).map_err(Error::InvalidToken)?;
+        validator.binding.validate(&claims, presented).map_err(Error::InvalidToken)?;
         Ok(Authenticated::new(claims, kind, Arc::clone(&validator.group_rules)))
     }
 

@@ -8,7 +8,7 @@ use std::{
 use ::salvo_core::conn::{IntoConfigStream, rustls::ServerConfig};
 use futures_util::stream::{Once, once};
 
-use crate::certificate::server::ServerTls;
+use crate::certificate::ServerTls;
 
 /// `TcpListener::new("0.0.0.0:8443").rustls(tls)` serves with it, and its requests know the
 /// certificate of their caller.

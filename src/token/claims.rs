@@ -142,7 +142,7 @@ pub(crate) struct Expectations {
 
 impl Expectations {
     /// Judges the claims of a JWT whose signature verified, at the instant `now`.
-    pub(crate) fn judge(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
+    pub(crate) fn validate(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
         self.judge_origin(claims)?;
         let expires = claims.get("exp").ok_or(InvalidToken::Claim("exp"))?;
         self.judge_lifetime(Some(expires), claims.get("nbf"), now)?;
@@ -154,7 +154,7 @@ impl Expectations {
     }
 
     /// Judges the claims of an introspection answer (RFC 7662 §2.2), where `exp` may be absent.
-    pub(crate) fn judge_introspected(
+    pub(crate) fn validate_introspected(
         &self,
         claims: &Claims,
         now: SystemTime,
@@ -339,7 +339,7 @@ mod tests {
             value => token.as_object_mut().unwrap().insert(name.to_owned(), value),
         };
         let (expectations, claims) = (expectations(), claims(token));
-        let verdict = expectations.judge(&claims, now());
+        let verdict = expectations.validate(&claims, now());
         let faults = expectations.faults(&claims, TokenKind::Jwt, now());
         assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
         verdict
@@ -437,7 +437,7 @@ mod tests {
                 None => members.remove(name),
                 Some(value) => members.insert(name.to_owned(), value),
             };
-            Expectations { rfc9068: true, ..expectations() }.judge(&claims(token), now())
+            Expectations { rfc9068: true, ..expectations() }.validate(&claims(token), now())
         };
         assert_eq!(judged("x", None), Ok(()));
         for (name, odd) in
@@ -453,7 +453,7 @@ mod tests {
         let judged = |name: &str, value: Value| {
             let mut answer = json!({"iss": "https://acme.test", "aud": "api"});
             answer.as_object_mut().unwrap().insert(name.to_owned(), value);
-            expectations().judge_introspected(&claims(answer), now())
+            expectations().validate_introspected(&claims(answer), now())
         };
         assert_eq!(judged("sub", json!("alice")), Ok(()));
         assert_eq!(judged("exp", json!(NOW)), Ok(()));

@@ -56,7 +56,7 @@ impl<'t> DecodedJwt<'t> {
 
     /// Judges the header: the other rules. With `rfc9068` its `typ` must say that the token is an
     /// access token (RFC 9068 §4).
-    pub(crate) fn judge_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
+    pub(crate) fn validate_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
         let Self { mut header, claims, signing_input, signature } = self;
         if header.contains_key("crit") || header.contains_key("b64") {
             return Err(InvalidToken::Critical);

@@ -110,10 +110,7 @@ fn grow(tree: &str, prefix: Vec<String>, paths: &mut Vec<Vec<String>>) {
 fn imports_point_downward() {
     let floor = |module: &[String]| {
         let is_there = |names: &&[&str]| names.contains(&module[0].as_str());
-        FLOORS
-            .iter()
-            .position(is_there)
-            .unwrap_or_else(|| panic!("no floor: {module:?}"))
+        FLOORS.iter().position(is_there).unwrap_or_else(|| panic!("no floor: {module:?}"))
     };
     for (module, imports) in imports() {
         for import in imports.iter().filter(|import| import[0] != module[0]) {
