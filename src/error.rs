@@ -14,7 +14,7 @@ pub enum Error {
     #[error("the access token does not permit this operation")]
     InsufficientScope(#[source] Denial),
     /// This API, or its agreement with the tenant, is at fault (500).
-    #[error("this API cannot judge the request")]
+    #[error("this API cannot check the request")]
     Internal(#[source] Internal),
     /// The request does not follow RFC 6750 (400).
     #[error("the request is malformed")]
@@ -187,7 +187,7 @@ pub enum TenantError {
         source: Cause,
     },
     /// This API's own credentials cannot be had.
-    #[error("the credentials for the tenant cannot be had")]
+    #[error("client credentials are unavailable")]
     Credentials {
         /// What went wrong.
         #[source]

@@ -35,7 +35,7 @@ impl Doctor<'_> {
         let tolerance = self.validator.expectations.clock_tolerance.as_secs_f64();
         let off = behind.max(ahead);
         if off <= tolerance.min(REMARKABLE) {
-            let message = "this machine's clock agrees with the tenant's, as far as need be";
+            let message = "this machine's clock is within tolerance";
             self.find(Finding::note(FindingKind::Clock, message));
             return;
         }

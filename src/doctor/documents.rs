@@ -34,7 +34,7 @@ impl Doctor<'_> {
         let metadata = tenant.read_metadata(answer.body());
         match &metadata {
             Ok(_) => {
-                let message = format!("the tenant {} is there", self.validator.expectations.issuer);
+                let message = format!("tenant {} is reachable", self.validator.expectations.issuer);
                 self.find(Finding::note(FindingKind::Metadata, message));
             }
             Err(error) => self.find(self.failure("metadata", error)),

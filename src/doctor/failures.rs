@@ -23,7 +23,7 @@ impl Doctor<'_> {
             TenantError::Timeout { url } => {
                 let message = format!("the {what} did not come in time from {url}");
                 Finding::error(FindingKind::TenantTimeout, message).advise(format!(
-                    "see whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name \
+                    "check whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name \
                      the wrong way; a slow tenant needs a greater {}, in milliseconds",
                     Key::ResponseTimeout.variable()
                 ))
@@ -38,7 +38,7 @@ impl Doctor<'_> {
                 let message = match found.is_empty() {
                     true => format!("the metadata names no issuer; {expected} is configured"),
                     false => format!(
-                        "the metadata names the issuer {}; {} is configured, and every byte counts",
+                        "the metadata names the issuer {}; {} is configured, compared byte for byte",
                         quoted(found),
                         quoted(expected)
                     ),
@@ -57,7 +57,7 @@ impl Doctor<'_> {
                     _ => FindingKind::Introspection,
                 };
                 Finding::error(kind, message).advise(format!(
-                    "see whether {} is a tenant, and whether a proxy answers in its place",
+                    "check that {} is a tenant, and whether a proxy answers instead",
                     Key::TenantDomain.variable()
                 ))
             }
@@ -65,15 +65,15 @@ impl Doctor<'_> {
                 let message =
                     format!("the tenant ended the handshake at {url} over this API's certificate");
                 Finding::error(FindingKind::ClientCertificate, message).advise(format!(
-                    "see whether the certificate in {} is valid and registered for the client, \
+                    "check that the certificate in {} is valid and registered for the client, \
                      chain included",
                     Key::ClientCertificateFile.variable()
                 ))
             }
             TenantError::Credentials { source } => {
-                let message = format!("the credentials for the tenant cannot be had: {source}");
+                let message = format!("client credentials are unavailable: {source}");
                 Finding::error(FindingKind::ClientCredentials, message).advise(format!(
-                    "see to {}, or to `svid_provider`",
+                    "check {}, or `svid_provider`",
                     Key::ClientAssertionFile.variable()
                 ))
             }
@@ -90,20 +90,20 @@ impl Doctor<'_> {
                 let path = self.validator.tenant.discovery_url().path();
                 match path.strip_suffix("/.well-known/openid-configuration") {
                     Some(path) if !path.is_empty() => {
-                        format!("see whether {domain} is right, and its path {path} part of it")
+                        format!("check that {domain} is correct and includes the path {path}")
                     }
-                    _ => format!("see whether {domain} is right, and lacks no path"),
+                    _ => format!("check that {domain} is correct and includes any path"),
                 }
             }
             300..400 => format!("redirects are not followed: set {domain} to where it leads"),
-            407 => "see to HTTPS_PROXY: the proxy wants to know who asks".to_owned(),
+            407 => "check HTTPS_PROXY: the proxy requires authentication".to_owned(),
             429 => {
                 "the tenant asks for a pause; wait, and see who else asks it so often".to_owned()
             }
             408 | 500.. => {
                 "the tenant, or a proxy before it, is in trouble: wait, and ask again".to_owned()
             }
-            _ => format!("see whether {domain} is right, and whether a firewall answers instead"),
+            _ => format!("check that {domain} is correct, and whether a firewall answers instead"),
         }
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn answered(status: u16, code: Option<&str>) -> String {
 
 fn unreachable(what: &str, url: &str, error: &(dyn StdError + 'static)) -> Finding {
     let root = causes(error).last().map(ToString::to_string).unwrap_or_default();
-    let message = format!("the {what} cannot be had from {url}: {root}");
+    let message = format!("could not fetch the {what} from {url}: {root}");
     let tls = causes(error).find_map(|cause| cause.downcast_ref::<TlsError>());
     if let Some(tls) = tls {
         return Finding::error(FindingKind::TenantUntrusted, message).advise(advice_on_tls(tls));
@@ -132,16 +132,14 @@ fn unreachable(what: &str, url: &str, error: &(dyn StdError + 'static)) -> Findi
     let domain = Key::TenantDomain.variable();
     finding.advise(match () {
         () if is_refused => {
-            format!("nothing listens there: see whether host and port in {domain} are right")
+            format!("nothing listens there: check host and port in {domain}")
         }
         () if says("dns error") => format!(
-            "no such host: see whether {domain} is right, and whether this machine resolves names"
+            "no such host: check that {domain} is correct, and whether this machine resolves names"
         ),
-        () if says("tunnel") => {
-            "the proxy does not let this through: see to HTTPS_PROXY and NO_PROXY".to_owned()
-        }
+        () if says("tunnel") => "the proxy rejects this: check HTTPS_PROXY and NO_PROXY".to_owned(),
         () => format!(
-            "see whether {domain} is right, and what HTTPS_PROXY, NO_PROXY and the firewall say"
+            "check that {domain} is correct, and check HTTPS_PROXY, NO_PROXY and the firewall"
         ),
     })
 }
@@ -156,17 +154,15 @@ fn advice_on_tls(error: &TlsError) -> String {
         ),
         TlsError::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => format!("the certificate is for another host: see whether {domain} is right"),
+        ) => format!("the certificate is for another host: check that {domain} is correct"),
         TlsError::InvalidCertificate(
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. },
-        ) => {
-            "see whether this machine's clock is right; if it is, the tenant's certificate is out \
+        ) => "check this machine's clock; if that is correct, the tenant's certificate is out \
               of date"
-                .to_owned()
-        }
+            .to_owned(),
         // rustls has no variant for it.
         TlsError::InvalidCertificate(CertificateError::Other(other))
             if other.to_string().contains("CaUsedAsEndEntity") =>
@@ -180,10 +176,10 @@ fn advice_on_tls(error: &TlsError) -> String {
             )
         }
         TlsError::InvalidMessage(_) => {
-            format!("what listens there speaks no TLS: see whether the port in {domain} is right")
+            format!("the server there does not use TLS: check that the port in {domain} is correct")
         }
         _ => format!(
-            "see to the tenant's TLS, and to {} if an authority of your own is meant",
+            "check the tenant's TLS, and {} if your own authority issued the certificate",
             Key::CaCertificateFile.variable()
         ),
     }

@@ -87,7 +87,7 @@ impl Doctor<'_> {
                     true => "the metadata has no trust stores".to_owned(),
                     false => format!("the metadata has {}", listed(&ids)),
                 };
-                format!("{offered}: see to {}", Key::TrustStoreId.variable())
+                format!("{offered}: check {}", Key::TrustStoreId.variable())
             }
         }
     }
@@ -124,7 +124,7 @@ fn refused(
         403 => "; this client may lack the right to ask",
         _ => "",
     };
-    let advice = format!("see to {}{right}", variables.join(", "));
+    let advice = format!("check {}{right}", variables.join(", "));
     Finding::error(FindingKind::ClientCredentials, message).advise(advice)
 }
 

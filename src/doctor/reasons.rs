@@ -44,7 +44,7 @@ impl Doctor<'_> {
             InvalidToken::Audience => (
                 FindingKind::TokenAudience,
                 format!(
-                    "the token is for {}; {} is configured, and every byte counts",
+                    "the token is for {}; {} is configured, compared byte for byte",
                     seen.claim("aud"),
                     quoted(&expected.audience)
                 ),
@@ -84,7 +84,7 @@ impl Doctor<'_> {
                     spoken(-self.until(seen, "exp")),
                     spoken(expected.clock_tolerance.as_secs_f64())
                 ),
-                "ask for a fresh one; if it is fresh, see to this machine's clock".to_owned(),
+                "request a new one; if it was just issued, check this machine's clock".to_owned(),
             ),
             InvalidToken::Inactive => (
                 FindingKind::TokenInactive,
@@ -96,7 +96,7 @@ impl Doctor<'_> {
             InvalidToken::Issuer => (
                 FindingKind::TokenIssuer,
                 format!(
-                    "the token was issued by {}; {} is configured, and every byte counts",
+                    "the token was issued by {}; {} is configured, compared byte for byte",
                     seen.claim("iss"),
                     quoted(&expected.issuer)
                 ),
@@ -105,7 +105,8 @@ impl Doctor<'_> {
             InvalidToken::Malformed => (
                 FindingKind::TokenMalformed,
                 "the token has a JWT's three parts, and is no JWT".to_owned(),
-                "copy it whole; if it is whole, whoever made it did not follow RFC 7515".to_owned(),
+                "copy it completely; if it is complete, its issuer does not follow RFC 7515"
+                    .to_owned(),
             ),
             InvalidToken::NotYetValid => (
                 FindingKind::TokenNotYetValid,
@@ -114,7 +115,7 @@ impl Doctor<'_> {
                     spoken(self.until(seen, "nbf")),
                     spoken(expected.clock_tolerance.as_secs_f64())
                 ),
-                "wait for it; if it is fresh, see to this machine's clock".to_owned(),
+                "if it was just issued, check this machine's clock".to_owned(),
             ),
             InvalidToken::Oversized => (
                 FindingKind::TokenOversized,
@@ -141,7 +142,10 @@ impl Doctor<'_> {
             ),
             InvalidToken::Type => (
                 FindingKind::TokenType,
-                format!("the token's typ is {}, which is no access token's", seen.header("typ")),
+                format!(
+                    "the token's typ is {}, which is not the type of an access token",
+                    seen.header("typ")
+                ),
                 match expected.rfc9068 {
                     true => "present an access token with typ at+jwt, as `require_rfc9068` asks",
                     false => "present the access token, not an ID token or any other",
@@ -152,7 +156,7 @@ impl Doctor<'_> {
                 FindingKind::TokenBinding,
                 "the token is bound to no certificate, and every one must be".to_owned(),
                 format!(
-                    "have the client ask for a bound one, or see to {}",
+                    "have the client ask for a bound one, or check {}",
                     Key::ValidateCertificateBinding.variable()
                 ),
             ),

@@ -186,7 +186,7 @@ fn malformed(text: &str) -> Finding {
         () if text.trim() != text => "there is white space around it: cut that off",
         () => "copy it whole, and nothing else: letters, digits and -._~+/ with = at the end",
     };
-    let message = "the token is no bearer token (RFC 6750 §2.1)";
+    let message = "this is not a bearer token (RFC 6750 §2.1)";
     Finding::error(FindingKind::TokenMalformed, message).advise(advice)
 }
 

@@ -39,7 +39,7 @@ enum SigningKey {
 impl AssertionSigner {
     /// Takes the key of `private_key_jwt`.
     pub(crate) fn private(jwk: &SecretJwk) -> Result<Self, &'static str> {
-        let key = SigningKey::private(jwk).ok_or("is a JWK whose members do not fit together")?;
+        let key = SigningKey::private(jwk).ok_or("is a JWK with inconsistent members")?;
         Ok(Self { header: header(jwk.alg(), jwk.members().get("kid")), key })
     }
 

@@ -28,7 +28,7 @@ impl ProtectApi {
     /// [`ConfigError`] if there is no such URL.
     pub fn serve_resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
         let Some(resource) = self.announce_resource() else {
-            let rule = "is needed, as the audience is no https URL: the public URL of this API";
+            let rule = "is needed, as the audience is not an https URL: the public URL of this API";
             return Err(ConfigError::of(&Key::Resource.variable(), rule));
         };
         let path = resource.metadata_path.as_str().into();

@@ -70,15 +70,15 @@ async fn a_healthy_deployment_is_notes_alone() {
     tenant.publish(json!({ "keys": [tenant.jwks()["keys"][0]] }));
     let token = tenant.token().subject("alice").scope("posts:read").mint();
     insta::assert_snapshot!(report(&tenant, introspecting(&tenant), Some(&token)).await, @r#"
-    note     metadata        the tenant https://acme.test is there
-    note     clock           this machine's clock agrees with the tenant's, as far as need be
+    note     metadata        tenant https://acme.test is reachable
+    note     clock           this machine's clock is within tolerance
     note     keys            one key verifies JWTs: "key-1" (RS256)
     note     introspection   the tenant answers the client "my-api" by client_secret_post
     note     token-accepted  this API accepts the token: sub "alice", client_id "test-client", scope "posts:read", good for 60 minutes
     "#);
     insta::assert_snapshot!(report(&tenant, protect(&tenant), None).await, @r#"
-    note     metadata       the tenant https://acme.test is there
-    note     clock          this machine's clock agrees with the tenant's, as far as need be
+    note     metadata       tenant https://acme.test is reachable
+    note     clock          this machine's clock is within tolerance
     note     keys           one key verifies JWTs: "key-1" (RS256)
     note     introspection  no client is configured: opaque tokens are refused
                             → if there are any, set MONOCLOUD_BACKEND_CLIENT_ID and MONOCLOUD_BACKEND_CLIENT_SECRET
@@ -127,13 +127,13 @@ async fn a_tenant_that_does_not_answer_is_reported_with_the_likely_cause() {
     let tenant = MockTenant::builder().tls().start().await;
     let untrusting = ProtectApi::builder().tenant_domain(tenant.issuer()).audience("api");
     insta::assert_snapshot!(complaints(&tenant, untrusting, None).await, @r#"
-    error tenant-untrusted the metadata cannot be had from https://acme.test/.well-known/openid-configuration: invalid peer certificate: UnknownIssuer
+    error tenant-untrusted could not fetch the metadata from https://acme.test/.well-known/openid-configuration: invalid peer certificate: UnknownIssuer
     → if a proxy or a private authority vouches for it, set MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE to a PEM file with that authority
     "#);
     let trusting = || ProtectApi::builder().vars(tenant.vars());
     tenant.serve_certificate(ServerCertificate::Expired);
     let expired = complaints(&tenant, trusting(), None).await;
-    assert!(expired.contains("see whether this machine's clock is right"), "{expired}");
+    assert!(expired.contains("check this machine's clock"), "{expired}");
 
     let gone = MockTenant::start().await;
     let refused = protect(&gone);
@@ -141,8 +141,8 @@ async fn a_tenant_that_does_not_answer_is_reported_with_the_likely_cause() {
     drop(gone);
     let refused = complaints(&other, refused, None).await.replace(&issuer, "https://acme.test");
     insta::assert_snapshot!(refused, @r#"
-    error tenant-unreachable the metadata cannot be had from https://acme.test/.well-known/openid-configuration: Connection refused (os error 111)
-    → nothing listens there: see whether host and port in MONOCLOUD_BACKEND_TENANT_DOMAIN are right
+    error tenant-unreachable could not fetch the metadata from https://acme.test/.well-known/openid-configuration: Connection refused (os error 111)
+    → nothing listens there: check host and port in MONOCLOUD_BACKEND_TENANT_DOMAIN
     "#);
 }
 
@@ -157,7 +157,7 @@ async fn a_tenant_that_hangs_times_out() {
     let (report, ()) = tokio::join!(complaints(&tenant, protect(&tenant), None), time);
     insta::assert_snapshot!(report, @r#"
     error tenant-timeout the metadata did not come in time from https://acme.test/.well-known/openid-configuration
-    → see whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name the wrong way; a slow tenant needs a greater MONOCLOUD_BACKEND_RESPONSE_TIMEOUT, in milliseconds
+    → check whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name the wrong way; a slow tenant needs a greater MONOCLOUD_BACKEND_RESPONSE_TIMEOUT, in milliseconds
     "#);
 }
 
@@ -172,12 +172,12 @@ async fn a_host_without_an_address_is_told_from_other_trouble() {
     }
     let tenant = frozen_tenant().await;
     for (words, advice) in [
-        ("dns error", "no such host: see whether MONOCLOUD_BACKEND_TENANT_DOMAIN is right"),
-        ("tunnel error", "the proxy does not let this through"),
-        ("\u{1b}[31mred", "what HTTPS_PROXY, NO_PROXY and the firewall say"),
+        ("dns error", "no such host: check that MONOCLOUD_BACKEND_TENANT_DOMAIN is correct"),
+        ("tunnel error", "the proxy rejects this"),
+        ("\u{1b}[31mred", "check HTTPS_PROXY, NO_PROXY and the firewall"),
     ] {
         let report = complaints(&tenant, protect(&tenant).http_client(Nowhere(words)), None).await;
-        assert!(report.starts_with("error tenant-unreachable the metadata cannot"), "{report}");
+        assert!(report.starts_with("error tenant-unreachable could not fetch the metadata"), "{report}");
         assert!(report.contains(advice), "{report}");
     }
 }
@@ -188,7 +188,7 @@ async fn a_status_says_what_may_be_wrong_with_the_domain() {
     for (status, advice) in [
         (302, "redirects are not followed"),
         (403, "whether a firewall answers instead"),
-        (404, "its path /one part of it"),
+        (404, "includes the path /one"),
         (429, "the tenant asks for a pause"),
         (500, "is in trouble"),
     ] {
@@ -212,11 +212,11 @@ async fn a_wrong_issuer_is_reported_with_the_setting() {
         complaints(&tenant, protect(&tenant), None).await
     };
     insta::assert_snapshot!(named(json!(format!("{}/", tenant.issuer()))).await, @r#"
-    error issuer the metadata names the issuer "https://acme.test/"; "https://acme.test" is configured, and every byte counts
+    error issuer the metadata names the issuer "https://acme.test/"; "https://acme.test" is configured, compared byte for byte
     → they differ in form alone, and no value of MONOCLOUD_BACKEND_TENANT_DOMAIN can say "https://acme.test/": have the tenant call itself https://acme.test
     "#);
     insta::assert_snapshot!(named(json!("https://login.example.com")).await, @r#"
-    error issuer the metadata names the issuer "https://login.example.com"; "https://acme.test" is configured, and every byte counts
+    error issuer the metadata names the issuer "https://login.example.com"; "https://acme.test" is configured, compared byte for byte
     → if that is your tenant, set MONOCLOUD_BACKEND_TENANT_DOMAIN=https://login.example.com
     "#);
     insta::assert_snapshot!(named(json!(null)).await, @r#"
@@ -315,7 +315,7 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
     assert!(!report.contains("canary"), "{report}");
     insta::assert_snapshot!(report, @r#"
     error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
-    → see to MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
+    → check MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
     tenant.fault(Endpoint::Introspection, Fault::Status(403)).until_recovered();
     let report = complaints(&tenant, introspecting(&tenant), None).await;
@@ -346,8 +346,8 @@ async fn missing_credentials_are_reported_with_their_file() {
     let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
     let api = api.client_id(tenant.client().id()).client_auth_method("spiffe_jwt");
     let report = complaints(&tenant, api, None).await;
-    let expected = "error client-credentials the credentials for the tenant cannot be had: the agent \
-                    is away\n→ see to MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
+    let expected = "error client-credentials client credentials are unavailable: the agent \
+                    is away\n→ check MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
     assert!(report.starts_with(expected), "{report}");
 }
 
@@ -358,7 +358,7 @@ async fn an_endpoint_for_the_client_that_is_not_there_is_told_by_its_name() {
     let report = complaints(&tenant, presenting().trust_store_id("us"), None).await;
     insta::assert_snapshot!(report, @r#"
     error endpoint-unusable the tenant's metadata has no usable mtls_additional_endpoint_aliases["us"].introspection_endpoint: there is none
-    → the metadata has "eu": see to MONOCLOUD_BACKEND_TRUST_STORE_ID
+    → the metadata has "eu": check MONOCLOUD_BACKEND_TRUST_STORE_ID
     "#);
     let mut metadata = tenant.metadata();
     metadata["mtls_endpoint_aliases"] = json!(null);

@@ -24,18 +24,18 @@ async fn a_wrong_issuer_or_audience_is_reported_with_the_expected_and_the_actual
         .expires_in(-7_200)
         .mint();
     insta::assert_snapshot!(said_of(&tenant, &token).await, @r#"
-    error token-issuer the token was issued by "https://acme.test/"; "https://acme.test" is configured, and every byte counts
+    error token-issuer the token was issued by "https://acme.test/"; "https://acme.test" is configured, compared byte for byte
     → they differ in form alone, and no value of MONOCLOUD_BACKEND_TENANT_DOMAIN can say "https://acme.test/": have the tenant call itself https://acme.test
-    error token-audience the token is for "https://api.example.com/", "other"; "https://api.example.com" is configured, and every byte counts
+    error token-audience the token is for "https://api.example.com/", "other"; "https://api.example.com" is configured, compared byte for byte
     → they differ in a slash at the end: set MONOCLOUD_BACKEND_AUDIENCE to "https://api.example.com/", or ask for "https://api.example.com"
     error token-expired the token expired 2 hours ago; 60 seconds are tolerated
-    → ask for a fresh one; if it is fresh, see to this machine's clock
+    → request a new one; if it was just issued, check this machine's clock
     "#);
     let token = tenant.token().claim("iss", "https://login.example.com").claim("aud", "web").mint();
     insta::assert_snapshot!(said_of(&tenant, &token).await, @r#"
-    error token-issuer the token was issued by "https://login.example.com"; "https://acme.test" is configured, and every byte counts
+    error token-issuer the token was issued by "https://login.example.com"; "https://acme.test" is configured, compared byte for byte
     → if that is your tenant, set MONOCLOUD_BACKEND_TENANT_DOMAIN=https://login.example.com
-    error token-audience the token is for "web"; "https://api.example.com" is configured, and every byte counts
+    error token-audience the token is for "web"; "https://api.example.com" is configured, compared byte for byte
     → have the client ask for a token for this API, or set MONOCLOUD_BACKEND_AUDIENCE to what is yours
     "#);
 }
