@@ -3,7 +3,7 @@
 //! The tenant has a say in these words, and so has whoever made the token. Neither can say more than
 //! a line, or speak to the terminal.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
 use serde::{Serialize, Serializer};
 
@@ -29,7 +29,7 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     pub(crate) fn new(mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|finding| finding.severity);
+        findings.sort_by_key(|finding| Reverse(finding.severity));
         Self { findings }
     }
 
@@ -42,7 +42,7 @@ impl Diagnosis {
         Self::new(diagnoses.into_iter().flat_map(named).collect())
     }
 
-    /// What was found, the gravest first; of equal gravity, in the order of discovery.
+    /// The findings, most severe first; those of equal severity in the order of discovery.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -54,10 +54,10 @@ impl Diagnosis {
         self.findings.iter().all(|finding| finding.severity != Severity::Error)
     }
 
-    /// The same with nothing of less weight than `severity`: for a log, where notes are noise.
+    /// The findings that are at least as severe as `severity`: for a log, where notes are noise.
     #[must_use]
     pub fn at_least(mut self, severity: Severity) -> Self {
-        self.findings.retain(|finding| finding.severity <= severity);
+        self.findings.retain(|finding| finding.severity >= severity);
         self
     }
 }
@@ -88,7 +88,7 @@ impl fmt::Display for Diagnosis {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How grave it is.
+    /// How severe it is.
     pub severity: Severity,
     /// What it is about.
     pub kind: FindingKind,
@@ -125,17 +125,17 @@ impl Finding {
     }
 }
 
-/// How grave a finding is; the gravest is the least.
+/// How severe a finding is, in ascending order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Requests are refused that should pass, or all of them.
-    Error,
-    /// Requests may be refused, or something is not as one would expect it.
-    Warning,
-    /// All is well, and this is how it is.
+    /// Nothing is wrong: this is how the deployment is.
     Note,
+    /// Some requests may be rejected, or something is not as one would expect.
+    Warning,
+    /// Requests are rejected that should pass, or all of them.
+    Error,
 }
 
 impl Severity {

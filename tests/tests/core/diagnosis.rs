@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 use harness::support::{Http2, at_once, frozen_tenant, introspecting, protect};
 use monocloud_backend::{
     ProtectApi, ProtectApiBuilder,
+    config::ClientAuthMethod,
     diagnosis::{Diagnosis, FindingKind, Severity},
     http_client::{HttpClient, HttpFuture},
 };
@@ -59,7 +60,10 @@ fn check_discretion(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&s
         assert!(finding.message.len() < 10_000, "{finding:?}");
     }
     let severities = diagnosis.findings().iter().map(|finding| finding.severity);
-    assert!(severities.is_sorted(), "{diagnosis}");
+    assert!(severities.rev().is_sorted(), "{diagnosis}");
+    let warnings = diagnosis.clone().at_least(Severity::Warning);
+    assert!(warnings.findings().iter().all(|finding| finding.severity != Severity::Note));
+    assert!(diagnosis.findings().starts_with(warnings.findings()), "{diagnosis}");
     let has_errors = diagnosis.to_string().starts_with("error");
     assert_eq!(diagnosis.is_healthy(), !has_errors, "{diagnosis}");
 }
@@ -177,7 +181,10 @@ async fn a_host_without_an_address_is_told_from_other_trouble() {
         ("\u{1b}[31mred", "check HTTPS_PROXY, NO_PROXY and the firewall"),
     ] {
         let report = complaints(&tenant, protect(&tenant).http_client(Nowhere(words)), None).await;
-        assert!(report.starts_with("error tenant-unreachable could not fetch the metadata"), "{report}");
+        assert!(
+            report.starts_with("error tenant-unreachable could not fetch the metadata"),
+            "{report}"
+        );
         assert!(report.contains(advice), "{report}");
     }
 }
@@ -344,7 +351,7 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
 async fn missing_credentials_are_reported_with_their_file() {
     let tenant = frozen_tenant().await;
     let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
-    let api = api.client_id(tenant.client().id()).client_auth_method("spiffe_jwt");
+    let api = api.client_id(tenant.client().id()).client_auth_method(ClientAuthMethod::SpiffeJwt);
     let report = complaints(&tenant, api, None).await;
     let expected = "error client-credentials client credentials are unavailable: the agent \
                     is away\n→ check MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
