@@ -27,6 +27,7 @@ pub enum Error {
     MissingToken,
     /// The tenant cannot be reached, or does not make sense (503).
     #[error("the tenant is unavailable")]
+    #[non_exhaustive]
     Unavailable {
         /// When it is worth asking again.
         retry_after: Duration,
@@ -152,6 +153,7 @@ pub enum Denial {
     Groups,
     /// The token's scopes are not all of those the operation needs.
     #[error("a required scope is missing")]
+    #[non_exhaustive]
     Scopes {
         /// Every scope the operation needs, blank-separated.
         required: Arc<str>,
@@ -179,6 +181,7 @@ pub enum Internal {
 pub enum TenantError {
     /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
     #[error("the tenant refuses this API's certificate at {url}")]
+    #[non_exhaustive]
     Certificate {
         /// What was asked for.
         url: Arc<str>,
@@ -188,6 +191,7 @@ pub enum TenantError {
     },
     /// This API's own credentials cannot be had.
     #[error("client credentials are unavailable")]
+    #[non_exhaustive]
     Credentials {
         /// What went wrong.
         #[source]
@@ -195,6 +199,7 @@ pub enum TenantError {
     },
     /// A document is not what it should be.
     #[error("the tenant's {document} is unusable: {reason}")]
+    #[non_exhaustive]
     Document {
         /// Which document.
         document: &'static str,
@@ -203,6 +208,7 @@ pub enum TenantError {
     },
     /// The metadata names no endpoint that may be used.
     #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
+    #[non_exhaustive]
     Endpoint {
         /// The endpoint's member in the metadata.
         endpoint: Arc<str>,
@@ -214,6 +220,7 @@ pub enum TenantError {
     Interrupted,
     /// The metadata is that of another issuer (OpenID Connect Discovery §4.3).
     #[error("the tenant's metadata names the issuer {found:?} where {expected:?} is configured")]
+    #[non_exhaustive]
     Issuer {
         /// The configured tenant.
         expected: Arc<str>,
@@ -225,6 +232,7 @@ pub enum TenantError {
     Overloaded,
     /// The tenant answered with a status that is no success.
     #[error("the tenant answered {url} with status {status}{}", parenthesised(.code.as_deref()))]
+    #[non_exhaustive]
     Status {
         /// What was asked for.
         url: Arc<str>,
@@ -238,12 +246,14 @@ pub enum TenantError {
     },
     /// The tenant did not answer within the response time-out.
     #[error("the tenant did not answer {url} in time")]
+    #[non_exhaustive]
     Timeout {
         /// What was asked for.
         url: Arc<str>,
     },
     /// The tenant cannot be reached.
     #[error("the tenant cannot be reached at {url}")]
+    #[non_exhaustive]
     Unreachable {
         /// What was asked for.
         url: Arc<str>,

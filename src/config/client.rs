@@ -53,27 +53,40 @@ pub(crate) enum HmacKey {
     Jwk(SecretJwk),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    SecretBasic,
-    SecretPost,
-    SecretJwt,
+/// How the client authenticates when it introspects.
+///
+/// Each has the name the standards register for it, which is also what the variable
+/// `MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD` takes; see [`name`](Self::name).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ClientAuthMethod {
+    /// The secret in an `Authorization: Basic` header (RFC 6749 §2.3.1).
+    ClientSecretBasic,
+    /// The secret in the form (RFC 6749 §2.3.1). The default.
+    ClientSecretPost,
+    /// An assertion signed with the secret (RFC 7523 §2.2).
+    ClientSecretJwt,
+    /// An assertion signed with a private key, which the secret holds as a JWK (RFC 7523 §2.2).
     PrivateKeyJwt,
-    Tls,
-    SelfSignedTls,
+    /// A client certificate from an authority that the tenant trusts (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// A client certificate that is registered with the tenant (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
+    /// A SPIFFE JWT-SVID as the assertion.
     SpiffeJwt,
+    /// A SPIFFE X.509-SVID as the client certificate.
     SpiffeX509,
 }
 
-const METHODS: &[(&str, Method)] = &[
-    ("client_secret_basic", Method::SecretBasic),
-    ("client_secret_post", Method::SecretPost),
-    ("client_secret_jwt", Method::SecretJwt),
-    ("private_key_jwt", Method::PrivateKeyJwt),
-    ("tls_client_auth", Method::Tls),
-    ("self_signed_tls_client_auth", Method::SelfSignedTls),
-    ("spiffe_jwt", Method::SpiffeJwt),
-    ("spiffe_x509", Method::SpiffeX509),
+const METHODS: &[(&str, ClientAuthMethod)] = &[
+    ("client_secret_basic", ClientAuthMethod::ClientSecretBasic),
+    ("client_secret_post", ClientAuthMethod::ClientSecretPost),
+    ("client_secret_jwt", ClientAuthMethod::ClientSecretJwt),
+    ("private_key_jwt", ClientAuthMethod::PrivateKeyJwt),
+    ("tls_client_auth", ClientAuthMethod::TlsClientAuth),
+    ("self_signed_tls_client_auth", ClientAuthMethod::SelfSignedTlsClientAuth),
+    ("spiffe_jwt", ClientAuthMethod::SpiffeJwt),
+    ("spiffe_x509", ClientAuthMethod::SpiffeX509),
 ];
 
 /// What one method needs and another has no use for.
@@ -89,7 +102,8 @@ impl ClientConfig {
     /// The client, if one is configured and nothing is wrong with it.
     pub(super) fn validate(settings: &mut Settings) -> Option<Self> {
         let id = settings.text(Key::ClientId);
-        let method = settings.word(Key::ClientAuthMethod, METHODS, Method::SecretPost);
+        let method =
+            settings.word(Key::ClientAuthMethod, METHODS, ClientAuthMethod::ClientSecretPost);
         if !settings.is_set(Key::ClientId) {
             refuse_what_needs_a_client(settings);
         }
@@ -104,21 +118,23 @@ impl ClientConfig {
 }
 
 impl ClientAuth {
-    fn validate(method: Method, settings: &mut Settings) -> Option<Self> {
+    fn validate(method: ClientAuthMethod, settings: &mut Settings) -> Option<Self> {
         match method {
-            Method::SecretBasic => password(settings).map(Self::SecretBasic),
-            Method::SecretPost => password(settings).map(Self::SecretPost),
-            Method::SecretJwt => hmac_key(settings).map(Self::SecretJwt),
-            Method::PrivateKeyJwt => {
+            ClientAuthMethod::ClientSecretBasic => password(settings).map(Self::SecretBasic),
+            ClientAuthMethod::ClientSecretPost => password(settings).map(Self::SecretPost),
+            ClientAuthMethod::ClientSecretJwt => hmac_key(settings).map(Self::SecretJwt),
+            ClientAuthMethod::PrivateKeyJwt => {
                 let jwk = secret(settings, SecretJwk::private);
                 jwk.map(Self::PrivateKeyJwt)
             }
-            Method::SpiffeJwt => {
+            ClientAuthMethod::SpiffeJwt => {
                 let file = settings.file(Key::ClientAssertionFile).map(|(path, _)| path);
                 let is_provided = settings.flag(Key::SvidProvider);
                 (file.is_some() || is_provided).then_some(Self::SpiffeJwt { assertion_file: file })
             }
-            Method::Tls | Method::SelfSignedTls | Method::SpiffeX509 => {
+            ClientAuthMethod::TlsClientAuth
+            | ClientAuthMethod::SelfSignedTlsClientAuth
+            | ClientAuthMethod::SpiffeX509 => {
                 let trust_store_id = settings.text(Key::TrustStoreId);
                 let key_pair = match settings.flag(Key::HttpClient) {
                     true => None,
@@ -130,18 +146,21 @@ impl ClientAuth {
     }
 }
 
-impl Method {
-    fn name(self) -> &'static str {
+impl ClientAuthMethod {
+    /// The registered name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         let known = METHODS.iter().find(|(_, method)| *method == self);
         known.map_or("", |(name, _)| name)
     }
 
     fn needs(self, credential: Key) -> bool {
         match self {
-            Self::SecretBasic | Self::SecretPost | Self::SecretJwt | Self::PrivateKeyJwt => {
-                credential == Key::ClientSecret
-            }
-            Self::Tls | Self::SelfSignedTls | Self::SpiffeX509 => {
+            Self::ClientSecretBasic
+            | Self::ClientSecretPost
+            | Self::ClientSecretJwt
+            | Self::PrivateKeyJwt => credential == Key::ClientSecret,
+            Self::TlsClientAuth | Self::SelfSignedTlsClientAuth | Self::SpiffeX509 => {
                 matches!(credential, Key::ClientCertificateFile | Key::ClientKeyFile)
             }
             Self::SpiffeJwt => credential == Key::ClientAssertionFile,
@@ -171,7 +190,7 @@ fn refuse_what_needs_a_client(settings: &mut Settings) {
     }
 }
 
-fn check_credentials(method: Method, settings: &mut Settings) {
+fn check_credentials(method: ClientAuthMethod, settings: &mut Settings) {
     let name = method.name();
     let idle = format!(
         "is set, but {name} does not use it; remove it or choose another {}",

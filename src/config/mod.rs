@@ -32,6 +32,7 @@ use crate::{
     policy::{GroupMatch, GroupRules},
 };
 
+pub use client::ClientAuthMethod;
 pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use fleet_key::{FleetKey, expand};

@@ -24,7 +24,7 @@ use crate::introspection::cache::RedisCache;
 use crate::{
     certificate::{CertificateBinding, key_pair::ReloadingKeyPair},
     clock::Clock,
-    config::{Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
+    config::{ClientAuthMethod, Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
     introspection::{
         Introspector,
         cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
@@ -194,10 +194,9 @@ impl ProtectApiBuilder {
         self.set(Key::TrustStoreId, id.into())
     }
 
-    /// How the client authenticates, in the words of the variable `CLIENT_AUTH_METHOD`;
-    /// `client_secret_post` unless set.
-    pub fn client_auth_method(self, method: impl Into<String>) -> Self {
-        self.set(Key::ClientAuthMethod, method.into())
+    /// How the client authenticates; [`ClientAuthMethod::ClientSecretPost`] unless set.
+    pub fn client_auth_method(self, method: ClientAuthMethod) -> Self {
+        self.set(Key::ClientAuthMethod, method.name())
     }
 
     /// Hands over the JWT-SVID of `spiffe_jwt`, asked for with every call, instead of a file.

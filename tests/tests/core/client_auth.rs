@@ -10,6 +10,7 @@ use std::{
 };
 
 use harness::support::{frozen_tenant, get, internal, introspecting, ok, protect, serve};
+use monocloud_backend::config::ClientAuthMethod;
 use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault};
 use serde_json::{Value, json};
 
@@ -106,7 +107,7 @@ async fn a_request_that_is_repeated_has_credentials_of_its_own() {
     let tenant = frozen_tenant().await;
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
-    let client = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+    let client = protect(&tenant).client_id("api").client_auth_method(ClientAuthMethod::SpiffeJwt);
     let builder = client.svid_provider(move || {
         let count = counter.fetch_add(1, Ordering::SeqCst);
         async move { Ok(format!("svid-{count}")) }

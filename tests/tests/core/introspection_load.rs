@@ -28,6 +28,7 @@ use http::{
 use monocloud_backend::{
     Caller, Error, Guard, Policy, ProtectApi, ProtectApiBuilder, Refusal,
     cache::{CacheFuture, CacheKey, IntrospectionCache},
+    config::ClientAuthMethod,
     error::{InvalidToken, TenantError},
     http_client::{HttpClient, HttpFuture},
     token::AccessToken,
@@ -541,7 +542,10 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
 
     let is_broken = Arc::new(AtomicBool::new(true));
     let broken = Arc::clone(&is_broken);
-    let builder = tenant.protect_without_client().client_id("api").client_auth_method("spiffe_jwt");
+    let builder = tenant
+        .protect_without_client()
+        .client_id("api")
+        .client_auth_method(ClientAuthMethod::SpiffeJwt);
     let builder = builder.svid_provider(move || {
         let broken = Arc::clone(&broken);
         async move {
@@ -567,7 +571,7 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
 #[tokio::test]
 async fn a_missing_svid_is_an_internal_error() {
     let tenant = frozen_tenant().await;
-    let builder = protect(&tenant).client_id("api").client_auth_method("spiffe_jwt");
+    let builder = protect(&tenant).client_id("api").client_auth_method(ClientAuthMethod::SpiffeJwt);
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let builder = builder.svid_provider(move || {

@@ -7,6 +7,7 @@ use harness::support::{
 };
 use monocloud_backend::{
     ProtectApiBuilder,
+    config::ClientAuthMethod,
     http_client::{HttpClient, HttpFuture},
 };
 use monocloud_testkit::{
@@ -160,7 +161,7 @@ async fn a_client_of_the_applications_presents_the_certificate_itself() {
     let builder = protect(&tenant)
         .http_client(Presenting::new(&tenant, &certificate))
         .client_id(tenant.client().id())
-        .client_auth_method("tls_client_auth");
+        .client_auth_method(ClientAuthMethod::TlsClientAuth);
     let api = serve(&builder.build().unwrap());
     check("its own", &api, &tenant, &ok()).await;
     let seen = last_introspection(&tenant);
