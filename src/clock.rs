@@ -11,7 +11,7 @@ use std::{
 
 /// Tells wall time and monotonic time, and wakes who waits.
 ///
-/// `exp` and `nbf` are judged on wall time; ages, budgets and pauses on monotonic time, so that a
+/// `exp` and `nbf` are compared with wall time; ages, budgets and pauses on monotonic time, so that a
 /// corrected wall clock neither expires nor revives anything the process keeps.
 #[derive(Clone)]
 pub(crate) struct Clock {

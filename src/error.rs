@@ -1,8 +1,8 @@
-//! Why a request is refused: the outer error says whose fault it is, the inner one why.
+//! Why a request is rejected: the outer error says whose fault it is, the inner one why.
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-/// Why a request was refused.
+/// Why a request was rejected.
 ///
 /// The variants are the error codes of RFC 6750 §3.1 and the two ways in which it is not the
 /// caller's fault; [`source`](StdError::source) gives the reason. No text of an error holds a
@@ -160,11 +160,11 @@ pub enum Denial {
     },
 }
 
-/// Why this API cannot judge a request.
+/// Why this API cannot validate a request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Internal {
-    /// The tenant refuses us or is not the tenant we were configured for.
+    /// The tenant rejects this API or is not the tenant we were configured for.
     #[error("the tenant does not fit the configuration")]
     Tenant(#[source] TenantError),
     /// The application's own token resolver failed.
@@ -266,7 +266,7 @@ pub enum TenantError {
 impl TenantError {
     /// Whether the tenant works as it means to: asking again will not help.
     ///
-    /// It refuses our request, or is another tenant than the configured one; everything else may
+    /// It rejects our request, or is another tenant than the configured one; everything else may
     /// pass.
     pub(crate) fn is_permanent(&self) -> bool {
         match self {

@@ -40,7 +40,7 @@ impl Meter {
         Self { issuer: issuer.into() }
     }
 
-    /// A request was let pass or refused.
+    /// A request was let pass or rejected.
     pub(crate) fn validated(&self, outcome: &'static str, reason: &'static str) {
         #[cfg(feature = "metrics")]
         counter!(
@@ -95,14 +95,14 @@ impl Meter {
         }
     }
 
-    /// A key set of this age judges tokens.
+    /// Tokens are validated with a key set of this age.
     pub(crate) fn key_set_is_used(&self, age: impl FnOnce() -> Duration) {
         #[cfg(feature = "metrics")]
         gauge!("monocloud_backend_key_set_age_seconds", "issuer" => Arc::clone(&self.issuer))
             .set(age().as_secs_f64());
     }
 
-    /// A token was refused because no key has its `kid`.
+    /// A token was rejected because no key has its `kid`.
     pub(crate) fn refused_kid(&self, cost: UnknownKid) {
         #[cfg(feature = "metrics")]
         counter!(

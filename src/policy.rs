@@ -149,7 +149,7 @@ pub(crate) struct Access {
     pub(crate) alternatives: Vec<Requirement>,
     /// Whether a request without any credentials may pass.
     pub(crate) is_anonymous_allowed: bool,
-    /// Whether credentials of another scheme do, which the application judges.
+    /// Whether credentials of another scheme do, which the application authenticates.
     pub(crate) has_other_schemes: bool,
 }
 

@@ -190,7 +190,7 @@ where
     request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
     response.extensions_mut().insert(caller);
-    // A token would have been another way in, where the application refuses.
+    // A token would have been another way in, where the application rejects.
     let is_ours = response.extensions().get::<Error>().is_some();
     if let Some(challenge) = challenge
         && response.status() == StatusCode::UNAUTHORIZED
@@ -275,7 +275,7 @@ impl<B> Service<::http::Request<B>> for crate::openapi::SwaggerUi {
 const REMEDY: &str = "add `.route_layer(protect.require(POLICY))` to the handler's route, or, where \
     a document is the policy, give its operation a `security`";
 
-/// The caller that a guard accepted; without a guard the request is refused.
+/// The caller that a guard accepted; without a guard the request is rejected.
 fn caller(parts: &Parts) -> Result<&Caller, Refusal> {
     parts.extensions.get().ok_or_else(|| unprotected(parts))
 }

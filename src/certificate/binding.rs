@@ -34,7 +34,7 @@ impl CertificateBinding {
         }
     }
 
-    /// Judges the `cnf` claim (RFC 7800 §3.1) of a token by the certificate that came with it,
+    /// Validates the `cnf` claim (RFC 7800 §3.1) of a token against the certificate presented with it,
     /// which is not looked at unless the token is bound to one.
     ///
     /// A token bound to a DPoP key (`jkt`, RFC 9449 §6.1) is never a bearer token, in any mode.
@@ -142,7 +142,7 @@ mod tests {
         PeerCertificate::from_der(certificate.der().to_vec()).unwrap()
     }
 
-    fn judged(
+    fn validated(
         mode: CertificateBinding,
         cnf: &Value,
         presented: Option<&PeerCertificate>,
@@ -156,9 +156,9 @@ mod tests {
         let (own, other) = (certificate(), certificate());
         let cnf = json!({"x5t#S256": own.thumbprint(), "kid": "not understood"});
         for mode in [CertificateBinding::WhenPresent, CertificateBinding::Required] {
-            assert_eq!(judged(mode, &cnf, Some(&own)), Ok(()));
-            assert_eq!(judged(mode, &cnf, Some(&other)), Err(InvalidToken::Binding));
-            assert_eq!(judged(mode, &cnf, None), Err(InvalidToken::Binding));
+            assert_eq!(validated(mode, &cnf, Some(&own)), Ok(()));
+            assert_eq!(validated(mode, &cnf, Some(&other)), Err(InvalidToken::Binding));
+            assert_eq!(validated(mode, &cnf, None), Err(InvalidToken::Binding));
         }
     }
 
@@ -179,9 +179,13 @@ mod tests {
             json!(false),
         ] {
             for mode in [CertificateBinding::WhenPresent, CertificateBinding::Required] {
-                assert_eq!(judged(mode, &cnf, Some(&own)), Err(InvalidToken::Binding), "{cnf}");
+                assert_eq!(validated(mode, &cnf, Some(&own)), Err(InvalidToken::Binding), "{cnf}");
             }
-            assert_eq!(judged(CertificateBinding::DangerouslyIgnore, &cnf, None), Ok(()), "{cnf}");
+            assert_eq!(
+                validated(CertificateBinding::DangerouslyIgnore, &cnf, None),
+                Ok(()),
+                "{cnf}"
+            );
         }
     }
 
@@ -189,9 +193,9 @@ mod tests {
     fn a_null_confirmation_binds_to_nothing() {
         let own = certificate();
         for presented in [None, Some(&own)] {
-            let judged = |mode| judged(mode, &Value::Null, presented);
-            assert_eq!(judged(CertificateBinding::WhenPresent), Ok(()));
-            assert_eq!(judged(CertificateBinding::Required), Err(InvalidToken::Unbound));
+            let validated = |mode| validated(mode, &Value::Null, presented);
+            assert_eq!(validated(CertificateBinding::WhenPresent), Ok(()));
+            assert_eq!(validated(CertificateBinding::Required), Err(InvalidToken::Unbound));
         }
     }
 
@@ -200,8 +204,8 @@ mod tests {
         let own = certificate();
         for cnf in [json!({"jkt": "abc"}), json!({"jkt": null, "x5t#S256": own.thumbprint()})] {
             for mode in MODES {
-                let judged = judged(mode, &cnf, Some(&own));
-                assert_eq!(judged, Err(InvalidToken::Binding), "{mode:?}");
+                let validated = validated(mode, &cnf, Some(&own));
+                assert_eq!(validated, Err(InvalidToken::Binding), "{mode:?}");
             }
         }
     }
@@ -210,8 +214,8 @@ mod tests {
     fn what_is_presented_is_looked_at_for_bound_tokens_alone() {
         let claims = Claims::new(serde_json::Map::new());
         for mode in MODES {
-            let judged = mode.validate(&claims, || panic!("{mode:?} looked"));
-            assert_eq!(judged.is_ok(), mode != CertificateBinding::Required);
+            let validated = mode.validate(&claims, || panic!("{mode:?} looked"));
+            assert_eq!(validated.is_ok(), mode != CertificateBinding::Required);
         }
     }
 
@@ -219,9 +223,9 @@ mod tests {
     fn a_certificate_that_cannot_be_read_is_told_from_one_that_is_missing() {
         let members = json!({"cnf": {"x5t#S256": certificate().thumbprint()}});
         let claims = Claims::new(members.as_object().unwrap().clone());
-        let judged =
+        let validated =
             CertificateBinding::WhenPresent.validate(&claims, || Err(InvalidToken::Certificate));
-        assert_eq!(judged, Err(InvalidToken::Certificate));
+        assert_eq!(validated, Err(InvalidToken::Certificate));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::{
 /// How an API serves TLS (RFC 8446): with which certificate, and whose certificates it takes.
 ///
 /// A caller is asked for a certificate and need not have one. Any will do, a self-signed one too:
-/// the tenant has judged it when it bound the token to it, and the handshake proves that the caller
+/// the tenant validated it when it bound the token to it, and the handshake proves that the caller
 /// has its key (RFC 8705 §3). [`client_authorities`](Self::client_authorities) asks for more.
 ///
 /// Both files are PEM. They are read again when they change; while a renewed pair is of no use, the
@@ -50,7 +50,7 @@ impl ServerTls {
     }
 
     /// Takes client certificates of the authorities in this PEM file alone. A caller with another
-    /// one is refused in the handshake; one without any is served.
+    /// one is rejected in the handshake; one without any is served.
     pub fn client_authorities(mut self, file: impl Into<PathBuf>) -> Self {
         self.client_authorities = Some(file.into());
         self

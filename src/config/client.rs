@@ -30,8 +30,8 @@ pub(crate) enum ClientAuth {
     SecretPost(SecretString),
     SecretJwt(HmacKey),
     PrivateKeyJwt(SecretJwk),
-    /// `tls_client_auth`, `self_signed_tls_client_auth` and `spiffe_x509`: the tenant judges the
-    /// certificate in three ways, and is shown it in one.
+    /// `tls_client_auth`, `self_signed_tls_client_auth` and `spiffe_x509`: the tenant
+    /// validates the certificate in three ways; it is presented in one.
     MutualTls {
         /// Without files the application's own HTTP client presents the certificate.
         key_pair: Option<KeyPairFiles>,

@@ -1,7 +1,7 @@
 //! The configuration: what a user says, from whatever source, becomes a [`Config`] whose every
 //! invariant holds, or one list of all mistakes.
 //!
-//! `sources` layers what was said, `settings` reads it value by value, and [`Config::judge`] is the
+//! `sources` layers what was said, `settings` reads it value by value, and [`Config::validate`] is the
 //! one place that says which rule each value is under.
 
 mod client;
@@ -48,7 +48,7 @@ const SCHEME_NAME: &str = "MonoCloud";
 const HOUR: u64 = 3_600;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
 
-/// A configuration that has been judged; secrets do not show in `Debug`.
+/// A configuration that has been validated; secrets do not show in `Debug`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) tenant: TenantDomain,
@@ -188,7 +188,7 @@ impl Config {
     }
 }
 
-/// Refuses, in a configuration that is right otherwise, what this build was made without.
+/// Rejects, in a configuration that is right otherwise, what this build was made without.
 fn refuse_what_was_left_out(config: &Config, settings: &mut Settings) {
     let is_redis = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
     if is_redis && !cfg!(feature = "redis") {

@@ -83,7 +83,7 @@ impl Settings {
         self.origin(key).is_some()
     }
 
-    /// A text, byte for byte. One in quotes is refused: an `--env-file` of Docker's keeps them.
+    /// A text, byte for byte. One in quotes is rejected: an `--env-file` of Docker's keeps them.
     pub(super) fn text(&mut self, key: Key) -> Option<String> {
         let text = self.string(key)?;
         if text::is_quoted(&text) {

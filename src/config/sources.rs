@@ -20,7 +20,7 @@ use super::{
 };
 use crate::certificate::key_pair::why_unreadable;
 
-/// What was said about the configuration, before it is judged.
+/// The configuration as its sources give it, before validation.
 ///
 /// A builder call wins over the environment, the environment over a file, a later file over an
 /// earlier one.

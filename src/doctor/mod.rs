@@ -1,7 +1,7 @@
 //! The examination of a deployment: what [`Diagnosis`] puts into words.
 //!
 //! Each endpoint is asked once, through the doors that requests go through and past every cache.
-//! What a token is worth is for the code to say that judges requests; the words alone are made here.
+//! Tokens are validated by the code that authenticates requests; only the wording is made here.
 //!
 //! - `documents`: the tenant's metadata, its endpoints, its keys
 //! - `clock`: this machine's time

@@ -1,4 +1,4 @@
-//! Why a token is refused: what was expected, what was found, and what to do.
+//! Why a token is rejected: what was expected, what was found, and what to do.
 
 use std::time::UNIX_EPOCH;
 

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A token that can be judged.
+/// A token that can be validated.
 pub(super) struct Presented {
     token: AccessToken,
     kind: TokenKind,
@@ -51,7 +51,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Judges a token by the keys, or by what the tenant said of it.
+    /// Validates a token with the keys, or with the tenant's introspection answer.
     pub(super) fn token(
         &mut self,
         presented: &Presented,
@@ -113,7 +113,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Judges the claims, what the token is bound to last, and says so if nothing is wrong.
+    /// Validates the claims, then the binding, and reports a token without a fault.
     fn claims(
         &mut self,
         seen: Seen,

@@ -98,7 +98,7 @@ impl Introspector {
         }))
     }
 
-    /// The claims of an active token, judged at this instant.
+    /// The claims of an active token, validated at this instant.
     pub(crate) async fn introspect(&self, token: &AccessToken) -> Result<Arc<Claims>, Error> {
         let key = self.0.key(token);
         let verdict = match self.0.cache.look_up(key, token).await {
@@ -256,11 +256,11 @@ impl Inner {
     }
 
     fn verdict(&self, Answer { is_active, claims }: Answer) -> Verdict {
-        let judged = match is_active {
+        let validated = match is_active {
             false => Err(InvalidToken::Inactive),
             true => self.expectations.validate_introspected(&claims, self.clock.wall()),
         };
-        match judged {
+        match validated {
             // It may become valid while it is kept; its lifetime is validated on each hit anyway.
             Ok(()) | Err(InvalidToken::NotYetValid) => Verdict::Accepted(Arc::new(claims)),
             Err(reason) => Verdict::Refused(reason),

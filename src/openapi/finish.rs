@@ -1,5 +1,5 @@
 //! The document that is served: the tenant's own endpoints, scopes with their descriptions, and on
-//! every secured operation what it requires and how it refuses.
+//! every secured operation what it requires and how it rejects a request.
 
 use serde_json::{Value, json};
 

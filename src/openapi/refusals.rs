@@ -1,5 +1,5 @@
-//! The responses to refused requests: described once, in the components, and referred to by each
-//! operation that can refuse.
+//! The responses to rejected requests: described once, in the components, and referred to by each
+//! operation that can reject one.
 
 use serde_json::{Map, Value, json};
 

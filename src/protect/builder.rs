@@ -41,14 +41,14 @@ use crate::{
     validator::TokenValidator,
 };
 
-/// A longer token is refused before anything of it is decoded, in bytes.
+/// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// Configures a [`ProtectApi`].
 ///
 /// A call here is stronger than the environment, the environment stronger than a file, and a file
 /// stronger than the defaults. Nothing is read that was not asked for: start with
-/// [`env`](Self::env) to have the variables too. [`build`](Self::build) judges it all at once.
+/// [`env`](Self::env) to have the variables too. [`build`](Self::build) validates everything at once.
 ///
 /// ```
 /// # use monocloud_backend::{ConfigError, ProtectApi};
@@ -209,7 +209,7 @@ impl ProtectApiBuilder {
         self.set(Key::SvidProvider, true)
     }
 
-    /// Whether JWTs are introspected too: a revoked one is refused at once, and each one costs a
+    /// Whether JWTs are introspected too: a revoked one is rejected at once, and each one costs a
     /// call to the tenant or a hit in the cache.
     pub fn introspect_jwt_tokens(self, introspect: bool) -> Self {
         self.set(Key::IntrospectJwtTokens, introspect)
@@ -341,7 +341,7 @@ impl ProtectApiBuilder {
     /// and of [`problem_details`](Self::problem_details), the last one counts.
     ///
     /// Callers who are not authenticated read what the function writes. A handler that no guard
-    /// precedes is refused with the default body, as nothing there knows this API.
+    /// precedes is rejected with the default body, as nothing there knows this API.
     ///
     /// ```
     /// # use monocloud_backend::ProtectApi;
@@ -453,7 +453,7 @@ impl ProtectApiBuilder {
         self
     }
 
-    /// Judges everything that was said.
+    /// Validates every setting.
     ///
     /// # Errors
     ///
@@ -523,7 +523,7 @@ impl fmt::Debug for ProtectApiBuilder {
     }
 }
 
-/// A number of seconds: a fraction stays one, so that it is refused rather than cut off.
+/// A number of seconds: a fraction stays one, so that it is rejected rather than cut off.
 fn seconds(duration: Duration) -> Value {
     match duration.subsec_nanos() {
         0 => duration.as_secs().into(),

@@ -1,4 +1,4 @@
-//! The answer to a request that is refused (RFC 6750 §3): status, challenge, body.
+//! The answer to a request that is rejected (RFC 6750 §3): status, challenge, body.
 //!
 //! | cause | status | challenge |
 //! |---|---|---|
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Denial, Error, Internal, InvalidToken};
 
-/// A refused request: the [`Error`], and what is needed to answer it.
+/// A rejected request: the [`Error`], and what is needed to answer it.
 ///
 /// Every host turns it into its own response through [`response`](Self::response). The error is in
 /// the response's extensions, so that an application can log it.
@@ -40,7 +40,7 @@ impl Refusal {
         Self { error, realm: realm.clone(), metadata: None, body: ErrorBody::Message }
     }
 
-    /// Refuses a request that no guard has checked. The log says why and what to write instead; the
+    /// Rejects a request that no guard has checked. The log says why and what to write instead; the
     /// response does not.
     pub(crate) fn unprotected(method: &Method, path: &str, remedy: &str) -> Self {
         let cause = Internal::Unprotected;
@@ -58,7 +58,7 @@ impl Refusal {
         self
     }
 
-    /// Why the request was refused.
+    /// Why the request was rejected.
     #[must_use]
     pub const fn error(&self) -> &Error {
         &self.error

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The scheme that a type declares itself in; a [`ProtectApi`](crate::ProtectApi) whose scheme has
-/// another name is refused at start.
+/// another name is rejected at start.
 pub(super) const SCHEME: &str = "MonoCloud";
 
 impl<'r, P: Require> Extractible<'r> for Bearer<P> {

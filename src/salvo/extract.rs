@@ -34,7 +34,7 @@ const REMEDY: &str = "put a guard before the handler, \
     `Router::with_path(\"posts\").hoop(protect.require(POLICY)).get(handler)`, or, where a document \
     is the policy, take `Bearer` or give its operation a `security`";
 
-/// What the guard left; without a guard the request is refused.
+/// What the guard left; without a guard the request is rejected.
 pub(super) fn accepted(request: &Request) -> Result<&Accepted, Refusal> {
     request
         .extensions()

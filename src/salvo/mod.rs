@@ -95,7 +95,7 @@
 //! # TLS
 //!
 //! With the feature `tls` salvo's own listener serves with a `ServerTls`, and a token that is bound
-//! to a certificate is judged by that of its connection:
+//! to a certificate is validated against that of its connection:
 //! `TcpListener::new("0.0.0.0:8443").rustls(ServerTls::new("api.pem", "api-key.pem")).bind().await`.
 //!
 //! [`Authenticated`]: crate::Authenticated

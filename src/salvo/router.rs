@@ -21,7 +21,7 @@ use crate::{
 /// Every endpoint is compared with the document, however deep it is nested.
 ///
 /// A filter that is more than a path, a method, a scheme, a host or a port, and an endpoint for
-/// any method, are refused: nobody could tell which operation they are. HEAD counts as GET unless it
+/// any method, are rejected: nobody could tell which operation they are. HEAD counts as GET unless it
 /// is documented; an OPTIONS that is not documented is left to the application.
 impl Routes for Router {
     type Guarded = Self;
@@ -78,7 +78,7 @@ impl Routes for Router {
 }
 
 /// Whether what an argument's type declares is all that an endpoint declares. Where the entry is
-/// refused, the problems say more.
+/// rejected, the problems say more.
 fn is_declaration_alone(entry: &Entry, protect: &ProtectApi) -> bool {
     match entry {
         Entry::Public => false,

@@ -14,7 +14,7 @@ use crate::{clock::Now, error::Chain};
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether tokens can be judged: those of one tenant at least.
+    /// Whether tokens of at least one tenant can be validated.
     pub ready: bool,
     /// Every tenant, the API's own first.
     pub tenants: Vec<TenantHealth>,
@@ -32,7 +32,7 @@ impl Health {
 pub struct TenantHealth {
     /// Which tenant.
     pub issuer: String,
-    /// Whether its tokens can be judged.
+    /// Whether its tokens can be validated.
     pub ready: bool,
     /// The discovery document.
     pub metadata: DocumentHealth,

@@ -20,7 +20,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Reads the document that `issuer` publishes; another issuer's is refused.
+    /// Reads the document that `issuer` publishes; another issuer's is rejected.
     pub(crate) fn parse(
         document: &[u8],
         issuer: &str,

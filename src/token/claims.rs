@@ -141,31 +141,31 @@ pub(crate) struct Expectations {
 }
 
 impl Expectations {
-    /// Judges the claims of a JWT whose signature verified, at the instant `now`.
+    /// Validates the claims of a JWT whose signature was verified, at the instant `now`.
     pub(crate) fn validate(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
-        self.judge_origin(claims)?;
+        self.check_origin(claims)?;
         let expires = claims.get("exp").ok_or(InvalidToken::Claim("exp"))?;
-        self.judge_lifetime(Some(expires), claims.get("nbf"), now)?;
-        judge_subject(claims)?;
+        self.check_lifetime(Some(expires), claims.get("nbf"), now)?;
+        check_subject(claims)?;
         if self.rfc9068 {
-            judge_rfc9068(claims)?;
+            check_rfc9068(claims)?;
         }
         Ok(())
     }
 
-    /// Judges the claims of an introspection answer (RFC 7662 §2.2), where `exp` may be absent.
+    /// Validates the claims of an introspection answer (RFC 7662 §2.2), where `exp` may be absent.
     pub(crate) fn validate_introspected(
         &self,
         claims: &Claims,
         now: SystemTime,
     ) -> Result<(), InvalidToken> {
-        self.judge_origin(claims)?;
-        self.judge_lifetime(claims.get("exp"), claims.get("nbf"), now)?;
-        judge_subject(claims)?;
+        self.check_origin(claims)?;
+        self.check_lifetime(claims.get("exp"), claims.get("nbf"), now)?;
+        check_subject(claims)?;
         validate_token_type(claims)
     }
 
-    /// Every rule that a token breaks, in the order in which it is judged by them: for a diagnosis,
+    /// Every rule that a token breaks, in the order of validation: for a diagnosis,
     /// which leaves nothing out.
     pub(crate) fn faults(
         &self,
@@ -177,14 +177,14 @@ impl Expectations {
         let is_jwt = kind == TokenKind::Jwt;
         let is_missing = is_jwt && expires.is_none();
         let verdicts = [
-            self.judge_issuer(claims),
-            self.judge_audience(claims),
+            self.check_issuer(claims),
+            self.check_audience(claims),
             if is_missing { Err(InvalidToken::Claim("exp")) } else { Ok(()) },
-            self.judge_lifetime(expires, None, now),
-            self.judge_lifetime(None, claims.get("nbf"), now),
-            judge_subject(claims),
+            self.check_lifetime(expires, None, now),
+            self.check_lifetime(None, claims.get("nbf"), now),
+            check_subject(claims),
             match kind {
-                TokenKind::Jwt if self.rfc9068 => judge_rfc9068(claims),
+                TokenKind::Jwt if self.rfc9068 => check_rfc9068(claims),
                 TokenKind::Jwt => Ok(()),
                 TokenKind::Opaque => validate_token_type(claims),
             },
@@ -192,12 +192,12 @@ impl Expectations {
         verdicts.into_iter().filter_map(Result::err).collect()
     }
 
-    fn judge_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        self.judge_issuer(claims)?;
-        self.judge_audience(claims)
+    fn check_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
+        self.check_issuer(claims)?;
+        self.check_audience(claims)
     }
 
-    fn judge_issuer(&self, claims: &Claims) -> Result<(), InvalidToken> {
+    fn check_issuer(&self, claims: &Claims) -> Result<(), InvalidToken> {
         let issuer = claims.issuer().ok_or(InvalidToken::Claim("iss"))?;
         if issuer == self.issuer {
             return Ok(());
@@ -211,7 +211,7 @@ impl Expectations {
         Err(InvalidToken::Issuer)
     }
 
-    fn judge_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
+    fn check_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
         let audience = claims.get("aud").ok_or(InvalidToken::Claim("aud"))?;
         let is_list_of_strings =
             audience.as_array().is_some_and(|list| list.iter().all(Value::is_string));
@@ -230,7 +230,7 @@ impl Expectations {
         Err(InvalidToken::Audience)
     }
 
-    fn judge_lifetime(
+    fn check_lifetime(
         &self,
         expires: Option<&Value>,
         not_before: Option<&Value>,
@@ -269,7 +269,7 @@ impl Expectations {
     }
 }
 
-fn judge_subject(claims: &Claims) -> Result<(), InvalidToken> {
+fn check_subject(claims: &Claims) -> Result<(), InvalidToken> {
     match claims.get("sub") {
         None | Some(Value::String(_)) => Ok(()),
         Some(_) => Err(InvalidToken::Claim("sub")),
@@ -295,7 +295,7 @@ fn validate_token_type(claims: &Claims) -> Result<(), InvalidToken> {
 }
 
 /// RFC 9068 §2.2, as far as it goes beyond the rules for every token.
-fn judge_rfc9068(claims: &Claims) -> Result<(), InvalidToken> {
+fn check_rfc9068(claims: &Claims) -> Result<(), InvalidToken> {
     for name in ["sub", "client_id", "jti"] {
         claims.string(name).ok_or(InvalidToken::Claim(name))?;
     }
@@ -331,8 +331,8 @@ mod tests {
         Claims::new(members)
     }
 
-    /// Judges a good token in which one claim was replaced, or removed where it is null.
-    fn judged(name: &str, value: Value) -> Result<(), InvalidToken> {
+    /// Validates a good token in which one claim was replaced, or removed where it is null.
+    fn validated(name: &str, value: Value) -> Result<(), InvalidToken> {
         let mut token = json!({"iss": "https://acme.test", "aud": "api", "exp": NOW + 60});
         match value {
             Value::Null => token.as_object_mut().unwrap().remove(name),
@@ -361,11 +361,11 @@ mod tests {
 
     #[test]
     fn exp_must_lie_after_now_plus_skew_minus_tolerance() {
-        assert_eq!(judged("exp", json!(NOW - 54)), Ok(()));
-        assert_eq!(judged("exp", json!(NOW as f64 - 54.5)), Ok(()));
-        assert_eq!(judged("exp", json!(NOW - 55)), Err(InvalidToken::Expired));
-        assert_eq!(judged("exp", json!(0)), Err(InvalidToken::Expired));
-        assert_eq!(judged("exp", json!(253_402_300_799_u64)), Ok(()));
+        assert_eq!(validated("exp", json!(NOW - 54)), Ok(()));
+        assert_eq!(validated("exp", json!(NOW as f64 - 54.5)), Ok(()));
+        assert_eq!(validated("exp", json!(NOW - 55)), Err(InvalidToken::Expired));
+        assert_eq!(validated("exp", json!(0)), Err(InvalidToken::Expired));
+        assert_eq!(validated("exp", json!(253_402_300_799_u64)), Ok(()));
         for odd in [
             json!(253_402_300_800_u64),
             json!(-1),
@@ -375,31 +375,31 @@ mod tests {
             json!(1e300),
             Value::Null,
         ] {
-            assert_eq!(judged("exp", odd.clone()), Err(InvalidToken::Claim("exp")), "{odd}");
+            assert_eq!(validated("exp", odd.clone()), Err(InvalidToken::Claim("exp")), "{odd}");
         }
     }
 
     #[test]
     fn nbf_may_be_absent_and_must_not_lie_after_now_plus_skew_plus_tolerance() {
-        assert_eq!(judged("nbf", Value::Null), Ok(()));
-        assert_eq!(judged("nbf", json!(NOW + 65)), Ok(()));
-        assert_eq!(judged("nbf", json!(NOW as f64 + 65.5)), Err(InvalidToken::NotYetValid));
-        assert_eq!(judged("nbf", json!(NOW + 66)), Err(InvalidToken::NotYetValid));
+        assert_eq!(validated("nbf", Value::Null), Ok(()));
+        assert_eq!(validated("nbf", json!(NOW + 65)), Ok(()));
+        assert_eq!(validated("nbf", json!(NOW as f64 + 65.5)), Err(InvalidToken::NotYetValid));
+        assert_eq!(validated("nbf", json!(NOW + 66)), Err(InvalidToken::NotYetValid));
         for odd in [json!(-0.5), json!("0"), json!(true), json!({})] {
-            assert_eq!(judged("nbf", odd.clone()), Err(InvalidToken::Claim("nbf")), "{odd}");
+            assert_eq!(validated("nbf", odd.clone()), Err(InvalidToken::Claim("nbf")), "{odd}");
         }
     }
 
     #[test]
     fn aud_is_a_string_or_an_array_of_nothing_but_strings_that_holds_the_audience() {
-        assert_eq!(judged("aud", json!(["other", "api"])), Ok(()));
+        assert_eq!(validated("aud", json!(["other", "api"])), Ok(()));
         for other in [json!("api2"), json!("Api"), json!(""), json!([]), json!(["ap", "i"])] {
-            assert_eq!(judged("aud", other.clone()), Err(InvalidToken::Audience), "{other}");
+            assert_eq!(validated("aud", other.clone()), Err(InvalidToken::Audience), "{other}");
         }
         for odd in
             [Value::Null, json!(["api", 5]), json!([["api"]]), json!({"api": "api"}), json!(1)]
         {
-            assert_eq!(judged("aud", odd.clone()), Err(InvalidToken::Claim("aud")), "{odd}");
+            assert_eq!(validated("aud", odd.clone()), Err(InvalidToken::Claim("aud")), "{odd}");
         }
     }
 
@@ -412,22 +412,22 @@ mod tests {
             "https://acme.test.evil",
             "",
         ] {
-            assert_eq!(judged("iss", json!(other)), Err(InvalidToken::Issuer), "{other}");
+            assert_eq!(validated("iss", json!(other)), Err(InvalidToken::Issuer), "{other}");
         }
         for odd in [Value::Null, json!(["https://acme.test"]), json!(1)] {
-            assert_eq!(judged("iss", odd.clone()), Err(InvalidToken::Claim("iss")), "{odd}");
+            assert_eq!(validated("iss", odd.clone()), Err(InvalidToken::Claim("iss")), "{odd}");
         }
     }
 
     #[test]
     fn sub_may_be_absent_but_nothing_else_than_a_string() {
-        assert_eq!(judged("sub", json!("")), Ok(()));
-        assert_eq!(judged("sub", json!(7)), Err(InvalidToken::Claim("sub")));
+        assert_eq!(validated("sub", json!("")), Ok(()));
+        assert_eq!(validated("sub", json!(7)), Err(InvalidToken::Claim("sub")));
     }
 
     #[test]
     fn rfc9068_wants_client_id_iat_jti_and_sub_as_well() {
-        let judged = |name: &str, value: Option<Value>| {
+        let validated = |name: &str, value: Option<Value>| {
             let mut token = json!({
                 "iss": "https://acme.test", "aud": "api", "exp": NOW + 60,
                 "client_id": "app", "iat": NOW, "jti": "1", "sub": "alice",
@@ -439,24 +439,24 @@ mod tests {
             };
             Expectations { rfc9068: true, ..expectations() }.validate(&claims(token), now())
         };
-        assert_eq!(judged("x", None), Ok(()));
+        assert_eq!(validated("x", None), Ok(()));
         for (name, odd) in
             [("client_id", json!(1)), ("iat", json!("1")), ("jti", json!([])), ("sub", json!(null))]
         {
-            assert_eq!(judged(name, None), Err(InvalidToken::Claim(name)));
-            assert_eq!(judged(name, Some(odd)), Err(InvalidToken::Claim(name)));
+            assert_eq!(validated(name, None), Err(InvalidToken::Claim(name)));
+            assert_eq!(validated(name, Some(odd)), Err(InvalidToken::Claim(name)));
         }
     }
 
     #[test]
     fn an_introspection_answer_is_judged_alike_but_may_leave_exp_out() {
-        let judged = |name: &str, value: Value| {
+        let validated = |name: &str, value: Value| {
             let mut answer = json!({"iss": "https://acme.test", "aud": "api"});
             answer.as_object_mut().unwrap().insert(name.to_owned(), value);
             expectations().validate_introspected(&claims(answer), now())
         };
-        assert_eq!(judged("sub", json!("alice")), Ok(()));
-        assert_eq!(judged("exp", json!(NOW)), Ok(()));
+        assert_eq!(validated("sub", json!("alice")), Ok(()));
+        assert_eq!(validated("exp", json!(NOW)), Ok(()));
         for (name, value, reason) in [
             ("iss", json!("https://evil.test"), InvalidToken::Issuer),
             ("aud", json!("other"), InvalidToken::Audience),
@@ -465,7 +465,7 @@ mod tests {
             ("nbf", json!(NOW + 66), InvalidToken::NotYetValid),
             ("sub", json!(7), InvalidToken::Claim("sub")),
         ] {
-            assert_eq!(judged(name, value), Err(reason));
+            assert_eq!(validated(name, value), Err(reason));
         }
     }
 

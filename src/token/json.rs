@@ -1,7 +1,7 @@
 //! JSON from strangers: no member twice, no deep nesting.
 //!
 //! RFC 7519 §4 lets a parser keep the last of two members with one name. Two parsers that choose
-//! differently read two different tokens, so this one refuses, at every depth.
+//! differently read two different tokens, so this one rejects them, at every depth.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ const MAX_DEPTH: usize = 32;
 
 /// What member names begin with that mean something to `serde_json` itself: under one of them it
 /// hands out fractions and huge numbers where another crate of the program turned on
-/// `arbitrary_precision`, and under another `Value` reads text as JSON. A stranger who writes one is refused.
+/// `arbitrary_precision`, and under another `Value` reads text as JSON. A stranger who writes one is rejected.
 const PRIVATE_PREFIX: &str = "$serde_json::private::";
 
 /// Reads a JSON object that has no duplicate member at any depth and nests at most
 /// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    // UTF-8 is cheaper to judge at once than string by string.
+    // Checking UTF-8 at once is cheaper than string by string.
     let text = str::from_utf8(bytes).map_err(Error::custom)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = StrictValue::OF_A_TOKEN.deserialize(&mut deserializer)?;

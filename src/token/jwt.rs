@@ -1,4 +1,4 @@
-//! JWTs (RFC 7519) in JWS compact serialisation (RFC 7515): what is judged without any key.
+//! JWTs (RFC 7519) in JWS compact serialisation (RFC 7515): what is validated without any key.
 //!
 //! A token is taken apart in this order, and the first rule it breaks is its end:
 //!
@@ -18,7 +18,7 @@ use crate::{
     token::{algorithm::SigningAlgorithm, claims::Claims, json},
 };
 
-/// A JWT whose segments are what they should be; what stands in them is not judged yet.
+/// A JWT whose segments are what they should be; their contents are not validated yet.
 #[derive(Debug)]
 pub(crate) struct DecodedJwt<'t> {
     header: Map<String, Value>,
@@ -48,13 +48,13 @@ impl<'t> DecodedJwt<'t> {
         Ok(Self { header, claims, signing_input, signature })
     }
 
-    /// Who the token says has issued it. That is good for choosing who judges it, and for nothing
+    /// Who the token says has issued it. That may select the tenant that validates it, and nothing
     /// else.
     pub(crate) fn claimed_issuer(&self) -> Result<&str, InvalidToken> {
         self.claims.issuer().ok_or(InvalidToken::Claim("iss"))
     }
 
-    /// Judges the header: the other rules. With `rfc9068` its `typ` must say that the token is an
+    /// Validates the header: the other rules. With `rfc9068` its `typ` must say that the token is an
     /// access token (RFC 9068 §4).
     pub(crate) fn validate_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
         let Self { mut header, claims, signing_input, signature } = self;

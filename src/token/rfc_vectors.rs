@@ -128,7 +128,7 @@ fn hmac_and_unsecured_examples_are_refused() {
             DecodedJwt::decode(token).and_then(|jwt| jwt.validate_header(false)).map(drop);
         assert_eq!(refused, Err(reason), "{section}");
     }
-    // With a signature to hide behind, it is the algorithm that is refused.
+    // With a signature to hide behind, it is the algorithm that is rejected.
     let unsecured = format!("{}AA", SYMMETRIC[1].1);
     let refused =
         DecodedJwt::decode(&unsecured).and_then(|jwt| jwt.validate_header(false)).map(drop);
@@ -313,7 +313,7 @@ fn cookbook_hmac_key() -> Value {
     })
 }
 
-/// The examples without a public key, and why each is refused.
+/// The examples without a public key, and why each is rejected.
 const SYMMETRIC: [(&str, &str, InvalidToken); 3] = [
     (
         "RFC 7515 A.1, HS256",
