@@ -130,7 +130,7 @@ pub enum InvalidToken {
     /// The signature does not verify.
     #[error("the signature of the token does not verify")]
     Signature,
-    /// `typ` says that this is no access token.
+    /// `typ` says that this is not an access token.
     #[error("the token is not an access token")]
     Type,
     /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
@@ -189,7 +189,7 @@ pub enum TenantError {
         #[source]
         source: Cause,
     },
-    /// This API's own credentials cannot be had.
+    /// This API's own credentials are unavailable.
     #[error("client credentials are unavailable")]
     #[non_exhaustive]
     Credentials {
@@ -230,7 +230,7 @@ pub enum TenantError {
     /// The tenant asked us to back off, or as many tokens wait for a call to it as may wait.
     #[error("the tenant asked us to back off, or too many calls to it are waiting")]
     Overloaded,
-    /// The tenant answered with a status that is no success.
+    /// The tenant answered with a status other than success.
     #[error("the tenant answered {url} with status {status}{}", parenthesised(.code.as_deref()))]
     #[non_exhaustive]
     Status {

@@ -40,7 +40,7 @@ impl Meter {
         Self { issuer: issuer.into() }
     }
 
-    /// A request was let pass or rejected.
+    /// A request was accepted or rejected.
     pub(crate) fn validated(&self, outcome: &'static str, reason: &'static str) {
         #[cfg(feature = "metrics")]
         counter!(

@@ -145,7 +145,7 @@ impl Requirement {
 /// Who may call an operation: the alternatives of its document, each of them whole.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Access {
-    /// What a token must satisfy one of; nothing is required of whom where there is none.
+    /// A token must satisfy one of these; if there are none, no token is required.
     pub(crate) alternatives: Vec<Requirement>,
     /// Whether a request without any credentials may pass.
     pub(crate) is_anonymous_allowed: bool,
@@ -159,7 +159,7 @@ impl Access {
         Self { is_anonymous_allowed: true, ..Policy::ANY_TOKEN.into() }
     }
 
-    /// Whether no token of ours is asked for.
+    /// Whether no token is required.
     pub(crate) fn is_public(&self) -> bool {
         self.alternatives.is_empty()
     }

@@ -1,5 +1,5 @@
-//! A gate before each handler of a router. Who comes in is settled once, when the API starts; until
-//! then nobody does.
+//! A gate before each handler of a router. Its policy is set once, when the API starts; until then it
+//! rejects every request.
 
 use std::{
     convert::Infallible,

@@ -2,8 +2,8 @@
 //!
 //! axum's router does not list its routes. So a gate is put before each of its handlers, and probes
 //! are sent: requests that a gate answers itself, saying at which route it stands. To the answer
-//! for a method that nobody handles, axum adds the methods that somebody does (`Allow`). With what
-//! was learnt so, every gate is told what the document says. Where a gate was reached by no probe,
+//! for a method without a handler, axum adds the methods that have one (`Allow`). With these routes
+//! known, every gate is told what the document says. Where a gate was reached by no probe,
 //! the API does not start.
 
 use std::{
@@ -86,7 +86,7 @@ fn is_route(documented: &str, routed: &str) -> bool {
     agree(documented, routed, is_same)
 }
 
-/// Every path that may be routed. Those that nobody declared are read from what the router prints
+/// Every path that may be routed. Undeclared ones are read from what the router prints
 /// of itself, so that the problems can name them; should axum print less one day, their gates stay
 /// shut all the same.
 fn paths(router: &Router, declaration: &Declaration<'_>) -> BTreeSet<String> {

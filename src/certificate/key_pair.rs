@@ -51,7 +51,7 @@ impl KeyPairFiles {
         })
     }
 
-    /// Nothing if there is no such file.
+    /// Nothing if the file is missing.
     fn stamps(&self) -> Option<[Stamp; 2]> {
         Some([Stamp::of(&self.certificate_file)?, Stamp::of(&self.key_file)?])
     }
@@ -264,7 +264,7 @@ mod tests {
             self.put(&self.files.key_file, &key);
         }
 
-        /// As an issuer does: nobody sees half a file.
+        /// Atomically, as an issuer writes it.
         fn put(&self, path: &Path, content: &str) {
             let new = self.folder.path().join("new");
             fs::write(&new, content).unwrap();

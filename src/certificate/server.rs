@@ -87,7 +87,7 @@ impl ServerTls {
 /// How long a handshake may take, unless a host is told otherwise.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Performs handshakes, and tells whom with.
+/// Performs handshakes, and reports the client's certificate.
 #[derive(Clone)]
 pub(crate) struct Handshaker {
     acceptor: TlsAcceptor,
@@ -142,7 +142,7 @@ impl ResolvesServerCert for OwnCertificate {
     }
 }
 
-/// Asks for a certificate and proof of its key, whoever has issued it.
+/// Asks for a certificate and proof of its key, from any issuer.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,6 +1,6 @@
 //! The settings, one row each: names, secrecy and order follow from this table alone.
 
-/// What every variable of ours begins with.
+/// The prefix of every variable.
 pub(super) const PREFIX: &str = "MONOCLOUD_BACKEND_";
 
 /// Who may give a setting, and who may see it.

@@ -60,7 +60,7 @@ pub(crate) struct Config {
     pub(crate) scheme_name: String,
     pub(crate) clock_skew: Duration,
     pub(crate) clock_tolerance: Duration,
-    /// Who introspects; without one, nobody does.
+    /// The client that introspects; without one there is no introspection.
     pub(crate) client: Option<ClientConfig>,
     pub(crate) introspect_jwt_tokens: bool,
     pub(crate) groups_claim: String,

@@ -33,7 +33,7 @@ pub(super) struct Settings {
     /// Variables with the name of a setting and without the prefix.
     bare_names: BTreeSet<String>,
     secrets: BTreeMap<Key, SecretString>,
-    /// All that must not be quoted, whoever said it and wherever it turns up.
+    /// All that must not be quoted, from any source and in any value.
     hidden: Vec<SecretString>,
     problems: Vec<(Option<Key>, ConfigProblem)>,
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a deployment, in words: for the developer at the terminal.
 //!
-//! The tenant has a say in these words, and so has whoever made the token. Neither can say more than
-//! a line, or speak to the terminal.
+//! Some of the text comes from the tenant and the token. It is kept to one line, without control
+//! characters.
 
 use std::{cmp::Reverse, fmt};
 
@@ -190,7 +190,7 @@ kinds! {
     Keys = "keys",
     /// The tenant's metadata (RFC 8414).
     Metadata = "metadata",
-    /// The tenant answers with a status that is no success.
+    /// The tenant answers with a status other than success.
     TenantStatus = "tenant-status",
     /// The tenant does not answer in time.
     TenantTimeout = "tenant-timeout",
@@ -224,7 +224,7 @@ kinds! {
     TokenMalformed = "token-malformed",
     /// The token's `nbf`.
     TokenNotYetValid = "token-not-yet-valid",
-    /// The token is opaque, and nobody is asked what it is.
+    /// The token is opaque, and no client is configured to introspect it.
     TokenOpaque = "token-opaque",
     /// The token is longer than this API reads.
     TokenOversized = "token-oversized",

@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Doctor<'_> {
-    /// Asks about `token`, or about one that nobody has issued. Gives back what the tenant says of
+    /// Asks about `token`, or about one that was never issued. Gives back what the tenant says of
     /// `token`.
     pub(super) async fn introspection(
         &mut self,
@@ -143,7 +143,7 @@ fn offered(published: &Published) -> String {
     format!("{member}: {}", listed(&methods))
 }
 
-/// A token that nobody has issued; nothing if there is no randomness to be had.
+/// A token that was never issued; nothing if no random bytes are available.
 fn made_up() -> Option<AccessToken> {
     let mut random = [0; 32];
     rand::fill(&mut random).ok()?;

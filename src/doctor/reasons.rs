@@ -104,7 +104,7 @@ impl Doctor<'_> {
             ),
             InvalidToken::Malformed => (
                 FindingKind::TokenMalformed,
-                "the token has a JWT's three parts, and is no JWT".to_owned(),
+                "the token has three parts like a JWT, but is not one".to_owned(),
                 "copy it completely; if it is complete, its issuer does not follow RFC 7515"
                     .to_owned(),
             ),

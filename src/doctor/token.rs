@@ -1,6 +1,6 @@
 //! Whether this API would accept a token.
 //!
-//! Every fault is told, not the first alone: whoever mends one wants to know of the next.
+//! Every fault is reported, not just the first.
 
 use super::{examination::Doctor, introspection::configure_a_client, reasons::Seen};
 use crate::{

@@ -63,7 +63,7 @@ impl AssertionSigner {
         }
     }
 
-    /// A fresh assertion of `client` for `audience`; nothing if there is no randomness to be had.
+    /// A fresh assertion of `client` for `audience`; nothing if no random bytes are available.
     pub(crate) fn sign(&self, client: &str, audience: &str, now: SystemTime) -> Option<String> {
         let mut jti = [0; 32];
         rand::fill(&mut jti).ok()?;

@@ -36,9 +36,9 @@ use crate::{
     tenant::{
         Tenant,
         documents::Documents,
-        flight::catch_panic,
         http::{Form, Http, Resource},
         lifecycle::Unavailable,
+        shared_task::catch_panic,
     },
     token::{
         AccessToken,

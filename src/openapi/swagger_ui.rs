@@ -1,4 +1,4 @@
-//! Swagger UI: one page of ours over the assets it ships, the same on every host.
+//! Swagger UI: our page over the assets it ships, the same on every host.
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! How the certificate of a connection reaches its requests.
 //!
 //! Of what an acceptor knows, poem hands three things to every request: two addresses and a scheme.
-//! So the certificate rides in the local address, which nobody but an acceptor can set, and which a
+//! So the certificate rides in the local address, which only an acceptor can set, and which a
 //! request keeps even when its connection is gone. The remote address stays what it is.
 
 use std::fmt::Display;

@@ -102,7 +102,7 @@ where
         self.inner.local_addr()
     }
 
-    /// Handshakes run beside each other, so that a slow one keeps nobody waiting.
+    /// Handshakes run concurrently, so that a slow one delays no other.
     async fn accept(&mut self) -> io::Result<Accepted<Self::Io>> {
         loop {
             tokio::select! {

@@ -194,7 +194,7 @@ const REMEDY: &str = "wrap the handler, `get(handler.with(protect.require(POLICY
     poem-openapi, make the service by `protect.secure(api).into_service(…)` and take `Bearer` or \
     `MaybeBearer`; where a document is the policy, give the operation a `security`";
 
-/// The caller that a guard let pass; without a guard the request is rejected.
+/// The caller that a guard accepted; without a guard the request is rejected.
 pub(crate) fn caller(request: &Request) -> Result<&Caller> {
     request.data::<Caller>().ok_or_else(|| unprotected(request))
 }

@@ -1,6 +1,6 @@
 //! A policy as the name of a security scheme, and back.
 //!
-//! poem-openapi hands an operation's scheme names to whoever asks for its metadata, and nothing
+//! poem-openapi hands an operation's scheme names to a reader of its metadata, and nothing
 //! else of an argument's type. So the name is the policy, in characters a component's name may
 //! have (OpenAPI 3.0 §4.7.7): `MonoCloud` is any token, `MonoCloud.any-group-admin` one in the
 //! group `admin`. Equal policies have equal names and different policies different ones.
@@ -23,7 +23,7 @@ pub(super) fn policy_name<P: Require>() -> &'static str {
     std::str::from_utf8(text).unwrap_or(SCHEME)
 }
 
-/// The requirement a name stands for; `None` if it is not one of ours.
+/// The requirement a name stands for; `None` if this library did not write it.
 pub(super) fn requirement(name: &str) -> Option<Requirement> {
     let mut requirement = Requirement::default();
     let rest = name.strip_prefix(SCHEME)?;

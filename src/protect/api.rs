@@ -277,7 +277,7 @@ impl ProtectApi {
             })?,
         };
         match resolved {
-            // An empty cookie is no token.
+            // An empty cookie holds no token.
             Some(token) if token.trim().is_empty() => Ok(None),
             Some(token) => AccessToken::from_bytes(token.as_bytes(), max_length).map(Some),
             None => AccessToken::in_headers(headers, max_length),

@@ -315,8 +315,8 @@ impl ProtectApiBuilder {
         self.set(Key::LastForwardedCertificate, true)
     }
 
-    /// Reaches a tenant over plain `http` that is not on this machine. Whoever sits between can
-    /// then publish keys of their own and sign whatever they like.
+    /// Reaches a tenant over plain `http` that is not on this machine. Anyone on the network path
+    /// can then publish their own keys and forge tokens.
     pub fn dangerously_allow_http(self) -> Self {
         self.set(Key::DangerouslyAllowHttp, true)
     }

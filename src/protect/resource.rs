@@ -25,7 +25,7 @@ impl ProtectApi {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no such URL.
+    /// [`ConfigError`] if the URL is invalid.
     pub fn serve_resource_metadata(&self) -> Result<ResourceMetadata, ConfigError> {
         let Some(resource) = self.announce_resource() else {
             let rule = "is needed, as the audience is not an https URL: the public URL of this API";

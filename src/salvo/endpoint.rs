@@ -9,7 +9,7 @@ use crate::{
     protect::{Authenticated, Caller, refusal::Refusal, resource::ResourceMetadata},
 };
 
-/// Registers nothing: it takes whom the guard has let in, by whatever the operation declares.
+/// Registers nothing: it takes the caller that the guard accepted, whatever the operation declares.
 impl EndpointArgRegister for Authenticated {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }

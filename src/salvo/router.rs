@@ -21,7 +21,7 @@ use crate::{
 /// Every endpoint is compared with the document, however deep it is nested.
 ///
 /// A filter that is more than a path, a method, a scheme, a host or a port, and an endpoint for
-/// any method, are rejected: nobody could tell which operation they are. HEAD counts as GET unless it
+/// any method, are rejected: the operation they serve is unknown. HEAD counts as GET unless it
 /// is documented; an OPTIONS that is not documented is left to the application.
 impl Routes for Router {
     type Guarded = Self;
@@ -150,7 +150,7 @@ fn declares_by_type(router: &Router) -> bool {
     describe.is_some_and(|describe| describe().components.security_schemes.contains_key(SCHEME))
 }
 
-/// What the filters of a router, and of those above it, let pass.
+/// What the filters of a router, and of those above it, accept.
 #[derive(Clone, Default)]
 struct Filtered {
     path: String,

@@ -29,7 +29,7 @@ use crate::{
 /// How long an unused connection is kept. Common servers close theirs after five seconds or more.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
 
-/// How the tenant is reached, whoever we are when we do.
+/// How the tenant is reached, with or without a client certificate.
 pub(crate) struct Connector {
     roots: Arc<RootCertStore>,
     /// A tenant on loopback is reached directly, never through a proxy.
@@ -60,7 +60,7 @@ impl Connector {
         self.client_over(tls_config(Arc::clone(&self.roots))?)
     }
 
-    /// A client that presents a certificate, the whole chain, to whoever asks for one.
+    /// A client that presents a certificate, the whole chain, to a server that asks for one.
     fn client_as(&self, pair: Arc<CertifiedKey>) -> Result<ReqwestClient, BoxError> {
         let mut tls = tls_config(Arc::clone(&self.roots))?;
         tls.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
@@ -134,7 +134,7 @@ impl HttpClient for ReqwestClient {
 /// A client that presents the certificate of the moment.
 ///
 /// A connection belongs to the certificate it was made with, so a renewed one gets a client of its
-/// own. Calls in flight end on the old one, and its connections with them.
+/// own. Calls in progress end on the old one, and its connections with them.
 pub(crate) struct MutualTlsClient {
     connector: Connector,
     key_pair: ReloadingKeyPair,
@@ -154,7 +154,7 @@ impl MutualTlsClient {
     }
 
     fn client(&self) -> Result<ReqwestClient, BoxError> {
-        // Asked under the lock, so that nobody comes late with an older pair.
+        // Asked under the lock, so that an older pair cannot arrive late.
         let mut identity = self.identity();
         let pair = self.key_pair.current();
         if !Arc::ptr_eq(&pair, &identity.pair) {

@@ -10,7 +10,7 @@ use crate::{clock::Now, error::Chain};
 /// How an API stands with its tenants, at one moment: fit to be the body of a readiness probe.
 ///
 /// It holds nothing of a token and no secret. The texts of failures name the tenant's URLs, so show
-/// it to operators rather than to everybody. As JSON, times are in seconds.
+/// it to operators only. As JSON, times are in seconds.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Health {

@@ -258,7 +258,7 @@ pub(crate) fn causes<'e>(
 }
 
 /// Whether the tenant ended the handshake over our certificate, or for want of one (RFC 8446 §6.2).
-/// What is wrong with its own certificate is an error of ours, and no alert from there.
+/// A fault in its own certificate is an error on this side rather than an alert.
 fn is_certificate_refused(error: &(dyn StdError + 'static)) -> bool {
     use AlertDescription::{
         AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,

@@ -4,7 +4,7 @@
 //! - `connector`, `connection`: the built-in clients, with and without a certificate
 //! - `documents`: the metadata and the key set, and the task that fetches them
 //! - `lifecycle`, `refreshing`: a value that is fetched, kept, and fetched again
-//! - `flight`: work that outlives its callers, and work that may panic
+//! - `shared_task`: work that outlives its callers, and work that may panic
 //! - `metadata`: the discovery document
 //! - `unknown_kid`: the search for a key that the current set does not contain
 //! - `settings`: what is configured for a tenant
@@ -16,7 +16,6 @@ mod checkup;
 mod connection;
 pub(crate) mod connector;
 pub(crate) mod documents;
-pub(crate) mod flight;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod lifecycle;
@@ -25,6 +24,7 @@ pub(crate) mod metadata;
 mod refresh_model;
 mod refreshing;
 pub(crate) mod settings;
+pub(crate) mod shared_task;
 mod unknown_kid;
 
 use std::{sync::Arc, time::Duration};
@@ -45,7 +45,7 @@ use crate::{
     token::{claims::Claims, jwt::UnverifiedJwt},
 };
 
-/// How long a document of ours waits for the tenant's.
+/// How long the OpenAPI document waits for the tenant's metadata.
 const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A tenant's remote state.
@@ -72,7 +72,7 @@ impl Tenant {
         self.documents.keys().await.map(drop).map_err(Error::from)
     }
 
-    /// How the documents stand; has them fetched if nobody has asked for them yet.
+    /// How the documents stand; starts fetching them if no request has yet.
     pub(crate) fn health(&self) -> TenantHealth {
         self.documents.begin();
         TenantHealth::new(&self.config.issuer, &self.documents)

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{
-    flight::catch_panic,
     lifecycle::{Answer, Kept, Lifetimes, Outcome, State, Unavailable},
+    shared_task::catch_panic,
 };
 use crate::{
     clock::{Clock, Now},
@@ -241,7 +241,7 @@ impl<T> Refreshing<T> {
 /// A factor from 0.9 to 1.1, so that many processes do not come back at once.
 fn jitter() -> f64 {
     let mut random = [128];
-    // Without randomness there is no jitter, and no harm.
+    // Without randomness there is no jitter, which does no harm.
     let _ = aws_lc_rs::rand::fill(&mut random);
     0.9 + 0.2 * f64::from(random[0]) / 255.0
 }

@@ -60,7 +60,7 @@ impl Claims {
         self.string("client_id")
     }
 
-    /// `aud`: whom the token is for.
+    /// `aud`: the APIs the token is for.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         strings(self.get("aud"))
     }

@@ -317,7 +317,7 @@ mod tests {
         with(json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "1"}), members)
     }
 
-    /// An RSA key whose modulus is all ones, and nobody's.
+    /// An RSA key whose modulus is all ones.
     fn rsa(bits: usize, members: &Value) -> Value {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
         modulus[0] >>= (8 - bits % 8) % 8;

@@ -98,7 +98,7 @@ impl AccessToken {
         Ok(Self(token.into()))
     }
 
-    /// The token's text. It is a secret: whoever has it is its bearer.
+    /// The token's text. It is a secret: possession is all it takes to use it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -37,7 +37,7 @@ use crate::{
     introspection::cache::store::{CacheFuture, CacheKey, IntrospectionCache},
     tenant::{
         connector::{tls_config, trusted_roots},
-        flight::Flight,
+        shared_task::SharedTask,
     },
 };
 
@@ -51,7 +51,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(80);
 /// How long a connection may take. Callers do not wait for that; the ones after them find it made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A longer value is none of ours, in bytes.
+/// A longer value was not written by this library, in bytes.
 const MAX_VALUE: usize = 2 * 1024 * 1024;
 
 /// Keeps introspection verdicts in Redis, so that a fleet asks the tenant once.
@@ -88,7 +88,7 @@ impl RedisCache {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the URL is no such URL. It does not show it.
+    /// [`ConfigError`] if the URL is invalid. The error does not show it.
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         Self::trusting(url, &[])
     }
@@ -97,7 +97,7 @@ impl RedisCache {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the URL is no such URL, or `pem` holds no certificate or a broken one.
+    /// [`ConfigError`] if the URL is invalid, or `pem` holds no certificate or a broken one.
     pub fn with_ca_certificates(url: &str, pem: &[u8]) -> Result<Self, ConfigError> {
         let certificates = key_pair::certificates(pem);
         let refused = |mistake| ConfigError::of("RedisCache", format!("the PEM text {mistake}"));
@@ -146,16 +146,17 @@ impl RedisCache {
     async fn connection(&self) -> Result<(u64, Connection), Failure> {
         let mut failure = Failure::Closed;
         for _ in 0..2 {
-            let (number, flight) = self.link().join(|| Flight::start(connect(self.server.clone())));
-            let is_old = !flight.is_in_the_air();
-            match flight.landing().await.unwrap_or(Err(Failure::Interrupted)) {
+            let (number, task) =
+                self.link().join(|| SharedTask::start(connect(self.server.clone())));
+            let is_old = !task.is_running();
+            match task.outcome().await.unwrap_or(Err(Failure::Interrupted)) {
                 Ok(connection) if connection.is_open() => return Ok((number, connection)),
                 Ok(_) => failure = Failure::Closed,
                 Err(reason) => failure = reason,
             }
             self.link().discard(number);
-            // One that was closed while nobody used it, or failed when nobody waited for it any
-            // more, says nothing about Redis as it is now.
+            // An idle connection that was closed, or an attempt that failed after its callers had
+            // left, says nothing about Redis as it is now.
             if !is_old {
                 break;
             }
@@ -172,7 +173,7 @@ impl RedisCache {
 impl IntrospectionCache for RedisCache {
     fn get(&self, key: CacheKey) -> CacheFuture<'_, Option<Vec<u8>>> {
         Box::pin(async move {
-            // Whoever can write to the store must not be able to make this process read without end.
+            // A large value in the store must not exhaust this process.
             let command = Cmd::getrange(name(key), 0, MAX_VALUE as isize);
             match self.run::<Vec<u8>>(&command).await {
                 Ok(value) => Ok(Some(value).filter(|it| !it.is_empty() && it.len() <= MAX_VALUE)),
@@ -305,25 +306,25 @@ fn tls_connector(
 /// long ago takes no new one with it.
 #[derive(Default)]
 struct Link {
-    flight: Option<Flight<Result<Connection, Failure>>>,
+    task: Option<SharedTask<Result<Connection, Failure>>>,
     number: u64,
 }
 
 impl Link {
     fn join(
         &mut self,
-        start: impl FnOnce() -> Flight<Result<Connection, Failure>>,
-    ) -> (u64, Flight<Result<Connection, Failure>>) {
-        let flight = self.flight.get_or_insert_with(|| {
+        start: impl FnOnce() -> SharedTask<Result<Connection, Failure>>,
+    ) -> (u64, SharedTask<Result<Connection, Failure>>) {
+        let task = self.task.get_or_insert_with(|| {
             self.number += 1;
             start()
         });
-        (self.number, flight.clone())
+        (self.number, task.clone())
     }
 
     fn discard(&mut self, number: u64) {
         if self.number == number {
-            self.flight = None;
+            self.task = None;
         }
     }
 }

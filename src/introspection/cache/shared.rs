@@ -24,7 +24,7 @@ use crate::{
         sealed::{Sealer, StoredResult},
         store::{CacheFuture, CacheKey, IntrospectionCache},
     },
-    tenant::flight::catch_panic,
+    tenant::shared_task::catch_panic,
     token::{AccessToken, claims::Claims},
 };
 

@@ -1,4 +1,4 @@
-//! Work that many may wait for and nobody can cancel, and work that may panic.
+//! Work that many callers may await and none can cancel, and work that may panic.
 
 use std::{
     future::{Future, poll_fn},
@@ -9,30 +9,30 @@ use std::{
 
 use tokio::sync::watch;
 
-/// Work in a task of its own. Clones wait for the same outcome; a caller that leaves fails nobody.
-pub(crate) struct Flight<V>(watch::Receiver<Option<V>>);
+/// Work in a task of its own. Clones wait for the same outcome; a caller that leaves affects no other.
+pub(crate) struct SharedTask<V>(watch::Receiver<Option<V>>);
 
-impl<V: Clone + Send + Sync + 'static> Flight<V> {
+impl<V: Clone + Send + Sync + 'static> SharedTask<V> {
     pub(crate) fn start(work: impl Future<Output = V> + Send + 'static) -> Self {
-        let (announce, flight) = watch::channel(None);
+        let (announce, outcome) = watch::channel(None);
         tokio::spawn(async move {
             announce.send_replace(Some(work.await));
         });
-        Self(flight)
+        Self(outcome)
     }
 
-    /// Whether the work may still end; it does not if its runtime took it down.
-    pub(crate) fn is_in_the_air(&self) -> bool {
+    /// Whether the work is in progress; not if its runtime has ended.
+    pub(crate) fn is_running(&self) -> bool {
         self.0.has_changed().is_ok()
     }
 
     /// Waits for the outcome; nothing if the runtime that the work was on has ended.
-    pub(crate) async fn landing(mut self) -> Option<V> {
+    pub(crate) async fn outcome(mut self) -> Option<V> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
 
-impl<V> Clone for Flight<V> {
+impl<V> Clone for SharedTask<V> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
