@@ -180,7 +180,7 @@ pub enum Internal {
 #[non_exhaustive]
 pub enum TenantError {
     /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
-    #[error("the tenant refuses this API's certificate at {url}")]
+    #[error("the tenant rejects this API's certificate at {url}")]
     #[non_exhaustive]
     Certificate {
         /// What was asked for.

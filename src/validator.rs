@@ -75,7 +75,7 @@ impl TokenValidator {
             *last = Some(now);
             tracing::warn!(
                 name: "token.opaque_refused",
-                "an opaque access token was refused: {why}"
+                "an opaque access token was rejected: {why}"
             );
         }
     }

@@ -52,7 +52,7 @@ impl Routes for Router {
                     gate.settle(Passage::Guarded(declaration.protect.guard(access)));
                 }
                 // A gate that is not settled stays shut.
-                Entry::Refused => {}
+                Entry::Rejected => {}
             }
         }
         if problems.is_empty() && gates.is_any_shut() {

@@ -25,7 +25,7 @@ impl Doctor<'_> {
         token: Option<&AccessToken>,
     ) -> Option<Answer> {
         let Some(introspector) = &self.validator.introspector else {
-            let message = "no client is configured: opaque tokens are refused";
+            let message = "no client is configured: opaque tokens are rejected";
             let finding = Finding::note(FindingKind::Introspection, message);
             self.find(finding.advise(format!("if there are any, {}", configure_a_client())));
             return None;
@@ -106,7 +106,7 @@ fn refused(
 ) -> Finding {
     let ClientAuthentication { client_id, method_name, .. } = client;
     let message = format!(
-        "the tenant refuses to tell the client {} about tokens: {} by {method_name}; {}",
+        "the tenant does not answer the client {} about tokens: {} by {method_name}; {}",
         quoted(client_id),
         answered(status, code),
         offered(published)

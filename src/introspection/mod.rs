@@ -112,7 +112,7 @@ impl Introspector {
             }
         };
         match verdict {
-            Verdict::Refused(reason) => Err(Error::InvalidToken(reason)),
+            Verdict::Rejected(reason) => Err(Error::InvalidToken(reason)),
             Verdict::Accepted(claims) => {
                 let now = self.0.clock.wall();
                 self.0
@@ -206,7 +206,7 @@ impl Inner {
         };
         self.meter.introspected(match &verdict {
             Ok(Verdict::Accepted(_)) => "accepted",
-            Ok(Verdict::Refused(_)) => "refused",
+            Ok(Verdict::Rejected(_)) => "rejected",
             Err(_) => "failed",
         });
         if let Ok(verdict) = &verdict {
@@ -263,7 +263,7 @@ impl Inner {
         match validated {
             // It may become valid while it is kept; its lifetime is validated on each hit anyway.
             Ok(()) | Err(InvalidToken::NotYetValid) => Verdict::Accepted(Arc::new(claims)),
-            Err(reason) => Verdict::Refused(reason),
+            Err(reason) => Verdict::Rejected(reason),
         }
     }
 

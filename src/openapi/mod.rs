@@ -14,7 +14,7 @@
 //! - `plan`: defaults, public and hidden operations
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
-//! - `requirement_text`, `refusals`: what it says of an operation that can refuse
+//! - `requirement_text`, `refusals`: what it says of an operation that can reject a request
 //! - `serve`: the document as a response
 //! - `swagger_ui`: the page that shows it
 //!

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{policy::Access, protect::ProtectApi};
 
-/// What the log says of a request to a route that is [`Entry::Refused`].
+/// What the log says of a request to a route that is [`Entry::Rejected`].
 pub(crate) const UNCLEAR: &str = "resolve what the start-up check says of this route";
 
 /// What each operation of a document needs, beside what is routed.
@@ -54,7 +54,7 @@ pub(crate) enum Entry {
     /// What a guard asks for.
     Guarded(Access),
     /// It is not clear; no request passes.
-    Refused,
+    Rejected,
 }
 
 impl<'a> Operations<'a> {
@@ -90,9 +90,9 @@ impl<'a> Operations<'a> {
                 Some(access) if access.is_public() => Entry::Public,
                 Some(access) => Entry::Guarded(access.clone()),
                 None if self.plan.is_public(key) => Entry::Public,
-                None => Entry::Refused,
+                None => Entry::Rejected,
             },
-            _ => Entry::Refused,
+            _ => Entry::Rejected,
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Operations<'a> {
         match (is_public, policies.next(), policies.next()) {
             (true, None, None) => Entry::Public,
             (false, Some((_, policy)), None) => Entry::Guarded((*policy).into()),
-            _ => Entry::Refused,
+            _ => Entry::Rejected,
         }
     }
 

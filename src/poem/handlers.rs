@@ -113,7 +113,7 @@ impl Routes for Handlers {
             let handler = match operations.entry(&path, &method) {
                 Entry::Public => handler,
                 Entry::Guarded(access) => handler.with(declaration.protect.guard(access)).boxed(),
-                Entry::Refused => closed().boxed(),
+                Entry::Rejected => closed().boxed(),
             };
             let route = methods.remove(&path).unwrap_or_default();
             methods.insert(path, route.method(method, handler));

@@ -44,7 +44,7 @@ pub(super) fn guard<T: OpenApi>(
             let id = ids.iter().find(|(named, _)| Some(named) == key).map(|(_, id)| *id);
             guarded(endpoint, protect.guard(access), id)
         }
-        Entry::Refused => closed().boxed(),
+        Entry::Rejected => closed().boxed(),
     };
     let guarded = table.into_iter().map(|(path, methods)| {
         let guarded = methods.into_iter().map(|(method, endpoint)| {

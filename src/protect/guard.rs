@@ -77,11 +77,11 @@ impl Guard {
         authorized.map_err(|error| {
             let _span = span.enter();
             tracing::debug!(
-                name: "request.refused",
+                name: "request.rejected",
                 error = %Chain(&error),
                 outcome,
                 reason,
-                "a request was refused"
+                "a request was rejected"
             );
             self.protect.refuse(error)
         })

@@ -70,7 +70,7 @@ impl Routes for Router {
                 Entry::Guarded(access) => {
                     put_before(router, Arc::new(declaration.protect.guard(access)));
                 }
-                Entry::Refused => put_before(router, Arc::new(Closed)),
+                Entry::Rejected => put_before(router, Arc::new(Closed)),
             }
         });
         (self, problems)
@@ -83,7 +83,7 @@ fn is_declaration_alone(entry: &Entry, protect: &ProtectApi) -> bool {
     match entry {
         Entry::Public => false,
         Entry::Guarded(access) => protect.scheme_name() == SCHEME && access.alternatives.len() == 1,
-        Entry::Refused => true,
+        Entry::Rejected => true,
     }
 }
 

@@ -210,7 +210,7 @@ async fn rotate_abruptly(world: &World, report: &mut Report) {
     let mut refused = 0;
     while world.present(&token).await != Verdict::Accepted {
         refused += 1;
-        assert!(refused <= WINDOW, "a rotated key is refused for {refused} s");
+        assert!(refused <= WINDOW, "a rotated key is rejected for {refused} s");
         world.second().await;
     }
     world.rotations.fetch_add(1, Ordering::SeqCst);

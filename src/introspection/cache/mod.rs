@@ -46,7 +46,7 @@ const REFUSAL_LIFETIME: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     Accepted(Arc<Claims>),
-    Refused(InvalidToken),
+    Rejected(InvalidToken),
 }
 
 /// What is known of a token.
@@ -108,7 +108,7 @@ impl VerdictCache {
     /// What this process itself remembers.
     pub(crate) fn get_in_process(&self, key: CacheKey) -> Option<Verdict> {
         match (self.refused.get(key), &self.accepted) {
-            (Some(reason), _) => Some(Verdict::Refused(reason)),
+            (Some(reason), _) => Some(Verdict::Rejected(reason)),
             (None, Accepted::Memory(memory)) => memory.get(key).map(Verdict::Accepted),
             (None, _) => None,
         }
@@ -125,7 +125,7 @@ impl VerdictCache {
     ) {
         let Accepted::Shared(store) = &self.accepted else { return };
         match (verdict, seen) {
-            (Verdict::Refused(_), _) => store.reject(key).await,
+            (Verdict::Rejected(_), _) => store.reject(key).await,
             (Verdict::Accepted(claims), Some(seen)) => {
                 let lifetime = self.lifetime(claims);
                 if !lifetime.is_zero() {
@@ -139,7 +139,7 @@ impl VerdictCache {
     /// Keeps the result of a call in this process, as far as it is kept there.
     pub(crate) fn keep_in_process(&self, key: CacheKey, verdict: &Verdict) {
         match (verdict, &self.accepted) {
-            (Verdict::Refused(reason), accepted) => {
+            (Verdict::Rejected(reason), accepted) => {
                 if let Accepted::Memory(memory) = accepted {
                     memory.delete(key);
                 }

@@ -41,7 +41,7 @@ pub fn app(protect: &ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
             tracing::info!(
                 status = response.status().as_u16(),
                 subject = caller.and_then(|caller| caller.claims()?.subject()),
-                refused = refusal.map(Error::reason),
+                rejected = refusal.map(Error::reason),
                 "answered"
             );
         });

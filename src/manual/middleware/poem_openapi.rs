@@ -48,7 +48,7 @@ async fn log<E: Endpoint>(endpoint: std::sync::Arc<E>, request: Request) -> Resu
         path,
         status = response.status().as_u16(),
         subject = caller.and_then(|caller| caller.claims()?.subject()),
-        refused = refusal.map(Error::reason),
+        rejected = refusal.map(Error::reason),
         "answered"
     );
     Ok(response)

@@ -40,7 +40,7 @@ async fn log(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mu
         path = req.uri().path(),
         status = res.status_code.map(|status| status.as_u16()),
         subject = caller.and_then(|caller| caller.claims()?.subject()),
-        refused = refusal.map(Error::reason),
+        rejected = refusal.map(Error::reason),
         "answered"
     );
 }

@@ -84,7 +84,7 @@ async fn a_healthy_deployment_is_notes_alone() {
     note     metadata       tenant https://acme.test is reachable
     note     clock          this machine's clock is within tolerance
     note     keys           one key verifies JWTs: "key-1" (RS256)
-    note     introspection  no client is configured: opaque tokens are refused
+    note     introspection  no client is configured: opaque tokens are rejected
                             → if there are any, set MONOCLOUD_BACKEND_CLIENT_ID and MONOCLOUD_BACKEND_CLIENT_SECRET
     "#);
 }
@@ -321,7 +321,7 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
     let report = complaints(&tenant, wrong, None).await;
     assert!(!report.contains("canary"), "{report}");
     insta::assert_snapshot!(report, @r#"
-    error client-credentials the tenant refuses to tell the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
+    error client-credentials the tenant does not answer the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
     → check MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
     tenant.fault(Endpoint::Introspection, Fault::Status(403)).until_recovered();

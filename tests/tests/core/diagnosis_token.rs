@@ -88,7 +88,10 @@ async fn each_reason_has_its_words() {
         (token().claim("cnf", json!({"jkt": "x"})).mint(), "bound by {\"jkt\":\"x\"}"),
         (token().claim("aud", json!([])).mint(), "token-audience the token is for nobody"),
         (format!("{good}.a.b"), "token-encrypted"),
-        ("a.b.c".to_owned(), "token-malformed the token has three parts like a JWT, but is not one"),
+        (
+            "a.b.c".to_owned(),
+            "token-malformed the token has three parts like a JWT, but is not one",
+        ),
         ("opaque".to_owned(), "token-opaque the token is opaque, and no client"),
         (format!("Bearer {good}"), "leave out the `Bearer`"),
         (format!("{good}\n"), "there is white space around it"),

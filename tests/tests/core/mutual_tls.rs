@@ -122,7 +122,7 @@ async fn a_client_certificate_the_tenant_does_not_recognize_is_500_until_it_does
             let requests = tenant.requests(Endpoint::Introspection) - asked;
             assert_eq!(requests, usize::from(is_asked), "{case}");
             let reason =
-                if is_asked { "with status 401" } else { "refuses this API's certificate" };
+                if is_asked { "with status 401" } else { "rejects this API's certificate" };
             let told = log.lines(Level::WARN);
             assert!(told.len() == 1 && told[0].contains(reason), "{case}: {told:?}");
         }

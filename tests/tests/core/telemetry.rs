@@ -229,7 +229,7 @@ async fn what_happens_is_counted_under_the_names_of_the_manual_and_no_others() {
         ("counter monocloud_backend_introspection_cache_lookups result=miss", 3.0),
         ("counter monocloud_backend_introspections outcome=accepted", 1.0),
         ("counter monocloud_backend_introspections outcome=failed", 1.0),
-        ("counter monocloud_backend_introspections outcome=refused", 1.0),
+        ("counter monocloud_backend_introspections outcome=rejected", 1.0),
         ("counter monocloud_backend_refreshes document=key set outcome=failed", 1.0),
         ("counter monocloud_backend_refreshes document=key set outcome=succeeded", 3.0),
         ("counter monocloud_backend_refreshes document=metadata outcome=succeeded", 2.0),

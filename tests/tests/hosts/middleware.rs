@@ -107,8 +107,8 @@ async fn the_log_has_the_subject_or_the_reason_of_every_request() {
         let log = Log::capture();
         for (call, status, field) in [
             (get("/posts").bearer(&alice), 200, r#"subject="alice""#),
-            (get("/posts"), 401, r#"refused="missing_token""#),
-            (get("/posts").bearer("a b"), 400, r#"refused="malformed_token""#),
+            (get("/posts"), 401, r#"rejected="missing_token""#),
+            (get("/posts").bearer("a b"), 400, r#"rejected="malformed_token""#),
             (get("/nowhere"), 404, "answered"),
         ] {
             let before = log.count("answered");
