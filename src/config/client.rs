@@ -183,7 +183,7 @@ fn refuse_what_needs_a_client(settings: &mut Settings) {
             settings.refuse(key, rule.as_str());
         }
     }
-    for key in [Key::IntrospectJwtTokens, Key::SvidProvider] {
+    for key in [Key::IntrospectJwtTokens, Key::SvidProvider, Key::IntrospectionCacheStore] {
         if settings.flag(key) {
             settings.refuse(key, rule.as_str());
         }

@@ -134,10 +134,12 @@ fn what_the_application_does_in_code_is_not_named_in_files_too() {
         ["builder: svid_provider: is set, but client_secret_post does not use it; \
           remove it or choose another CLIENT_AUTH_METHOD"]
     );
-    let mut alone = sources(&[]);
-    alone.set(provider, true);
-    let needed = "builder: svid_provider: needs a client, but CLIENT_ID is not set";
-    assert_eq!(mistakes_of(alone), [needed]);
+    for key in [provider, Key::IntrospectionCacheStore] {
+        let mut alone = sources(&[("FLEET_KEY", SECRET)]);
+        alone.set(key, true);
+        let needed = format!("builder: {}: needs a client, but CLIENT_ID is not set", key.name());
+        assert!(mistakes_of(alone).contains(&needed), "{needed}");
+    }
     let both = said("spiffe_jwt", provider, &[("CLIENT_ASSERTION_FILE", "/none")]);
     assert!(both[0].starts_with("CLIENT_ASSERTION_FILE: is set, but `svid_provider`"), "{both:?}");
 }

@@ -58,7 +58,7 @@ fn a_fleet_key_may_be_in_a_file_and_needs_no_shared_cache() {
 
 #[test]
 fn a_store_of_the_applications_needs_a_fleet_key_too() {
-    let mut sources = sources(&[]);
+    let mut sources = sources(&[("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET)]);
     sources.set(Key::IntrospectionCacheStore, true);
     let mistakes = mistakes_of(sources);
     assert!(mistakes[0].starts_with("FLEET_KEY: is not set; a shared"), "{mistakes:?}");
