@@ -42,8 +42,9 @@ pub(crate) use resource::Resource;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 
-/// What the security scheme is called in a document unless set.
-const SCHEME_NAME: &str = "MonoCloud";
+/// The name of the security scheme in a document, unless
+/// [`scheme_name`](crate::ProtectApiBuilder::scheme_name) sets another.
+pub const SCHEME_NAME: &str = "MonoCloud";
 
 const HOUR: u64 = 3_600;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{ADDITIONAL, custom_method, is_extension, method_of, operation_place, schemes},
-    extensions::{BINDING, DPOP, GROUPS, IMPLIES, INCOMPLETE},
+    extensions::{CERTIFICATE_BINDING, DPOP, GROUPS, IMPLIES, INCOMPLETE},
     pointer::follow,
     read::Version,
     references::schemes_behind,
@@ -16,7 +16,7 @@ use crate::{certificate::CertificateBinding, token::json::Place};
 const ON_OPERATIONS: [&str; 1] = [GROUPS];
 
 /// The extensions of this library's security scheme.
-const ON_SCHEME: [&str; 4] = [BINDING, DPOP, IMPLIES, INCOMPLETE];
+const ON_SCHEME: [&str; 4] = [CERTIFICATE_BINDING, DPOP, IMPLIES, INCOMPLETE];
 
 /// What every extension of this library begins with.
 const PREFIX: &str = "x-monocloud";
@@ -254,7 +254,7 @@ impl Walk<'_> {
         }
         if kind.extensions().contains(&name) {
             let binding = self.binding;
-            return (name == BINDING && value != binding).then(|| {
+            return (name == CERTIFICATE_BINDING && value != binding).then(|| {
                 format!(
                     "its {name:?} is {value}, and this API is configured for {binding:?}; write that, or set VALIDATE_CERTIFICATE_BINDING"
                 )

@@ -2,10 +2,10 @@
 
 /// On an operation: the groups that a token must carry. A list, of which the configuration says how
 /// many are needed, or an object with one member, `any` or `all`.
-pub(crate) const GROUPS: &str = "x-monocloud-groups";
+pub const GROUPS: &str = "x-monocloud-groups";
 
 /// On this library's security scheme: which tokens must be bound to a certificate (RFC 8705).
-pub(super) const BINDING: &str = "x-monocloud-certificate-binding";
+pub const CERTIFICATE_BINDING: &str = "x-monocloud-certificate-binding";
 
 /// On this library's security scheme: whether tokens may be bound to a key (RFC 9449).
 pub(super) const DPOP: &str = "x-monocloud-dpop";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     document::{Document, edit},
-    extensions::{BINDING, INCOMPLETE},
+    extensions::{CERTIFICATE_BINDING, INCOMPLETE},
     refusals::Refusals,
     requirement_text, security,
 };
@@ -87,7 +87,7 @@ impl Scheme<'_> {
             Some(Endpoints { authorization, token }) => json!({
                 "type": "oauth2",
                 "description": "An access token of the MonoCloud tenant",
-                BINDING: self.binding.word(),
+                CERTIFICATE_BINDING: self.binding.word(),
                 "flows": { "authorizationCode": {
                     "authorizationUrl": authorization,
                     "tokenUrl": token,
@@ -99,7 +99,7 @@ impl Scheme<'_> {
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "An access token of the MonoCloud tenant, whose endpoints could not be read yet",
-                BINDING: self.binding.word(),
+                CERTIFICATE_BINDING: self.binding.word(),
                 INCOMPLETE: true,
             }),
         }

@@ -24,7 +24,7 @@ mod check;
 mod declared;
 pub(crate) mod document;
 mod error;
-pub(crate) mod extensions;
+pub mod extensions;
 mod finish;
 mod nearest;
 pub(crate) mod operations;

@@ -8,7 +8,7 @@
 use crate::policy::{GroupMatch, Policy, Require, Requirement};
 
 /// The scheme of a policy that needs any token, and the beginning of every other's.
-pub(super) const SCHEME: &str = "MonoCloud";
+pub(super) const SCHEME: &str = crate::config::SCHEME_NAME;
 
 const SCOPE: &str = "scope";
 const GROUP: &str = "group";

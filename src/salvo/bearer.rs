@@ -20,7 +20,7 @@ use crate::{
 
 /// The scheme that a type declares itself in; a [`ProtectApi`](crate::ProtectApi) whose scheme has
 /// another name is rejected at start.
-pub(super) const SCHEME: &str = "MonoCloud";
+pub(super) const SCHEME: &str = crate::config::SCHEME_NAME;
 
 impl<'r, P: Require> Extractible<'r> for Bearer<P> {
     fn metadata() -> &'static Metadata {
