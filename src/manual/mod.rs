@@ -25,6 +25,7 @@
 //! 15. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
 //! 16. [`watching`]: readiness, events, spans and metrics.
 //! 17. [`troubleshooting`]: messages, and what to do about them.
+//! 18. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -70,6 +71,7 @@ macro_rules! greets {
     };
 }
 
+page!(adding_a_host);
 page!(answers);
 page!(
     certificates,
