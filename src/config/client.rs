@@ -55,8 +55,8 @@ pub(crate) enum HmacKey {
 
 /// How the client authenticates when it introspects.
 ///
-/// Each has the name the standards register for it, which is also what the variable
-/// `MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD` takes; see [`name`](Self::name).
+/// [`name`](Self::name) is what the variable `MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD` takes: the
+/// registered `token_endpoint_auth_method` (RFC 7591 §4.2), and for SPIFFE the tenant's own name.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ClientAuthMethod {
@@ -78,17 +78,6 @@ pub enum ClientAuthMethod {
     SpiffeX509,
 }
 
-const METHODS: &[(&str, ClientAuthMethod)] = &[
-    ("client_secret_basic", ClientAuthMethod::ClientSecretBasic),
-    ("client_secret_post", ClientAuthMethod::ClientSecretPost),
-    ("client_secret_jwt", ClientAuthMethod::ClientSecretJwt),
-    ("private_key_jwt", ClientAuthMethod::PrivateKeyJwt),
-    ("tls_client_auth", ClientAuthMethod::TlsClientAuth),
-    ("self_signed_tls_client_auth", ClientAuthMethod::SelfSignedTlsClientAuth),
-    ("spiffe_jwt", ClientAuthMethod::SpiffeJwt),
-    ("spiffe_x509", ClientAuthMethod::SpiffeX509),
-];
-
 /// What one method needs and another has no use for.
 const CREDENTIALS: [Key; 5] = [
     Key::ClientSecret,
@@ -102,8 +91,9 @@ impl ClientConfig {
     /// The client, if one is configured and nothing is wrong with it.
     pub(super) fn validate(settings: &mut Settings) -> Option<Self> {
         let id = settings.text(Key::ClientId);
-        let method =
-            settings.word(Key::ClientAuthMethod, METHODS, ClientAuthMethod::ClientSecretPost);
+        let methods = ClientAuthMethod::ALL.map(|method| (method.name(), method));
+        let default = ClientAuthMethod::ClientSecretPost;
+        let method = settings.word(Key::ClientAuthMethod, &methods, default);
         if !settings.is_set(Key::ClientId) {
             refuse_what_needs_a_client(settings);
         }
@@ -147,11 +137,30 @@ impl ClientAuth {
 }
 
 impl ClientAuthMethod {
-    /// The registered name.
+    const ALL: [Self; 8] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::ClientSecretJwt,
+        Self::PrivateKeyJwt,
+        Self::TlsClientAuth,
+        Self::SelfSignedTlsClientAuth,
+        Self::SpiffeJwt,
+        Self::SpiffeX509,
+    ];
+
+    /// The method as the variable names it.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        let known = METHODS.iter().find(|(_, method)| *method == self);
-        known.map_or("", |(name, _)| name)
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::TlsClientAuth => "tls_client_auth",
+            Self::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
+            Self::SpiffeJwt => "spiffe_jwt",
+            Self::SpiffeX509 => "spiffe_x509",
+        }
     }
 
     fn needs(self, credential: Key) -> bool {
