@@ -2,6 +2,36 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+/// Defines an enum of reasons, one row each: the phrase, the variant, and the word that logs and
+/// metrics use for it.
+macro_rules! reasons {
+    (
+        $(#[$attribute:meta])*
+        pub enum $name:ident {$(
+            $(#[$of_variant:meta])*
+            $variant:ident $(($($tuple:tt)*))? $({$($members:tt)*})? => $word:literal,
+        )+}
+    ) => {
+        $(#[$attribute])*
+        pub enum $name {$(
+            $(#[$of_variant])*
+            $variant $(($($tuple)*))? $({$($members)*})?,
+        )+}
+
+        impl $name {
+            /// Every word of [`word`](Self::word).
+            #[cfg(test)]
+            const WORDS: &[&str] = &[$($word),+];
+
+            const fn word(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $word,)+
+                }
+            }
+        }
+    };
+}
+
 /// Why a request was rejected.
 ///
 /// The variants are the error codes of RFC 6750 §3.1 and the two ways in which it is not the
@@ -68,96 +98,102 @@ impl Error {
     }
 }
 
-/// Why a request is malformed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidRequest {
-    /// What follows the scheme is not one `b64token` (RFC 6750 §2.1).
-    #[error("the credentials are not one bearer token")]
-    MalformedToken,
-    /// There are several `Authorization` headers.
-    #[error("the authorization header is repeated")]
-    RepeatedHeader,
-}
-
-/// Why a token is not accepted. Each text is fit to be an `error_description` (RFC 6750 §3).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidToken {
-    /// `alg` is not an algorithm of this library: RS, PS and ES 256 to 512, EdDSA.
-    #[error("the token's algorithm is not accepted")]
-    Algorithm,
-    /// Several of the tenant's keys fit the token.
-    #[error("several of the tenant's keys fit the token")]
-    AmbiguousKey,
-    /// `aud` does not hold this API's audience.
-    #[error("the token is meant for another audience")]
-    Audience,
-    /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
-    #[error("the token is bound to a certificate that was not presented")]
-    Binding,
-    /// The certificate that was presented with a bound token cannot be read, or there are several.
-    #[error("the client certificate that was presented is unusable")]
-    Certificate,
-    /// A claim is missing, or has a type or a range it must not have.
-    #[error("a claim of the token is missing or malformed")]
-    Claim(&'static str),
-    /// The header asks for an extension (`crit`, RFC 7515 §4.1.11, or `b64`, RFC 7797).
-    #[error("the token requires an extension that is not supported")]
-    Critical,
-    /// The token is encrypted (RFC 7516).
-    #[error("encrypted tokens are not supported")]
-    Encrypted,
-    /// `exp` has passed.
-    #[error("the token has expired")]
-    Expired,
-    /// The tenant says that the token is not active (RFC 7662 §2.2).
-    #[error("the token is not active")]
-    Inactive,
-    /// `iss` is not the tenant, or none of several; or the request names none of them as the issuer
-    /// of its opaque token.
-    #[error("the token was issued by another issuer")]
-    Issuer,
-    /// The token is not a JWS in compact serialisation with JSON in it.
-    #[error("the token is malformed")]
-    Malformed,
-    /// `nbf` has not come.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// The token is longer than this API reads.
-    #[error("the token is too long")]
-    Oversized,
-    /// The signature does not verify.
-    #[error("the signature of the token does not verify")]
-    Signature,
-    /// `typ` says that this is not an access token.
-    #[error("the token is not an access token")]
-    Type,
-    /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
-    #[error("the token is not bound to a certificate")]
-    Unbound,
-    /// None of the tenant's keys fits the token.
-    #[error("the key that signed the token is unknown")]
-    UnknownKey,
-    /// The token is opaque and this API does not introspect, or cannot tell where.
-    #[error("opaque tokens are not accepted here")]
-    Unsupported,
-}
-
-/// What a valid token lacks.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Denial {
-    /// The token's groups are not those the operation needs.
-    #[error("a required group is missing")]
-    Groups,
-    /// The token's scopes are not all of those the operation needs.
-    #[error("a required scope is missing")]
+reasons! {
+    /// Why a request is malformed.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
     #[non_exhaustive]
-    Scopes {
-        /// Every scope the operation needs, blank-separated.
-        required: Arc<str>,
-    },
+    pub enum InvalidRequest {
+        /// What follows the scheme is not one `b64token` (RFC 6750 §2.1).
+        #[error("the credentials are not one bearer token")]
+        MalformedToken => "malformed_token",
+        /// There are several `Authorization` headers.
+        #[error("the authorization header is repeated")]
+        RepeatedHeader => "repeated_header",
+    }
+}
+
+reasons! {
+    /// Why a token is not accepted. Each text is fit to be an `error_description` (RFC 6750 §3).
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum InvalidToken {
+        /// `alg` is not an algorithm of this library: RS, PS and ES 256 to 512, EdDSA.
+        #[error("the token's algorithm is not accepted")]
+        Algorithm => "algorithm",
+        /// Several of the tenant's keys fit the token.
+        #[error("several of the tenant's keys fit the token")]
+        AmbiguousKey => "ambiguous_key",
+        /// `aud` does not hold this API's audience.
+        #[error("the token is meant for another audience")]
+        Audience => "audience",
+        /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
+        #[error("the token is bound to a certificate that was not presented")]
+        Binding => "binding",
+        /// The certificate that was presented with a bound token cannot be read, or there are several.
+        #[error("the client certificate that was presented is unusable")]
+        Certificate => "certificate",
+        /// A claim is missing, or has a type or a range it must not have.
+        #[error("a claim of the token is missing or malformed")]
+        Claim(&'static str) => "claim",
+        /// The header asks for an extension (`crit`, RFC 7515 §4.1.11, or `b64`, RFC 7797).
+        #[error("the token requires an extension that is not supported")]
+        Critical => "critical",
+        /// The token is encrypted (RFC 7516).
+        #[error("encrypted tokens are not supported")]
+        Encrypted => "encrypted",
+        /// `exp` has passed.
+        #[error("the token has expired")]
+        Expired => "expired",
+        /// The tenant says that the token is not active (RFC 7662 §2.2).
+        #[error("the token is not active")]
+        Inactive => "inactive",
+        /// `iss` is not the tenant, or none of several; or the request names none of them as the issuer
+        /// of its opaque token.
+        #[error("the token was issued by another issuer")]
+        Issuer => "issuer",
+        /// The token is not a JWS in compact serialisation with JSON in it.
+        #[error("the token is malformed")]
+        Malformed => "malformed",
+        /// `nbf` has not come.
+        #[error("the token is not valid yet")]
+        NotYetValid => "not_yet_valid",
+        /// The token is longer than this API reads.
+        #[error("the token is too long")]
+        Oversized => "oversized",
+        /// The signature does not verify.
+        #[error("the signature of the token does not verify")]
+        Signature => "signature",
+        /// `typ` says that this is not an access token.
+        #[error("the token is not an access token")]
+        Type => "type",
+        /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
+        #[error("the token is not bound to a certificate")]
+        Unbound => "unbound",
+        /// None of the tenant's keys fits the token.
+        #[error("the key that signed the token is unknown")]
+        UnknownKey => "unknown_key",
+        /// The token is opaque and this API does not introspect, or cannot tell where.
+        #[error("opaque tokens are not accepted here")]
+        Unsupported => "unsupported",
+    }
+}
+
+reasons! {
+    /// What a valid token lacks.
+    #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum Denial {
+        /// The token's groups are not those the operation needs.
+        #[error("a required group is missing")]
+        Groups => "groups",
+        /// The token's scopes are not all of those the operation needs.
+        #[error("a required scope is missing")]
+        #[non_exhaustive]
+        Scopes {
+            /// Every scope the operation needs, blank-separated.
+            required: Arc<str>,
+        } => "scopes",
+    }
 }
 
 /// Why this API cannot validate a request.
@@ -175,92 +211,94 @@ pub enum Internal {
     Unprotected,
 }
 
-/// What went wrong between this API and the tenant.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TenantError {
-    /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
-    #[error("the tenant rejects this API's certificate at {url}")]
+reasons! {
+    /// What went wrong between this API and the tenant.
+    #[derive(Clone, Debug, thiserror::Error)]
     #[non_exhaustive]
-    Certificate {
-        /// What was asked for.
-        url: Arc<str>,
-        /// What went wrong.
-        #[source]
-        source: Cause,
-    },
-    /// This API's own credentials are unavailable.
-    #[error("client credentials are unavailable")]
-    #[non_exhaustive]
-    Credentials {
-        /// What went wrong.
-        #[source]
-        source: Cause,
-    },
-    /// A document is not what it should be.
-    #[error("the tenant's {document} is unusable: {reason}")]
-    #[non_exhaustive]
-    Document {
-        /// Which document.
-        document: &'static str,
-        /// What is wrong with it.
-        reason: Arc<str>,
-    },
-    /// The metadata names no endpoint that may be used.
-    #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
-    #[non_exhaustive]
-    Endpoint {
-        /// The endpoint's member in the metadata.
-        endpoint: Arc<str>,
-        /// Why none is usable.
-        reason: Arc<str>,
-    },
-    /// The fetch ended with the runtime it ran on.
-    #[error("the fetch from the tenant was interrupted")]
-    Interrupted,
-    /// The metadata is that of another issuer (OpenID Connect Discovery §4.3).
-    #[error("the tenant's metadata names the issuer {found:?} where {expected:?} is configured")]
-    #[non_exhaustive]
-    Issuer {
-        /// The configured tenant.
-        expected: Arc<str>,
-        /// The issuer in the metadata.
-        found: Arc<str>,
-    },
-    /// The tenant asked us to back off, or as many tokens wait for a call to it as may wait.
-    #[error("the tenant asked us to back off, or too many calls to it are waiting")]
-    Overloaded,
-    /// The tenant answered with a status other than success.
-    #[error("the tenant answered {url} with status {status}{}", parenthesised(.code.as_deref()))]
-    #[non_exhaustive]
-    Status {
-        /// What was asked for.
-        url: Arc<str>,
-        /// The status.
-        status: u16,
-        /// The OAuth error code of the answer, such as `invalid_client` (RFC 6749 §5.2), if it has
-        /// one.
-        code: Option<Arc<str>>,
-        /// The tenant's own Retry-After, if it sent one.
-        retry_after: Option<Duration>,
-    },
-    /// The tenant did not answer within the response time-out.
-    #[error("the tenant did not answer {url} in time")]
-    #[non_exhaustive]
-    Timeout {
-        /// What was asked for.
-        url: Arc<str>,
-    },
-    /// The tenant cannot be reached.
-    #[error("the tenant cannot be reached at {url}")]
-    #[non_exhaustive]
-    Unreachable {
-        /// What was asked for.
-        url: Arc<str>,
-        /// What went wrong.
-        #[source]
-        source: Cause,
-    },
+    pub enum TenantError {
+        /// The tenant ends the TLS handshake over this API's certificate, or the lack of one.
+        #[error("the tenant rejects this API's certificate at {url}")]
+        #[non_exhaustive]
+        Certificate {
+            /// What was asked for.
+            url: Arc<str>,
+            /// What went wrong.
+            #[source]
+            source: Cause,
+        } => "tenant_certificate",
+        /// This API's own credentials are unavailable.
+        #[error("client credentials are unavailable")]
+        #[non_exhaustive]
+        Credentials {
+            /// What went wrong.
+            #[source]
+            source: Cause,
+        } => "tenant_credentials",
+        /// A document is not what it should be.
+        #[error("the tenant's {document} is unusable: {reason}")]
+        #[non_exhaustive]
+        Document {
+            /// Which document.
+            document: &'static str,
+            /// What is wrong with it.
+            reason: Arc<str>,
+        } => "tenant_document",
+        /// The metadata names no endpoint that may be used.
+        #[error("the tenant's metadata has no usable {endpoint}: {reason}")]
+        #[non_exhaustive]
+        Endpoint {
+            /// The endpoint's member in the metadata.
+            endpoint: Arc<str>,
+            /// Why none is usable.
+            reason: Arc<str>,
+        } => "tenant_endpoint",
+        /// The fetch ended with the runtime it ran on.
+        #[error("the fetch from the tenant was interrupted")]
+        Interrupted => "tenant_interrupted",
+        /// The metadata is that of another issuer (OpenID Connect Discovery §4.3).
+        #[error("the tenant's metadata names the issuer {found:?} where {expected:?} is configured")]
+        #[non_exhaustive]
+        Issuer {
+            /// The configured tenant.
+            expected: Arc<str>,
+            /// The issuer in the metadata.
+            found: Arc<str>,
+        } => "tenant_issuer",
+        /// The tenant asked us to back off, or as many tokens wait for a call to it as may wait.
+        #[error("the tenant asked us to back off, or too many calls to it are waiting")]
+        Overloaded => "tenant_overloaded",
+        /// The tenant answered with a status other than success.
+        #[error("the tenant answered {url} with status {status}{}", parenthesised(.code.as_deref()))]
+        #[non_exhaustive]
+        Status {
+            /// What was asked for.
+            url: Arc<str>,
+            /// The status.
+            status: u16,
+            /// The OAuth error code of the answer, such as `invalid_client` (RFC 6749 §5.2), if it has
+            /// one.
+            code: Option<Arc<str>>,
+            /// The tenant's own Retry-After, if it sent one.
+            retry_after: Option<Duration>,
+        } => "tenant_status",
+        /// The tenant did not answer within the response time-out.
+        #[error("the tenant did not answer {url} in time")]
+        #[non_exhaustive]
+        Timeout {
+            /// What was asked for.
+            url: Arc<str>,
+        } => "tenant_timeout",
+        /// The tenant cannot be reached.
+        #[error("the tenant cannot be reached at {url}")]
+        #[non_exhaustive]
+        Unreachable {
+            /// What was asked for.
+            url: Arc<str>,
+            /// What went wrong.
+            #[source]
+            source: Cause,
+        } => "tenant_unreachable",
+    }
 }
 
 impl TenantError {
@@ -389,76 +427,6 @@ impl fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
-    }
-}
-
-/// Gives each variant of an enum a word, and lists the words.
-macro_rules! words {
-    ($name:ident { $($variant:ident => $word:literal,)+ }) => {
-        impl $name {
-            /// Every word of [`word`](Self::word).
-            #[cfg(test)]
-            const WORDS: &[&str] = &[$($word),+];
-
-            const fn word(&self) -> &'static str {
-                match self {
-                    $(Self::$variant { .. } => $word,)+
-                }
-            }
-        }
-    };
-}
-
-words! {
-    InvalidRequest {
-        MalformedToken => "malformed_token",
-        RepeatedHeader => "repeated_header",
-    }
-}
-
-words! {
-    InvalidToken {
-        Algorithm => "algorithm",
-        AmbiguousKey => "ambiguous_key",
-        Audience => "audience",
-        Binding => "binding",
-        Certificate => "certificate",
-        Claim => "claim",
-        Critical => "critical",
-        Encrypted => "encrypted",
-        Expired => "expired",
-        Inactive => "inactive",
-        Issuer => "issuer",
-        Malformed => "malformed",
-        NotYetValid => "not_yet_valid",
-        Oversized => "oversized",
-        Signature => "signature",
-        Type => "type",
-        Unbound => "unbound",
-        UnknownKey => "unknown_key",
-        Unsupported => "unsupported",
-    }
-}
-
-words! {
-    Denial {
-        Groups => "groups",
-        Scopes => "scopes",
-    }
-}
-
-words! {
-    TenantError {
-        Certificate => "tenant_certificate",
-        Credentials => "tenant_credentials",
-        Document => "tenant_document",
-        Endpoint => "tenant_endpoint",
-        Interrupted => "tenant_interrupted",
-        Issuer => "tenant_issuer",
-        Overloaded => "tenant_overloaded",
-        Status => "tenant_status",
-        Timeout => "tenant_timeout",
-        Unreachable => "tenant_unreachable",
     }
 }
 
