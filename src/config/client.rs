@@ -4,12 +4,7 @@ use std::{fmt::Display, path::PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Key,
-    jwk::{self, SecretJwk},
-    pem,
-    settings::Settings,
-};
+use super::{Key, jwk, pem, settings::Settings, signing_key::SigningKey};
 use crate::certificate::key_pair::KeyPairFiles;
 
 /// RFC 7518 §3.2: HS256 needs a key at least as long as its hash.
@@ -28,8 +23,8 @@ pub(crate) struct ClientConfig {
 pub(crate) enum ClientAuth {
     SecretBasic(SecretString),
     SecretPost(SecretString),
-    SecretJwt(HmacKey),
-    PrivateKeyJwt(SecretJwk),
+    SecretJwt(SigningKey),
+    PrivateKeyJwt(SigningKey),
     /// `tls_client_auth`, `self_signed_tls_client_auth` and `spiffe_x509`: the tenant
     /// validates the certificate in three ways; it is presented in one.
     MutualTls {
@@ -42,15 +37,6 @@ pub(crate) enum ClientAuth {
     SpiffeJwt {
         assertion_file: Option<PathBuf>,
     },
-}
-
-/// What `client_secret_jwt` signs with.
-#[derive(Clone, Debug)]
-pub(crate) enum HmacKey {
-    /// The bytes of a text, for HS256.
-    Text(SecretString),
-    /// An `oct` key, for its own `alg`.
-    Jwk(SecretJwk),
 }
 
 /// How the client authenticates when it introspects.
@@ -114,8 +100,7 @@ impl ClientAuth {
             ClientAuthMethod::ClientSecretPost => password(settings).map(Self::SecretPost),
             ClientAuthMethod::ClientSecretJwt => hmac_key(settings).map(Self::SecretJwt),
             ClientAuthMethod::PrivateKeyJwt => {
-                let jwk = secret(settings, SecretJwk::private);
-                jwk.map(Self::PrivateKeyJwt)
+                secret(settings, SigningKey::private).map(Self::PrivateKeyJwt)
             }
             ClientAuthMethod::SpiffeJwt => {
                 let file = settings.file(Key::ClientAssertionFile).map(|(path, _)| path);
@@ -244,16 +229,13 @@ fn password(settings: &mut Settings) -> Option<SecretString> {
     })
 }
 
-fn hmac_key(settings: &mut Settings) -> Option<HmacKey> {
-    secret(settings, |text| {
-        if jwk::is_meant(text) {
-            let jwk = SecretJwk::symmetric(text).map_err(|error| error.to_string())?;
-            return Ok(HmacKey::Jwk(jwk));
+fn hmac_key(settings: &mut Settings) -> Option<SigningKey> {
+    secret(settings, |text| match text {
+        jwk if jwk::is_meant(jwk) => SigningKey::symmetric(jwk).map_err(|error| error.to_string()),
+        text if text.len() < HS256_KEY_BYTES => {
+            Err(format!("must have at least {HS256_KEY_BYTES} bytes for HS256"))
         }
-        match text.len() < HS256_KEY_BYTES {
-            true => Err(format!("must have at least {HS256_KEY_BYTES} bytes for HS256")),
-            false => Ok(HmacKey::Text(SecretString::from(text))),
-        }
+        text => Ok(SigningKey::of_text(text)),
     })
 }
 

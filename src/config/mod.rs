@@ -12,6 +12,7 @@ mod key;
 mod pem;
 mod resource;
 mod settings;
+mod signing_key;
 mod sources;
 mod tenant_domain;
 #[cfg(test)]
@@ -33,12 +34,12 @@ use crate::{
 };
 
 pub use client::ClientAuthMethod;
-pub(crate) use client::{ClientAuth, ClientConfig, HmacKey};
+pub(crate) use client::{ClientAuth, ClientConfig};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use fleet_key::{FleetKey, expand};
-pub(crate) use jwk::SecretJwk;
 pub(crate) use key::Key;
 pub(crate) use resource::Resource;
+pub(crate) use signing_key::SigningKey;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 

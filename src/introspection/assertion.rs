@@ -2,189 +2,32 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::{
-    hmac,
-    rand::{self, SystemRandom},
-    rsa,
-    signature::{
-        self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaEncoding, RsaKeyPair,
-    },
-};
+use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use pkcs1::der::{Encode, asn1::UintRef};
-use secrecy::ExposeSecret;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::{
-    config::{HmacKey, SecretJwk},
-    token::{algorithm::SigningAlgorithm, keys::octets},
-};
+use crate::config::SigningKey;
 
 /// How long an assertion is good for, in seconds.
 const LIFETIME: u64 = 60;
 
-/// Signs assertions with a client's key.
-pub(crate) struct AssertionSigner {
-    header: String,
-    key: SigningKey,
-}
-
-enum SigningKey {
-    Ecdsa(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-    Hmac(Box<hmac::Key>),
-    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
-}
-
-impl AssertionSigner {
-    /// Takes the key of `private_key_jwt`.
-    pub(crate) fn private(jwk: &SecretJwk) -> Result<Self, &'static str> {
-        let key = SigningKey::private(jwk).ok_or("is a JWK with inconsistent members")?;
-        Ok(Self { header: header(jwk.alg(), jwk.members().get("kid")), key })
-    }
-
-    /// Takes the key of `client_secret_jwt`.
-    pub(crate) fn symmetric(key: &HmacKey) -> Result<Self, &'static str> {
-        match key {
-            HmacKey::Text(secret) => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-                Ok(Self { header: header("HS256", None), key: SigningKey::Hmac(Box::new(key)) })
-            }
-            HmacKey::Jwk(jwk) => {
-                let algorithm = match jwk.alg() {
-                    "HS384" => hmac::HMAC_SHA384,
-                    "HS512" => hmac::HMAC_SHA512,
-                    _ => hmac::HMAC_SHA256,
-                };
-                let secret = octets(jwk.members(), "k").ok_or("is a JWK without a key")?;
-                let key = SigningKey::Hmac(Box::new(hmac::Key::new(algorithm, &secret)));
-                Ok(Self { header: header(jwk.alg(), jwk.members().get("kid")), key })
-            }
-        }
-    }
-
-    /// A fresh assertion of `client` for `audience`; nothing if no random bytes are available.
-    pub(crate) fn sign(&self, client: &str, audience: &str, now: SystemTime) -> Option<String> {
-        let mut jti = [0; 32];
-        rand::fill(&mut jti).ok()?;
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = json!({
-            "iss": client,
-            "sub": client,
-            "aud": audience,
-            "jti": BASE64_URL_SAFE_NO_PAD.encode(jti),
-            "iat": now,
-            "nbf": now,
-            "exp": now + LIFETIME,
-        });
-        let claims = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
-        let input = format!("{}.{claims}", self.header);
-        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.key.sign(input.as_bytes())?);
-        Some(format!("{input}.{signature}"))
-    }
-}
-
-impl SigningKey {
-    fn private(jwk: &SecretJwk) -> Option<Self> {
-        let members = jwk.members();
-        let rsa =
-            |padding: &'static dyn RsaEncoding| Some(Self::Rsa(rsa_key_pair(members)?, padding));
-        let ecdsa = |algorithm: &'static EcdsaSigningAlgorithm| {
-            Some(Self::Ecdsa(ecdsa_key_pair(members, algorithm)?))
-        };
-        match SigningAlgorithm::from_name(jwk.alg())? {
-            SigningAlgorithm::EdDsa => {
-                let (seed, public) = (octets(members, "d")?, octets(members, "x")?);
-                Ed25519KeyPair::from_seed_and_public_key(&seed, &public).ok().map(Self::Ed25519)
-            }
-            SigningAlgorithm::Es256 => ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
-            SigningAlgorithm::Es384 => ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
-            SigningAlgorithm::Es512 => ecdsa(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
-            SigningAlgorithm::Ps256 => rsa(&signature::RSA_PSS_SHA256),
-            SigningAlgorithm::Ps384 => rsa(&signature::RSA_PSS_SHA384),
-            SigningAlgorithm::Ps512 => rsa(&signature::RSA_PSS_SHA512),
-            SigningAlgorithm::Rs256 => rsa(&signature::RSA_PKCS1_SHA256),
-            SigningAlgorithm::Rs384 => rsa(&signature::RSA_PKCS1_SHA384),
-            SigningAlgorithm::Rs512 => rsa(&signature::RSA_PKCS1_SHA512),
-        }
-    }
-
-    fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
-        let random = SystemRandom::new();
-        match self {
-            Self::Ecdsa(key) => Some(key.sign(&random, input).ok()?.as_ref().to_vec()),
-            Self::Ed25519(key) => Some(key.sign(input).as_ref().to_vec()),
-            Self::Hmac(key) => Some(hmac::sign(key, input).as_ref().to_vec()),
-            Self::Rsa(key, padding) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(*padding, &random, input, &mut signature).ok()?;
-                Some(signature)
-            }
-        }
-    }
-}
-
-fn header(algorithm: &str, kid: Option<&Value>) -> String {
-    let mut header = json!({ "alg": algorithm });
-    if let (Some(members), Some(kid)) = (header.as_object_mut(), kid) {
-        members.insert("kid".to_owned(), kid.clone());
-    }
-    BASE64_URL_SAFE_NO_PAD.encode(header.to_string())
-}
-
-/// A JWK's RSA key (RFC 7518 §6.3.2) by way of PKCS #1 (RFC 8017 §A.1.2).
-fn rsa_key_pair(jwk: &Map<String, Value>) -> Option<rsa::KeyPair> {
-    let [n, e, d, p, q, dp, dq, qi] =
-        ["n", "e", "d", "p", "q", "dp", "dq", "qi"].map(|member| octets(jwk, member));
-    let (n, e, d, p, q, dp, dq, qi) = (n?, e?, d?, p?, q?, dp?, dq?, qi?);
-    let key = pkcs1::RsaPrivateKeyRef {
-        modulus: UintRef::new(&n).ok()?,
-        public_exponent: UintRef::new(&e).ok()?,
-        private_exponent: UintRef::new(&d).ok()?,
-        prime1: UintRef::new(&p).ok()?,
-        prime2: UintRef::new(&q).ok()?,
-        exponent1: UintRef::new(&dp).ok()?,
-        exponent2: UintRef::new(&dq).ok()?,
-        coefficient: UintRef::new(&qi).ok()?,
-        other_prime_infos: None,
-    };
-    RsaKeyPair::from_der(&key.to_der().ok()?).ok()
-}
-
-/// A JWK's elliptic curve key (RFC 7518 §6.2.2).
-fn ecdsa_key_pair(
-    jwk: &Map<String, Value>,
-    algorithm: &'static EcdsaSigningAlgorithm,
-) -> Option<EcdsaKeyPair> {
-    let (x, y, d) = (octets(jwk, "x")?, octets(jwk, "y")?, octets(jwk, "d")?);
-    let uncompressed_point = [&[4], x.as_slice(), &y].concat();
-    EcdsaKeyPair::from_private_key_and_public_key(algorithm, &d, &uncompressed_point).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_symmetric_key_signs_with_its_own_algorithm() {
-        for (name, algorithm, length) in [
-            ("HS256", hmac::HMAC_SHA256, 32),
-            ("HS384", hmac::HMAC_SHA384, 48),
-            ("HS512", hmac::HMAC_SHA512, 64),
-        ] {
-            let secret = vec![7; length];
-            let k = BASE64_URL_SAFE_NO_PAD.encode(&secret);
-            let jwk = json!({"kty": "oct", "alg": name, "kid": "one", "k": k}).to_string();
-            let key = HmacKey::Jwk(SecretJwk::symmetric(&jwk).unwrap());
-            let signer = AssertionSigner::symmetric(&key).unwrap();
-            let assertion = signer.sign("client", "https://acme.test", UNIX_EPOCH).unwrap();
-            let (input, signature) = assertion.rsplit_once('.').unwrap();
-            let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
-            let key = hmac::Key::new(algorithm, &secret);
-            assert!(hmac::verify(&key, input.as_bytes(), &signature).is_ok(), "{name}");
-            let header = BASE64_URL_SAFE_NO_PAD.decode(input.split('.').next().unwrap()).unwrap();
-            let header: Value = serde_json::from_slice(&header).unwrap();
-            assert_eq!(header, json!({"alg": name, "kid": "one"}));
-        }
-    }
+/// A fresh assertion of `client` for `audience`; nothing if no random bytes are available.
+pub(super) fn sign(
+    key: &SigningKey,
+    client: &str,
+    audience: &str,
+    now: SystemTime,
+) -> Option<String> {
+    let mut jti = [0; 32];
+    rand::fill(&mut jti).ok()?;
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    key.sign(&json!({
+        "iss": client,
+        "sub": client,
+        "aud": audience,
+        "jti": BASE64_URL_SAFE_NO_PAD.encode(jti),
+        "iat": now,
+        "nbf": now,
+        "exp": now + LIFETIME,
+    }))
 }

@@ -12,11 +12,12 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded::{self, Serializer};
 
 use crate::{
-    config::{ClientAuth, ClientConfig, ConfigError, Key},
+    config::{ClientAuth, ClientConfig, ConfigError, Key, SigningKey},
     error::{Cause, TenantError},
-    introspection::assertion::AssertionSigner,
     tenant::http::Form,
 };
+
+use super::assertion;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const JWT_SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
@@ -30,7 +31,7 @@ pub(crate) struct ClientAuthentication {
 }
 
 enum Method {
-    Assertion(AssertionSigner),
+    Assertion(SigningKey),
     Basic(HeaderValue),
     /// The connection proves it.
     Certificate,
@@ -62,15 +63,11 @@ impl ClientAuthentication {
         config: &ClientConfig,
         svid_provider: Option<SvidProvider>,
     ) -> Result<Self, ConfigError> {
-        let unusable = |reason| ConfigError::of(&Key::ClientSecret.variable(), reason);
         let method = match &config.auth {
             ClientAuth::SecretBasic(secret) => Method::Basic(basic(&config.id, secret)),
             ClientAuth::SecretPost(secret) => Method::Post(secret.clone()),
-            ClientAuth::SecretJwt(key) => {
-                Method::Assertion(AssertionSigner::symmetric(key).map_err(unusable)?)
-            }
-            ClientAuth::PrivateKeyJwt(jwk) => {
-                Method::Assertion(AssertionSigner::private(jwk).map_err(unusable)?)
+            ClientAuth::SecretJwt(key) | ClientAuth::PrivateKeyJwt(key) => {
+                Method::Assertion(key.clone())
             }
             ClientAuth::SpiffeJwt { assertion_file } => {
                 let file = assertion_file.clone().map(Svid::File);
@@ -109,8 +106,8 @@ impl ClientAuthentication {
                 authorization: None,
                 form: vec![client_id, ("client_secret", secret.expose_secret().to_owned())],
             },
-            Method::Assertion(signer) => {
-                let signed = signer.sign(&self.client_id, audience, now);
+            Method::Assertion(key) => {
+                let signed = assertion::sign(key, &self.client_id, audience, now);
                 let signed = signed.ok_or_else(|| failed(Cause::new("signing failed")))?;
                 assertion(JWT_BEARER, signed)
             }

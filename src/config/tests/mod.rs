@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use super::*;
 
 const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
-const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"one","d":"pWkAbG5f7zLfm7oYDoJ2ZnZ5o0l8pJ1kQm3cJ0x6u1g","x":"pWkAbG5f7zLfm7oYDoJ2ZnZ5o0l8pJ1kQm3cJ0x6u1g"}"#;
+/// RFC 8037 §A.1.
+const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"one","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// What is required, and `vars` over it; names without their prefix.
 fn sources(vars: &[(&str, &str)]) -> Sources {

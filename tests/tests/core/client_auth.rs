@@ -97,7 +97,7 @@ async fn a_private_jwk_with_inconsistent_members_is_reported_at_start() {
         mixed[member] = key_of(&theirs.vars_for(method))[member].clone();
         let builder = protect(&ours).vars(vars).client(ours.client().id(), mixed.to_string());
         let error = builder.build().unwrap_err().to_string();
-        assert!(error.contains("CLIENT_SECRET: is a JWK with inconsistent members"), "{error}");
+        assert!(error.contains("client_secret: is a JWK with inconsistent members"), "{error}");
     }
 }
 
