@@ -110,7 +110,7 @@ use ::axum::{
     body::Body,
     extract::{FromRequestParts, OriginalUri, Request},
     handler::Handler,
-    http::{Extensions, StatusCode, Uri, header::WWW_AUTHENTICATE, request::Parts},
+    http::{Extensions, Uri, header::WWW_AUTHENTICATE, request::Parts},
     response::{IntoResponse, Response},
 };
 use tower_layer::Layer;
@@ -118,7 +118,6 @@ use tower_service::Service;
 
 use crate::{
     certificate::PeerCertificate,
-    error::Error,
     openapi::DocumentEndpoint,
     policy::Require,
     protect::{
@@ -185,19 +184,13 @@ where
         Ok(caller) => caller,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let challenge = caller.challenge();
     request.extensions_mut().insert(Accepted { guard: guard.clone(), caller: caller.clone() });
     request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
-    response.extensions_mut().insert(caller);
-    // A token would have been another way in, where the application rejects.
-    let is_ours = response.extensions().get::<Error>().is_some();
-    if let Some(challenge) = challenge
-        && response.status() == StatusCode::UNAUTHORIZED
-        && !is_ours
-    {
+    if let Some(challenge) = caller.challenge_for(response.status(), response.extensions().get()) {
         response.headers_mut().append(WWW_AUTHENTICATE, challenge);
     }
+    response.extensions_mut().insert(caller);
     Ok(response)
 }
 

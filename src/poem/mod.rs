@@ -84,42 +84,30 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let peer = peer_certificate(&request);
         let caller = self.guard.check(request.headers(), peer.as_ref()).await.map_err(refused)?;
-        let challenge = caller.challenge();
         request.set_data(caller.clone());
-        let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
-        let answer = match challenge {
-            None => answer,
-            Some(challenge) => with_challenge(answer, challenge),
+        let mut answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
+        let challenge = match &answer {
+            Ok(response) => caller.challenge_for(response.status(), response.data()),
+            Err(error) => caller.challenge_for(error.status(), error.data()),
         };
-        with_caller(answer, caller)
+        if let Some(challenge) = challenge {
+            answer = with_challenge(answer, challenge);
+        }
+        // poem gives the response of an error the data of that error.
+        match &mut answer {
+            Ok(response) => response.set_data(caller),
+            Err(error) => error.set_data(caller),
+        }
+        answer
     }
 }
 
-/// Puts the caller into the response's extensions. poem gives the response of an error the data of
-/// that error.
-fn with_caller(mut answer: Result<Response>, caller: Caller) -> Result<Response> {
-    match &mut answer {
-        Ok(response) => response.set_data(caller),
-        Err(error) => error.set_data(caller),
-    }
-    answer
-}
-
-/// Adds our challenge to a 401 of the application's: a token would have been another way in.
+/// Adds a challenge to an answer, which stays an error if it is one.
 fn with_challenge(answer: Result<Response>, challenge: HeaderValue) -> Result<Response> {
-    let is_unauthorized = |status| status == StatusCode::UNAUTHORIZED;
-    match answer {
-        Ok(mut response) if is_unauthorized(response.status()) => {
-            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-            Ok(response)
-        }
-        Err(error) if is_unauthorized(error.status()) && !error.is::<Refusal>() => {
-            let mut response = error.into_response();
-            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-            Err(::poem::Error::from_response(response))
-        }
-        answer => answer,
-    }
+    let is_error = answer.is_err();
+    let mut response = answer.unwrap_or_else(::poem::Error::into_response);
+    response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    if is_error { Err(::poem::Error::from_response(response)) } else { Ok(response) }
 }
 
 impl<'a> FromRequest<'a> for Authenticated {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::refusal::{Realm, Refusal};
 use crate::{
@@ -56,10 +56,20 @@ impl Caller {
         self.0.as_ref().map_err(Refusal::clone)
     }
 
-    /// The challenge to add where the application itself rejects an anonymous caller: a token would
-    /// have been accepted instead.
-    pub(crate) fn challenge(&self) -> Option<HeaderValue> {
-        self.0.as_ref().err().and_then(Refusal::challenge)
+    /// The challenge to add to a response of the application: where it rejects an anonymous caller
+    /// with a 401, a token would have been another way in. A refusal, whose `error` is in the
+    /// response's extensions, has its challenge already.
+    pub(crate) fn challenge_for(
+        &self,
+        status: StatusCode,
+        error: Option<&Error>,
+    ) -> Option<HeaderValue> {
+        match &self.0 {
+            Err(refusal) if status == StatusCode::UNAUTHORIZED && error.is_none() => {
+                refusal.challenge()
+            }
+            _ => None,
+        }
     }
 }
 

@@ -112,12 +112,11 @@ mod tls;
 
 use ::salvo_core::{
     Depot, FlowCtrl, Handler, Request, Response, Scribe, async_trait,
-    http::{HeaderValue, ResBody, StatusCode, header::WWW_AUTHENTICATE},
+    http::{ResBody, header::WWW_AUTHENTICATE},
 };
 
 use crate::{
     certificate::PeerCertificate,
-    error::Error,
     protect::{Guard, bearer::Accepted, refusal::Refusal},
 };
 
@@ -137,22 +136,14 @@ impl Handler for Guard {
                 return ctrl.skip_rest();
             }
         };
-        let challenge = caller.challenge();
         let accepted = Accepted { guard: self.clone(), caller: caller.clone() };
         request.extensions_mut().insert(accepted);
         ctrl.call_next(request, depot, response).await;
-        response.extensions.insert(caller);
-        if let Some(challenge) = challenge {
-            add_challenge(response, challenge);
+        let status = response.status_code.unwrap_or_default();
+        if let Some(challenge) = caller.challenge_for(status, response.extensions.get()) {
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
         }
-    }
-}
-
-/// Adds our challenge to a 401 of the application's: a token would have been another way in.
-fn add_challenge(response: &mut Response, challenge: HeaderValue) {
-    let is_refusal = response.extensions.get::<Error>().is_some();
-    if response.status_code == Some(StatusCode::UNAUTHORIZED) && !is_refusal {
-        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+        response.extensions.insert(caller);
     }
 }
 
