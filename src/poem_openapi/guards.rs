@@ -89,3 +89,52 @@ fn operation_ids<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
     let ids = keys::<T>().filter_map(|(key, operation)| Some((key, operation.operation_id?)));
     ids.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, iter};
+
+    use ::poem::{Endpoint, Request, http::StatusCode};
+
+    use super::*;
+    use crate::{Authenticated, Bearer};
+
+    struct Silent;
+
+    #[OpenApi]
+    impl Silent {
+        #[oai(path = "/silent", method = "get")]
+        async fn silent(&self) {}
+
+        #[oai(path = "/extractor", method = "get")]
+        async fn extractor(&self, _caller: Authenticated) {}
+
+        #[oai(path = "/two-tokens", method = "get")]
+        async fn two_tokens(&self, _one: Bearer, _two: Bearer) {}
+
+        #[oai(path = "/hidden", method = "get", hidden)]
+        async fn hidden(&self, _caller: Bearer) {}
+
+        #[oai(path = "/tunnel", method = "connect")]
+        async fn tunnel(&self, _caller: Bearer) {}
+    }
+
+    #[tokio::test]
+    async fn what_is_not_clear_rejects_every_request() {
+        let vars = [
+            ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
+            ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
+        ];
+        let protect = ProtectApi::from_vars(vars).unwrap();
+        let mut routes = HashMap::new();
+        Silent.add_routes(&mut routes);
+        let (guarded, problems) = guard::<Silent>(routes, &Plan::default(), &protect);
+        assert_eq!(problems.len(), 5, "{problems:#?}");
+        let endpoints = guarded.values().flat_map(HashMap::values);
+        let requests = iter::repeat_with(Request::default);
+        for (endpoint, request) in endpoints.zip(requests) {
+            let refusal = endpoint.call(request).await.unwrap_err();
+            assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+}

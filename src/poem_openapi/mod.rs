@@ -5,7 +5,7 @@
 //! - `guards`: the guard of each operation
 //! - `policy_name`: how a policy travels from an argument's type to the guard
 //! - `routes`: how poem-openapi writes the paths of its routes
-//! - `secured`: the wrapper around an API
+//! - `secured`: from an API to a service
 
 mod bearer;
 mod declared;
@@ -15,4 +15,4 @@ mod raw;
 mod routes;
 mod secured;
 
-pub use self::secured::Secured;
+pub use self::secured::{Guarded, Secured};

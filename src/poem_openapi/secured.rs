@@ -1,7 +1,7 @@
-//! The wrapper around an API: what it implements is what the API does, with a guard before each
-//! operation.
+//! From an API to a service: what the application says beside the document, and the API with a guard
+//! before each operation.
 
-use std::{fmt, mem};
+use std::{fmt, marker::PhantomData};
 
 use poem_openapi::{
     OAuthScopes, OpenApi, OpenApiService, Webhook,
@@ -50,7 +50,7 @@ impl ProtectApi {
     /// ```
     pub fn secure<T: OpenApi>(&self, api: T) -> Secured<T> {
         let plan = Plan { other_schemes: OtherSchemes::Extracted, ..Plan::default() };
-        Secured { protect: self.clone(), plan, api: Api::Unguarded(api) }
+        Secured { protect: self.clone(), plan, api }
     }
 
     /// Describes every scope of an enum, by the comments on its variants.
@@ -62,16 +62,14 @@ impl ProtectApi {
     }
 }
 
-/// An API whose document is its policy; [`ProtectApi::secure`] makes it.
+/// An API on its way to a service; [`ProtectApi::secure`] makes it.
+///
+/// It is not an API itself: [`into_service`](Self::into_service) is the only way to serve it.
+#[must_use = "call `into_service`"]
 pub struct Secured<T> {
     protect: ProtectApi,
     plan: Plan,
-    api: Api<T>,
-}
-
-enum Api<T> {
-    Unguarded(T),
-    Guarded(RouteTable),
+    api: T,
 }
 
 impl<T: OpenApi> Secured<T> {
@@ -79,7 +77,6 @@ impl<T: OpenApi> Secured<T> {
     /// whatever else it takes, and in the document too.
     ///
     /// It does not apply to operations that are [`public`](Self::public) or [`hidden`](Self::hidden).
-    #[must_use]
     pub fn by_default(mut self, policy: Policy) -> Self {
         self.plan.default = Some(policy);
         self
@@ -88,7 +85,6 @@ impl<T: OpenApi> Secured<T> {
     /// As [`by_default`](Self::by_default), for the operations whose path is `path` or lies below it
     /// by whole segments, written as for [`public`](Self::public). Of several such paths the longest
     /// counts, and each takes precedence over the default for all.
-    #[must_use]
     pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
         self.plan.by_default_under(path, policy);
         self
@@ -97,7 +93,6 @@ impl<T: OpenApi> Secured<T> {
     /// Lets anyone call an operation: no [default](Self::by_default) applies to it. The path is
     /// written as it is declared, `/posts/:id`, or as in the document, `/posts/{id}`; in both
     /// without the service's `url_prefix`.
-    #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
         self.plan.public(method, path);
         self
@@ -122,7 +117,6 @@ impl<T: OpenApi> Secured<T> {
     /// protect.secure(Internal).hidden("POST", "/internal/reindex", OPERATORS)
     /// # }
     /// ```
-    #[must_use]
     pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
         self.plan.hidden(method, path, policy);
         self
@@ -136,35 +130,22 @@ impl<T: OpenApi> Secured<T> {
     /// every hidden one that is not listed, every scope that is not described, and everything that
     /// was listed and does not exist.
     pub fn into_service<W: Webhook>(
-        mut self,
-        build: impl FnOnce(Self) -> OpenApiService<Self, W>,
-    ) -> Result<(OpenApiService<Self, W>, ApiDocument), DocumentError> {
-        let problems = self.guard();
+        self,
+        build: impl FnOnce(Guarded<T>) -> OpenApiService<Guarded<T>, W>,
+    ) -> Result<(OpenApiService<Guarded<T>, W>, ApiDocument), DocumentError> {
+        let Self { protect, plan, api } = self;
+        let mut routes = RouteTable::new();
+        api.add_routes(&mut routes);
+        let (routes, problems) = guard::<T>(routes, &plan, &protect);
         if !problems.is_empty() {
             return Err(DocumentError::new(problems));
         }
-        let (protect, plan) = (self.protect.clone(), self.plan.clone());
-        let service = build(self);
+        let service = build(Guarded { routes, api: PhantomData });
         let raw =
             raw::parse(&service.spec()).map_err(|problem| DocumentError::new(vec![problem]))?;
         let prefix = routes::prefix::<T>(&raw);
         let declared = Declared::of(raw, &plan, &prefix, protect.scheme_name());
         Ok((service, ApiDocument::new(protect, declared.document)))
-    }
-
-    /// Puts guards before the routes, and says what is wrong with the document.
-    fn guard(&mut self) -> Vec<String> {
-        let api = mem::replace(&mut self.api, Api::Guarded(RouteTable::new()));
-        let (routes, problems) = match api {
-            Api::Guarded(routes) => (routes, Vec::new()),
-            Api::Unguarded(api) => {
-                let mut routes = RouteTable::new();
-                api.add_routes(&mut routes);
-                guard::<T>(routes, &self.plan, &self.protect)
-            }
-        };
-        self.api = Api::Guarded(routes);
-        problems
     }
 }
 
@@ -174,7 +155,14 @@ impl<T> fmt::Debug for Secured<T> {
     }
 }
 
-impl<T: OpenApi> OpenApi for Secured<T> {
+/// An API with a guard before each operation; [`Secured::into_service`] hands it out.
+pub struct Guarded<T> {
+    routes: RouteTable,
+    /// Whose metadata the document is made of.
+    api: PhantomData<fn() -> T>,
+}
+
+impl<T: OpenApi> OpenApi for Guarded<T> {
     fn meta() -> Vec<MetaApi> {
         T::meta()
     }
@@ -183,14 +171,15 @@ impl<T: OpenApi> OpenApi for Secured<T> {
         T::register(registry);
     }
 
-    fn add_routes(mut self, route_table: &mut RouteTable) {
-        for problem in self.guard() {
-            tracing::error!(name: "document.problem", "{problem}");
+    fn add_routes(self, route_table: &mut RouteTable) {
+        for (path, methods) in self.routes {
+            route_table.entry(path).or_default().extend(methods);
         }
-        if let Api::Guarded(routes) = self.api {
-            for (path, methods) in routes {
-                route_table.entry(path).or_default().extend(methods);
-            }
-        }
+    }
+}
+
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").field("paths", &self.routes.keys()).finish()
     }
 }
