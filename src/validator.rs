@@ -14,7 +14,7 @@ use crate::{
     policy::GroupRules,
     tenant::Tenant,
     token::{
-        AccessToken,
+        AccessToken, TokenKind,
         claims::{Claims, Expectations},
         jwt::DecodedJwt,
     },
@@ -52,7 +52,9 @@ impl TokenValidator {
     pub(crate) async fn validate(&self, jwt: DecodedJwt<'_>) -> Result<Claims, Error> {
         let jwt = jwt.validate_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
         let claims = self.tenant.verify(jwt).await?;
-        self.expectations.validate(&claims, self.clock().wall()).map_err(Error::InvalidToken)?;
+        self.expectations
+            .validate(&claims, TokenKind::Jwt, self.clock().wall())
+            .map_err(Error::InvalidToken)?;
         Ok(claims)
     }
 

@@ -41,7 +41,7 @@ use crate::{
         shared_task::catch_panic,
     },
     token::{
-        AccessToken,
+        AccessToken, TokenKind,
         claims::{Claims, Expectations},
         json,
     },
@@ -117,7 +117,7 @@ impl Introspector {
                 let now = self.0.clock.wall();
                 self.0
                     .expectations
-                    .validate_introspected(&claims, now)
+                    .validate(&claims, TokenKind::Opaque, now)
                     .map_err(Error::InvalidToken)?;
                 Ok(claims)
             }
@@ -258,7 +258,7 @@ impl Inner {
     fn verdict(&self, Answer { is_active, claims }: Answer) -> Verdict {
         let validated = match is_active {
             false => Err(InvalidToken::Inactive),
-            true => self.expectations.validate_introspected(&claims, self.clock.wall()),
+            true => self.expectations.validate(&claims, TokenKind::Opaque, self.clock.wall()),
         };
         match validated {
             // It may become valid while it is kept; its lifetime is validated on each hit anyway.

@@ -140,29 +140,30 @@ pub(crate) struct Expectations {
     pub(crate) rfc9068: bool,
 }
 
-impl Expectations {
-    /// Validates the claims of a JWT whose signature was verified, at the instant `now`.
-    pub(crate) fn validate(&self, claims: &Claims, now: SystemTime) -> Result<(), InvalidToken> {
-        self.check_origin(claims)?;
-        let expires = claims.get("exp").ok_or(InvalidToken::Claim("exp"))?;
-        self.check_lifetime(Some(expires), claims.get("nbf"), now)?;
-        check_subject(claims)?;
-        if self.rfc9068 {
-            check_rfc9068(claims)?;
-        }
-        Ok(())
-    }
+/// One rule about claims of a token of this kind, at an instant in seconds since the epoch.
+type Rule = fn(&Expectations, &Claims, TokenKind, f64) -> Result<(), InvalidToken>;
 
-    /// Validates the claims of an introspection answer (RFC 7662 §2.2), where `exp` may be absent.
-    pub(crate) fn validate_introspected(
+/// What is validated, in this order.
+const RULES: [Rule; 7] = [
+    Expectations::check_issuer,
+    Expectations::check_audience,
+    Expectations::check_expiry,
+    Expectations::check_not_before,
+    Expectations::check_subject,
+    Expectations::check_rfc9068,
+    Expectations::check_token_type,
+];
+
+impl Expectations {
+    /// Validates the claims of a JWT whose signature was verified, or of an introspection answer.
+    pub(crate) fn validate(
         &self,
         claims: &Claims,
+        kind: TokenKind,
         now: SystemTime,
     ) -> Result<(), InvalidToken> {
-        self.check_origin(claims)?;
-        self.check_lifetime(claims.get("exp"), claims.get("nbf"), now)?;
-        check_subject(claims)?;
-        validate_token_type(claims)
+        let now = self.seconds(now);
+        RULES.iter().try_for_each(|rule| rule(self, claims, kind, now))
     }
 
     /// Every rule that a token breaks, in the order of validation: for a diagnosis,
@@ -173,31 +174,17 @@ impl Expectations {
         kind: TokenKind,
         now: SystemTime,
     ) -> Vec<InvalidToken> {
-        let expires = claims.get("exp");
-        let is_jwt = kind == TokenKind::Jwt;
-        let is_missing = is_jwt && expires.is_none();
-        let verdicts = [
-            self.check_issuer(claims),
-            self.check_audience(claims),
-            if is_missing { Err(InvalidToken::Claim("exp")) } else { Ok(()) },
-            self.check_lifetime(expires, None, now),
-            self.check_lifetime(None, claims.get("nbf"), now),
-            check_subject(claims),
-            match kind {
-                TokenKind::Jwt if self.rfc9068 => check_rfc9068(claims),
-                TokenKind::Jwt => Ok(()),
-                TokenKind::Opaque => validate_token_type(claims),
-            },
-        ];
-        verdicts.into_iter().filter_map(Result::err).collect()
+        let now = self.seconds(now);
+        RULES.iter().filter_map(|rule| rule(self, claims, kind, now).err()).collect()
     }
 
-    fn check_origin(&self, claims: &Claims) -> Result<(), InvalidToken> {
-        self.check_issuer(claims)?;
-        self.check_audience(claims)
+    /// This clock, corrected by what is known of its error.
+    fn seconds(&self, now: SystemTime) -> f64 {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.as_secs_f64() + self.clock_skew.as_secs_f64()
     }
 
-    fn check_issuer(&self, claims: &Claims) -> Result<(), InvalidToken> {
+    fn check_issuer(&self, claims: &Claims, _: TokenKind, _: f64) -> Result<(), InvalidToken> {
         let issuer = claims.issuer().ok_or(InvalidToken::Claim("iss"))?;
         if issuer == self.issuer {
             return Ok(());
@@ -211,7 +198,7 @@ impl Expectations {
         Err(InvalidToken::Issuer)
     }
 
-    fn check_audience(&self, claims: &Claims) -> Result<(), InvalidToken> {
+    fn check_audience(&self, claims: &Claims, _: TokenKind, _: f64) -> Result<(), InvalidToken> {
         let audience = claims.get("aud").ok_or(InvalidToken::Claim("aud"))?;
         let is_list_of_strings =
             audience.as_array().is_some_and(|list| list.iter().all(Value::is_string));
@@ -230,77 +217,89 @@ impl Expectations {
         Err(InvalidToken::Audience)
     }
 
-    fn check_lifetime(
-        &self,
-        expires: Option<&Value>,
-        not_before: Option<&Value>,
-        now: SystemTime,
-    ) -> Result<(), InvalidToken> {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let now = now + self.clock_skew.as_secs_f64();
+    fn check_expiry(&self, claims: &Claims, kind: TokenKind, now: f64) -> Result<(), InvalidToken> {
+        let Some(expires) = claims.get("exp") else {
+            // Optional in an introspection answer (RFC 7662 §2.2).
+            return match kind {
+                TokenKind::Jwt => Err(InvalidToken::Claim("exp")),
+                TokenKind::Opaque => Ok(()),
+            };
+        };
+        let expires = numeric_date(expires).ok_or(InvalidToken::Claim("exp"))?;
         let tolerance = self.clock_tolerance.as_secs_f64();
-        if let Some(expires) = expires {
-            let expires = numeric_date(expires).ok_or(InvalidToken::Claim("exp"))?;
-            if expires <= now - tolerance {
-                tracing::debug!(
-                    name: "token.expired",
-                    exp = expires,
-                    now,
-                    tolerance,
-                    "expired token"
-                );
-                return Err(InvalidToken::Expired);
-            }
+        if expires > now - tolerance {
+            return Ok(());
         }
-        if let Some(not_before) = not_before {
-            let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
-            if not_before > now + tolerance {
-                tracing::debug!(
-                    name: "token.not_yet_valid",
-                    nbf = not_before,
-                    now,
-                    tolerance,
-                    "token from the future"
-                );
-                return Err(InvalidToken::NotYetValid);
-            }
+        tracing::debug!(name: "token.expired", exp = expires, now, tolerance, "expired token");
+        Err(InvalidToken::Expired)
+    }
+
+    fn check_not_before(
+        &self,
+        claims: &Claims,
+        _: TokenKind,
+        now: f64,
+    ) -> Result<(), InvalidToken> {
+        let Some(not_before) = claims.get("nbf") else { return Ok(()) };
+        let not_before = numeric_date(not_before).ok_or(InvalidToken::Claim("nbf"))?;
+        let tolerance = self.clock_tolerance.as_secs_f64();
+        if not_before <= now + tolerance {
+            return Ok(());
         }
+        tracing::debug!(
+            name: "token.not_yet_valid",
+            nbf = not_before,
+            now,
+            tolerance,
+            "token from the future"
+        );
+        Err(InvalidToken::NotYetValid)
+    }
+
+    fn check_subject(&self, claims: &Claims, _: TokenKind, _: f64) -> Result<(), InvalidToken> {
+        match claims.get("sub") {
+            None | Some(Value::String(_)) => Ok(()),
+            Some(_) => Err(InvalidToken::Claim("sub")),
+        }
+    }
+
+    /// RFC 9068 §2.2, as far as it goes beyond the rules for every token.
+    fn check_rfc9068(&self, claims: &Claims, kind: TokenKind, _: f64) -> Result<(), InvalidToken> {
+        if !self.rfc9068 || kind == TokenKind::Opaque {
+            return Ok(());
+        }
+        for name in ["sub", "client_id", "jti"] {
+            claims.string(name).ok_or(InvalidToken::Claim(name))?;
+        }
+        claims.get("iat").and_then(numeric_date).ok_or(InvalidToken::Claim("iat"))?;
         Ok(())
     }
-}
 
-fn check_subject(claims: &Claims) -> Result<(), InvalidToken> {
-    match claims.get("sub") {
-        None | Some(Value::String(_)) => Ok(()),
-        Some(_) => Err(InvalidToken::Claim("sub")),
+    /// `token_type` of an introspection answer (RFC 7662 §2.2): absent, or that of an access token.
+    /// What it says of a binding must agree with `cnf` (RFC 9449 §6.2).
+    fn check_token_type(
+        &self,
+        claims: &Claims,
+        kind: TokenKind,
+        _: f64,
+    ) -> Result<(), InvalidToken> {
+        let Some(token_type) = claims.get("token_type").filter(|_| kind == TokenKind::Opaque)
+        else {
+            return Ok(());
+        };
+        let is = |name| token_type.as_str().is_some_and(|found| found.eq_ignore_ascii_case(name));
+        let thumbprint = claims.get("cnf").and_then(|confirmation| confirmation.get("jkt"));
+        if is("Bearer") && thumbprint.is_some() {
+            return Err(InvalidToken::Binding);
+        }
+        if is("DPoP") && !thumbprint.is_some_and(Value::is_string) {
+            return Err(InvalidToken::Claim("cnf"));
+        }
+        match is("Bearer") || is("DPoP") || is("access_token") {
+            true => Ok(()),
+            false => Err(InvalidToken::Type),
+        }
     }
-}
-
-/// `token_type` of an introspection answer (RFC 7662 §2.2): absent, or that of an access token. What
-/// it says of a binding must agree with `cnf` (RFC 9449 §6.2).
-fn validate_token_type(claims: &Claims) -> Result<(), InvalidToken> {
-    let Some(token_type) = claims.get("token_type") else { return Ok(()) };
-    let is = |name| token_type.as_str().is_some_and(|found| found.eq_ignore_ascii_case(name));
-    let thumbprint = claims.get("cnf").and_then(|confirmation| confirmation.get("jkt"));
-    if is("Bearer") && thumbprint.is_some() {
-        return Err(InvalidToken::Binding);
-    }
-    if is("DPoP") && !thumbprint.is_some_and(Value::is_string) {
-        return Err(InvalidToken::Claim("cnf"));
-    }
-    match is("Bearer") || is("DPoP") || is("access_token") {
-        true => Ok(()),
-        false => Err(InvalidToken::Type),
-    }
-}
-
-/// RFC 9068 §2.2, as far as it goes beyond the rules for every token.
-fn check_rfc9068(claims: &Claims) -> Result<(), InvalidToken> {
-    for name in ["sub", "client_id", "jti"] {
-        claims.string(name).ok_or(InvalidToken::Claim(name))?;
-    }
-    claims.get("iat").and_then(numeric_date).ok_or(InvalidToken::Claim("iat"))?;
-    Ok(())
 }
 
 /// A `NumericDate` in seconds (RFC 7519 §2), fractions included.
@@ -339,7 +338,7 @@ mod tests {
             value => token.as_object_mut().unwrap().insert(name.to_owned(), value),
         };
         let (expectations, claims) = (expectations(), claims(token));
-        let verdict = expectations.validate(&claims, now());
+        let verdict = expectations.validate(&claims, TokenKind::Jwt, now());
         let faults = expectations.faults(&claims, TokenKind::Jwt, now());
         assert_eq!(faults.first().copied().map_or(Ok(()), Err), verdict, "{claims:?}");
         verdict
@@ -437,7 +436,11 @@ mod tests {
                 None => members.remove(name),
                 Some(value) => members.insert(name.to_owned(), value),
             };
-            Expectations { rfc9068: true, ..expectations() }.validate(&claims(token), now())
+            Expectations { rfc9068: true, ..expectations() }.validate(
+                &claims(token),
+                TokenKind::Jwt,
+                now(),
+            )
         };
         assert_eq!(validated("x", None), Ok(()));
         for (name, odd) in
@@ -453,7 +456,7 @@ mod tests {
         let validated = |name: &str, value: Value| {
             let mut answer = json!({"iss": "https://acme.test", "aud": "api"});
             answer.as_object_mut().unwrap().insert(name.to_owned(), value);
-            expectations().validate_introspected(&claims(answer), now())
+            expectations().validate(&claims(answer), TokenKind::Opaque, now())
         };
         assert_eq!(validated("sub", json!("alice")), Ok(()));
         assert_eq!(validated("exp", json!(NOW)), Ok(()));
