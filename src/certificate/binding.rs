@@ -98,9 +98,10 @@ impl PeerCertificate {
         }
     }
 
-    /// Bytes that were taken from a [`PeerCertificate`].
-    #[cfg(all(feature = "poem", feature = "tls"))]
-    pub(crate) fn from_parsed(der: impl Into<Bytes>) -> Self {
+    /// The certificate of a TLS connection. rustls has parsed it to verify the handshake, so each
+    /// request need not.
+    #[cfg(any(all(feature = "poem", feature = "tls"), feature = "salvo"))]
+    pub(crate) fn of_connection(der: impl Into<Bytes>) -> Self {
         Self(der.into())
     }
 

@@ -23,5 +23,5 @@ pub(super) fn with_certificate(address: &impl Display, certificate: &PeerCertifi
 pub(super) fn certificate_in(request: &Request) -> Option<PeerCertificate> {
     let Addr::Custom(SCHEME, address) = &request.local_addr().0 else { return None };
     let (_, certificate) = address.rsplit_once('#')?;
-    Some(PeerCertificate::from_parsed(BASE64_STANDARD.decode(certificate).ok()?))
+    Some(PeerCertificate::of_connection(BASE64_STANDARD.decode(certificate).ok()?))
 }

@@ -160,7 +160,7 @@ pub fn peer_certificate(request: &Request) -> Option<PeerCertificate> {
     let given = request.extensions().get::<PeerCertificate>().cloned();
     given.or_else(|| {
         let end_entity = request.tls_info()?.peer_certificates().first()?;
-        PeerCertificate::from_der(end_entity.clone()).ok()
+        Some(PeerCertificate::of_connection(end_entity.clone()))
     })
 }
 
