@@ -34,15 +34,18 @@ macro_rules! reasons {
 
 /// Why a request was rejected.
 ///
-/// The variants are the error codes of RFC 6750 §3.1 and the two ways in which it is not the
+/// The variants are the error codes of RFC 6750 §3.1 and RFC 9470 §3, and the two ways in which it is not the
 /// caller's fault; [`source`](StdError::source) gives the reason. No text of an error holds a
 /// token or a secret, nor a value taken from a token.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The token is valid and lacks a scope or a group (403).
+    /// The token is valid and lacks a scope, a group or the value of a claim (403).
     #[error("the access token does not permit this operation")]
     InsufficientScope(#[source] Denial),
+    /// The user must authenticate again, in another way or more recently (401, RFC 9470).
+    #[error("the access token does not tell of a sufficient authentication")]
+    InsufficientUserAuthentication(#[source] Box<StepUp>),
     /// This API, or its agreement with the tenant, is at fault (500).
     #[error("this API cannot check the request")]
     Internal(#[source] Internal),
@@ -73,6 +76,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::InsufficientUserAuthentication(_) => "insufficient_user_authentication",
             Self::Internal(_) => "internal",
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(_) => "invalid_token",
@@ -87,7 +91,9 @@ impl Error {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::InsufficientScope(denial) => denial.word(),
+            Self::InsufficientUserAuthentication(step_up) => step_up.reason.word(),
             Self::Internal(Internal::Tenant(error)) => error.word(),
+            Self::Internal(Internal::Decision(_)) => "decision",
             Self::Internal(Internal::TokenResolver(_)) => "token_resolver",
             Self::Internal(Internal::Unprotected) => "unprotected",
             Self::InvalidRequest(reason) => reason.word(),
@@ -154,6 +160,9 @@ reasons! {
         /// The token is not a JWS in compact serialisation with JSON in it.
         #[error("the token is malformed")]
         Malformed => "malformed",
+        /// The token is not bound to its sender where the operation needs that (RFC 8705 §3).
+        #[error("the token is not bound to its sender")]
+        NotSenderConstrained => "not_sender_constrained",
         /// `nbf` has not come.
         #[error("the token is not valid yet")]
         NotYetValid => "not_yet_valid",
@@ -183,6 +192,12 @@ reasons! {
     #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
     #[non_exhaustive]
     pub enum Denial {
+        /// The application's own [decision](crate::ProtectApiBuilder::decide).
+        #[error("the application denies the operation")]
+        Application => "application",
+        /// A claim of the token is not, and does not contain, the value that the operation needs.
+        #[error("a required claim is missing")]
+        Claims => "claims",
         /// The token's groups are not those the operation needs.
         #[error("a required group is missing")]
         Groups => "groups",
@@ -196,10 +211,42 @@ reasons! {
     }
 }
 
+reasons! {
+    /// What the user's authentication lacks. Each text is fit to be an `error_description`.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum StepUpReason {
+        /// `acr` is none of those that the operation accepts, or absent.
+        #[error("the operation needs another kind of authentication")]
+        Acr => "acr",
+        /// `auth_time` is too long ago, absent, or in the future.
+        #[error("the operation needs a more recent authentication")]
+        MaxAge => "max_age",
+    }
+}
+
+/// How the user must authenticate for an operation (RFC 9470 §3).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{reason}")]
+#[non_exhaustive]
+pub struct StepUp {
+    /// What the token's authentication lacks.
+    pub reason: StepUpReason,
+    /// Every `acr` that the operation accepts, blank-separated, the preferred one first.
+    pub acr_values: Option<Arc<str>>,
+    /// How long ago the authentication may be, in whole seconds.
+    pub max_age: Option<Duration>,
+    /// Every scope that the operation needs, blank-separated, if the token lacks one of them too.
+    pub scope: Option<Arc<str>>,
+}
+
 /// Why this API cannot validate a request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Internal {
+    /// The application's [decision hook](crate::ProtectApiBuilder::decide) failed, or took too long.
+    #[error("the decision hook failed")]
+    Decision(#[source] Cause),
     /// The tenant rejects this API or is not the tenant we were configured for.
     #[error("the tenant does not fit the configuration")]
     Tenant(#[source] TenantError),
@@ -447,9 +494,22 @@ mod tests {
 
     #[test]
     fn the_manual_lists_every_reason_and_no_other() {
-        let of_our_own =
-            ["jwt", "opaque", "anonymous", "missing_token", "token_resolver", "unprotected"];
-        let words = [InvalidRequest::WORDS, InvalidToken::WORDS, Denial::WORDS, TenantError::WORDS];
+        let of_our_own = [
+            "jwt",
+            "opaque",
+            "anonymous",
+            "decision",
+            "missing_token",
+            "token_resolver",
+            "unprotected",
+        ];
+        let words = [
+            InvalidRequest::WORDS,
+            InvalidToken::WORDS,
+            Denial::WORDS,
+            StepUpReason::WORDS,
+            TenantError::WORDS,
+        ];
         let reasons = words.into_iter().flatten().copied().chain(of_our_own);
         assert_eq!(listed("## Outcomes and reasons"), reasons.collect());
     }

@@ -94,7 +94,7 @@ pub use crate::{
     error::Error,
     policy::{Policy, Require},
     protect::{
-        Authenticated, Caller, Guard, ProtectApi,
+        Authenticated, Caller, Guard, ProtectApi, RequestHead,
         bearer::{Bearer, MaybeBearer},
         builder::ProtectApiBuilder,
         refusal::Refusal,
@@ -119,6 +119,11 @@ pub mod health {
     pub use crate::tenant::health::{
         DocumentHealth, DocumentState, Health, RefreshFailure, TenantHealth,
     };
+}
+
+/// The application's own decision about a request that is permitted otherwise.
+pub mod decision {
+    pub use crate::protect::decision::{Decision, DecisionRequest, Operation};
 }
 
 /// How an application brings its own HTTP client.

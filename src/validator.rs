@@ -11,7 +11,7 @@ use crate::{
     error::{Error, InvalidToken},
     introspection::Introspector,
     meter::Meter,
-    policy::GroupRules,
+    policy::AuthorizationRules,
     tenant::Tenant,
     token::{
         AccessToken, TokenKind,
@@ -30,7 +30,7 @@ pub(crate) struct TokenValidator {
     pub(crate) introspect_jwt_tokens: bool,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
-    pub(crate) group_rules: Arc<GroupRules>,
+    pub(crate) authorization_rules: Arc<AuthorizationRules>,
     pub(crate) last_opaque_warning: Mutex<Option<Instant>>,
 }
 

@@ -121,7 +121,7 @@ use crate::{
     openapi::DocumentEndpoint,
     policy::Require,
     protect::{
-        Authenticated, Caller, Guard,
+        Authenticated, Caller, Guard, RequestHead,
         bearer::{Accepted, Bearer, MaybeBearer},
         refusal::Refusal,
         resource::ResourceMetadata,
@@ -180,7 +180,9 @@ where
     S: Service<::http::Request<B>, Response: IntoResponse>,
 {
     let peer = request.extensions().get::<PeerCertificate>().cloned();
-    let caller = match guard.check(request.headers(), peer.as_ref()).await {
+    let uri = full_uri(request.extensions(), request.uri());
+    let head = RequestHead::new(request.method(), uri, request.headers()).peer(peer.as_ref());
+    let caller = match guard.check(head).await {
         Ok(caller) => caller,
         Err(refusal) => return Ok(refusal.into_response()),
     };
@@ -279,5 +281,9 @@ fn unprotected(parts: &Parts) -> Refusal {
 
 /// The path as the client wrote it; what is nested sees the rest of it in the URI.
 fn full_path<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r str {
-    extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole).path()
+    full_uri(extensions, uri).path()
+}
+
+fn full_uri<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r Uri {
+    extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole)
 }

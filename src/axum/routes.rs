@@ -48,8 +48,8 @@ impl Routes for Router {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
             match operations.entry(path, &method) {
                 Entry::Public => gate.settle(Passage::Everyone),
-                Entry::Guarded(access) => {
-                    gate.settle(Passage::Guarded(declaration.protect.guard(access)));
+                Entry::Guarded(guard) => {
+                    gate.settle(Passage::Guarded(guard));
                 }
                 // A gate that is not settled stays shut.
                 Entry::Rejected => {}

@@ -37,33 +37,36 @@ impl CertificateBinding {
     /// Validates the `cnf` claim (RFC 7800 §3.1) of a token against the certificate presented with it,
     /// which is not looked at unless the token is bound to one.
     ///
+    /// Whether the token was bound, and its certificate presented.
+    ///
     /// A token bound to a DPoP key (`jkt`, RFC 9449 §6.1) is never a bearer token, in any mode.
     pub(crate) fn validate(
         self,
         claims: &Claims,
         presented: impl FnOnce() -> Result<Option<PeerCertificate>, InvalidToken>,
-    ) -> Result<(), InvalidToken> {
+    ) -> Result<bool, InvalidToken> {
         let confirmation = claims.get("cnf").filter(|value| !value.is_null());
         let member = |name| confirmation.and_then(Value::as_object).and_then(|cnf| cnf.get(name));
         if member("jkt").is_some() {
             return Err(InvalidToken::Binding);
         }
         match (self, confirmation) {
-            (Self::DangerouslyIgnore, _) | (Self::WhenPresent, None) => Ok(()),
+            (Self::DangerouslyIgnore, _) | (Self::WhenPresent, None) => Ok(false),
             (Self::Required, None) => Err(InvalidToken::Unbound),
             (Self::Required | Self::WhenPresent, Some(_)) => {
                 let expected =
                     member("x5t#S256").and_then(Value::as_str).ok_or(InvalidToken::Binding)?;
                 let found = presented()?.ok_or(InvalidToken::Binding)?.thumbprint();
-                verify_slices_are_equal(expected.as_bytes(), found.as_bytes()).map_err(|_| {
-                    tracing::debug!(
-                        name: "token.binding",
-                        expected,
-                        found,
-                        "the token is bound to another certificate"
-                    );
-                    InvalidToken::Binding
-                })
+                if verify_slices_are_equal(expected.as_bytes(), found.as_bytes()).is_ok() {
+                    return Ok(true);
+                }
+                tracing::debug!(
+                    name: "token.binding",
+                    expected,
+                    found,
+                    "the token is bound to another certificate"
+                );
+                Err(InvalidToken::Binding)
             }
         }
     }
@@ -147,7 +150,7 @@ mod tests {
         mode: CertificateBinding,
         cnf: &Value,
         presented: Option<&PeerCertificate>,
-    ) -> Result<(), InvalidToken> {
+    ) -> Result<bool, InvalidToken> {
         let members = json!({"cnf": cnf}).as_object().unwrap().clone();
         mode.validate(&Claims::new(members), || Ok(presented.cloned()))
     }
@@ -157,7 +160,7 @@ mod tests {
         let (own, other) = (certificate(), certificate());
         let cnf = json!({"x5t#S256": own.thumbprint(), "kid": "not understood"});
         for mode in [CertificateBinding::WhenPresent, CertificateBinding::Required] {
-            assert_eq!(validated(mode, &cnf, Some(&own)), Ok(()));
+            assert_eq!(validated(mode, &cnf, Some(&own)), Ok(true));
             assert_eq!(validated(mode, &cnf, Some(&other)), Err(InvalidToken::Binding));
             assert_eq!(validated(mode, &cnf, None), Err(InvalidToken::Binding));
         }
@@ -184,7 +187,7 @@ mod tests {
             }
             assert_eq!(
                 validated(CertificateBinding::DangerouslyIgnore, &cnf, None),
-                Ok(()),
+                Ok(false),
                 "{cnf}"
             );
         }
@@ -195,7 +198,7 @@ mod tests {
         let own = certificate();
         for presented in [None, Some(&own)] {
             let validated = |mode| validated(mode, &Value::Null, presented);
-            assert_eq!(validated(CertificateBinding::WhenPresent), Ok(()));
+            assert_eq!(validated(CertificateBinding::WhenPresent), Ok(false));
             assert_eq!(validated(CertificateBinding::Required), Err(InvalidToken::Unbound));
         }
     }

@@ -30,7 +30,8 @@ use settings::Settings;
 
 use crate::{
     certificate::{CertificateBinding, header::CertificateHeader, key_pair::KeyPairFiles},
-    policy::{GroupMatch, GroupRules},
+    clock::Clock,
+    policy::{AuthorizationRules, GroupMatch},
 };
 
 pub use client::ClientAuthMethod;
@@ -98,10 +99,15 @@ pub(crate) enum IntrospectionCacheConfig {
 }
 
 impl Config {
-    /// How a policy that does not say is matched against groups.
-    pub(crate) fn group_rules(&self) -> GroupRules {
-        let default_match = if self.groups_match_all { GroupMatch::All } else { GroupMatch::Any };
-        GroupRules { claim: self.groups_claim.clone(), default_match }
+    /// How claims are read for authorization.
+    pub(crate) fn authorization_rules(&self, clock: Clock) -> AuthorizationRules {
+        AuthorizationRules {
+            groups_claim: self.groups_claim.clone(),
+            default_match: if self.groups_match_all { GroupMatch::All } else { GroupMatch::Any },
+            clock,
+            clock_skew: self.clock_skew,
+            clock_tolerance: self.clock_tolerance,
+        }
     }
 
     /// The files of the certificate that introspection presents, if it presents one.

@@ -108,6 +108,12 @@ impl Doctor<'_> {
                 "copy it completely; if it is complete, its issuer does not follow RFC 7515"
                     .to_owned(),
             ),
+            InvalidToken::NotSenderConstrained => (
+                FindingKind::TokenBinding,
+                "the token is not bound to its sender, which the operation needs".to_owned(),
+                "have the client ask for a token that is bound to a certificate (RFC 8705)"
+                    .to_owned(),
+            ),
             InvalidToken::NotYetValid => (
                 FindingKind::TokenNotYetValid,
                 format!(

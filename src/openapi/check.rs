@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{ADDITIONAL, custom_method, is_extension, method_of, operation_place, schemes},
-    extensions::{CERTIFICATE_BINDING, DPOP, GROUPS, IMPLIES, INCOMPLETE},
+    extensions::{
+        ACR_VALUES, ALTERNATIVES, CERTIFICATE_BINDING, CLAIMS, DPOP, GROUPS, IMPLIES, INCOMPLETE,
+        MAX_AGE, OF_REQUIREMENT, SENDER_CONSTRAINED, strings,
+    },
     pointer::follow,
     read::Version,
     references::schemes_behind,
@@ -13,7 +16,8 @@ use super::{
 use crate::{certificate::CertificateBinding, token::json::Place};
 
 /// The extensions of an operation.
-const ON_OPERATIONS: [&str; 1] = [GROUPS];
+const ON_OPERATIONS: [&str; 6] =
+    [GROUPS, ACR_VALUES, MAX_AGE, SENDER_CONSTRAINED, CLAIMS, ALTERNATIVES];
 
 /// The extensions of this library's security scheme.
 const ON_SCHEME: [&str; 4] = [CERTIFICATE_BINDING, DPOP, IMPLIES, INCOMPLETE];
@@ -49,6 +53,24 @@ pub(super) fn security_schemes(members: &Map<String, Value>, problems: &mut Vec<
             Err(problem) => problem,
         };
         problems.push(format!("components.securitySchemes.{name}: {problem}"));
+    }
+}
+
+/// Checks that what scopes of this library's scheme imply can be read.
+pub(super) fn implied_scopes(
+    members: &Map<String, Value>,
+    scheme: &str,
+    problems: &mut Vec<String>,
+) {
+    let own = schemes(members).find(|(name, _)| *name == scheme);
+    let implies = own.and_then(|(_, own)| follow(members, own).ok()?.get(IMPLIES));
+    let is_lists = |implies: &Map<String, Value>| {
+        implies.values().all(|implied| strings(implied).is_some_and(|names| !names.is_empty()))
+    };
+    if implies.is_some_and(|implies| !implies.as_object().is_some_and(is_lists)) {
+        problems.push(format!(
+            "components.securitySchemes.{scheme}: its {IMPLIES:?} is not an object with lists of scopes by the scope that implies them"
+        ));
     }
 }
 
@@ -136,6 +158,8 @@ enum Kind {
     Operation {
         served: bool,
     },
+    /// What one alternative of an operation requires.
+    Alternative,
     Responses,
     Callbacks,
     SecuritySchemes,
@@ -167,6 +191,8 @@ impl Kind {
                 Self::Operation { served }
             }
             (Self::Operations { served }, _) => Self::Operation { served },
+            (Self::Operation { served: true }, ALTERNATIVES) => Self::Alternative,
+            (_, CLAIMS | IMPLIES) => Self::Data,
             (Self::Callbacks, _) => Self::PathItems { served: false },
             (Self::SecuritySchemes, name) if own_schemes.contains(&name) => Self::OwnScheme,
             (Self::SecuritySchemes | Self::Names | Self::Responses, _) => Self::Object,
@@ -198,6 +224,7 @@ impl Kind {
     fn extensions(self) -> &'static [&'static str] {
         match self {
             Self::Operation { served: true } => &ON_OPERATIONS,
+            Self::Alternative => &OF_REQUIREMENT,
             Self::OwnScheme => &ON_SCHEME,
             _ => &[],
         }

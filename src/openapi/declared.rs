@@ -10,7 +10,7 @@ use super::{
     security::{OperationKey, OtherSchemes, Unclear},
     serve::ApiDocument,
 };
-use crate::{certificate::CertificateBinding, policy::Policy, protect::ProtectApi};
+use crate::{certificate::CertificateBinding, policy::PolicyBuf, protect::ProtectApi};
 
 impl ProtectApi {
     /// Takes an OpenAPI document (3.0 to 3.2, as JSON or YAML) for the policy of an API.
@@ -55,6 +55,10 @@ impl ProtectApi {
                 protect = protect.describe_scope(scope, description);
             }
         }
+        for (scope, implied) in document.implied_scopes(self.scheme_name()) {
+            let implied: Vec<&str> = implied.iter().map(String::as_str).collect();
+            protect = protect.implies(scope, &implied);
+        }
         Ok(DeclaredApi { protect, document, plan: Plan::default() })
     }
 }
@@ -70,6 +74,7 @@ fn read_document(
     let mut problems = check::extensions(&members, scheme, binding);
     references::resolve_paths(&mut members, &mut problems);
     check::security_schemes(&members, &mut problems);
+    check::implied_scopes(&members, scheme, &mut problems);
     check::paths(&members, version, &mut problems);
     if !problems.is_empty() {
         return Err(DocumentError::unusable(problems));
@@ -94,8 +99,8 @@ impl DeclaredApi {
     /// It does not apply to operations that are [`public`](Self::public) or have `security: []` of
     /// their own, nor to [`hidden`](Self::hidden) ones.
     #[must_use]
-    pub fn by_default(mut self, policy: Policy) -> Self {
-        self.plan.default = Some(policy);
+    pub fn by_default(mut self, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.default = Some(policy.into());
         self
     }
 
@@ -103,8 +108,8 @@ impl DeclaredApi {
     /// by whole segments. Of several such paths the longest counts, and each takes precedence over
     /// the default for all.
     #[must_use]
-    pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
-        self.plan.by_default_under(path, policy);
+    pub fn by_default_under(mut self, path: &str, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.by_default_under(path, policy.into());
         self
     }
 
@@ -113,6 +118,24 @@ impl DeclaredApi {
     #[must_use]
     pub fn public(mut self, method: &str, path: &str) -> Self {
         self.plan.public(method, path);
+        self
+    }
+
+    /// Requires a policy of one operation, in addition to what the document declares for it; the
+    /// document that is served says so. It writes what the macro of a framework has no words for.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use monocloud_backend::{openapi::DeclaredApi, Policy};
+    /// const STRONG: Policy = Policy::ANY_TOKEN.acr_values(&["urn:example:mfa"]);
+    ///
+    /// # fn with_step_up(api: DeclaredApi) -> DeclaredApi {
+    /// api.require("POST", "/posts/{id}/publish", STRONG)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn require(mut self, method: &str, path: &str, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.require(method, path, policy.into());
         self
     }
 
@@ -125,8 +148,8 @@ impl DeclaredApi {
     /// # }
     /// ```
     #[must_use]
-    pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
-        self.plan.hidden(method, path, policy);
+    pub fn hidden(mut self, method: &str, path: &str, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.hidden(method, path, policy.into());
         self
     }
 

@@ -4,7 +4,11 @@ use http::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{order::Order, pointer};
+use super::{
+    extensions::{IMPLIES, strings},
+    order::Order,
+    pointer,
+};
 
 /// The members of a path item that are operations (OpenAPI 3.0 §4.7.9).
 const METHODS: [(&str, Method); 8] = [
@@ -79,6 +83,16 @@ impl Document {
         let flows = flows.into_iter().flatten();
         let scopes = flows.filter_map(|(_, flow)| flow.get("scopes")?.as_object()).flatten();
         scopes.filter_map(|(scope, description)| Some((scope.as_str(), description.as_str()?)))
+    }
+
+    /// What the scopes of a scheme imply, by its extension.
+    pub(super) fn implied_scopes(&self, scheme: &str) -> Vec<(&str, Vec<String>)> {
+        let scheme = schemes(&self.members).find(|(name, _)| *name == scheme);
+        let implies = scheme.and_then(|(_, scheme)| {
+            pointer::follow(&self.members, scheme).ok()?.get(IMPLIES)?.as_object()
+        });
+        let implies = implies.into_iter().flatten();
+        implies.filter_map(|(scope, implied)| Some((scope.as_str(), strings(implied)?))).collect()
     }
 
     /// The schemes whose requirements have scopes (OpenAPI 3.0 §4.7.30).

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{
     document::{Document, edit},
-    extensions::{CERTIFICATE_BINDING, INCOMPLETE},
+    extensions::{CERTIFICATE_BINDING, IMPLIES, INCOMPLETE},
     refusals::Refusals,
     requirement_text, security,
 };
 use crate::{
     certificate::CertificateBinding,
-    policy::{Access, GroupMatch},
+    policy::{Access, GroupMatch, ImpliedScopes},
     protect::{api::ScopeDescriptions, refusal::ErrorBody},
     tenant::metadata::Metadata,
 };
@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct Scheme<'s> {
     pub(crate) name: &'s str,
     pub(crate) scopes: &'s ScopeDescriptions,
+    pub(crate) implied: &'s ImpliedScopes,
     pub(crate) binding: CertificateBinding,
     /// Whether one or all of the groups count where an operation does not say.
     pub(crate) default_match: GroupMatch,
@@ -83,6 +84,15 @@ pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
 
 impl Scheme<'_> {
     fn describe(&self) -> Value {
+        let mut scheme = self.without_implied_scopes();
+        let implied = self.implied.declared();
+        if let (Some(members), false) = (scheme.as_object_mut(), implied.is_empty()) {
+            members.insert(IMPLIES.to_owned(), json!(implied));
+        }
+        scheme
+    }
+
+    fn without_implied_scopes(&self) -> Value {
         match self.endpoints {
             Some(Endpoints { authorization, token }) => json!({
                 "type": "oauth2",

@@ -13,7 +13,10 @@ use super::{
     plan::{Listed, Plan},
     security::{self, Declared, OperationKey, Unclear},
 };
-use crate::{policy::Access, protect::ProtectApi};
+use crate::{
+    policy::Access,
+    protect::{Guard, ProtectApi, decision::Operation},
+};
 
 /// What the log says of a request to a route that is [`Entry::Rejected`].
 pub(crate) const UNCLEAR: &str = "resolve what the start-up check says of this route";
@@ -47,12 +50,12 @@ pub(crate) struct Dialect {
 }
 
 /// What a request to a route needs.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Entry {
     /// Nothing.
     Public,
-    /// What a guard asks for.
-    Guarded(Access),
+    /// A token that a guard accepts.
+    Guarded(Guard),
     /// It is not clear; no request passes.
     Rejected,
 }
@@ -88,7 +91,7 @@ impl<'a> Operations<'a> {
             [] => self.entry_of_hidden(route, method),
             [(key, Ok(declared))] if self.route_of(key).is_ok() => match declared {
                 Some(access) if access.is_public() => Entry::Public,
-                Some(access) => Entry::Guarded(access.clone()),
+                Some(access) => Entry::Guarded(self.guard(key, access)),
                 None if self.plan.is_public(key) => Entry::Public,
                 None => Entry::Rejected,
             },
@@ -112,13 +115,25 @@ impl<'a> Operations<'a> {
             || listed.any(|routes| routes == [(route, method)])
     }
 
+    fn guard(&self, key: &OperationKey, access: &Access) -> Guard {
+        let documented = self
+            .document
+            .operations()
+            .find(|operation| operation.path == key.path && operation.method == key.method);
+        let id = documented.and_then(|it| it.operation.get("operationId")?.as_str());
+        let operation = Operation { path: key.path.as_str().into(), id: id.map(Into::into) };
+        self.protect.guard(access.clone(), Some(operation))
+    }
+
     fn entry_of_hidden(&self, route: &str, method: &Method) -> Entry {
         let is_public = self.plan.public.iter().any(|it| self.is_listing(it, route, method));
         let mut policies =
             self.plan.hidden.iter().filter(|(it, _)| self.is_listing(it, route, method));
         match (is_public, policies.next(), policies.next()) {
             (true, None, None) => Entry::Public,
-            (false, Some((_, policy)), None) => Entry::Guarded((*policy).into()),
+            (false, Some((_, policy)), None) => {
+                Entry::Guarded(self.protect.require(policy.clone()))
+            }
             _ => Entry::Rejected,
         }
     }

@@ -7,17 +7,19 @@ use super::{
     document::Document,
     security::{self, OperationKey, OtherSchemes, Unclear},
 };
-use crate::policy::Policy;
+use crate::policy::PolicyBuf;
 
 /// What the application says beside the document.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    pub(crate) default: Option<Policy>,
+    pub(crate) default: Option<PolicyBuf>,
+    /// What single operations need besides what they declare.
+    pub(crate) required: Vec<(Listed, PolicyBuf)>,
     /// Defaults for the operations below a path.
-    pub(crate) defaults_under: Vec<(String, Policy)>,
+    pub(crate) defaults_under: Vec<(String, PolicyBuf)>,
     pub(crate) public: Vec<Listed>,
     /// Routes that the document does not have, and what they need.
-    pub(crate) hidden: Vec<(Listed, Policy)>,
+    pub(crate) hidden: Vec<(Listed, PolicyBuf)>,
     pub(crate) other_schemes: OtherSchemes,
 }
 
@@ -30,7 +32,7 @@ pub(crate) struct Listed {
 }
 
 impl Plan {
-    pub(crate) fn by_default_under(&mut self, path: &str, policy: Policy) {
+    pub(crate) fn by_default_under(&mut self, path: &str, policy: PolicyBuf) {
         self.defaults_under.push((path.to_owned(), policy));
     }
 
@@ -38,8 +40,12 @@ impl Plan {
         self.public.push(Listed::new(method, path));
     }
 
-    pub(crate) fn hidden(&mut self, method: &str, path: &str, policy: Policy) {
+    pub(crate) fn hidden(&mut self, method: &str, path: &str, policy: PolicyBuf) {
         self.hidden.push((Listed::new(method, path), policy));
+    }
+
+    pub(crate) fn require(&mut self, method: &str, path: &str, policy: PolicyBuf) {
+        self.required.push((Listed::new(method, path), policy));
     }
 
     pub(crate) fn is_public(&self, key: &OperationKey) -> bool {
@@ -73,20 +79,23 @@ impl Plan {
         root: Option<&Value>,
         scheme: &str,
     ) -> Result<(), String> {
+        for (_, policy) in self.required.iter().filter(|(listed, _)| listed.names(key)) {
+            security::require(operation, root, policy, scheme)?;
+        }
         if self.is_public(key) || !security::takes_default(operation, root, scheme) {
             return Ok(());
         }
         match self.default_for(&key.path) {
-            Some(policy) => security::require(operation, root, &policy.into(), scheme),
+            Some(policy) => security::require(operation, root, policy, scheme),
             None => Ok(()),
         }
     }
 
     /// The default of the longest path that an operation is below.
-    fn default_for(&self, path: &str) -> Option<Policy> {
+    fn default_for(&self, path: &str) -> Option<&PolicyBuf> {
         let under = self.defaults_under.iter().filter(|(above, _)| is_under(path, above));
         let longest = under.max_by_key(|(above, _)| segments(above).count());
-        longest.map(|(_, policy)| *policy).or(self.default)
+        longest.map(|(_, policy)| policy).or(self.default.as_ref())
     }
 }
 

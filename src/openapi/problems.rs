@@ -8,7 +8,10 @@ use super::{
     plan::{self, Listed},
     security::{self, Declared, OperationKey, OtherSchemes, Unclear},
 };
-use crate::policy::{Access, Policy};
+use crate::{
+    certificate::CertificateBinding,
+    policy::{Access, PolicyBuf},
+};
 
 impl Operations<'_> {
     /// Everything that prevents the API from starting: first what concerns the whole document, then
@@ -30,8 +33,13 @@ impl Operations<'_> {
                 add(&listed.path, &listed.method, problem);
             }
         }
+        for (listed, _) in &self.plan.required {
+            if let Some(problem) = self.problem_of_required(listed) {
+                add(&listed.path, &listed.method, problem);
+            }
+        }
         for (listed, policy) in &self.plan.hidden {
-            for problem in self.problems_of_hidden(listed, *policy) {
+            for problem in self.problems_of_hidden(listed, policy) {
                 add(&listed.path, &listed.method, problem);
             }
         }
@@ -65,6 +73,7 @@ impl Operations<'_> {
                 Some(format!("application_scheme({name:?}): {problem}"))
             }));
         }
+        problems.extend(self.problems_of_implied_scopes());
         for (index, (above, _)) in self.plan.defaults_under.iter().enumerate() {
             let earlier = self.plan.defaults_under.iter().take(index);
             let problem = if earlier.into_iter().any(|(other, _)| plan::is_same_path(other, above))
@@ -79,6 +88,25 @@ impl Operations<'_> {
             problems.push(format!("by_default_under({above:?}): {problem}"));
         }
         problems
+    }
+
+    /// What implies itself, and what is not described.
+    fn problems_of_implied_scopes(&self) -> Vec<String> {
+        let (implied, described) =
+            (self.protect.implied_scopes(), self.protect.scope_descriptions());
+        let mut problems = BTreeSet::new();
+        for (scope, others) in implied.declared() {
+            if implied.consequences(scope).contains(scope) {
+                problems.insert(format!("implies({scope:?}): it implies itself; remove one of the implications of that circle"));
+            }
+            let unknown =
+                [scope].into_iter().chain(others).filter(|it| !described.contains_key(*it));
+            problems.extend(unknown.map(|unknown| {
+                let question = did_you_mean(unknown, described.keys().map(String::as_str));
+                format!("implies({scope:?}): the scope {unknown:?} is not described{question}")
+            }));
+        }
+        problems.into_iter().collect()
     }
 
     fn problems_of(
@@ -121,7 +149,7 @@ impl Operations<'_> {
         let is_public = self.plan.is_public(key);
         match declared {
             Some(access) => {
-                problems.extend(self.undescribed(access));
+                problems.extend(self.problems_of_access(access));
                 if is_public && !access.is_public() {
                     problems.push(
                         "it is listed as public, and declares that it needs a token; remove one of the two"
@@ -158,7 +186,16 @@ impl Operations<'_> {
         }
     }
 
-    fn problems_of_hidden(&self, listed: &Listed, policy: Policy) -> Vec<String> {
+    fn problem_of_required(&self, listed: &Listed) -> Option<String> {
+        if self.declared.iter().any(|(key, _)| listed.names(key)) {
+            return None;
+        }
+        let documented = self.declared.iter().map(|(key, _)| (&*key.path, key.method.as_str()));
+        let nearest = nearest_operation(listed, documented);
+        Some(format!("a policy is required of it, and the document has no such operation{nearest}"))
+    }
+
+    fn problems_of_hidden(&self, listed: &Listed, policy: &PolicyBuf) -> Vec<String> {
         let routes = self.hidden_routes(listed);
         let problem = match routes.as_slice() {
             [] if self.declared.iter().any(|(key, _)| listed.names(key)) => Some(
@@ -184,7 +221,7 @@ impl Operations<'_> {
                 Some(format!("it is listed as hidden, and could be any of {}", list(several)))
             }
         };
-        problem.into_iter().chain(self.undescribed(&policy.into())).collect()
+        problem.into_iter().chain(self.problems_of_access(&policy.clone().into())).collect()
     }
 
     fn not_listed(&self, route: &str, method: &str) -> String {
@@ -192,6 +229,20 @@ impl Operations<'_> {
             "{}; declare what it needs with `.hidden({method:?}, {route:?}, POLICY)`, list it with `.public({method:?}, {route:?})`, or document it",
             self.dialect.hidden
         )
+    }
+
+    /// What an operation needs that could not be verified, or not be explained.
+    fn problems_of_access(&self, access: &Access) -> Vec<String> {
+        let mut problems = self.undescribed(access);
+        let needs_binding =
+            access.alternatives.iter().any(|requirement| requirement.is_sender_constrained);
+        if needs_binding && self.protect.binding() == CertificateBinding::DangerouslyIgnore {
+            problems.push(
+                "it needs a token that is bound to its sender, and VALIDATE_CERTIFICATE_BINDING says not to look; remove one of the two"
+                    .to_owned(),
+            );
+        }
+        problems
     }
 
     /// The scopes an operation needs that the document could not explain.

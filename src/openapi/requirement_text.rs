@@ -40,19 +40,33 @@ pub(super) fn append(operation: &mut Map<String, Value>, sentence: &str) {
 }
 
 fn clause(requirement: &Requirement, default_match: GroupMatch) -> Option<String> {
-    let scopes = (!requirement.scopes.is_empty()).then(|| list(&requirement.scopes, "and"));
-    let groups = match (requirement.groups.as_slice(), requirement.group_match) {
-        ([], _) => None,
-        ([group], _) => Some(format!("the group {}", code(group))),
-        (groups, any_or_all) => Some(match any_or_all.unwrap_or(default_match) {
+    let mut clauses = Vec::new();
+    if !requirement.scopes.is_empty() {
+        clauses.push(list(&requirement.scopes, "and"));
+    }
+    match (requirement.groups.as_slice(), requirement.group_match) {
+        ([], _) => {}
+        ([group], _) => clauses.push(format!("the group {}", code(group))),
+        (groups, any_or_all) => clauses.push(match any_or_all.unwrap_or(default_match) {
             GroupMatch::Any => format!("one of the groups {}", list(groups, "or")),
             GroupMatch::All => format!("all of the groups {}", list(groups, "and")),
         }),
-    };
-    match (scopes, groups) {
-        (Some(scopes), Some(groups)) => Some(format!("{scopes} and {groups}")),
-        (scopes, groups) => scopes.or(groups),
     }
+    for (name, value) in &requirement.claims {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        clauses.push(format!("the claim {} to be {}", code(name), code(&value)));
+    }
+    if !requirement.acr_values.is_empty() {
+        clauses.push(format!("authentication by {}", list(&requirement.acr_values, "or")));
+    }
+    if let Some(max_age) = requirement.max_age {
+        let seconds = max_age.as_secs();
+        clauses.push(format!("authentication at most {seconds} seconds ago"));
+    }
+    if requirement.is_sender_constrained {
+        clauses.push("a token that is bound to its sender".to_owned());
+    }
+    (!clauses.is_empty()).then(|| clauses.join(" and "))
 }
 
 fn list(names: &[String], conjunction: &str) -> String {
@@ -78,6 +92,8 @@ fn code(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -101,6 +117,17 @@ mod tests {
         ] {
             assert_eq!(of(&policy.into()).as_deref(), Some(expected));
         }
+        let strong = ANY
+            .scopes(&["a"])
+            .acr_values(&["mfa", "phr"])
+            .max_age(Duration::from_secs(300))
+            .sender_constrained()
+            .claim("plan", "pro");
+        assert_eq!(
+            of(&strong.into()).unwrap(),
+            "Requires `a` and the claim `plan` to be `pro` and authentication by `mfa` or `phr` and \
+             authentication at most 300 seconds ago and a token that is bound to its sender."
+        );
         let all = sentence(&ANY.groups(&["x", "y"]).into(), GroupMatch::All);
         assert_eq!(all.as_deref(), Some("Requires all of the groups `x` and `y`."));
     }

@@ -4,7 +4,7 @@
 //! - `[]` is public; `{}` among the alternatives makes credentials optional.
 //! - Schemes other than this library's are enforced by the application: what stands beside this
 //!   library's in one alternative, and alternatives without it.
-//! - Groups are in [`GROUPS`] and apply to every alternative of this library's scheme.
+//! - What else a token must carry is in `extensions`.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     document::{Document, OperationRef},
-    extensions::GROUPS,
+    extensions::{self, strings},
     nearest::did_you_mean,
 };
-use crate::policy::{Access, GroupMatch, Requirement};
+use crate::policy::{Access, PolicyBuf, Requirement};
 
 /// Which schemes beside this library's may be required.
 #[derive(Clone, Debug)]
@@ -109,48 +109,55 @@ pub(crate) fn takes_default(
     !is_public && !alternatives.any(|alternative| alternative.get(scheme).is_some())
 }
 
-/// Requires a policy in addition to whatever an operation, or the root, lists.
+/// Requires a policy in addition to whatever an operation, or the root, lists: each of their
+/// alternatives with each of the policy's. What cannot be read stays; reading it says what is wrong.
+///
+/// # Errors
+///
+/// What the two say differently, of which a document can say only one.
 pub(crate) fn require(
     operation: &mut Map<String, Value>,
     root: Option<&Value>,
-    requirement: &Requirement,
+    policy: &PolicyBuf,
     scheme: &str,
 ) -> Result<(), String> {
-    if !requirement.groups.is_empty() && operation.contains_key(GROUPS) {
-        return Err(format!(
-            "it names groups, and so does the default that applies to it; give it `security: [{{{scheme}: []}}]`"
-        ));
-    }
-    let alternatives = match operation.get("security").or(root) {
+    let listed = match operation.get("security").or(root) {
         Some(Value::Array(listed)) if !listed.is_empty() => listed.clone(),
         None | Some(Value::Array(_)) => vec![json!({})],
-        // Reading it says what is wrong.
         Some(_) => return Ok(()),
     };
-    let mut combined = Vec::new();
-    for mut alternative in alternatives {
-        if let Some(schemes) = alternative.as_object_mut() {
+    let Ok(own) = extensions::read(operation, listed.len()) else { return Ok(()) };
+    let mut entries: Vec<(Value, Option<Requirement>)> = Vec::new();
+    for (entry, own) in listed.iter().zip(own) {
+        for alternative in Access::from(policy.clone()).alternatives {
+            let mut entry = entry.clone();
+            let Value::Object(schemes) = &mut entry else { return Ok(()) };
+            let mut requirement = own.clone();
+            requirement.scopes = schemes.get(scheme).and_then(strings).unwrap_or_default();
+            requirement.add(&alternative).map_err(|what| {
+                format!("it names {what}, and so does the policy that applies to it besides; write each once")
+            })?;
             schemes.insert(scheme.to_owned(), json!(requirement.scopes));
-        }
-        if !combined.contains(&alternative) {
-            combined.push(alternative);
+            if !entries
+                .iter()
+                .any(|(other, needed)| *other == entry && needed.as_ref() == Some(&requirement))
+            {
+                entries.push((entry, Some(requirement)));
+            }
         }
     }
-    operation.insert("security".to_owned(), combined.into());
-    write_groups(operation, requirement);
+    write(operation, entries);
     Ok(())
 }
 
-/// Gives an operation the groups of a policy, if it names any.
-pub(crate) fn write_groups(operation: &mut Map<String, Value>, requirement: &Requirement) {
-    if !requirement.groups.is_empty() {
-        let groups = match requirement.group_match {
-            None => json!(requirement.groups),
-            Some(GroupMatch::Any) => json!({ "any": requirement.groups }),
-            Some(GroupMatch::All) => json!({ "all": requirement.groups }),
-        };
-        operation.insert(GROUPS.to_owned(), groups);
-    }
+/// Gives an operation its `security`, with what each entry requires of this library's scheme.
+pub(crate) fn write(
+    operation: &mut Map<String, Value>,
+    entries: Vec<(Value, Option<Requirement>)>,
+) {
+    let (security, requirements): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    extensions::write(operation, &requirements);
+    operation.insert("security".to_owned(), security.into());
 }
 
 /// Reads requirements.
@@ -169,32 +176,52 @@ impl<'d> Reader<'d> {
     }
 
     fn declared(&self, operation: &Map<String, Value>, root: Option<&Value>) -> Declared {
-        let access = match (operation.get("security"), root) {
-            (Some(own), _) => Some(self.access(own, "its security").map_err(Unclear::Because)?),
-            (None, Some(root)) => {
-                Some(self.access(root, "the root security").map_err(|_| Unclear::AtRoot)?)
-            }
-            (None, None) => None,
+        let (security, whose) = match (operation.get("security"), root) {
+            (Some(own), _) => (Some(own), "its security"),
+            (None, root) => (root, "the root security"),
         };
-        let (groups, group_match) = read_groups(operation.get(GROUPS))
-            .map_err(|problem| Unclear::Because(problem.to_owned()))?;
-        if !groups.is_empty() && access.as_ref().is_none_or(Access::is_public) {
+        let mut access = match security.map(|security| self.access(security, whose)) {
+            None => None,
+            Some(Ok(access)) => Some(access),
+            Some(Err(_)) if !operation.contains_key("security") => return Err(Unclear::AtRoot),
+            Some(Err(problem)) => return Err(Unclear::Because(problem)),
+        };
+        let entries = security.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let extended = extensions::read(operation, entries.len()).map_err(Unclear::Because)?;
+        if extensions::has_any(operation) && access.as_ref().is_none_or(Access::is_public) {
             return Err(Unclear::Because(format!(
-                "it names groups and requires no token; give it `security: [{{{}: []}}]`",
+                "it says what a token must carry, and requires no token; give it `security: [{{{}: []}}]`",
                 self.scheme
             )));
         }
-        let with_groups = |mut access: Access| {
-            for requirement in &mut access.alternatives {
-                requirement.groups.clone_from(&groups);
-                requirement.group_match = group_match;
+        if let Some(access) = &mut access {
+            let ours = entries.iter().zip(extended).filter(|(entry, _)| self.is_ours(entry));
+            for (requirement, (_, extended)) in access.alternatives.iter_mut().zip(ours) {
+                *requirement = Requirement { scopes: requirement.scopes.clone(), ..extended };
             }
-            access
-        };
-        Ok(access.map(with_groups))
+            self.check_alternatives(access, entries).map_err(Unclear::Because)?;
+        }
+        Ok(access)
     }
 
-    /// What a list of alternatives needs, but for groups.
+    fn is_ours(&self, entry: &Value) -> bool {
+        entry.get(self.scheme).is_some()
+    }
+
+    /// Where any valid token is an alternative, the others require nothing.
+    fn check_alternatives(&self, access: &Access, entries: &[Value]) -> Result<(), String> {
+        let ours = entries.iter().filter(|entry| self.is_ours(entry));
+        let is_alone = |entry: &Value| entry.as_object().is_some_and(|schemes| schemes.len() == 1);
+        let is_any_token = ours
+            .zip(&access.alternatives)
+            .any(|(entry, requirement)| is_alone(entry) && requirement.requires_nothing());
+        match is_any_token && access.alternatives.len() > 1 {
+            true => Err("one of its alternatives is met by any token, so that the others mean nothing; remove it or them".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    /// What a list of alternatives needs, but for extensions.
     fn access(&self, security: &Value, whose: &str) -> Result<Access, String> {
         let mut access = Access::default();
         let alternatives = security.as_array().ok_or_else(|| {
@@ -243,28 +270,4 @@ impl<'d> Reader<'d> {
             )),
         }
     }
-}
-
-fn read_groups(groups: Option<&Value>) -> Result<(Vec<String>, Option<GroupMatch>), &'static str> {
-    let malformed = "its groups are neither a list nor an object with `any` or `all`";
-    let (list, group_match) = match groups {
-        None => return Ok((Vec::new(), None)),
-        Some(Value::Object(members)) if members.len() == 1 => {
-            match (members.get("any"), members.get("all")) {
-                (Some(list), _) => (list, Some(GroupMatch::Any)),
-                (_, Some(list)) => (list, Some(GroupMatch::All)),
-                _ => return Err(malformed),
-            }
-        }
-        Some(list) => (list, None),
-    };
-    match strings(list) {
-        Some(names) if !names.is_empty() => Ok((names, group_match)),
-        _ => Err(malformed),
-    }
-}
-
-fn strings(list: &Value) -> Option<Vec<String>> {
-    let names = list.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
-    names.collect()
 }

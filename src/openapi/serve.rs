@@ -103,6 +103,7 @@ impl ApiDocument {
         let scheme = Scheme {
             name: self.protect.scheme_name(),
             scopes: self.protect.scope_descriptions(),
+            implied: self.protect.implied_scopes(),
             binding: self.protect.binding(),
             default_match: self.protect.default_group_match(),
             error_body: self.protect.error_body(),

@@ -112,7 +112,7 @@ impl Routes for Handlers {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
             let handler = match operations.entry(&path, &method) {
                 Entry::Public => handler,
-                Entry::Guarded(access) => handler.with(declaration.protect.guard(access)).boxed(),
+                Entry::Guarded(guard) => handler.with(guard).boxed(),
                 Entry::Rejected => closed().boxed(),
             };
             let route = methods.remove(&path).unwrap_or_default();

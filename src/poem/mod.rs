@@ -55,7 +55,9 @@ use ::poem::{
 
 use crate::{
     certificate::PeerCertificate,
-    protect::{Authenticated, Caller, Guard, refusal::Refusal, resource::ResourceMetadata},
+    protect::{
+        Authenticated, Caller, Guard, RequestHead, refusal::Refusal, resource::ResourceMetadata,
+    },
 };
 
 #[cfg(feature = "openapi")]
@@ -83,7 +85,9 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let peer = peer_certificate(&request);
-        let caller = self.guard.check(request.headers(), peer.as_ref()).await.map_err(refused)?;
+        let head = RequestHead::new(request.method(), request.original_uri(), request.headers())
+            .peer(peer.as_ref());
+        let caller = self.guard.check(head).await.map_err(refused)?;
         request.set_data(caller.clone());
         let mut answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
         let challenge = match &answer {

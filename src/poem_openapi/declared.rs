@@ -12,13 +12,10 @@ use poem_openapi::{
 use serde_json::{Map, Value, json};
 
 use super::{policy_name, raw, routes::RouteTable};
-use crate::{
-    openapi::{
-        document::{self, Document},
-        plan::Plan,
-        security::{self, OperationKey, Unclear},
-    },
-    policy::Requirement,
+use crate::openapi::{
+    document::{self, Document},
+    plan::Plan,
+    security::{self, OperationKey, Unclear},
 };
 
 /// What an API declares of its operations.
@@ -108,18 +105,22 @@ fn forget_policy_schemes(document: &mut Document) {
     let components = document.members_mut().get_mut("components");
     let schemes = components.and_then(|components| components.get_mut("securitySchemes"));
     if let Some(schemes) = schemes.and_then(Value::as_object_mut) {
-        schemes.retain(|name, _| policy_name::requirement(name).is_none());
+        schemes.retain(|name, _| policy_name::alternatives(name).is_none());
     }
 }
 
-/// Replaces the schemes of policies by the one scheme with scopes.
+/// Replaces the schemes of policies by the one scheme with scopes, in as many entries as the policy
+/// has alternatives.
 fn unite_schemes(operation: &mut Map<String, Value>, scheme: &str) -> Result<(), &'static str> {
-    let mut ours: Option<Requirement> = None;
+    let Some(Value::Array(listed)) = operation.get("security") else { return Ok(()) };
+    let mut entries = Vec::new();
+    let mut bearers = 0;
     let mut declared_scopes = BTreeSet::new();
-    let alternatives = operation.get_mut("security").and_then(Value::as_array_mut);
-    for alternative in alternatives.into_iter().flatten().filter_map(Value::as_object_mut) {
+    for entry in listed {
         // poem-openapi writes one scheme an alternative.
-        let Some((name, scopes)) = alternative.iter().next() else {
+        let Some((name, scopes)) = entry.as_object().and_then(|schemes| schemes.iter().next())
+        else {
+            entries.push((entry.clone(), None));
             continue;
         };
         let declared: Vec<String> = scopes
@@ -129,23 +130,26 @@ fn unite_schemes(operation: &mut Map<String, Value>, scheme: &str) -> Result<(),
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        let Some(mut requirement) = policy_name::requirement(name) else {
-            declared_scopes.insert(declared);
+        declared_scopes.insert(declared.clone());
+        let Some(alternatives) = policy_name::alternatives(name) else {
+            entries.push((entry.clone(), None));
             continue;
         };
-        declared_scopes.insert(declared.clone());
-        requirement.scopes.extend(declared);
-        *alternative = Map::from_iter([(scheme.to_owned(), json!(requirement.scopes))]);
-        if ours.replace(requirement).is_some() {
-            return Err("two of its arguments are bearer tokens; take one, with all scopes on it");
+        bearers += 1;
+        for mut requirement in alternatives {
+            requirement.scopes.extend(declared.iter().cloned());
+            entries.push((json!({ scheme: requirement.scopes }), Some(requirement)));
         }
     }
+    if bearers > 1 {
+        return Err("two of its arguments are bearer tokens; take one, with all scopes on it");
+    }
     // The scopes of an argument are written to every scheme of it.
-    if ours.is_some() && declared_scopes.len() > 1 {
+    if bearers == 1 && declared_scopes.len() > 1 {
         return Err("a bearer token and another scheme are two arguments; make them one enum");
     }
-    if let Some(requirement) = ours {
-        security::write_groups(operation, &requirement);
+    if bearers == 1 {
+        security::write(operation, entries);
     }
     Ok(())
 }

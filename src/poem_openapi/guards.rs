@@ -39,10 +39,10 @@ pub(super) fn guard<T: OpenApi>(
     let ids = operation_ids::<T>();
     let guard = |path: &str, method: &Method, endpoint| match operations.entry(path, method) {
         Entry::Public => endpoint,
-        Entry::Guarded(access) => {
+        Entry::Guarded(guard) => {
             let key = operations.operation_at(path, method);
             let id = ids.iter().find(|(named, _)| Some(named) == key).map(|(_, id)| *id);
-            guarded(endpoint, protect.guard(access), id)
+            guarded(endpoint, guard, id)
         }
         Entry::Rejected => closed().boxed(),
     };

@@ -5,6 +5,8 @@
 //! have (OpenAPI 3.0 §4.7.7): `MonoCloud` is any token, `MonoCloud.any-group-admin` one in the
 //! group `admin`. Equal policies have equal names and different policies different ones.
 
+use std::{mem, time::Duration};
+
 use crate::policy::{GroupMatch, Policy, Require, Requirement};
 
 /// The scheme of a policy that needs any token, and the beginning of every other's.
@@ -14,6 +16,12 @@ const SCOPE: &str = "scope";
 const GROUP: &str = "group";
 const ANY_GROUP: &str = "any-group";
 const ALL_GROUPS: &str = "all-groups";
+const ACR: &str = "acr";
+const MAX_AGE: &str = "age";
+const CLAIM: &str = "claim";
+const SENDER_CONSTRAINED: &str = "bound";
+/// Stands between alternatives.
+const OR: &str = "or";
 
 /// The name of a policy, made at compile time.
 pub(super) fn policy_name<P: Require>() -> &'static str {
@@ -23,31 +31,49 @@ pub(super) fn policy_name<P: Require>() -> &'static str {
     std::str::from_utf8(text).unwrap_or(SCHEME)
 }
 
-/// The requirement a name stands for; `None` if this library did not write it.
-pub(super) fn requirement(name: &str) -> Option<Requirement> {
+/// The alternatives a name stands for; `None` if this library did not write it.
+pub(super) fn alternatives(name: &str) -> Option<Vec<Requirement>> {
+    let mut alternatives = Vec::new();
     let mut requirement = Requirement::default();
     let rest = name.strip_prefix(SCHEME)?;
-    if rest.is_empty() {
-        return Some(requirement);
-    }
-    for part in rest.strip_prefix('.')?.split('.') {
-        let (kind, value) = part.rsplit_once('-')?;
-        let value = decode(value)?;
-        match kind {
-            SCOPE => requirement.scopes.push(value),
-            GROUP => requirement.groups.push(value),
-            ANY_GROUP => {
-                requirement.groups.push(value);
-                requirement.group_match = Some(GroupMatch::Any);
-            }
-            ALL_GROUPS => {
-                requirement.groups.push(value);
-                requirement.group_match = Some(GroupMatch::All);
-            }
-            _ => return None,
+    let parts = match rest.is_empty() {
+        true => None,
+        false => Some(rest.strip_prefix('.')?.split('.')),
+    };
+    for part in parts.into_iter().flatten() {
+        match part {
+            OR => alternatives.push(mem::take(&mut requirement)),
+            SENDER_CONSTRAINED => requirement.is_sender_constrained = true,
+            part => add(&mut requirement, part)?,
         }
     }
-    Some(requirement)
+    alternatives.push(requirement);
+    Some(alternatives)
+}
+
+/// Adds what one part of a name says.
+fn add(requirement: &mut Requirement, part: &str) -> Option<()> {
+    let (kind, value) = part.rsplit_once('-')?;
+    let value = decode(value)?;
+    match kind {
+        SCOPE => requirement.scopes.push(value),
+        GROUP => requirement.groups.push(value),
+        ANY_GROUP => {
+            requirement.groups.push(value);
+            requirement.group_match = Some(GroupMatch::Any);
+        }
+        ALL_GROUPS => {
+            requirement.groups.push(value);
+            requirement.group_match = Some(GroupMatch::All);
+        }
+        ACR => requirement.acr_values.push(value),
+        MAX_AGE => requirement.max_age = Some(Duration::from_secs(value.parse().ok()?)),
+        kind => {
+            let name = kind.strip_prefix(CLAIM)?.strip_prefix('-')?;
+            requirement.claims.insert(decode(name)?, value.into());
+        }
+    }
+    Some(())
 }
 
 /// Undoes [`PolicyName::push_encoded`].
@@ -74,13 +100,51 @@ struct PolicyName {
 )]
 impl PolicyName {
     const fn of(policy: Policy) -> Self {
-        let name = Self { text: [0; 1024], length: 0 }.push(SCHEME);
+        let mut name = Self { text: [0; 1024], length: 0 }.push(SCHEME);
+        if policy.alternatives.is_empty() {
+            return name.push_requirement(policy);
+        }
+        let mut index = 0;
+        while index < policy.alternatives.len() {
+            if index > 0 {
+                name = name.push(".").push(OR);
+            }
+            name = name.push_requirement(policy.alternatives[index]);
+            index += 1;
+        }
+        name
+    }
+
+    const fn push_requirement(self, policy: Policy) -> Self {
         let group_kind = match policy.group_match {
             None => GROUP,
             Some(GroupMatch::Any) => ANY_GROUP,
             Some(GroupMatch::All) => ALL_GROUPS,
         };
-        name.push_all(SCOPE, policy.scopes).push_all(group_kind, policy.groups)
+        let mut name = self
+            .push_all(SCOPE, policy.scopes)
+            .push_all(group_kind, policy.groups)
+            .push_all(ACR, policy.acr_values);
+        if let Some(max_age) = policy.max_age {
+            name = name.push(".").push(MAX_AGE).push("-").push_number(max_age.as_secs());
+        }
+        if policy.is_sender_constrained {
+            name = name.push(".").push(SENDER_CONSTRAINED);
+        }
+        let mut index = 0;
+        while index < policy.claims.len() {
+            if let Some((claim, value)) = policy.claims[index] {
+                name = name.push(".").push(CLAIM).push("-").push_encoded(claim);
+                name = name.push("-").push_encoded(value);
+            }
+            index += 1;
+        }
+        name
+    }
+
+    const fn push_number(self, number: u64) -> Self {
+        let name = if number > 9 { self.push_number(number / 10) } else { self };
+        name.push_octet(b'0' + (number % 10) as u8)
     }
 
     const fn push_all(self, kind: &str, values: &[&str]) -> Self {
@@ -138,7 +202,7 @@ impl PolicyName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::AnyToken;
+    use crate::policy::{Access, AnyToken};
 
     struct Odd;
 
@@ -153,19 +217,40 @@ mod tests {
         const POLICY: Policy = Policy::ANY_TOKEN.groups(&["admin"]);
     }
 
+    struct Whole;
+
+    impl Require for Whole {
+        const POLICY: Policy = Policy::any_of(&[
+            Odd::POLICY
+                .acr_values(&["urn:example:mfa", "phr"])
+                .max_age(Duration::from_secs(3_600))
+                .sender_constrained()
+                .claim("plan-b", "pro.x")
+                .claim("or", ""),
+            Unsaid::POLICY,
+            Policy::ANY_TOKEN.max_age(Duration::ZERO),
+        ]);
+    }
+
     #[test]
     fn a_policy_survives_the_way_through_its_name() {
+        fn survives<P: Require>() {
+            let name = policy_name::<P>();
+            let expected = Access::from(P::POLICY).alternatives;
+            assert_eq!(alternatives(name), Some(expected), "{name}");
+        }
         assert_eq!(policy_name::<AnyToken>(), "MonoCloud");
         assert_eq!(policy_name::<Unsaid>(), "MonoCloud.group-admin");
-        assert_eq!(requirement(policy_name::<AnyToken>()), Some(Policy::ANY_TOKEN.into()));
-        assert_eq!(requirement(policy_name::<Unsaid>()), Some(Unsaid::POLICY.into()));
-        assert_eq!(requirement(policy_name::<Odd>()), Some(Odd::POLICY.into()));
+        survives::<AnyToken>();
+        survives::<Unsaid>();
+        survives::<Odd>();
+        survives::<Whole>();
     }
 
     #[test]
     fn a_name_has_only_characters_a_component_may_have() {
         let is_allowed = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
-        assert!(policy_name::<Odd>().chars().all(is_allowed), "{}", policy_name::<Odd>());
+        assert!(policy_name::<Whole>().chars().all(is_allowed), "{}", policy_name::<Whole>());
     }
 
     #[test]
@@ -179,8 +264,10 @@ mod tests {
             "MonoCloud.role-a",
             "MonoCloud.group-_f",
             "MonoCloud.group-_ff",
+            "MonoCloud.age-x",
+            "MonoCloud.claim-x",
         ] {
-            assert_eq!(requirement(name), None, "{name}");
+            assert_eq!(alternatives(name), None, "{name}");
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     openapi::{ApiDocument, DocumentError, plan::Plan, security::OtherSchemes},
-    policy::Policy,
+    policy::PolicyBuf,
     protect::ProtectApi,
 };
 
@@ -77,16 +77,16 @@ impl<T: OpenApi> Secured<T> {
     /// whatever else it takes, and in the document too.
     ///
     /// It does not apply to operations that are [`public`](Self::public) or [`hidden`](Self::hidden).
-    pub fn by_default(mut self, policy: Policy) -> Self {
-        self.plan.default = Some(policy);
+    pub fn by_default(mut self, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.default = Some(policy.into());
         self
     }
 
     /// As [`by_default`](Self::by_default), for the operations whose path is `path` or lies below it
     /// by whole segments, written as for [`public`](Self::public). Of several such paths the longest
     /// counts, and each takes precedence over the default for all.
-    pub fn by_default_under(mut self, path: &str, policy: Policy) -> Self {
-        self.plan.by_default_under(path, policy);
+    pub fn by_default_under(mut self, path: &str, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.by_default_under(path, policy.into());
         self
     }
 
@@ -117,8 +117,8 @@ impl<T: OpenApi> Secured<T> {
     /// protect.secure(Internal).hidden("POST", "/internal/reindex", OPERATORS)
     /// # }
     /// ```
-    pub fn hidden(mut self, method: &str, path: &str, policy: Policy) -> Self {
-        self.plan.hidden(method, path, policy);
+    pub fn hidden(mut self, method: &str, path: &str, policy: impl Into<PolicyBuf>) -> Self {
+        self.plan.hidden(method, path, policy.into());
         self
     }
 

@@ -14,15 +14,17 @@ use http::HeaderMap;
 
 use super::{
     caller::Authenticated,
-    refusal::{ErrorBody, Realm, Refusal},
+    decision::DecisionHook,
+    refusal::{Answering, ErrorBody, Refusal},
+    request::RequestHead,
     tenants::{Presented, Tenants},
 };
 use crate::{
-    certificate::{CertificateBinding, PeerCertificate, header::CertificateHeader},
+    certificate::{CertificateBinding, header::CertificateHeader},
     config::{ConfigError, Resource},
     error::{Cause, Error, ForgetError, Internal},
     introspection::cache::NotRemoved,
-    policy::GroupMatch,
+    policy::{GroupMatch, ImpliedScopes},
     tenant::{Tenant, health::Health},
     token::{AccessToken, TokenKind},
 };
@@ -37,6 +39,7 @@ pub struct ProtectApi {
     tenants: Tenants,
     settings: Arc<ApiSettings>,
     scopes: Arc<ScopeDescriptions>,
+    implied: Arc<ImpliedScopes>,
 }
 
 /// The scopes an API knows, and what each permits.
@@ -46,8 +49,7 @@ pub(crate) type ScopeDescriptions = BTreeMap<String, String>;
 pub(crate) struct ApiSettings {
     /// Where a trusted proxy passes the client certificate on.
     pub(crate) certificate_header: Option<CertificateHeader>,
-    pub(crate) realm: Realm,
-    pub(crate) error_body: ErrorBody,
+    pub(crate) answering: Arc<Answering>,
     pub(crate) resource: Option<Resource>,
     /// Whether the application serves the resource's metadata, so that challenges can name it.
     pub(crate) is_metadata_served: AtomicBool,
@@ -55,6 +57,7 @@ pub(crate) struct ApiSettings {
     pub(crate) swagger_client_id: Option<String>,
     pub(crate) max_token_length: usize,
     pub(crate) token_resolver: Option<TokenResolver>,
+    pub(crate) decision: Option<DecisionHook>,
 }
 
 /// Finds the token of a request elsewhere than in the `Authorization` header.
@@ -64,7 +67,12 @@ pub(crate) type TokenResolver = Box<
 
 impl ProtectApi {
     pub(super) fn new(tenants: Tenants, settings: ApiSettings) -> Self {
-        Self { tenants, settings: Arc::new(settings), scopes: Arc::default() }
+        Self {
+            tenants,
+            settings: Arc::new(settings),
+            scopes: Arc::default(),
+            implied: Arc::default(),
+        }
     }
 
     /// The tenant's issuer, as `iss` must name it.
@@ -193,6 +201,34 @@ impl ProtectApi {
         self
     }
 
+    /// Says that a scope stands for others too, and for what those imply: a token with it permits
+    /// whatever they do. A challenge still names the scopes that the operation declares.
+    ///
+    /// Every scope named here must be [described](Self::describe_scope), and none may imply itself;
+    /// otherwise an API whose document is its policy does not start.
+    ///
+    /// ```
+    /// # use monocloud_backend::ProtectApi;
+    /// # fn described(protect: ProtectApi) -> ProtectApi {
+    /// protect
+    ///     .describe_scope("posts:read", "Read posts")
+    ///     .describe_scope("posts:write", "Write posts")
+    ///     .describe_scope("posts:admin", "Administer posts")
+    ///     .implies("posts:admin", &["posts:read", "posts:write"])
+    /// # }
+    /// # let _ = described;
+    /// ```
+    #[must_use]
+    pub fn implies(mut self, scope: impl Into<String>, implied: &[&str]) -> Self {
+        let implied = implied.iter().map(|scope| (*scope).to_owned());
+        Arc::make_mut(&mut self.implied).declare(scope.into(), implied);
+        self
+    }
+
+    pub(crate) fn implied_scopes(&self) -> &ImpliedScopes {
+        &self.implied
+    }
+
     pub(crate) fn tenant(&self) -> &Tenant {
         &self.tenants.own().tenant
     }
@@ -207,7 +243,7 @@ impl ProtectApi {
 
     /// Whether one or all of the groups count where a policy does not say.
     pub(crate) fn default_group_match(&self) -> GroupMatch {
-        self.tenants.own().group_rules.default_match
+        self.tenants.own().authorization_rules.default_match
     }
 
     /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
@@ -221,7 +257,7 @@ impl ProtectApi {
     }
 
     pub(crate) fn error_body(&self) -> &ErrorBody {
-        &self.settings.error_body
+        &self.settings.answering.body
     }
 
     pub(crate) fn swagger_client_id(&self) -> Option<&str> {
@@ -231,9 +267,8 @@ impl ProtectApi {
     pub(crate) fn refuse(&self, error: Error) -> Refusal {
         let served = self.settings.is_metadata_served.load(Ordering::Relaxed);
         let metadata = self.settings.resource.as_ref().filter(|_| served);
-        Refusal::new(error, &self.settings.realm)
+        Refusal::new(error, Arc::clone(&self.settings.answering))
             .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
-            .with_body(&self.settings.error_body)
     }
 
     pub(crate) fn tenants(&self) -> &Tenants {
@@ -248,8 +283,7 @@ impl ProtectApi {
     /// certificate that the token is bound to.
     pub(super) async fn authenticate(
         &self,
-        headers: &HeaderMap,
-        peer: Option<&PeerCertificate>,
+        RequestHead { headers, peer, .. }: RequestHead<'_>,
     ) -> Result<Authenticated, Error> {
         let token = self.find_token(headers)?.ok_or(Error::MissingToken)?;
         let (validator, presented) =
@@ -263,8 +297,10 @@ impl ProtectApi {
             Some(header) => header.certificate_in(headers),
             None => Ok(peer.cloned()),
         };
-        validator.binding.validate(&claims, presented).map_err(Error::InvalidToken)?;
-        Ok(Authenticated::new(claims, kind, Arc::clone(&validator.group_rules)))
+        let is_sender_constrained =
+            validator.binding.validate(&claims, presented).map_err(Error::InvalidToken)?;
+        let rules = Arc::clone(&validator.authorization_rules);
+        Ok(Authenticated::new(claims, kind, is_sender_constrained, rules))
     }
 
     fn find_token(&self, headers: &HeaderMap) -> Result<Option<AccessToken>, Error> {

@@ -16,7 +16,8 @@ use secrecy::ExposeSecret;
 
 use super::{
     api::{ApiSettings, ProtectApi, TokenResolver},
-    refusal::{ErrorBody, Realm, Refusal},
+    decision::{Decision, DecisionHook, DecisionRequest},
+    refusal::{Answering, ErrorBody, Refusal},
     tenants::Tenants,
 };
 #[cfg(feature = "redis")]
@@ -69,6 +70,8 @@ pub struct ProtectApiBuilder {
     rfc9068: bool,
     max_token_length: usize,
     token_resolver: Option<TokenResolver>,
+    decision: Option<DecisionHook>,
+    decision_timeout: Duration,
     svid_provider: Option<SvidProvider>,
     introspection_cache: Option<Arc<dyn IntrospectionCache>>,
     http_client: Option<Arc<dyn HttpClient>>,
@@ -112,6 +115,8 @@ impl ProtectApiBuilder {
             rfc9068: false,
             max_token_length: MAX_TOKEN_LENGTH,
             token_resolver: None,
+            decision: None,
+            decision_timeout: DecisionHook::DEFAULT_LIMIT,
             svid_provider: None,
             introspection_cache: None,
             http_client: None,
@@ -414,6 +419,41 @@ impl ProtectApiBuilder {
         self
     }
 
+    /// Asks the application about every request whose token permits the operation: the last word,
+    /// with everything that is known of the request but its body.
+    ///
+    /// `Deny` rejects it with 403, as a missing group would. An error, a panic and an answer that
+    /// takes [too long](Self::decision_timeout) are 500 and logged: a request is never let through
+    /// without a decision. Each decision is an event, `decision.allowed` or `decision.denied`, so that
+    /// a subscriber can be the audit log. Requests without a token, where none is needed, are not asked
+    /// about.
+    ///
+    /// The manual shows it with an [AuthZEN](crate::manual::decisions) endpoint.
+    ///
+    /// ```
+    /// use monocloud_backend::{ProtectApi, decision::Decision};
+    ///
+    /// let builder = ProtectApi::builder().decide(|request| async move {
+    ///     let suspended = request.claims.get("suspended").is_some();
+    ///     Ok(if suspended { Decision::Deny } else { Decision::Allow })
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn decide<F, R>(mut self, hook: F) -> Self
+    where
+        F: Fn(DecisionRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Decision, Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    {
+        self.decision = Some(DecisionHook::new(hook));
+        self
+    }
+
+    /// How long a [decision](Self::decide) may take; five seconds unless set.
+    pub fn decision_timeout(mut self, limit: Duration) -> Self {
+        self.decision_timeout = limit;
+        self
+    }
+
     /// Reaches the tenant through an HTTP client of the application's.
     ///
     /// It does what the configuration would have the built-in one do: it knows the authorities to
@@ -494,19 +534,22 @@ impl ProtectApiBuilder {
             introspect_jwt_tokens: config.introspect_jwt_tokens,
             expectations,
             binding: config.certificate_binding,
-            group_rules: Arc::new(config.group_rules()),
+            authorization_rules: Arc::new(config.authorization_rules(self.clock.clone())),
             last_opaque_warning: Mutex::default(),
         };
         let settings = ApiSettings {
             certificate_header: config.client_certificate_header,
-            realm: Realm::new(config.realm.as_deref().unwrap_or(&config.audience)),
-            error_body,
+            answering: Arc::new(Answering {
+                realm: config.realm.unwrap_or(config.audience),
+                body: error_body,
+            }),
             resource: config.resource,
             is_metadata_served: AtomicBool::new(false),
             scheme_name: config.scheme_name,
             swagger_client_id: config.swagger_client_id,
             max_token_length: self.max_token_length,
             token_resolver: self.token_resolver,
+            decision: self.decision.map(|hook| hook.within(self.decision_timeout)),
         };
         Ok(ProtectApi::new(Tenants::new(validator), settings))
     }

@@ -1,13 +1,14 @@
 //! The caller of a request that a guard accepted.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
-use super::refusal::{Realm, Refusal};
+use super::refusal::{Answering, Refusal};
 use crate::{
+    clock::Clock,
     error::Error,
-    policy::{GroupMatch, GroupRules},
+    policy::{AuthorizationRules, Evidence, GroupMatch, ImpliedScopes},
     token::{TokenKind, claims::Claims},
 };
 
@@ -32,7 +33,7 @@ impl Caller {
     /// A caller without a token, for unit tests of handlers.
     #[must_use]
     pub fn anonymous_for_tests() -> Self {
-        Self(Err(Refusal::new(Error::MissingToken, &Realm::new("tests"))))
+        Self(Err(Refusal::new(Error::MissingToken, Answering::in_realm("tests"))))
     }
 
     /// The caller, if the request carried a token.
@@ -78,17 +79,20 @@ impl Caller {
 pub struct Authenticated {
     claims: Arc<Claims>,
     kind: TokenKind,
+    /// Whether the request proved that the token was issued to its sender.
+    is_sender_constrained: bool,
     /// Those of the tenant that issued the token.
-    group_rules: Arc<GroupRules>,
+    rules: Arc<AuthorizationRules>,
 }
 
 impl Authenticated {
     pub(super) const fn new(
         claims: Arc<Claims>,
         kind: TokenKind,
-        group_rules: Arc<GroupRules>,
+        is_sender_constrained: bool,
+        rules: Arc<AuthorizationRules>,
     ) -> Self {
-        Self { claims, kind, group_rules }
+        Self { claims, kind, is_sender_constrained, rules }
     }
 
     /// A caller that no guard has authenticated, for unit tests of handlers. The token passes for a
@@ -103,8 +107,14 @@ impl Authenticated {
     /// ```
     #[must_use]
     pub fn for_tests(claims: Claims) -> Self {
-        let rules = GroupRules { claim: "groups".to_owned(), default_match: GroupMatch::Any };
-        Self { claims: Arc::new(claims), kind: TokenKind::Jwt, group_rules: Arc::new(rules) }
+        let rules = AuthorizationRules {
+            groups_claim: "groups".to_owned(),
+            default_match: GroupMatch::Any,
+            clock: Clock::SYSTEM,
+            clock_skew: Duration::ZERO,
+            clock_tolerance: Duration::ZERO,
+        };
+        Self::new(Arc::new(claims), TokenKind::Jwt, false, Arc::new(rules))
     }
 
     /// What the token says.
@@ -119,8 +129,18 @@ impl Authenticated {
         self.kind
     }
 
-    pub(super) fn group_rules(&self) -> &GroupRules {
-        &self.group_rules
+    pub(super) fn shared_claims(&self) -> Arc<Claims> {
+        Arc::clone(&self.claims)
+    }
+
+    /// What a request of this caller is authorized by.
+    pub(super) fn evidence<'e>(&'e self, implied: &'e ImpliedScopes) -> Evidence<'e> {
+        Evidence {
+            claims: &self.claims,
+            is_sender_constrained: self.is_sender_constrained,
+            rules: &self.rules,
+            implied,
+        }
     }
 }
 

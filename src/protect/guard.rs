@@ -2,35 +2,40 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use tracing::{Instrument as _, field};
 
 use super::{
     api::ProtectApi,
     caller::{Authenticated, Caller},
+    decision::Operation,
     refusal::Refusal,
+    request::RequestHead,
 };
 use crate::{
-    certificate::PeerCertificate,
     error::{Chain, Error},
-    policy::{Access, Policy},
+    policy::{Access, Denied, Policy, PolicyBuf, Requirement},
 };
 
 impl ProtectApi {
     /// A guard that lets requests pass whose token satisfies `policy`.
     #[must_use]
-    pub fn require(&self, policy: Policy) -> Guard {
-        self.guard(policy.into())
+    pub fn require(&self, policy: impl Into<PolicyBuf>) -> Guard {
+        self.guard(policy.into().into(), None)
     }
 
     /// A guard that lets requests pass whose token is valid, and those without a token.
     #[must_use]
     pub fn optional(&self) -> Guard {
-        self.guard(Access::any_token_or_none())
+        self.guard(Access::any_token_or_none(), None)
     }
 
-    pub(crate) fn guard(&self, access: Access) -> Guard {
-        Guard { protect: self.clone(), access: Arc::new(access) }
+    /// A guard for what an operation of a document declares.
+    pub(crate) fn guard(&self, access: Access, operation: Option<Operation>) -> Guard {
+        Guard {
+            protect: self.clone(),
+            access: Arc::new(access),
+            operation: operation.map(Arc::new),
+        }
     }
 }
 
@@ -42,72 +47,81 @@ impl ProtectApi {
 pub struct Guard {
     protect: ProtectApi,
     access: Arc<Access>,
+    /// Of a document, if one declares what is needed.
+    operation: Option<Arc<Operation>>,
 }
 
 impl Guard {
+    /// How many alternatives there are to satisfy the policy.
+    #[cfg(feature = "salvo")]
+    pub(crate) fn alternatives(&self) -> usize {
+        self.access.alternatives.len()
+    }
+
     /// Authenticates a request and authorizes it by the policy.
-    ///
-    /// `peer` is the client certificate of the TLS connection that the request came by, if it has
-    /// one. It does not count where a header is configured for certificates: there the connection
-    /// is the proxy's.
     ///
     /// # Errors
     ///
     /// A [`Refusal`], ready to be sent.
-    pub async fn check(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<&PeerCertificate>,
-    ) -> Result<Caller, Refusal> {
+    pub async fn check(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
         let span = tracing::debug_span!(
             "authenticate",
             outcome = field::Empty,
             reason = field::Empty,
             issuer = self.protect.issuer()
         );
-        let authorized = self.authorize_request(headers, peer).instrument(span.clone()).await;
+        let authorized = self.authorize_request(head).instrument(span.clone()).await;
         let (outcome, reason) = match &authorized {
             Ok(caller) => {
                 ("accepted", caller.authenticated().map_or("anonymous", |it| it.kind().word()))
             }
-            Err(error) => (error.code(), error.reason()),
+            Err(refusal) => (refusal.error().code(), refusal.error().reason()),
         };
         self.protect.tenants().own().meter().validated(outcome, reason);
         span.record("outcome", outcome).record("reason", reason);
-        authorized.map_err(|error| {
+        authorized.inspect_err(|refusal| {
             let _span = span.enter();
             tracing::debug!(
                 name: "request.rejected",
-                error = %Chain(&error),
+                error = %Chain(refusal.error()),
                 outcome,
                 reason,
                 "a request was rejected"
             );
-            self.protect.refuse(error)
         })
     }
 
     /// Authorizes a caller by a further policy.
     pub(crate) fn authorize(&self, caller: &Authenticated, policy: Policy) -> Result<(), Refusal> {
-        Access::from(policy)
-            .authorize(caller.claims(), caller.group_rules())
-            .map_err(|denial| self.protect.refuse(Error::InsufficientScope(denial)))
+        let evidence = caller.evidence(self.protect.implied_scopes());
+        Access::from(policy).authorize(&evidence).map_err(|denied| self.refuse_by(denied))
     }
 
-    async fn authorize_request(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<&PeerCertificate>,
-    ) -> Result<Caller, Error> {
-        let authenticated = match self.protect.authenticate(headers, peer).await {
+    async fn authorize_request(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
+        let caller = match self.protect.authenticate(head).await {
+            Ok(caller) => caller,
             Err(Error::MissingToken) if self.access.is_optional() => {
-                return Ok(Caller::anonymous(self.protect.refuse(Error::MissingToken)));
+                return Ok(Caller::anonymous(self.refuse(Error::MissingToken)));
             }
-            authenticated => authenticated?,
+            Err(error) => return Err(self.refuse(error)),
         };
-        self.access
-            .authorize(authenticated.claims(), authenticated.group_rules())
-            .map_err(Error::InsufficientScope)?;
-        Ok(authenticated.into())
+        let evidence = caller.evidence(self.protect.implied_scopes());
+        self.access.authorize(&evidence).map_err(|denied| self.refuse_by(denied))?;
+        if let Some(hook) = &self.protect.settings().decision {
+            let clock = self.protect.tenants().own().clock();
+            let decided = hook.ask(clock, head, &caller, self.operation.as_deref()).await;
+            decided.map_err(|error| self.refuse(error))?;
+        }
+        Ok(caller.into())
+    }
+
+    /// Rejects a request by what the first alternative needs: the document lists it first.
+    fn refuse(&self, error: Error) -> Refusal {
+        let scope = self.access.alternatives.first().and_then(Requirement::scope);
+        self.protect.refuse(error).with_scope(scope)
+    }
+
+    fn refuse_by(&self, Denied { error, alternative }: Denied<'_>) -> Refusal {
+        self.protect.refuse(error).with_scope(alternative.scope())
     }
 }

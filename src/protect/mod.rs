@@ -11,6 +11,8 @@
 //! - `tenants`: which tenant validates a token
 //! - `guard`: authenticates and authorizes a request
 //! - `caller`, `bearer`: the outcome, and how handlers take it
+//! - `request`: what a guard sees of a request
+//! - `decision`: the application's own decision
 //! - `refusal`: the response otherwise
 //! - `builder`: configuration
 //! - `resource`: the API's own metadata (RFC 9728)
@@ -19,8 +21,10 @@ pub(crate) mod api;
 pub(crate) mod bearer;
 pub(crate) mod builder;
 pub(crate) mod caller;
+pub(crate) mod decision;
 pub(crate) mod guard;
 pub(crate) mod refusal;
+pub(crate) mod request;
 pub(crate) mod resource;
 pub(crate) mod tenants;
 
@@ -28,4 +32,5 @@ pub use self::{
     api::ProtectApi,
     caller::{Authenticated, Caller},
     guard::Guard,
+    request::RequestHead,
 };

@@ -2,12 +2,15 @@
 //!
 //! | cause | status | challenge |
 //! |---|---|---|
-//! | no token | 401 | the realm alone |
+//! | no token | 401 | no error |
 //! | malformed request | 400 | `error="invalid_request"` |
 //! | a token that is not accepted | 401 | `error="invalid_token"`, `error_description` |
-//! | a scope or a group is missing | 403 | `error="insufficient_scope"`, `scope` if scopes are the matter |
+//! | the user must authenticate again | 401 | `error="insufficient_user_authentication"`, `error_description`, `acr_values`, `max_age` |
+//! | a scope, a group or a claim is missing | 403 | `error="insufficient_scope"`, `scope` if scopes are the matter |
 //! | the tenant is unavailable | 503 | none, but `Retry-After` |
 //! | this API is at fault | 500 | none |
+//!
+//! Every 401 names the scopes that the operation needs, so that a client knows what to ask for.
 
 use std::{error::Error as StdError, fmt, fmt::Write as _, sync::Arc};
 
@@ -29,15 +32,31 @@ use crate::error::{Denial, Error, Internal, InvalidToken};
 #[derive(Clone, Debug)]
 pub struct Refusal {
     error: Error,
-    realm: Realm,
+    api: Arc<Answering>,
+    /// Every scope that the operation needs, blank-separated.
+    scope: Option<Arc<str>>,
     /// Where the metadata of this API is (RFC 9728 §5.1).
     metadata: Option<Arc<str>>,
-    body: ErrorBody,
+}
+
+/// How an API answers the requests that it rejects.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    /// The protection space a challenge names (RFC 9110 §11.5).
+    pub(crate) realm: String,
+    pub(crate) body: ErrorBody,
+}
+
+impl Answering {
+    /// With the usual body.
+    pub(crate) fn in_realm(realm: &str) -> Arc<Self> {
+        Arc::new(Self { realm: realm.to_owned(), body: ErrorBody::Message })
+    }
 }
 
 impl Refusal {
-    pub(crate) fn new(error: Error, realm: &Realm) -> Self {
-        Self { error, realm: realm.clone(), metadata: None, body: ErrorBody::Message }
+    pub(crate) const fn new(error: Error, api: Arc<Answering>) -> Self {
+        Self { error, api, scope: None, metadata: None }
     }
 
     /// Rejects a request that no guard has checked. The log says why and what to write instead; the
@@ -45,16 +64,15 @@ impl Refusal {
     pub(crate) fn unprotected(method: &Method, path: &str, remedy: &str) -> Self {
         let cause = Internal::Unprotected;
         tracing::error!(name: "request.unprotected", %method, path, "{cause}; {remedy}");
-        Self::new(Error::Internal(cause), &Realm::new(""))
+        Self::new(Error::Internal(cause), Answering::in_realm(""))
+    }
+
+    pub(crate) fn with_scope(self, scope: Option<Arc<str>>) -> Self {
+        Self { scope, ..self }
     }
 
     pub(crate) fn with_metadata_at(mut self, url: Option<&Arc<str>>) -> Self {
         self.metadata = url.cloned();
-        self
-    }
-
-    pub(crate) fn with_body(mut self, body: &ErrorBody) -> Self {
-        self.body = body.clone();
         self
     }
 
@@ -71,7 +89,9 @@ impl Refusal {
             Error::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
-            Error::InvalidToken(_) | Error::MissingToken => StatusCode::UNAUTHORIZED,
+            Error::InsufficientUserAuthentication(_)
+            | Error::InvalidToken(_)
+            | Error::MissingToken => StatusCode::UNAUTHORIZED,
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -79,21 +99,40 @@ impl Refusal {
     /// The `WWW-Authenticate` header (RFC 6750 §3); none where it is not the caller's fault.
     #[must_use]
     pub fn challenge(&self) -> Option<HeaderValue> {
-        let mut challenge = Challenge::new(&self.realm);
+        let mut challenge = Challenge::new(&self.api.realm);
+        let mut scope = self.scope.as_deref();
         match &self.error {
             Error::MissingToken => {}
-            Error::InvalidRequest(_) => challenge.parameter("error", "invalid_request"),
+            Error::InvalidRequest(_) => {
+                challenge.parameter("error", "invalid_request");
+                scope = None;
+            }
             Error::InvalidToken(reason) => {
                 challenge.parameter("error", "invalid_token");
                 challenge.parameter("error_description", &description(*reason));
             }
+            Error::InsufficientUserAuthentication(step_up) => {
+                challenge.parameter("error", "insufficient_user_authentication");
+                challenge.parameter("error_description", &step_up.reason.to_string());
+                if let Some(acr_values) = &step_up.acr_values {
+                    challenge.parameter("acr_values", acr_values);
+                }
+                if let Some(max_age) = step_up.max_age {
+                    challenge.parameter("max_age", &max_age.as_secs().to_string());
+                }
+                scope = step_up.scope.as_deref();
+            }
             Error::InsufficientScope(denial) => {
                 challenge.parameter("error", "insufficient_scope");
-                if let Denial::Scopes { required } = denial {
-                    challenge.parameter("scope", required);
-                }
+                scope = match denial {
+                    Denial::Scopes { required } => Some(required),
+                    _ => None,
+                };
             }
             Error::Internal(_) | Error::Unavailable { .. } => return None,
+        }
+        if let Some(scope) = scope {
+            challenge.parameter("scope", scope);
         }
         if let Some(url) = &self.metadata {
             challenge.parameter("resource_metadata", url);
@@ -107,6 +146,7 @@ impl Refusal {
     pub fn description(&self) -> Option<String> {
         match self.error {
             Error::InvalidToken(reason) => Some(description(reason)),
+            Error::InsufficientUserAuthentication(ref step_up) => Some(step_up.reason.to_string()),
             _ => None,
         }
     }
@@ -115,10 +155,10 @@ impl Refusal {
     /// application [replaces](crate::ProtectApiBuilder::error_body) it.
     #[must_use]
     pub fn response(&self) -> Response<Bytes> {
-        let mut response = Response::new(self.body.write(self));
+        let mut response = Response::new(self.api.body.write(self));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, self.body.content_type());
+        headers.insert(CONTENT_TYPE, self.api.body.content_type());
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
@@ -142,23 +182,13 @@ impl StdError for Refusal {
     }
 }
 
-/// The protection space a challenge names (RFC 9110 §11.5).
-#[derive(Clone, Debug)]
-pub(crate) struct Realm(Arc<str>);
-
-impl Realm {
-    pub(crate) fn new(realm: &str) -> Self {
-        Self(realm.into())
-    }
-}
-
 /// A `WWW-Authenticate` value in the making.
 struct Challenge(String);
 
 impl Challenge {
-    fn new(realm: &Realm) -> Self {
+    fn new(realm: &str) -> Self {
         let mut challenge = Self(String::from("Bearer"));
-        challenge.write(" realm", &realm.0);
+        challenge.write(" realm", realm);
         challenge
     }
 
@@ -300,7 +330,9 @@ const fn message(error: &Error) -> &'static str {
         Error::InsufficientScope(_) => r#"{"message":"forbidden"}"#,
         Error::Internal(_) => r#"{"message":"internal server error"}"#,
         Error::InvalidRequest(_) => r#"{"message":"bad request"}"#,
-        Error::InvalidToken(_) | Error::MissingToken => r#"{"message":"unauthorized"}"#,
+        Error::InsufficientUserAuthentication(_) | Error::InvalidToken(_) | Error::MissingToken => {
+            r#"{"message":"unauthorized"}"#
+        }
         Error::Unavailable { .. } => r#"{"message":"service unavailable"}"#,
     }
 }

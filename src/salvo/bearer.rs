@@ -5,12 +5,12 @@ use salvo_oapi::{
     Components, EndpointArgRegister, Operation, SecurityRequirement,
     security::{OAuth2, SecurityScheme},
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::extract::{NO_METADATA, accepted};
 use crate::{
-    openapi::security,
-    policy::Require,
+    openapi::extensions::{self, ALTERNATIVES},
+    policy::{Access, Require},
     protect::{
         Caller,
         bearer::{Bearer, MaybeBearer},
@@ -35,10 +35,19 @@ impl<'r, P: Require> Extractible<'r> for Bearer<P> {
 
 impl<P: Require> EndpointArgRegister for Bearer<P> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
-        declare(components, operation, P::POLICY.scopes);
-        let mut groups = Map::new();
-        security::write_groups(&mut groups, &P::POLICY.into());
-        operation.extensions.extend(groups);
+        let alternatives = Access::from(P::POLICY).alternatives;
+        for requirement in &alternatives {
+            declare(components, operation, &requirement.scopes);
+        }
+        let mut extensions = Map::new();
+        match alternatives.as_slice() {
+            [single] => extensions = extensions::members_of(single),
+            several => {
+                let each = several.iter().map(|it| Value::from(extensions::members_of(it)));
+                extensions.insert(ALTERNATIVES.to_owned(), each.collect());
+            }
+        }
+        operation.extensions.extend(extensions);
     }
 }
 
@@ -63,9 +72,9 @@ impl EndpointArgRegister for MaybeBearer {
 /// Adds an alternative to an operation, and its scheme to the components: an `oauth2` scheme without
 /// flows. That is where scopes may stand (OpenAPI 3.0 §4.7.30), and the tenant's endpoints are
 /// known only at run time.
-fn declare(components: &mut Components, operation: &mut Operation, scopes: &[&str]) {
+fn declare(components: &mut Components, operation: &mut Operation, scopes: &[String]) {
     let scheme = OAuth2::with_description([], "An access token of the MonoCloud tenant");
     components.security_schemes.insert(SCHEME.to_owned(), SecurityScheme::from(scheme).into());
-    let alternative = SecurityRequirement::new(SCHEME, scopes.iter().copied());
+    let alternative = SecurityRequirement::new(SCHEME, scopes);
     operation.securities.get_or_insert_default().push(alternative);
 }

@@ -117,7 +117,7 @@ use ::salvo_core::{
 
 use crate::{
     certificate::PeerCertificate,
-    protect::{Guard, bearer::Accepted, refusal::Refusal},
+    protect::{Guard, RequestHead, bearer::Accepted, refusal::Refusal},
 };
 
 #[async_trait]
@@ -129,7 +129,10 @@ impl Handler for Guard {
         response: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        let caller = match self.check(request.headers(), peer_certificate(request).as_ref()).await {
+        let peer = peer_certificate(request);
+        let head = RequestHead::new(request.method(), request.uri(), request.headers())
+            .peer(peer.as_ref());
+        let caller = match self.check(head).await {
             Ok(caller) => caller,
             Err(refusal) => {
                 response.render(refusal);

@@ -13,6 +13,7 @@ use super::{bearer::SCHEME, template};
 use crate::{
     openapi::{
         Declaration, Routes,
+        extensions::ALTERNATIVES,
         operations::{Dialect, Entry, Operations, UNCLEAR},
     },
     protect::{ProtectApi, refusal::Refusal},
@@ -60,30 +61,21 @@ impl Routes for Router {
                 answer_head(router);
             }
             let entry = operations.entry(path, method);
-            if declares_by_type(router) && !is_declaration_alone(&entry, declaration.protect) {
+            let by_type = declares_by_type(router);
+            if by_type.is_some_and(|by_type| !by_type.is_alone(&entry, declaration.protect)) {
                 problems.push(format!(
                     "{method} {path}: an argument's type declares what it needs, in the scheme {SCHEME:?}; remove what else declares it"
                 ));
             }
             match entry {
                 Entry::Public => {}
-                Entry::Guarded(access) => {
-                    put_before(router, Arc::new(declaration.protect.guard(access)));
+                Entry::Guarded(guard) => {
+                    put_before(router, Arc::new(guard));
                 }
                 Entry::Rejected => put_before(router, Arc::new(Closed)),
             }
         });
         (self, problems)
-    }
-}
-
-/// Whether what an argument's type declares is all that an endpoint declares. Where the entry is
-/// rejected, the problems say more.
-fn is_declaration_alone(entry: &Entry, protect: &ProtectApi) -> bool {
-    match entry {
-        Entry::Public => false,
-        Entry::Guarded(access) => protect.scheme_name() == SCHEME && access.alternatives.len() == 1,
-        Entry::Rejected => true,
     }
 }
 
@@ -142,12 +134,33 @@ fn answer_head(router: &mut Router) {
     }
 }
 
-/// Whether an endpoint has an argument that says what it needs: only such arguments describe our
-/// scheme.
-fn declares_by_type(router: &Router) -> bool {
-    let describe =
-        router.goal.as_ref().and_then(|goal| EndpointRegistry::find(&Handler::type_id(&**goal)));
-    describe.is_some_and(|describe| describe().components.security_schemes.contains_key(SCHEME))
+/// What an argument's type declares.
+struct DeclaredByType {
+    has_several_alternatives: bool,
+}
+
+impl DeclaredByType {
+    /// Whether it is all that an endpoint declares. Several alternatives are as many as the extension
+    /// lists, which the check of the document sees to; where the entry is rejected, the problems say
+    /// more.
+    fn is_alone(&self, entry: &Entry, protect: &ProtectApi) -> bool {
+        match entry {
+            Entry::Public => false,
+            Entry::Guarded(guard) => {
+                let is_alone = self.has_several_alternatives || guard.alternatives() == 1;
+                protect.scheme_name() == SCHEME && is_alone
+            }
+            Entry::Rejected => true,
+        }
+    }
+}
+
+/// What an argument of an endpoint says it needs: only such arguments describe our scheme.
+fn declares_by_type(router: &Router) -> Option<DeclaredByType> {
+    let endpoint = EndpointRegistry::find(&Handler::type_id(&**router.goal.as_ref()?))?();
+    let has_several_alternatives = endpoint.operation.extensions.contains_key(ALTERNATIVES);
+    let is_declared = endpoint.components.security_schemes.contains_key(SCHEME);
+    is_declared.then_some(DeclaredByType { has_several_alternatives })
 }
 
 /// What the filters of a router, and of those above it, accept.

@@ -72,6 +72,17 @@ impl Claims {
         UNIX_EPOCH.checked_add(Duration::from_secs_f64(seconds))
     }
 
+    /// `auth_time`: when the user authenticated, in seconds since the epoch.
+    pub(crate) fn authenticated_at_seconds(&self) -> Option<f64> {
+        self.get("auth_time").and_then(numeric_date)
+    }
+
+    /// `acr`: how the user authenticated (RFC 9470 §6).
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.string("acr")
+    }
+
     /// `scope`: what the token permits, from a blank-separated string or an array of strings.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         let scope = self.get("scope");

@@ -1,10 +1,13 @@
 //! What a guard alone says to a token: the same on every host, and soon told.
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, Method, Uri,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
-use monocloud_backend::{Error, Guard, Policy, ProtectApi, ProtectApiBuilder, error::InvalidToken};
+use monocloud_backend::{
+    Caller, Error, Guard, Policy, ProtectApi, ProtectApiBuilder, Refusal, RequestHead,
+    error::InvalidToken,
+};
 use monocloud_testkit::{Clock, Control, Hostile, MockTenant};
 use serde_json::json;
 
@@ -21,9 +24,15 @@ fn guard(builder: ProtectApiBuilder) -> Guard {
     builder.build().unwrap().require(Policy::ANY_TOKEN)
 }
 
+/// What a guard says of a request with a token.
+async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
+    let uri = Uri::from_static("/");
+    guard.check(RequestHead::new(&Method::GET, &uri, &bearer(token))).await
+}
+
 /// The status of the answer to a token, and its challenge.
 async fn answer(guard: &Guard, token: &str) -> (u16, Option<String>) {
-    let Err(refusal) = guard.check(&bearer(token), None).await else { return (200, None) };
+    let Err(refusal) = check(guard, token).await else { return (200, None) };
     let response = refusal.response();
     let challenge = response.headers().get(WWW_AUTHENTICATE);
     let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
@@ -32,7 +41,7 @@ async fn answer(guard: &Guard, token: &str) -> (u16, Option<String>) {
 
 /// Why a token is not accepted, if it is not.
 async fn judged(guard: &Guard, token: &str) -> Option<InvalidToken> {
-    match guard.check(&bearer(token), None).await.err()?.error() {
+    match check(guard, token).await.err()?.error() {
         Error::InvalidToken(reason) => Some(*reason),
         other => unreachable!("{other:?}"),
     }
@@ -109,7 +118,7 @@ async fn controls_pass_where_each_operation_needs_a_group() {
     let policy = Policy::ANY_TOKEN.scopes(&["a"]).any_group(&["admin"]);
     let guard = builder(&tenant).build().unwrap().require(policy);
     for control in Control::all(&tenant) {
-        let caller = guard.check(&bearer(&control.token), None).await;
+        let caller = check(&guard, &control.token).await;
         let caller = caller.unwrap_or_else(|refusal| unreachable!("{}: {refusal}", control.name));
         let claims = caller.claims().unwrap();
         assert_eq!(claims.get("tenant_id"), Some(&json!("acme")), "{}", control.name);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use monocloud_backend::{Claims, Guard, Policy, ProtectApi};
+use monocloud_backend::{Claims, Guard, Policy, ProtectApi, RequestHead};
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -45,14 +45,15 @@ impl Guards {
         let route = format!("{method} {path}");
         let guard = self.0.iter().find(|(of, _)| *of == route);
         let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists on hosts alone"));
-        let caller = match guard.check(headers, None).await {
-            Ok(caller) => caller,
-            Err(refusal) => {
-                let (head, body) = refusal.response().into_parts();
-                let body = String::from_utf8(body.to_vec()).unwrap();
-                return Answer { status: head.status.as_u16(), headers: head.headers, body };
-            }
-        };
+        let caller =
+            match guard.check(RequestHead::new(method, &path.parse().unwrap(), headers)).await {
+                Ok(caller) => caller,
+                Err(refusal) => {
+                    let (head, body) = refusal.response().into_parts();
+                    let body = String::from_utf8(body.to_vec()).unwrap();
+                    return Answer { status: head.status.as_u16(), headers: head.headers, body };
+                }
+            };
         let body = match path {
             "/any" => serde_json::to_string(caller.claims().unwrap()).unwrap(),
             "/optional" => {
