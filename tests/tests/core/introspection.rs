@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use harness::support::{
-    Act, Expected, Log, Scripted, frozen_tenant, get, gzip, internal, introspecting, invalid_token,
-    missing_group, missing_scope, ok, ok_with, ok_with_header, serve, served, unavailable,
+    Expected, Log, RawServer, Script, body, coded, frozen_tenant, get, gzip, internal,
+    introspecting, invalid_token, missing_group, missing_scope, mock, ok, padded, serve, served,
+    unavailable,
 };
 use monocloud_backend::{ProtectApiBuilder, error::InvalidToken};
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 use tracing::Level;
+use wiremock::ResponseTemplate;
 
 fn inactive() -> Expected {
     invalid_token(InvalidToken::Inactive)
@@ -88,6 +90,11 @@ async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
     api.check("next", get("/any").bearer(&token), &ok()).await;
 }
 
+/// The body of an introspection response for a valid token.
+fn active(tenant: &MockTenant) -> String {
+    json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string()
+}
+
 /// The API of a tenant that says it introspects at this URL.
 fn introspecting_at(tenant: &MockTenant, url: impl Into<Value>) -> ProtectApiBuilder {
     let mut metadata = tenant.metadata();
@@ -98,42 +105,54 @@ fn introspecting_at(tenant: &MockTenant, url: impl Into<Value>) -> ProtectApiBui
 
 #[tokio::test]
 async fn a_server_that_misbehaves_costs_its_own_request_alone() {
-    let head = |rest: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{rest}\r\n\r\n");
-    let padded = |length: usize| " ".repeat(length);
-    let sized = |length: usize| head(&format!("Content-Length: {length}")) + &padded(length);
     let tenant = frozen_tenant().await;
-    let active =
-        json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string();
-    let fitting = active.clone() + &padded(1024 * 1024 - active.len());
-    let moved = |status: u16| {
-        let location = tenant.url(Endpoint::Canary);
-        let head = format!(
-            "HTTP/1.1 {status} Moved\r\nConnection: close\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-        );
-        Act::Says(head.into())
+    let active = active(&tenant);
+    let head = |length: usize| {
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
     };
-    for (case, act, expected) in [
-        ("reset at once", Act::Resets(String::new()), unavailable()),
-        ("reset within the head", Act::Resets("HTTP/1.1 200".into()), unavailable()),
-        ("reset within the body", Act::Resets(head("Content-Length: 9") + "{"), unavailable()),
-        ("cut off", Act::Says((head("Content-Length: 999") + &active).into()), unavailable()),
-        ("no HTTP", Act::Says("hello\r\n\r\n".into()), unavailable()),
-        ("endless", Act::Endless, unavailable()),
-        ("60 MB", Act::Says(sized(60 << 20).into()), unavailable()),
-        ("one byte too long", ok_with(&(fitting.clone() + " ")), unavailable()),
-        ("just not too long", ok_with(&fitting), ok()),
-        ("moved for good", moved(301), internal()),
-        ("found elsewhere", moved(302), internal()),
-        ("see other", moved(303), internal()),
-        ("moved for now", moved(307), internal()),
-        ("moved for good, POST again", moved(308), internal()),
+    for (case, script) in [
+        ("reset at once", Script::Reset(String::new())),
+        ("reset within the head", Script::Reset("HTTP/1.1 200".to_owned())),
+        ("reset within the body", Script::Reset(head(9) + "{")),
+        ("cut off", Script::Send(head(999) + &active)),
+        ("not HTTP", Script::Send("hello\r\n\r\n".to_owned())),
+        ("endless", Script::Endless),
     ] {
-        let server = Scripted::start(vec![act, ok_with(&active)]).await;
+        let server = RawServer::start([script, Script::Send(head(active.len()) + &active)]).await;
         let api = serve(&introspecting_at(&tenant, server.url()).build().unwrap());
+        let token = tenant.opaque_token().mint();
+        api.check(case, get("/any").bearer(&token), &unavailable()).await;
+        api.check(&format!("after: {case}"), get("/any").bearer(&token), &ok()).await;
+        assert_eq!(server.connections(), 2, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_has_a_maximum_length_and_redirects_are_not_followed() {
+    let tenant = frozen_tenant().await;
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    let padded = |length: usize| body(padded(&active(&tenant), length));
+    let moved = |status: u16| {
+        ResponseTemplate::new(status).insert_header("location", tenant.url(Endpoint::Canary))
+    };
+    for (number, (case, response, expected)) in [
+        ("60 MB", padded(60 << 20), unavailable()),
+        ("one byte too long", padded((1 << 20) + 1), unavailable()),
+        ("of the maximum length", padded(1 << 20), ok()),
+        ("301", moved(301), internal()),
+        ("302", moved(302), internal()),
+        ("303", moved(303), internal()),
+        ("307", moved(307), internal()),
+        ("308", moved(308), internal()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        tenant.mount(mock(&tenant, Endpoint::Introspection, response).up_to_n_times(1)).await;
         let token = tenant.opaque_token().mint();
         api.check(case, get("/any").bearer(&token), &expected).await;
         api.check(&format!("after: {case}"), get("/any").bearer(&token), &ok()).await;
-        assert_eq!(server.played(), 2, "{case}");
+        assert_eq!(tenant.requests(Endpoint::Introspection), 2 * (number + 1), "{case}");
     }
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
 }
@@ -310,36 +329,22 @@ async fn members_that_are_null_are_absent() {
 #[tokio::test]
 async fn an_answer_that_is_compressed_unasked_is_read_and_a_bomb_is_not() {
     let tenant = frozen_tenant().await;
-    let active =
-        json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string();
-    let padded = |length: usize| active.clone() + &" ".repeat(length - active.len());
+    let active = active(&tenant);
+    let zipped = |length: usize| coded("gzip", gzip(padded(&active, length).as_bytes()));
     let marked = format!("\u{feff}{active}");
-    let coded =
-        |coding: &str, body: &[u8]| ok_with_header(&format!("Content-Encoding: {coding}"), body);
-    for (case, act, expected, logged) in [
-        ("gzip", coded("gzip", &gzip(active.as_bytes())), ok(), ""),
-        ("x-gzip", coded("x-gzip", &gzip(active.as_bytes())), ok(), ""),
-        ("a mark", ok_with(&marked), ok(), ""),
-        ("gzip and a mark", coded("gzip", &gzip(marked.as_bytes())), ok(), ""),
-        ("1 MiB", coded("gzip", &gzip(padded(1 << 20).as_bytes())), ok(), ""),
-        (
-            "one byte more",
-            coded("gzip", &gzip(padded((1 << 20) + 1).as_bytes())),
-            unavailable(),
-            "it has more than 1048576 bytes",
-        ),
-        (
-            "a bomb",
-            coded("gzip", &gzip(padded(64 << 20).as_bytes())),
-            unavailable(),
-            "it has more than 1048576 bytes",
-        ),
-        ("gzip in name only", coded("gzip", active.as_bytes()), unavailable(), "gzip"),
-        ("Brotli", coded("br", active.as_bytes()), unavailable(), "the content coding \"br\""),
+    for (case, response, expected, logged) in [
+        ("gzip", coded("gzip", gzip(active.as_bytes())), ok(), ""),
+        ("x-gzip", coded("x-gzip", gzip(active.as_bytes())), ok(), ""),
+        ("a mark", body(marked.clone()), ok(), ""),
+        ("gzip and a mark", coded("gzip", gzip(marked.as_bytes())), ok(), ""),
+        ("1 MiB", zipped(1 << 20), ok(), ""),
+        ("one byte more", zipped((1 << 20) + 1), unavailable(), "it has more than 1048576 bytes"),
+        ("a bomb", zipped(64 << 20), unavailable(), "it has more than 1048576 bytes"),
+        ("gzip in name only", coded("gzip", active.clone()), unavailable(), "gzip"),
+        ("Brotli", coded("br", active.clone()), unavailable(), "the content coding \"br\""),
     ] {
-        let server = Scripted::start(vec![act]).await;
-        let builder = introspecting_at(&tenant, server.url());
-        let (api, log) = (serve(&builder.build().unwrap()), Log::capture());
+        tenant.mount(mock(&tenant, Endpoint::Introspection, response).up_to_n_times(1)).await;
+        let (api, log) = (serve(&introspecting(&tenant).build().unwrap()), Log::capture());
         let token = tenant.opaque_token().mint();
         api.check(case, get("/any").bearer(&token), &expected).await;
         let told = log.lines(Level::WARN);

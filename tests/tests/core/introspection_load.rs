@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     error::Error as StdError,
     future::{pending, poll_fn},
+    ops::Range,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -17,8 +18,8 @@ use bytes::Bytes;
 use harness::{
     memory::resident_kilobytes,
     support::{
-        Act, FLEET_KEY, Log, Scripted, at_once, frozen_tenant, get, introspecting, ok, ok_with,
-        protect, serve, unavailable, until,
+        FLEET_KEY, Log, at_once, frozen_tenant, get, introspecting, mock, ok, protect, serve,
+        unavailable, until,
     },
 };
 use http::{
@@ -37,6 +38,7 @@ use monocloud_testkit::{Clock, Endpoint, Fault};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 use tracing::Level;
+use wiremock::ResponseTemplate;
 
 const ISSUER: &str = "https://acme.test";
 const AUDIENCE: &str = "https://api.example.com";
@@ -296,11 +298,11 @@ async fn waiting_longer_than_the_response_timeout_is_503() {
     assert!(check(&guard, "good").await.is_ok(), "the next one");
 }
 
+type Begun = Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>>;
+
 /// Polls a caller once, which is enough to begin its call.
-async fn begun(
-    caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static,
-) -> Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>> {
-    let mut caller: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(caller);
+async fn begun(caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static) -> Begun {
+    let mut caller: Begun = Box::pin(caller);
     poll_fn(|context| {
         let polled = caller.as_mut().poll(context);
         assert!(polled.is_pending(), "{:?}", polled.map(|outcome| outcome.map(drop)));
@@ -308,6 +310,15 @@ async fn begun(
     })
     .await;
     caller
+}
+
+/// A caller for each number, with a token of its own.
+async fn begun_callers(guard: &Guard, numbers: Range<usize>) -> Vec<Begun> {
+    let mut callers = Vec::new();
+    for number in numbers {
+        callers.push(begun(caller(guard, number)).await);
+    }
+    callers
 }
 
 /// A caller with a token of its own, as long as tokens may be.
@@ -324,14 +335,9 @@ async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_at_once() {
     let tenant = Tenant::new();
     let guard = tenant.patient_guard();
     tenant.shut();
-    let mut callers = Vec::new();
-    for number in 0..64 {
-        callers.push(begun(caller(&guard, number)).await);
-    }
+    let mut callers = begun_callers(&guard, 0..64).await;
     tenant.called(64).await;
-    for number in 64..64 + 1024 {
-        callers.push(begun(caller(&guard, number)).await);
-    }
+    callers.extend(begun_callers(&guard, 64..64 + 1024).await);
     for number in 2_000..4_000 {
         let refusal = caller(&guard, number).await.unwrap_err();
         let error = refusal.error();
@@ -354,18 +360,11 @@ async fn a_token_whose_callers_have_all_left_is_not_called_for() {
     let tenant = Tenant::new();
     let guard = tenant.patient_guard();
     tenant.shut();
-    let mut started = Vec::new();
-    for number in 0..64 {
-        started.push(begun(caller(&guard, number)).await);
-    }
+    let started = begun_callers(&guard, 0..64).await;
     tenant.called(64).await;
     // Far more than may wait at once.
     for round in 1..=3 {
-        let mut waiting = Vec::new();
-        for number in 0..1024 {
-            waiting.push(begun(caller(&guard, round * 10_000 + number)).await);
-        }
-        drop(waiting);
+        drop(begun_callers(&guard, round * 10_000..round * 10_000 + 1024).await);
         // Their tasks end.
         for _ in 0..1000 {
             tokio::task::yield_now().await;
@@ -463,22 +462,15 @@ async fn a_retry_after_that_is_a_date_makes_a_pause() {
     let seconds = |seconds| Duration::from_secs(seconds);
     let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
-    let head = format!(
-        "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
-    );
-    let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
-    let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
-    let server = Scripted::start(acts).await;
-    let mut metadata = tenant.metadata();
-    metadata["introspection_endpoint"] = server.url().into();
-    tenant.serve_metadata(metadata);
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", date);
+    tenant.mount(mock(&tenant, Endpoint::Introspection, busy).up_to_n_times(1)).await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     for _ in 0..3 {
         let token = tenant.opaque_token().mint();
         let answer = api.send(get("/any").bearer(&token)).await;
         answer.assert("busy", &unavailable());
         assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
-        assert_eq!(server.played(), 1);
+        assert_eq!(tenant.requests(Endpoint::Introspection), 1);
     }
     tenant.clock().advance(seconds(20));
     let token = tenant.opaque_token().mint();

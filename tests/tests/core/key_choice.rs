@@ -1,8 +1,8 @@
 //! Which key of a set verifies a token.
 
-use harness::support::{get, invalid_token, ok, serve, served};
+use harness::support::{frozen_tenant, get, invalid_token, ok, served};
 use monocloud_backend::error::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
-use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};
+use monocloud_testkit::{Algorithm, KeySetState, MockTenant, Signer, TokenBuilder};
 use serde_json::{Value, json};
 
 /// Publishes a set made of the tenant's own key, and expects the token of that key to be accepted,
@@ -164,15 +164,12 @@ async fn an_unusable_key_does_not_affect_the_others() {
         assert_set(case, |key| json!([odd, key, odd]), |token| token, None).await;
     }
     // The same member twice, which no `Value` can say.
-    let upstream = harness::support::Upstream::start().await;
-    let keys = upstream.tenant.jwks()["keys"][0].to_string();
-    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{keys}]}}"#);
-    upstream.publish(
-        harness::support::Document::Keys,
-        wiremock::ResponseTemplate::new(200).set_body_string(set),
-    );
-    let api = serve(&upstream.protect().build().unwrap());
-    api.check("a member twice", get("/any").bearer(&upstream.token().mint()), &ok()).await;
+    let tenant = frozen_tenant().await;
+    let key = &tenant.jwks()["keys"][0];
+    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{key}]}}"#);
+    tenant.publish_keys_as(KeySetState::Raw(set));
+    let call = get("/any").bearer(&tenant.token().mint());
+    served(&tenant).check("a member twice", call, &ok()).await;
 }
 
 #[tokio::test]
