@@ -49,6 +49,32 @@ fn served(tenant: &MockTenant, url: &str) -> Api {
     POEM.serve(&protect(tenant, url))
 }
 
+/// A Redis and a tenant, in time that stands still.
+struct Setup {
+    tenant: MockTenant,
+    redis: Redis,
+    _held_time: mpsc::Sender<()>,
+}
+
+impl Setup {
+    /// `None` where there is no `redis-server`.
+    async fn start() -> Option<Self> {
+        let redis = Redis::start(&[])?;
+        let held_time = hold_time();
+        Some(Self { tenant: frozen_tenant().await, redis, _held_time: held_time })
+    }
+
+    /// An API that shares its verdicts in this Redis.
+    fn protect(&self) -> ProtectApi {
+        protect(&self.tenant, &self.redis.url())
+    }
+
+    /// The same, served.
+    fn served(&self) -> Api {
+        POEM.serve(&self.protect())
+    }
+}
+
 /// Makes a request that must pass, and says how many the tenant has been asked by then.
 async fn asked(api: &Api, tenant: &MockTenant, token: &str) -> usize {
     api.check("the handler is reached", get("/any").bearer(token), &ok()).await;
@@ -61,54 +87,48 @@ fn warnings(log: &Log) -> String {
 
 #[tokio::test]
 async fn a_fleet_asks_once_until_the_duration_is_over() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let fleet = [(); 2].map(|()| served(&tenant, &redis.url()));
-    let token = tenant.opaque_token().mint();
+    let Some(setup) = Setup::start().await else { return };
+    let fleet = [(); 2].map(|()| setup.served());
+    let token = setup.tenant.opaque_token().mint();
     for (advanced, times) in [(0, 1), (299, 1), (1, 2), (0, 2)] {
-        tenant.clock().advance(Duration::from_secs(advanced));
+        setup.tenant.clock().advance(Duration::from_secs(advanced));
         for api in &fleet {
-            assert_eq!(asked(api, &tenant, &token).await, times, "after {advanced} s");
-            assert_eq!(asked(api, &tenant, &token).await, times, "after {advanced} s, again");
+            assert_eq!(asked(api, &setup.tenant, &token).await, times, "after {advanced} s");
+            assert_eq!(asked(api, &setup.tenant, &token).await, times, "after {advanced} s, again");
         }
     }
 }
 
 #[tokio::test]
 async fn a_value_expires_in_redis_with_its_token_and_shows_nothing_of_it() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let api = served(&tenant, &redis.url());
+    let Some(setup) = Setup::start().await else { return };
+    let api = setup.served();
     for (life, kept) in [(3600, 300_000), (60, 60_000)] {
-        let token = tenant.opaque_token().subject("canary-alice").expires_in(life).mint();
-        asked(&api, &tenant, &token).await;
-        let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+        let token = setup.tenant.opaque_token().subject("canary-alice").expires_in(life).mint();
+        asked(&api, &setup.tenant, &token).await;
+        let [key] = <[String; 1]>::try_from(setup.redis.keys()).unwrap();
         assert_eq!(key.strip_prefix("monocloud-backend:introspection:").unwrap().len(), 64);
-        let left: i64 = redis.commands().pttl(&key).unwrap();
+        let left: i64 = setup.redis.commands().pttl(&key).unwrap();
         assert!((kept - 30_000..=kept).contains(&left), "{left} of {kept}");
-        let value: Vec<u8> = redis.commands().get(&key).unwrap();
+        let value: Vec<u8> = setup.redis.commands().get(&key).unwrap();
         let shown = String::from_utf8_lossy(&value).into_owned() + &key;
-        for secret in [&token, "canary", "sub", tenant.issuer(), tenant.audience()] {
+        for secret in [&token, "canary", "sub", setup.tenant.issuer(), setup.tenant.audience()] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
-        redis.commands().del::<_, ()>(&key).unwrap();
+        setup.redis.commands().del::<_, ()>(&key).unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_one_forgets_all_forget() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let (one, other) = (protect(&tenant, &redis.url()), served(&tenant, &redis.url()));
-    let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&other, &tenant, &token).await, 1);
+    let Some(setup) = Setup::start().await else { return };
+    let (one, other) = (setup.protect(), setup.served());
+    let token = setup.tenant.opaque_token().mint();
+    assert_eq!(asked(&other, &setup.tenant, &token).await, 1);
     one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
-    assert_tombstone(&redis);
-    assert_eq!(asked(&other, &tenant, &token).await, 2);
-    assert_eq!(asked(&other, &tenant, &token).await, 2, "what was asked later is kept");
+    assert_tombstone(&setup.redis);
+    assert_eq!(asked(&other, &setup.tenant, &token).await, 2);
+    assert_eq!(asked(&other, &setup.tenant, &token).await, 2, "what was asked later is kept");
 }
 
 /// The one value there is is a tombstone, and outlives a result.
@@ -122,25 +142,23 @@ fn assert_tombstone(redis: &Redis) {
 
 #[tokio::test]
 async fn a_rejected_token_leaves_nothing_in_redis_and_removes_an_older_result() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let api = served(&tenant, &redis.url());
+    let Some(setup) = Setup::start().await else { return };
+    let api = setup.served();
     let inactive = invalid_token(InvalidToken::Inactive);
     api.check("made up", get("/any").bearer("made-up"), &inactive).await;
-    assert_eq!(redis.keys(), [""; 0]);
+    assert_eq!(setup.redis.keys(), [""; 0]);
 
-    let cache = RedisCache::new(&redis.url()).unwrap();
-    let longer = introspecting(&tenant).introspection_cache(cache);
+    let cache = RedisCache::new(&setup.redis.url()).unwrap();
+    let longer = introspecting(&setup.tenant).introspection_cache(cache);
     let longer = longer.introspection_cache_duration(Duration::from_secs(3600));
     let longer = POEM.serve(&longer.build().unwrap());
-    let token = tenant.opaque_token().expires_in(7200).mint();
-    let before = asked(&longer, &tenant, &token).await;
-    tenant.clock().advance(Duration::from_secs(300));
-    tenant.revoke(&token);
-    assert_eq!(asked(&longer, &tenant, &token).await, before, "it is kept");
+    let token = setup.tenant.opaque_token().expires_in(7200).mint();
+    let before = asked(&longer, &setup.tenant, &token).await;
+    setup.tenant.clock().advance(Duration::from_secs(300));
+    setup.tenant.revoke(&token);
+    assert_eq!(asked(&longer, &setup.tenant, &token).await, before, "it is kept");
     api.check("too old here", get("/any").bearer(&token), &inactive).await;
-    assert_tombstone(&redis);
+    assert_tombstone(&setup.redis);
     longer.check("rejected", get("/any").bearer(&token), &inactive).await;
 }
 
@@ -226,59 +244,54 @@ impl IntrospectionCache for Probe {
 
 #[tokio::test]
 async fn a_made_up_token_stays_invalid_whatever_a_stranger_writes_to_redis() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
+    let Some(setup) = Setup::start().await else { return };
     let token = "an-invented-token";
     let inactive = invalid_token(InvalidToken::Inactive);
-    let key = key_of(&tenant, token).await;
-    let api = served(&tenant, &redis.url());
+    let key = key_of(&setup.tenant, token).await;
+    let api = setup.served();
     let name = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let name = format!("monocloud-backend:introspection:{name}");
-    let mut calls = tenant.requests(Endpoint::Introspection);
-    for value in forged(&tenant, token, key.as_bytes()) {
-        redis.commands().set::<_, _, ()>(&name, value).unwrap();
+    let mut calls = setup.tenant.requests(Endpoint::Introspection);
+    for value in forged(&setup.tenant, token, key.as_bytes()) {
+        setup.redis.commands().set::<_, _, ()>(&name, value).unwrap();
         api.check("forged", get("/admin").bearer(token), &inactive).await;
         calls += 1;
-        assert_eq!(tenant.requests(Endpoint::Introspection), calls);
-        tenant.clock().advance(Duration::from_secs(10));
+        assert_eq!(setup.tenant.requests(Endpoint::Introspection), calls);
+        setup.tenant.clock().advance(Duration::from_secs(10));
     }
 }
 
 #[tokio::test]
 async fn a_verdict_is_forgotten_in_a_store_that_came_back_before_its_rest_is_over() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let (one, other) = (protect(&tenant, &redis.url()), served(&tenant, &redis.url()));
-    let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&other, &tenant, &token).await, 1);
+    let Some(setup) = Setup::start().await else { return };
+    let (one, other) = (setup.protect(), setup.served());
+    let token = setup.tenant.opaque_token().mint();
+    assert_eq!(asked(&other, &setup.tenant, &token).await, 1);
     // One that Redis answers with an error: the breaker of `one` opens.
     redis::cmd("CONFIG")
         .arg("SET")
         .arg("requirepass")
         .arg("x")
-        .exec(&mut redis.commands())
+        .exec(&mut setup.redis.commands())
         .unwrap();
     one.forget(&AccessToken::new(&token).unwrap()).await.unwrap_err();
-    let mut admin = redis::Client::open(format!("redis://:x@127.0.0.1:{}", redis.port)).unwrap();
+    let mut admin =
+        redis::Client::open(format!("redis://:x@127.0.0.1:{}", setup.redis.port)).unwrap();
     redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("").exec(&mut admin).unwrap();
-    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
-    let value: Vec<u8> = redis.commands().get(&key).unwrap();
+    let [key] = <[String; 1]>::try_from(setup.redis.keys()).unwrap();
+    let value: Vec<u8> = setup.redis.commands().get(&key).unwrap();
     assert_ne!(value.len(), 16, "it could not be forgotten then");
     one.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
-    assert_tombstone(&redis);
+    assert_tombstone(&setup.redis);
 }
 
 #[tokio::test]
 async fn many_requests_at_once_share_one_connection() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let api = served(&tenant, &redis.url());
+    let Some(setup) = Setup::start().await else { return };
+    let api = setup.served();
     let requests: Vec<_> = (0..40)
         .map(|_| {
-            let (api, token) = (api.clone(), tenant.opaque_token().mint());
+            let (api, token) = (api.clone(), setup.tenant.opaque_token().mint());
             tokio::spawn(async move {
                 api.check("one of many", get("/any").bearer(&token), &ok()).await;
             })
@@ -287,8 +300,9 @@ async fn many_requests_at_once_share_one_connection() {
     for request in requests {
         request.await.unwrap();
     }
-    assert_eq!(redis.keys().len(), 40);
-    let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut redis.commands()).unwrap();
+    assert_eq!(setup.redis.keys().len(), 40);
+    let clients: String =
+        redis::cmd("CLIENT").arg("LIST").query(&mut setup.redis.commands()).unwrap();
     assert_eq!(clients.lines().count(), 2, "and the test's own: {clients}");
 }
 

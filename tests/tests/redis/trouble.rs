@@ -10,57 +10,51 @@ use tokio::{
 };
 use tracing::Level;
 
-use crate::{REST, asked, hold_time, served, server::Redis, warnings};
+use crate::{REST, Setup, asked, hold_time, served, server::Redis, warnings};
 
 #[tokio::test]
 async fn while_redis_is_stopped_the_tenant_is_asked_and_afterwards_redis_again() {
-    let Some(mut redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let (api, log) = (served(&tenant, &redis.url()), Log::capture());
-    let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    redis.stop();
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
-    assert_eq!(asked(&api, &tenant, &token).await, 3);
+    let Some(mut setup) = Setup::start().await else { return };
+    let (api, log) = (setup.served(), Log::capture());
+    let token = setup.tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 1);
+    setup.redis.stop();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 2);
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 3);
     assert_eq!(log.lines(Level::WARN).len(), 1, "{}", warnings(&log));
     assert!(warnings(&log).contains("connection refused"), "{}", warnings(&log));
-    redis.start_again();
-    assert_eq!(asked(&api, &tenant, &token).await, 4, "it rests");
-    tenant.clock().advance(REST);
-    assert_eq!(asked(&api, &tenant, &token).await, 5, "the new Redis knows nothing");
-    assert_eq!(asked(&api, &tenant, &token).await, 5);
+    setup.redis.start_again();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 4, "it rests");
+    setup.tenant.clock().advance(REST);
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 5, "the new Redis knows nothing");
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 5);
     assert_eq!(log.lines(Level::WARN).len(), 1, "{}", warnings(&log));
 }
 
 #[tokio::test]
 async fn a_restart_between_two_requests_goes_unnoticed() {
-    let Some(mut redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let (api, log) = (served(&tenant, &redis.url()), Log::capture());
-    let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    redis.stop();
-    redis.start_again();
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    let Some(mut setup) = Setup::start().await else { return };
+    let (api, log) = (setup.served(), Log::capture());
+    let token = setup.tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 1);
+    setup.redis.stop();
+    setup.redis.start_again();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 2);
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 2);
     assert_eq!(warnings(&log), "");
 }
 
 #[tokio::test]
 async fn an_api_starts_while_redis_is_down() {
-    let Some(mut redis) = Redis::start(&[]) else { return };
-    redis.stop();
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let api = served(&tenant, &redis.url());
-    let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    redis.start_again();
-    tenant.clock().advance(REST);
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    let Some(mut setup) = Setup::start().await else { return };
+    setup.redis.stop();
+    let api = setup.served();
+    let token = setup.tenant.opaque_token().mint();
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 1);
+    setup.redis.start_again();
+    setup.tenant.clock().advance(REST);
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 2);
+    assert_eq!(asked(&api, &setup.tenant, &token).await, 2);
 }
 
 /// The first connection hangs, be it before or after the login; the others reach Redis.
@@ -152,19 +146,17 @@ async fn whatever_answers_in_place_of_redis_harms_nobody_and_no_password_is_repe
 
 #[tokio::test]
 async fn a_forged_or_foreign_value_is_a_miss_and_replaced() {
-    let Some(redis) = Redis::start(&[]) else { return };
-    let _still = hold_time();
-    let tenant = frozen_tenant().await;
-    let (api, log) = (served(&tenant, &redis.url()), Log::capture());
-    let mut commands = redis.commands();
-    asked(&api, &tenant, &tenant.opaque_token().groups(["admin"]).mint()).await;
-    let [of_another_key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let Some(setup) = Setup::start().await else { return };
+    let (api, log) = (setup.served(), Log::capture());
+    let mut commands = setup.redis.commands();
+    asked(&api, &setup.tenant, &setup.tenant.opaque_token().groups(["admin"]).mint()).await;
+    let [of_another_key] = <[String; 1]>::try_from(setup.redis.keys()).unwrap();
     let of_another: Vec<u8> = commands.get(&of_another_key).unwrap();
     commands.del::<_, ()>(of_another_key).unwrap();
 
-    let token = tenant.opaque_token().mint();
-    let mut times = asked(&api, &tenant, &token).await;
-    let [key] = <[String; 1]>::try_from(redis.keys()).unwrap();
+    let token = setup.tenant.opaque_token().mint();
+    let mut times = asked(&api, &setup.tenant, &token).await;
+    let [key] = <[String; 1]>::try_from(setup.redis.keys()).unwrap();
     let own: Vec<u8> = commands.get(&key).unwrap();
     let forged = [
         br#"{"until":99999999999,"claims":{"active":true}}"#.to_vec(),
@@ -180,7 +172,7 @@ async fn a_forged_or_foreign_value_is_a_miss_and_replaced() {
         commands.set::<_, _, ()>(&key, &value).unwrap();
         times += 1;
         for _ in 0..2 {
-            assert_eq!(asked(&api, &tenant, &token).await, times, "{} bytes", value.len());
+            assert_eq!(asked(&api, &setup.tenant, &token).await, times, "{} bytes", value.len());
         }
     }
     for foreign in ["LPUSH", "SADD"] {
@@ -188,7 +180,7 @@ async fn a_forged_or_foreign_value_is_a_miss_and_replaced() {
         redis::cmd(foreign).arg(&key).arg("x").exec(&mut commands).unwrap();
         times += 1;
         for _ in 0..2 {
-            assert_eq!(asked(&api, &tenant, &token).await, times, "{foreign}");
+            assert_eq!(asked(&api, &setup.tenant, &token).await, times, "{foreign}");
         }
     }
     assert_eq!(warnings(&log), "");
