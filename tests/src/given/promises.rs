@@ -6,7 +6,10 @@ use monocloud_backend::{Policy, ProtectApi, openapi::DeclaredApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
-use super::world::{App, Client, World, declared, described, needs, offline, public, why_not};
+use super::world::{
+    App, Client, World, assert_refusals_are_described, declared, described, needs, offline, public,
+    why_not,
+};
 
 /// A request; its status without a token, with any token, for a reader and for a writer; and the
 /// body that the reader gets, blank where hosts differ.
@@ -100,6 +103,47 @@ pub async fn assert_swagger_ui_is_found(client: &Client) {
         assert_eq!(asset.status(), 200, "{path}");
         assert_eq!(asset.headers()["content-type"], "text/css", "{path}");
     }
+}
+
+/// A caller may use another scheme than a token. `router` has two GET routes: at `/either` it answers
+/// `token` or `key`, or 401 with the challenge `ApiKey`, and at `/optional` it rejects callers
+/// without a token.
+pub async fn assert_another_scheme_is_possible(router: impl App) {
+    let world = World::new().await;
+    let paths = json!({
+        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
+        "/optional": { "get": { "security": [{}, { "MonoCloud": [] }] } },
+    });
+    let client = world.serve(&paths, router).await;
+    let realm = r#"Bearer realm="https://api.example.com""#;
+    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
+    assert_eq!(client.challenges("GET /optional", "").await, [realm]);
+    let with_key = client.request("GET /either", "").header("x-api-key", "k");
+    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
+    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
+    // A token that is present is validated, and its failure is the answer.
+    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
+    assert_eq!(with_both.send().await.unwrap().status(), 403);
+}
+
+/// The document at `/openapi.json`, which is the same as YAML, has the tenant's endpoints and scopes,
+/// and describes the operation `GET /posts` and how it rejects requests.
+pub async fn assert_document_is_served(world: &World, client: &Client) -> Value {
+    let document = json(client, "GET /openapi.json").await;
+    let flow =
+        &document["components"]["securitySchemes"]["MonoCloud"]["flows"]["authorizationCode"];
+    assert_eq!(flow["tokenUrl"], format!("{}/connect/token", world.tenant.issuer()));
+    assert_eq!(flow["scopes"], json!({ "posts:read": "Read posts", "posts:write": "Write posts" }));
+    let list = &document["paths"]["/posts"]["get"];
+    assert_eq!(list["summary"], "All posts");
+    assert_eq!(list["description"], "Requires `posts:read`.");
+    assert_refusals_are_described(&document, list);
+
+    let yaml = client.send("GET /openapi.yaml", "").await;
+    assert_eq!(yaml.headers()["content-type"], "application/yaml");
+    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
+    assert_eq!(yaml, document);
+    document
 }
 
 /// The answer to a request without a token, as JSON.

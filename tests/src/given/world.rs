@@ -1,8 +1,6 @@
 //! What the tests share of hosts whose router takes a document: a tenant, an API behind it, and
 //! requests in one line.
 
-use std::sync::Arc;
-
 use monocloud_backend::{
     ApiDocument, ProtectApi,
     openapi::{DeclaredApi, Routes},
@@ -12,6 +10,8 @@ use reqwest::header::WWW_AUTHENTICATE;
 use salvo::conn::tcp::TcpAcceptor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::support::client;
 
 /// A framework's router that takes a document, and is an application itself.
 pub trait App: Routes<Guarded = Self> + Sized + 'static {
@@ -114,7 +114,7 @@ impl Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(app.serve(listener));
-        Self { address, http: http_client() }
+        Self { address, http: client(None, None) }
     }
 
     /// A request, `GET /posts`, with a token if it is not blank.
@@ -148,17 +148,6 @@ impl Client {
         let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
         values.map(|value| value.to_str().unwrap().to_owned()).collect()
     }
-}
-
-/// A client for `http` alone; it trusts no authority.
-fn http_client() -> reqwest::Client {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }
 
 /// Whether an operation refers to the descriptions of 401 and 403, and they have their challenge.

@@ -26,10 +26,24 @@ use rustls::SupportedProtocolVersion;
 
 use crate::support::{Api, client, impostor, protect};
 
+/// Types that name policies: `named_policies! { Admins = ADMIN; }`.
+#[macro_export]
+macro_rules! named_policies {
+    ($($name:ident = $policy:expr;)+) => {
+        $(struct $name;
+
+        impl Require for $name {
+            const POLICY: Policy = $policy;
+        })+
+    };
+}
+
 mod axum;
 mod poem;
 mod poem_openapi;
 mod salvo;
+
+pub use self::salvo::Say;
 
 pub const AXUM: Host = Host {
     name: "axum",

@@ -52,16 +52,6 @@ enum Scope {
     Write,
 }
 
-macro_rules! named_policies {
-    ($($name:ident = $policy:expr;)+) => {
-        $(struct $name;
-
-        impl Require for $name {
-            const POLICY: Policy = $policy;
-        })+
-    };
-}
-
 named_policies! {
     Admins = ADMIN;
     Both = BOTH;

@@ -126,7 +126,8 @@ fn get(path: &str, handler: impl Handler) -> Router {
     Router::with_path(path).get(handler.clone()).head(handler)
 }
 
-struct Say(&'static str);
+/// A handler that answers with this text.
+pub struct Say(pub &'static str);
 
 #[handler]
 impl Say {
@@ -172,16 +173,6 @@ mod documented {
             .push(at("scope-and-group").get(scope_and_group))
             .push(at("optional").get(optional))
             .push(at("unguarded").get(unguarded))
-    }
-
-    macro_rules! named_policies {
-        ($($name:ident = $policy:expr;)+) => {
-            $(struct $name;
-
-            impl Require for $name {
-                const POLICY: Policy = $policy;
-            })+
-        };
     }
 
     named_policies! {

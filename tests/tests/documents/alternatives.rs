@@ -1,21 +1,12 @@
 //! A bearer token or something else.
 
 use monocloud_backend::{Bearer, Policy};
-use poem::Request;
-use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, payload::PlainText};
+use poem_openapi::{OpenApi, SecurityScheme, payload::PlainText};
 use serde_json::json;
 
-use crate::world::{Client, Scope, World, challenges, serve};
+use crate::world::{Client, Key, Scope, World, challenges, serve};
 
 const REALM: &str = r#"Bearer realm="https://api.example.com""#;
-
-#[derive(SecurityScheme)]
-#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
-struct Key(#[allow(dead_code)] String);
-
-async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
-    (key.key == "known").then_some(key.key)
-}
 
 #[derive(SecurityScheme)]
 enum TokenOrKey {

@@ -3,15 +3,13 @@
 use monocloud_backend::{
     Authenticated, Bearer, MaybeBearer, Policy, Require, poem_openapi::Secured,
 };
-use poem::Request;
 use poem_openapi::{
     Object, OpenApi, SecurityScheme,
-    auth::ApiKey,
     param::Path,
     payload::{Json, PlainText},
 };
 
-use crate::world::{World, challenges, offline, refusal_to_start, serve};
+use crate::world::{Key, World, challenges, offline, refusal_to_start, serve};
 
 const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
 
@@ -19,14 +17,6 @@ struct Admins;
 
 impl Require for Admins {
     const POLICY: Policy = ADMIN;
-}
-
-#[derive(SecurityScheme)]
-#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
-struct Key(#[allow(dead_code)] String);
-
-async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
-    (key.key == "known").then_some(key.key)
 }
 
 #[derive(SecurityScheme)]

@@ -1,11 +1,12 @@
 //! Swagger UI.
 
+use harness::support;
 use monocloud_backend::ProtectApi;
 use poem::Route;
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
-use crate::world::{Client, http_client, listen, offline, serve};
+use crate::world::{Client, listen, offline, serve};
 
 struct Api;
 
@@ -38,7 +39,8 @@ async fn it_opens_with_and_without_a_slash_and_finds_its_assets_from_both() {
     let (_, document) = serve(offline().secure(Api).public("GET", "/"));
     let api = listen(Route::new().nest("/docs", document.swagger_ui("/openapi.json")));
     for (path, base) in [("/docs", "docs/"), ("/docs/", "./")] {
-        let response = http_client().get(format!("{api}{path}")).send().await.unwrap();
+        let response =
+            support::client(None, None).get(format!("{api}{path}")).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
         let page = response.text().await.unwrap();

@@ -1,22 +1,13 @@
 //! Policies by type: groups, and scopes of a type's own.
 
+use harness::named_policies;
 use monocloud_backend::{Bearer, Policy, ProtectApi, Require};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
 use crate::world::{Scope, World, serve};
 
-macro_rules! policies {
-    ($($name:ident = $policy:expr;)*) => {$(
-        struct $name;
-
-        impl Require for $name {
-            const POLICY: Policy = $policy;
-        }
-    )*};
-}
-
-policies! {
+named_policies! {
     Any = Policy::ANY_TOKEN.any_group(&["admin", "staff"]);
     All = Policy::ANY_TOKEN.all_groups(&["admin", "staff"]);
     Unsaid = Policy::ANY_TOKEN.groups(&["admin", "staff"]);

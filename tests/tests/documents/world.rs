@@ -1,11 +1,9 @@
 //! What the tests share: a tenant, an API behind it, and requests in one line.
 
-use std::sync::Arc;
-
 use monocloud_backend::{ApiDocument, ProtectApi, poem_openapi::Secured};
 use monocloud_testkit::MockTenant;
 use poem::{
-    Route, Server,
+    Request, Route, Server,
     http::{
         Method,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
@@ -13,7 +11,7 @@ use poem::{
     listener::TcpAcceptor,
     test::{TestClient, TestResponse},
 };
-use poem_openapi::{OAuthScopes, OpenApi, OpenApiService};
+use poem_openapi::{OAuthScopes, OpenApi, OpenApiService, SecurityScheme, auth::ApiKey};
 use serde_json::Value;
 
 /// The scopes of every API in these tests.
@@ -25,6 +23,15 @@ pub(crate) enum Scope {
     /// Write posts
     #[oai(rename = "posts:write")]
     Write,
+}
+
+/// An API key, of which one is valid: `known`.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
+pub(crate) struct Key(#[allow(dead_code)] String);
+
+async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
+    (key.key == "known").then_some(key.key)
 }
 
 /// A tenant, and what it protects.
@@ -137,15 +144,4 @@ pub(crate) fn listen(app: Route) -> String {
     let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap());
     tokio::spawn(server.run(app));
     format!("http://{address}")
-}
-
-/// A client for `http` alone; what it could do over TLS is nobody's business.
-pub(crate) fn http_client() -> reqwest::Client {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }

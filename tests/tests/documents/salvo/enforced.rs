@@ -1,22 +1,18 @@
 //! The document is the policy: what it says of an operation is what its handler's callers meet.
 
-use harness::given::{
-    alternatives::assert_every_alternative,
-    promises::{api, assert_head_is_authorized_as_get, assert_rows},
-    world::{Client, World, guarded, needs, public},
+use harness::{
+    given::{
+        alternatives::assert_every_alternative,
+        promises::{
+            api, assert_another_scheme_is_possible, assert_head_is_authorized_as_get, assert_rows,
+        },
+        world::{Client, World, guarded, needs, public},
+    },
+    hosts::Say,
 };
 use monocloud_backend::{Authenticated, Caller, Error};
 use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
-
-struct Say(&'static str);
-
-#[handler]
-impl Say {
-    async fn handle(&self) -> &'static str {
-        self.0
-    }
-}
 
 #[handler]
 async fn say_id(request: &mut Request) -> String {
@@ -217,7 +213,7 @@ async fn either(caller: Caller, request: &mut Request, response: &mut Response) 
 }
 
 #[handler]
-async fn ours(caller: Caller, response: &mut Response) {
+async fn optional(caller: Caller, response: &mut Response) {
     if let Err(refusal) = caller.require() {
         response.render(refusal);
     }
@@ -225,25 +221,10 @@ async fn ours(caller: Caller, response: &mut Response) {
 
 #[tokio::test]
 async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
-    let world = World::new().await;
-    let paths = json!({
-        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
-        "/ours": { "get": { "security": [{}, { "MonoCloud": [] }] } },
-    });
     let router = Router::new()
         .push(Router::with_path("either").get(either))
-        .push(Router::with_path("ours").get(ours));
-    let client = world.serve(&paths, router).await;
-
-    let realm = r#"Bearer realm="https://api.example.com""#;
-    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
-    assert_eq!(client.challenges("GET /ours", "").await, [realm]);
-    let with_key = client.request("GET /either", "").header("x-api-key", "k");
-    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
-    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
-    // A token that is there is judged, and its failure is the answer.
-    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
-    assert_eq!(with_both.send().await.unwrap().status(), 403);
+        .push(Router::with_path("optional").get(optional));
+    assert_another_scheme_is_possible(router).await;
 }
 
 #[tokio::test]
