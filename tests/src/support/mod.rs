@@ -1,4 +1,4 @@
-//! What the cases are made of.
+//! Helpers for the cases of all tests.
 
 mod answer;
 mod call;
@@ -23,7 +23,7 @@ pub use self::{
     raw_server::{RawServer, Script},
     response::{body, coded, gzip, mock, padded},
     tenant::{
-        FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
-        until,
+        FLEET_KEY, at_once, fetches_done, frozen_tenant, introspecting, protect, served,
+        token_of_length, until,
     },
 };

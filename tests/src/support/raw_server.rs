@@ -1,4 +1,4 @@
-//! A server that sends what no HTTP library would.
+//! A server that sends bytes which no HTTP library would.
 
 use std::{
     net::SocketAddr,

@@ -1,4 +1,4 @@
-//! Which documents of the tenant are accepted, and what a request is answered otherwise.
+//! Which documents of the tenant are accepted, and the answers to requests if they are not.
 
 use std::{
     sync::{Arc, Mutex},
@@ -28,7 +28,7 @@ use wiremock::ResponseTemplate;
 
 use crate::keys::fetches;
 
-/// A cold start with one document that is not what it should be.
+/// Checks the answer of an API that has just started and gets this response for one document.
 async fn assert_cold(
     case: &str,
     document: Endpoint,
@@ -79,7 +79,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn garbage_is_503() {
+async fn a_malformed_document_is_503() {
     for document in [Discovery, Jwks] {
         for (case, text) in [
             ("empty", ""),
@@ -99,7 +99,7 @@ async fn garbage_is_503() {
         ("no keys", "{}"),
         ("an empty set", r#"{"keys":[]}"#),
         ("keys of another type", r#"{"keys":{}}"#),
-        ("keys null", r#"{"keys":null}"#),
+        ("keys that are null", r#"{"keys":null}"#),
         ("257 keys", many.as_str()),
     ] {
         assert_cold(case, Jwks, body(text), &unavailable()).await;
@@ -130,7 +130,7 @@ async fn a_set_of_256_keys_is_read() {
     served(&tenant).check("256 keys", call, &ok()).await;
 }
 
-/// Serves metadata of two members, of which one is replaced.
+/// Checks the answers with metadata in which one member is replaced.
 async fn assert_metadata(cases: &[(&str, Value, Expected)]) {
     for (member, value, expected) in cases {
         let tenant = frozen_tenant().await;
@@ -148,7 +148,7 @@ async fn assert_metadata(cases: &[(&str, Value, Expected)]) {
 }
 
 #[tokio::test]
-async fn the_metadata_is_that_of_the_tenant_byte_for_byte() {
+async fn the_metadata_must_name_the_issuer_byte_for_byte() {
     assert_metadata(&[
         ("issuer", json!("{issuer}"), ok()),
         ("issuer", json!("{issuer}/"), internal()),
@@ -163,8 +163,8 @@ async fn the_metadata_is_that_of_the_tenant_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_only_from_where_they_may_be() {
-    let refused = [
+async fn keys_are_fetched_only_from_allowed_urls() {
+    let forbidden = [
         json!(null),
         json!(""),
         json!(7),
@@ -177,22 +177,22 @@ async fn keys_are_fetched_only_from_where_they_may_be() {
         json!("{jwks}#keys"),
         json!("{jwks with userinfo}"),
     ];
-    let mut cases: Vec<_> = refused.map(|url| ("jwks_uri", url, internal())).to_vec();
+    let mut cases: Vec<_> = forbidden.map(|url| ("jwks_uri", url, internal())).to_vec();
     cases.push(("jwks_uri", json!("{jwks}?v=1"), ok()));
     assert_metadata(&cases).await;
 }
 
 #[tokio::test]
-async fn a_refused_document_never_replaces_a_good_one() {
+async fn an_unusable_document_never_replaces_a_good_one() {
     let odd = r#"{"keys":[{"kty":"oct","k":"AQAB","kid":"x"}]}"#;
     for (case, document, response) in [
         ("empty", Jwks, body("")),
         ("an empty set", Jwks, body(r#"{"keys":[]}"#)),
-        ("a set of nothing usable", Jwks, body(odd)),
+        ("a set without a usable key", Jwks, body(odd)),
         ("too long", Jwks, body("x".repeat(1024 * 1024 + 1))),
         ("404", Jwks, status(404)),
         ("500", Jwks, status(500)),
-        ("another issuer's", Discovery, body(r#"{"issuer":"https://evil.test"}"#)),
+        ("of another issuer", Discovery, body(r#"{"issuer":"https://evil.test"}"#)),
         ("no endpoint", Discovery, body("{}")),
         ("500", Discovery, status(500)),
     ] {
@@ -206,13 +206,13 @@ async fn a_refused_document_never_replaces_a_good_one() {
         api.check(&case, get("/any").bearer(&good), &ok()).await;
         assert_eq!(tenant.requests(Discovery), 2, "{case}");
         let forged = tenant.token().signed_by(Signer::Foreign).mint();
-        let refused = invalid_token(InvalidToken::Signature);
-        api.check(&case, get("/any").bearer(&forged), &refused).await;
+        let rejected = invalid_token(InvalidToken::Signature);
+        api.check(&case, get("/any").bearer(&forged), &rejected).await;
     }
 }
 
 #[tokio::test]
-async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() {
+async fn a_document_may_be_compressed_or_begin_with_a_byte_order_mark() {
     for (document, limit) in [(Discovery, 256 * 1024), (Jwks, 1024 * 1024)] {
         let tenant = frozen_tenant().await;
         let text = own(&tenant, document);
@@ -227,7 +227,7 @@ async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() 
                 ok(),
                 "",
             ),
-            ("fitting", zipped(limit), ok(), ""),
+            ("of the maximum length", zipped(limit), ok(), ""),
             ("too long", zipped(limit + 1), unavailable(), &excess),
             ("a bomb", zipped(64 << 20), unavailable(), &excess),
             ("Brotli", coded("br", text.clone()), unavailable(), "coding \"br\""),
@@ -236,14 +236,14 @@ async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() 
             let (api, log) = (served(&tenant), Log::capture());
             let case = format!("{document:?}: {case}");
             api.check(&case, get("/any").bearer(&tenant.token().mint()), &expected).await;
-            let told = log.lines(Level::WARN).concat();
-            assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told}");
-            assert!(told.contains(logged), "{case}: {told}");
+            let warnings = log.lines(Level::WARN).concat();
+            assert_eq!(warnings.is_empty(), logged.is_empty(), "{case}: {warnings}");
+            assert!(warnings.contains(logged), "{case}: {warnings}");
         }
     }
 }
 
-/// Records what is requested, and compresses every response of the tenant without being asked.
+/// Records requests, and answers with gzip although they do not accept it.
 #[derive(Clone)]
 struct Compressing {
     tenant: Arc<MockTenant>,
@@ -274,7 +274,7 @@ impl HttpClient for Compressing {
 }
 
 #[tokio::test]
-async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too() {
+async fn a_custom_http_client_gets_the_same_requests_and_may_return_gzip() {
     let tenant = Arc::new(frozen_tenant().await);
     let client = Compressing { tenant: Arc::clone(&tenant), requests: Arc::default() };
     let protect = introspecting(&tenant).http_client(client.clone()).build().unwrap();
@@ -310,11 +310,11 @@ async fn retry_after_may_be_a_date() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_is_lost_with_a_kept_connection_is_repeated() {
+async fn a_fetch_lost_with_a_reused_connection_is_repeated() {
     for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
         let tenant = frozen_tenant().await;
         let api = served(&tenant);
-        // The connection is that of the metadata.
+        // The fetch reuses the connection of the metadata.
         tenant.fault(Jwks, fault.clone()).times(1);
         let case = format!("{fault:?}");
         api.check(&case, get("/any").bearer(&tenant.token().mint()), &ok()).await;
@@ -323,7 +323,7 @@ async fn a_fetch_that_is_lost_with_a_kept_connection_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_tenant_may_speak_http_2_alone() {
+async fn a_tenant_may_support_only_http_2() {
     let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
     let certificate = authority.server("localhost");
     let ca_file = folder.path().join("ca.pem");

@@ -4,7 +4,7 @@ use harness::support::{Api, get, protect, serve, served};
 use monocloud_testkit::{Algorithm, Clock, Control, Endpoint, Hostile, MockTenant};
 use reqwest::header::WWW_AUTHENTICATE;
 
-/// A tenant whose tokens are good for every scope that is asked for.
+/// A tenant whose tokens have the scope that `/read` needs.
 async fn tenant(algorithm: Algorithm) -> MockTenant {
     let tenant = MockTenant::builder().algorithm(algorithm).scope("posts:read");
     tenant.clock(Clock::frozen()).start().await
@@ -40,13 +40,13 @@ async fn every_hostile_token_is_rejected_and_every_control_is_accepted() {
         assert_accepted(&api, &controls).await;
         assert_rejected(&api, "/read", &hostile).await;
         assert_accepted(&api, &controls).await;
-        // The first load, and the two that unknown kids may cost while time stands still.
+        // The first fetch, and the two that unknown kids may cause while time stands still.
         assert_eq!(requests(&tenant), [0, 1, 3], "{algorithm}");
     }
 }
 
 #[tokio::test]
-async fn hostile_tokens_for_one_tenant_cost_the_other_nothing() {
+async fn hostile_tokens_for_one_tenant_cause_no_request_to_the_other() {
     for named in [0, 1] {
         let tenants = [tenant(Algorithm::Rs256).await, tenant(Algorithm::Rs256).await];
         let (hostile, controls) = (Hostile::all(&tenants[named]), Control::all(&tenants[named]));

@@ -40,7 +40,7 @@ pub(crate) fn recovering_after(
     serve(&counting.build().unwrap())
 }
 
-/// Sends a hundred requests at once, which must succeed.
+/// Sends a hundred concurrent requests, which must succeed.
 pub(crate) async fn send_a_hundred(api: &Api, token: &str) {
     let callers: JoinSet<_> = (0..100)
         .map(|_| {
@@ -64,7 +64,7 @@ async fn nothing_is_fetched_before_the_first_token_and_then_once() {
 }
 
 #[tokio::test]
-async fn warming_up_does_what_the_first_request_would() {
+async fn warming_up_fetches_what_the_first_request_would() {
     let tenant = frozen_tenant().await;
     protect(&tenant).build().unwrap().warm_up().await.unwrap();
     assert_eq!(fetches(&tenant), (1, 1));
@@ -73,9 +73,10 @@ async fn warming_up_does_what_the_first_request_would() {
     assert!(matches!(error, monocloud_backend::Error::Unavailable { .. }), "{error:?}");
 }
 
-/// The tenant does not answer until all hundred have arrived, so that none of them finds a document.
+/// The tenant does not answer until all hundred have arrived, so that none of them finds a cached
+/// document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
+async fn a_hundred_concurrent_requests_cause_one_fetch_of_each_document() {
     let tenant = Arc::new(frozen_tenant().await);
     let api = recovering_after(&tenant, Endpoint::Discovery, 100);
     tenant.fault(Endpoint::Discovery, Fault::NeverAnswer).until_recovered();
@@ -109,7 +110,7 @@ async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_set_back_changes_no_age() {
+async fn setting_the_wall_clock_back_does_not_change_the_age_of_documents() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
@@ -123,8 +124,8 @@ async fn a_wall_clock_that_is_set_back_changes_no_age() {
 }
 
 #[tokio::test]
-async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() {
-    for (cache_control, life) in [
+async fn max_age_shortens_the_lifetime_to_at_least_ten_seconds_and_never_extends_it() {
+    for (cache_control, lifetime) in [
         ("max-age=20", 20.0),
         ("public, max-age=20", 20.0),
         ("MAX-AGE=20", 20.0),
@@ -145,8 +146,8 @@ async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() 
         tenant.mount(mock(&tenant, Endpoint::Jwks, keys)).await;
         let api = served(&tenant);
         let token = tenant.token().mint();
-        // Renewed between 0.72 and 0.88 of its life.
-        for (advanced, fetched) in [(0.0, 1), (life * 0.71, 1), (life * 0.3, 2)] {
+        // A document is renewed between 0.72 and 0.88 of its lifetime.
+        for (advanced, fetched) in [(0.0, 1), (lifetime * 0.71, 1), (lifetime * 0.3, 2)] {
             tenant.clock().advance(seconds(advanced));
             api.check(cache_control, get("/any").bearer(&token), &ok()).await;
             assert_eq!(fetches(&tenant).1, fetched, "{cache_control} after {advanced}");
