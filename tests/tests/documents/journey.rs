@@ -1,4 +1,4 @@
-//! The whole way over HTTP: the document is read, and what it says is true.
+//! End to end over HTTP: a client reads the document, and what it declares is enforced.
 
 use harness::support::client;
 use monocloud_backend::{Bearer, Policy};
@@ -31,7 +31,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn a_client_that_does_what_the_document_says_gets_in_and_no_other() {
+async fn only_a_client_that_follows_the_document_is_accepted() {
     let world = World::new().await;
     let (service, document) = (world.protect.secure(Api))
         .by_default(Policy::ANY_TOKEN)

@@ -1,4 +1,4 @@
-//! Policies by type: groups, and scopes of a type's own.
+//! Policies by type: groups, and scopes that a type requires.
 
 use harness::named_policies;
 use monocloud_backend::{Bearer, Policy, ProtectApi, Require};
@@ -36,7 +36,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn groups_are_an_extension_of_the_operation_and_no_scheme_of_their_own() {
+async fn groups_are_an_extension_of_the_operation_and_not_a_scheme() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
@@ -59,7 +59,7 @@ async fn groups_are_an_extension_of_the_operation_and_no_scheme_of_their_own() {
 async fn groups_are_enforced_as_documented() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
-    let nobody = world.member([]);
+    let outsider = world.member([]);
     let admin = world.member(["admin"]);
     let both = world.member(["staff", "admin"]);
     for (request, statuses) in [
@@ -67,14 +67,14 @@ async fn groups_are_enforced_as_documented() {
         ("GET /all", [403, 403, 200]),
         ("GET /unsaid", [403, 200, 200]),
     ] {
-        for (token, status) in [&nobody, &admin, &both].into_iter().zip(statuses) {
+        for (token, status) in [&outsider, &admin, &both].into_iter().zip(statuses) {
             assert_eq!(client.status(request, token).await, status, "{request}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_configuration_decides_where_a_policy_does_not_say_any_or_all() {
+async fn the_configuration_decides_between_any_and_all_if_the_policy_does_not() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).groups_match_all(true).build();
     let (client, _) = serve(protect.unwrap().describe_scopes::<Scope>().secure(Api));

@@ -1,4 +1,4 @@
-//! What the tests share: a tenant, an API behind it, and requests in one line.
+//! Helpers: a tenant, the API it protects, and requests in one line.
 
 use monocloud_backend::{ApiDocument, ProtectApi, poem_openapi::Secured};
 use monocloud_testkit::MockTenant;
@@ -34,7 +34,7 @@ async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
     (key.key == "known").then_some(key.key)
 }
 
-/// A tenant, and what it protects.
+/// A tenant and the API it protects.
 pub(crate) struct World {
     pub(crate) tenant: MockTenant,
     pub(crate) protect: ProtectApi,
@@ -47,12 +47,12 @@ impl World {
         Self { tenant, protect }
     }
 
-    /// A token with scopes, separated by blanks.
+    /// A token with these scopes, separated by spaces.
     pub(crate) fn token(&self, scopes: &str) -> String {
         self.tenant.token().scope(scopes).mint()
     }
 
-    /// A token in groups.
+    /// A token with these groups.
     pub(crate) fn member<const N: usize>(&self, groups: [&str; N]) -> String {
         self.tenant.token().groups(groups).mint()
     }
@@ -62,7 +62,7 @@ impl World {
     }
 }
 
-/// An API for which no tenant answers: enough where no token is judged.
+/// An API whose tenant never answers, for tests in which no token is validated.
 pub(crate) fn offline() -> ProtectApi {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
@@ -78,12 +78,12 @@ pub(crate) fn serve<T: OpenApi + 'static>(api: Secured<T>) -> (Client, ApiDocume
     (Client::new(Route::new().nest("/", service)), document)
 }
 
-/// Serves an API without asking whether it may start.
+/// Serves an API without the check that prevents it from starting.
 pub(crate) fn serve_unchecked<T: OpenApi + 'static>(api: T) -> Client {
     Client::new(Route::new().nest("/", OpenApiService::new(api, "Posts", "1.0")))
 }
 
-/// The description of an operation's response, in the components if it is there.
+/// The description of an operation's response, from the components if it refers to them.
 pub(crate) fn described<'d>(document: &'d Value, operation: &'d Value, status: &str) -> &'d Value {
     let response = &operation["responses"][status];
     match response["$ref"].as_str() {
@@ -93,7 +93,7 @@ pub(crate) fn described<'d>(document: &'d Value, operation: &'d Value, status: &
 }
 
 /// Why an API does not start.
-pub(crate) fn refusal_to_start<T: OpenApi>(api: Secured<T>) -> String {
+pub(crate) fn start_error<T: OpenApi>(api: Secured<T>) -> String {
     let started = api.into_service(|api| OpenApiService::new(api, "Posts", "1.0"));
     started.err().expect("the API must not start").to_string()
 }
@@ -110,7 +110,7 @@ impl Client {
         &self.0
     }
 
-    /// Sends a request, `GET /posts`, with a token if it is not blank.
+    /// Sends a request such as `GET /posts`, with a token unless it is empty.
     pub(crate) async fn send(&self, request: &str, token: &str) -> TestResponse {
         let (method, path) = request.split_once(' ').unwrap();
         let request = self.0.request(Method::from_bytes(method.as_bytes()).unwrap(), path);
@@ -136,7 +136,7 @@ pub(crate) fn challenges(response: &TestResponse) -> Vec<String> {
     values.map(|value| value.to_str().unwrap().to_owned()).collect()
 }
 
-/// Serves an application on loopback, until the test's runtime ends.
+/// Serves an application on loopback until the test's runtime ends.
 pub(crate) fn listen(app: Route) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! The document that is served, and the page that shows it.
+//! The served document, and the page that shows it.
 
 use axum::{Router, routing::get};
 use harness::given::{
@@ -57,12 +57,12 @@ async fn a_document_of_utoipa_is_enforced_and_served_with_the_tenants_endpoints(
 }
 
 #[tokio::test]
-async fn it_is_incomplete_while_the_tenant_is_down() {
+async fn the_document_is_incomplete_while_the_tenant_is_down() {
     assert_incomplete_while_the_tenant_is_down(app).await;
 }
 
 #[tokio::test]
-async fn swagger_ui_finds_its_assets_wherever_it_is_nested() {
+async fn swagger_ui_finds_its_assets_at_any_path() {
     let world = World::new().await;
     let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) = guarded(&world.protect, &paths, Router::new().route("/posts", get(list)));

@@ -1,4 +1,4 @@
-//! The document is the policy: what it says of an operation is what its handler's callers meet.
+//! The document is the policy: each operation requires what the document declares.
 
 use axum::{
     Json, Router,
@@ -23,7 +23,7 @@ async fn say_id(Path(id): Path<u64>) -> String {
 }
 
 #[tokio::test]
-async fn every_operation_needs_exactly_what_its_document_says() {
+async fn every_operation_needs_exactly_what_its_document_declares() {
     let world = World::new().await;
     let router = Router::new()
         .route("/posts", get(|| async { "all" }).post(|_: Json<Value>| async { "new" }))
@@ -43,7 +43,7 @@ async fn every_operation_needs_exactly_what_its_document_says() {
     let client = Client::new(api(&world).routes(router).unwrap().0).await;
     let own = [
         ("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`"),
-        // Nothing of a request for a hidden operation is read before either.
+        // The body of a hidden operation is not read before authorization either.
         ("POST /hidden", [401, 403, 403, 415], ""),
     ];
     assert_rows(&world, &client, &own).await;
@@ -62,7 +62,7 @@ async fn what_an_operation_needs_follows_from_every_alternative() {
 }
 
 #[tokio::test]
-async fn a_handler_of_head_is_judged_as_its_own_operation() {
+async fn a_handler_of_head_is_authorized_as_its_own_operation() {
     let world = World::new().await;
     let router = Router::new().route("/", head(|| async {}).get(|| async {}));
     let paths = json!({ "/": { "get": needs(&["posts:read"]), "head": needs(&["posts:write"]) } });
@@ -93,7 +93,7 @@ async fn a_router_may_have_state_and_may_be_nested_after_it_was_guarded() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_for_the_application_and_reaches_no_secured_handler() {
+async fn a_preflight_is_left_to_the_application_and_reaches_no_secured_handler() {
     let world = World::new().await;
     let cors = from_fn(async |request: Request, next: Next| -> Response {
         match request.headers().contains_key("access-control-request-method") {
@@ -114,13 +114,13 @@ async fn a_preflight_is_for_the_application_and_reaches_no_secured_handler() {
     let answer = preflight.header("access-control-request-method", "POST").send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "preflight");
     assert_eq!(client.status("OPTIONS /posts", "").await, 405);
-    // Documented, it is an operation like any other.
+    // A documented OPTIONS is an operation like any other.
     assert_eq!(client.status("OPTIONS /own", "").await, 401);
     assert_eq!(client.text("OPTIONS /own", &world.token("posts:read")).await, "own");
 }
 
 #[tokio::test]
-async fn a_fallback_of_a_route_is_no_way_around_the_document() {
+async fn a_fallback_of_a_route_does_not_bypass_the_document() {
     let world = World::new().await;
     let secret = || async { "a secret" };
     let router = Router::new().route("/posts", get(secret).fallback(secret));
@@ -136,7 +136,7 @@ async fn a_fallback_of_a_route_is_no_way_around_the_document() {
 }
 
 #[tokio::test]
-async fn what_is_added_afterwards_is_the_applications_own_affair() {
+async fn routes_added_afterwards_are_left_to_the_application() {
     let world = World::new().await;
     let router = Router::new().route("/posts", get(|| async {})).fallback(|| async { "nothing" });
     let paths = json!({ "/posts": { "get": needs(&[]) } });
@@ -152,7 +152,7 @@ async fn what_is_added_afterwards_is_the_applications_own_affair() {
 }
 
 #[tokio::test]
-async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
+async fn with_another_scheme_the_application_decides_and_its_401_gets_the_challenge_too() {
     let either = async |caller: Caller, request: Request| -> Response {
         let has_key = request.headers().contains_key("x-api-key");
         match caller.authenticated() {
@@ -167,6 +167,6 @@ async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challen
 }
 
 #[tokio::test]
-async fn a_documented_head_is_authorized_as_its_get() {
+async fn a_documented_head_is_authorized_as_get() {
     assert_head_is_authorized_as_get(|| Router::new().route("/posts", get(async || "all"))).await;
 }

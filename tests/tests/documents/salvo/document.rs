@@ -1,4 +1,4 @@
-//! The document that is served, and the page that shows it.
+//! The served document, and the page that shows it.
 
 use harness::given::{
     promises::{
@@ -49,17 +49,17 @@ async fn a_document_of_salvo_is_served_with_the_tenants_endpoints() {
     assert_eq!(document["x-own"], json!([1]));
     let removal = &document["paths"]["/posts/{id}"]["delete"];
     assert_eq!(removal["x-monocloud-groups"], json!({ "any": ["admin"] }));
-    // No parameter of a document is called `**rest`.
+    // In a document, the parameter `**rest` is called `rest`.
     assert!(document["paths"]["/files/{rest}"]["get"].is_object());
 }
 
 #[tokio::test]
-async fn it_is_incomplete_while_the_tenant_is_down() {
+async fn the_document_is_incomplete_while_the_tenant_is_down() {
     assert_incomplete_while_the_tenant_is_down(app).await;
 }
 
 #[tokio::test]
-async fn swagger_ui_finds_its_assets_wherever_it_is_nested() {
+async fn swagger_ui_finds_its_assets_at_any_path() {
     let world = World::new().await;
     let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) = guarded(&world.protect, &paths, Router::with_path("posts").get(list));

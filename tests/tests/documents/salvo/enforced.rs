@@ -1,4 +1,4 @@
-//! The document is the policy: what it says of an operation is what its handler's callers meet.
+//! The document is the policy: each operation requires what the document declares.
 
 use harness::{
     given::{
@@ -35,7 +35,7 @@ async fn new(_post: JsonBody<Value>) -> &'static str {
 }
 
 #[tokio::test]
-async fn every_operation_needs_exactly_what_its_document_says() {
+async fn every_operation_needs_exactly_what_its_document_declares() {
     let world = World::new().await;
     let at = Router::with_path;
     let router = Router::new()
@@ -55,7 +55,7 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         ("HEAD /posts/7", [401, 403, 200, 403], ""),
         ("HEAD /listed", [200, 200, 200, 200], ""),
         ("GET /posts/x", [404, 404, 404, 404], ""),
-        // Nothing of a request for a hidden operation is read before either.
+        // The body of a hidden operation is not read before authorization either.
         ("POST /hidden", [401, 403, 403, 400], ""),
     ];
     assert_rows(&world, &client, &own).await;
@@ -72,7 +72,7 @@ async fn what_an_operation_needs_follows_from_every_alternative() {
 }
 
 #[tokio::test]
-async fn head_and_options_are_operations_of_their_own_where_they_are_documented() {
+async fn documented_head_and_options_are_separate_operations() {
     let world = World::new().await;
     let router = Router::new()
         .get(Say("get"))
@@ -104,7 +104,7 @@ async fn head_and_options_are_operations_of_their_own_where_they_are_documented(
 }
 
 #[tokio::test]
-async fn an_options_that_is_not_documented_is_left_to_the_application() {
+async fn an_undocumented_options_is_left_to_the_application() {
     let world = World::new().await;
     let router = Router::new()
         .push(Router::with_path("own").get(Say("a secret")).options(Say("preflight")))
@@ -115,7 +115,7 @@ async fn an_options_that_is_not_documented_is_left_to_the_application() {
     assert_eq!(client.status("OPTIONS /none", "").await, 405);
 }
 
-/// Says what it has seen of the answer, and of the caller.
+/// Writes the answer's error and the caller that it has seen.
 #[handler]
 async fn above(
     request: &mut Request,
@@ -136,7 +136,7 @@ async fn beside(caller: Authenticated, response: &mut Response) {
 }
 
 #[tokio::test]
-async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller() {
+async fn a_hoop_above_sees_rejections_and_one_of_the_handler_knows_the_caller() {
     let world = World::new().await;
     let router = Router::new()
         .hoop(above)
@@ -145,9 +145,9 @@ async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller(
     let paths = json!({ "/handler": { "get": needs(&[]) }, "/router": { "get": needs(&[]) } });
     let client = world.serve(&paths, router).await;
     for request in ["GET /handler", "GET /router"] {
-        let refused = client.send(request, "").await;
-        assert_eq!(refused.status(), 401, "{request}");
-        assert_eq!(refused.text().await.unwrap(), Error::MissingToken.to_string(), "{request}");
+        let rejected = client.send(request, "").await;
+        assert_eq!(rejected.status(), 401, "{request}");
+        assert_eq!(rejected.text().await.unwrap(), Error::MissingToken.to_string(), "{request}");
         let answer = client.send(request, &world.token("")).await;
         assert_eq!(answer.headers()["x-caller"], "alice", "{request}");
         assert_eq!(answer.text().await.unwrap(), "all", "{request}");
@@ -155,7 +155,7 @@ async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller(
 }
 
 #[tokio::test]
-async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
+async fn the_guard_of_an_endpoint_does_not_apply_to_those_below_it() {
     let world = World::new().await;
     let router = Router::with_path("tree")
         .filter(filters::get())
@@ -169,14 +169,14 @@ async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
     });
     let client = world.serve(&paths, router).await;
     let (read, write) = (world.token("posts:read"), world.token("posts:write"));
-    for (request, [nobody, reader, writer]) in [
+    for (request, [anonymous, reader, writer]) in [
         ("GET /tree", [401, 403, 200]),
         ("GET /tree/public", [200, 200, 200]),
         ("GET /tree/leaf", [401, 200, 403]),
         ("GET /tree/none", [404, 404, 404]),
         ("POST /tree", [405, 405, 405]),
     ] {
-        assert_eq!(client.status(request, "").await, nobody, "{request}");
+        assert_eq!(client.status(request, "").await, anonymous, "{request}");
         assert_eq!(client.status(request, &read).await, reader, "{request}");
         assert_eq!(client.status(request, &write).await, writer, "{request}");
     }
@@ -185,7 +185,7 @@ async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn what_is_added_afterwards_is_the_applications_own_affair() {
+async fn routes_added_afterwards_are_left_to_the_application() {
     let world = World::new().await;
     let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) =
@@ -220,7 +220,7 @@ async fn optional(caller: Caller, response: &mut Response) {
 }
 
 #[tokio::test]
-async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
+async fn with_another_scheme_the_application_decides_and_its_401_gets_the_challenge_too() {
     let router = Router::new()
         .push(Router::with_path("either").get(either))
         .push(Router::with_path("optional").get(optional));
@@ -228,6 +228,6 @@ async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challen
 }
 
 #[tokio::test]
-async fn a_documented_head_is_authorized_as_its_get() {
+async fn a_documented_head_is_authorized_as_get() {
     assert_head_is_authorized_as_get(|| Router::with_path("posts").get(Say("all"))).await;
 }
