@@ -1,4 +1,4 @@
-//! The user's own mocks beside, and instead of, what the tenant serves.
+//! Mocks in addition to, and instead of, what the tenant serves.
 
 use std::io::{Error, ErrorKind};
 
@@ -54,7 +54,7 @@ async fn a_mock_takes_precedence_over_the_tenant() {
     tenant.mount(other).await;
 
     let response = get(&discovery).await;
-    // The answer is the mock's alone.
+    // The answer is only the mock's.
     assert!(!response.headers().contains_key("access-control-allow-origin"));
     assert_eq!(response.text().await.unwrap(), r#"{"issuer":"other"}"#);
     // The mock is used up.

@@ -141,7 +141,7 @@ async fn many_tenants_live_side_by_side() {
 
 #[tokio::test]
 #[ignore = "a measurement: run it alone, with --nocapture"]
-async fn what_a_tenant_costs() {
+async fn the_time_that_a_tenant_takes() {
     let clock = Clock::system();
     let builders = [
         ("first", MockTenant::builder()),
