@@ -1,22 +1,22 @@
-//! What an opaque token costs, beside a JWT.
+//! The time to validate an opaque token, compared with a JWT.
 //!
 //! ```sh
 //! cargo bench -p monocloud-backend --bench introspection
 //! ```
 //!
-//! All take turns in one run, from the headers to the caller:
+//! All of them take turns in one run, and each includes everything from the headers to the caller:
 //!
 //! - `jwt`: an RS256 token, validated with a warm key set
-//! - `hit`: an opaque token whose verdict is in the memory of the process
-//! - `call`: an opaque token that the mock tenant is asked about, on loopback, in a process that
-//!   keeps no verdicts; the tenant's own work is in it
+//! - `hit`: an opaque token whose introspection result is cached in the process
+//! - `call`: an opaque token without a cache, so the mock tenant introspects it, on loopback; this
+//!   includes the tenant's own work
 
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark measures, prints and has nobody to return errors to"
+    reason = "a benchmark prints, and has no caller that could handle errors"
 )]
 
 use std::{
@@ -40,7 +40,7 @@ struct Contender {
 }
 
 fn main() {
-    // `cargo test` builds and starts every bench; only `cargo bench` is there to measure.
+    // `cargo test` builds and starts every bench too; only `cargo bench` measures.
     if !env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -84,7 +84,7 @@ impl Contender {
         Self { name, turns, guard: protect.require(Policy::ANY_TOKEN), headers }
     }
 
-    /// The time of one check, over some of them.
+    /// The time of one check, averaged over a turn.
     async fn run(&self) -> Duration {
         let start = Instant::now();
         for _ in 0..self.turns {

@@ -1,22 +1,22 @@
-//! What validation costs beyond the signature, beside the bare signature and beside `jsonwebtoken`.
+//! The time of validation, compared with only verifying the signature and with `jsonwebtoken`.
 //!
 //! ```sh
 //! cargo bench -p monocloud-backend --bench validation            # the ratios, then criterion
 //! cargo bench -p monocloud-backend --bench validation -- RS256   # criterion for one algorithm
 //! ```
 //!
-//! With `CARGO_PROFILE_BENCH_LTO=thin CARGO_PROFILE_BENCH_CODEGEN_UNITS=1` it is built as a service
-//! that cares would be.
+//! With `CARGO_PROFILE_BENCH_LTO=thin CARGO_PROFILE_BENCH_CODEGEN_UNITS=1` it is built like an
+//! optimized service.
 //!
 //! Every contender gets the same token of about 870 bytes (with RS256) and ten claims:
 //!
-//! - `bare`: aws-lc-rs verifies the decoded signature with a prepared key, and that is all
+//! - `bare`: aws-lc-rs only verifies the decoded signature, with a prepared key
 //! - `guard`: [`Guard::check`] on a warm [`ProtectApi`], from the headers to the caller
 //! - `jsonwebtoken`: `decode_header` to find the key, then `decode`, on aws-lc-rs too
 //!
-//! The ratios come from one run in which the contenders take turns, each turn shorter than what a
-//! scheduler grants, so that whatever else the machine does meets all of a round or none. Each is
-//! the median of the rounds' own ratios: a busy neighbour hardly moves it.
+//! The ratios come from one run in which the contenders take turns. A turn is shorter than a time
+//! slice of the scheduler, so other load on the machine affects all of a round or none of it. Each
+//! ratio is the median over the rounds, which other load hardly changes.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark measures, prints and has nobody to return errors to"
+    reason = "a benchmark prints, and has no caller that could handle errors"
 )]
 
 use std::{
@@ -52,7 +52,7 @@ const ALGORITHMS: [Algorithm; 4] =
 
 const ROUNDS: usize = 2000;
 
-/// How long one contender runs before the next has its turn.
+/// The duration of a contender's turn.
 const TURN: Duration = Duration::from_micros(300);
 
 fn main() {
@@ -60,7 +60,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tenant = runtime.block_on(MockTenant::start());
     let scenes = ALGORITHMS.map(|algorithm| runtime.block_on(Scene::set(&tenant, algorithm)));
-    // `cargo test` runs it too, for a look; a name asks for criterion alone.
+    // `cargo test` runs the ratios too; with a name on the command line, only criterion runs.
     if env::args().skip(1).eq(["--bench"]) {
         println!("ratio to bare      guard  jsonwebtoken   (medians of {ROUNDS} rounds)");
         for scene in &scenes {
@@ -75,10 +75,10 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A name, and what judges the token once.
+/// A name, and a function that validates the token once.
 type Contender<'s> = (&'static str, Box<dyn Fn() + 's>);
 
-/// One token of one algorithm, and what each contender needs to judge it.
+/// A token of one algorithm, and what each contender needs to validate it.
 struct Scene {
     algorithm: Algorithm,
     token: String,
@@ -206,7 +206,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The public key as aws-lc-rs likes it best.
+/// The public key in the form that aws-lc-rs verifies fastest with.
 fn prepared(jwk: &Value, algorithm: Algorithm) -> ParsedPublicKey {
     let member = |name: &str| decoded(jwk[name].as_str().unwrap());
     match algorithm {

@@ -1,4 +1,4 @@
-//! What turns an example into a demonstration, so that the example itself has nothing but its API.
+//! Turns an example into a demonstration, so that the example itself has only its API.
 //!
 //! With a tenant in the environment (or in `.env`) a demonstration uses that. Without one it starts a
 //! mock tenant and prints requests to paste. Your own API needs none of this: use
@@ -37,7 +37,7 @@ pub struct Start {
     pub protect: ProtectApi,
     /// Listens on loopback, on the port in `PORT`; non-blocking, as tokio requires.
     pub listener: TcpListener,
-    /// Stops when it is dropped.
+    /// The mock tenant, which stops when it is dropped.
     pub mock: Option<Mock>,
 }
 
@@ -111,7 +111,7 @@ fn diagnose(protect: &ProtectApi) {
     });
 }
 
-/// A missing `.env` is fine; an unreadable one is not.
+/// Loads `.env`. It may be missing, but not unreadable.
 fn load_dotenv() -> Result<(), String> {
     match dotenvy::dotenv() {
         Err(error) if !error.not_found() => Err(format!("cannot read .env: {error}")),

@@ -27,7 +27,7 @@ pub struct TlsStart {
     pub listener: TcpListener,
     /// With the files in `TLS_CERTIFICATE_FILE` and `TLS_KEY_FILE`, or with generated ones.
     pub tls: ServerTls,
-    /// Stops when it is dropped.
+    /// The mock tenant, which stops when it is dropped.
     pub mock: Option<Mock>,
     /// Their files are deleted when they are dropped.
     pub certificates: Option<Certificates>,
@@ -42,7 +42,7 @@ pub struct Certificates {
     _server: Certificate,
 }
 
-/// As [`start`](crate::start), for an API that serves TLS.
+/// Like [`start`](crate::start), for an API that serves TLS.
 pub async fn start_tls() -> TlsStart {
     or_exit(try_start_tls().await)
 }
@@ -82,7 +82,7 @@ fn server_tls() -> Result<(ServerTls, Option<Certificates>), String> {
     }
 }
 
-/// A token that is bound to a certificate, with it and without.
+/// Prints requests with a token that is bound to a certificate, with and without that certificate.
 fn print_requests(
     tenant: &MockTenant,
     certificates: &Certificates,

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use monocloud_testkit::{MockTenant, TokenBuilder};
 use tempfile::{Builder, TempPath};
 
-/// How long the tokens last, in seconds.
+/// The lifetime of the tokens, in seconds.
 const TOKEN_LIFETIME: i64 = 12 * 60 * 60;
 
 const INTRODUCTION: &str = "\
@@ -59,8 +59,8 @@ pub(crate) fn token_of_alice(tenant: &MockTenant) -> TokenBuilder<'_> {
     tenant.token().subject("alice").expires_in(TOKEN_LIFETIME)
 }
 
-/// Prints requests, and how to set the variables in them. The file for that is deleted with what is
-/// returned.
+/// Prints requests, and how to set the variables in them from a file, which is deleted when the
+/// result is dropped.
 pub(crate) fn print(requests: &str, variables: &[(&str, String)]) -> Result<TempPath, String> {
     let names: String = variables.iter().map(|(name, _)| format!(" ${name}")).collect();
     let path = shell_file(variables).map_err(|error| format!("cannot write tokens: {error}"))?;

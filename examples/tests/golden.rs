@@ -1,9 +1,9 @@
-//! The examples' documents are kept in the repository, so that a review shows what changes in them.
+//! The examples' documents are in the repository, so that a review shows their changes.
 //!
 //! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test golden` rewrites
 //! them.
 
-#![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic")]
 
 #[path = "../axum.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
@@ -26,25 +26,25 @@ use serde_json::{Value, json};
 const ISSUER: &str = "https://acme.us.monocloud.com";
 
 #[test]
-fn the_document_of_the_axum_example_is_the_golden_one() {
+fn the_document_of_the_axum_example_is_up_to_date() {
     let (_, document) = axum_example::app(protect()).unwrap();
     compare(&document, "axum.json");
 }
 
 #[test]
-fn the_document_of_the_poem_example_is_the_golden_one() {
+fn the_document_of_the_poem_example_is_up_to_date() {
     let (_, document) = poem_example::app(protect()).unwrap();
     compare(&document, "poem.json");
 }
 
 #[test]
-fn the_document_of_the_poem_openapi_example_is_the_golden_one() {
+fn the_document_of_the_poem_openapi_example_is_up_to_date() {
     let (_, document) = poem_openapi_example::app(protect()).unwrap();
     compare(&document, "poem_openapi.json");
 }
 
 #[test]
-fn the_document_of_the_salvo_example_is_the_golden_one() {
+fn the_document_of_the_salvo_example_is_up_to_date() {
     let (_, document) = salvo_example::app(protect()).unwrap();
     compare(&document, "salvo.json");
 }

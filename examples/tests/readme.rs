@@ -1,8 +1,8 @@
-//! The code in the README is that of the files in `readme/`, which compiles and runs.
+//! The code in the README is that of the files in `readme/`, which are compiled and run.
 //!
 //! Change those, and copy them into the README.
 
-#![allow(clippy::unwrap_used, reason = "a test's helper panics where the test would")]
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic")]
 
 const README: &str = include_str!("../../README.md");
 
@@ -18,7 +18,7 @@ mod axum_app {
 
 #[allow(dead_code, reason = "`main` is not called")]
 mod poem_openapi_app {
-    // Its test is one of this target's.
+    // Its test runs as one of this target.
     include!("../readme/poem_openapi.rs");
 
     #[test]

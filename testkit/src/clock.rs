@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-/// The time of a test: it runs, or stands still and moves when it is told to.
+/// The time of a test, which runs, or stands still until the test advances it.
 ///
 /// The tenant uses it for its tokens, and the API under test reads it through
 /// [`reading`](Self::reading) and waits on it through [`timer`](Self::timer). Clones share one

@@ -1,4 +1,4 @@
-//! What the tests are made of; `README.md` says where a test goes.
+//! Helpers for the tests; `README.md` says where a test goes.
 
 #[cfg(feature = "full")]
 pub mod given;

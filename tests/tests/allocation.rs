@@ -1,7 +1,7 @@
-//! Refusing a hostile token costs memory in proportion to its length, and an oversized one none. The
-//! cache of introspection results is bounded by the memory that they occupy.
+//! Rejecting a hostile token takes memory in proportion to its length, and rejecting an oversized
+//! one takes none. The cache of introspection results is bounded by the memory that they occupy.
 //!
-//! The allocator of this binary counts what is asked for, whether or not it is given back.
+//! The allocator of this binary counts all bytes that are allocated, even if they are freed again.
 
 use std::{
     alloc::System,
@@ -25,19 +25,19 @@ use tokio::sync::Mutex;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The counter counts for the whole process, so tests wait for each other.
+/// The allocator counts for the whole process, so the tests run one after another.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// The longest token that is read, in bytes.
-const LONGEST: usize = 16 * 1024;
+/// The maximum length of a token, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
 
-/// How much of that is left for the JSON of a payload, in bytes.
-const LONGEST_JSON: usize = (LONGEST - 300) / 4 * 3;
+/// The maximum length of the JSON of a payload in such a token, in bytes.
+const MAX_JSON: usize = (MAX_TOKEN - 300) / 4 * 3;
 
-/// What it takes to count a refusal, in bytes: the labels, whatever the token.
+/// The bytes that the labels of a rejection's metric take, whatever the token.
 const COUNTING: usize = 160;
 
-/// A tenant and a warm guard.
+/// A tenant and a guard that has fetched its documents.
 async fn world() -> (MockTenant, Guard) {
     let tenant = MockTenant::builder().algorithm(Algorithm::EdDsa).start().await;
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
@@ -45,8 +45,8 @@ async fn world() -> (MockTenant, Guard) {
     (tenant, protect.require(Policy::ANY_TOKEN))
 }
 
-/// How many bytes a refusal allocates. Other threads may allocate now and then, so the least of
-/// several counts.
+/// The bytes that a rejection allocates. Other threads may allocate now and then, so the minimum of
+/// several attempts counts.
 async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
@@ -63,16 +63,16 @@ async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
     least
 }
 
-/// A payload as long as a token leaves room for, its one claim a list of as many `entry` as fit.
+/// A payload of the maximum length, whose one claim is a list of as many `entry` as fit.
 fn list_of(entry: &str) -> String {
-    let entries = vec![entry; (LONGEST_JSON - 8) / (entry.len() + 1)];
+    let entries = vec![entry; (MAX_JSON - 8) / (entry.len() + 1)];
     format!(r#"{{"a":[{}]}}"#, entries.join(","))
 }
 
 /// A payload of as many members as fit.
 fn members() -> String {
     let members: Vec<String> =
-        (0..LONGEST_JSON / 9).map(|number| format!(r#""{number:04x}":0"#)).collect();
+        (0..MAX_JSON / 9).map(|number| format!(r#""{number:04x}":0"#)).collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -80,73 +80,73 @@ fn nested(open: &str, close: &str, levels: usize) -> String {
     format!("{}0{}", open.repeat(levels), close.repeat(levels))
 }
 
-/// Asserts that the refusal of a payload, though the tenant signed it, allocates at most so many
-/// times the token's length.
-async fn assert_costs_at_most(times: usize, payload: &str, reason: InvalidToken) {
+/// Asserts that rejecting this payload, which the tenant signed, allocates at most this many times
+/// the token's length.
+async fn assert_allocates_at_most(times: usize, payload: &str, reason: InvalidToken) {
     let (tenant, guard) = world().await;
     let token = tenant.token().raw_payload(payload).mint();
-    assert!((LONGEST * 9 / 10..=LONGEST).contains(&token.len()), "{} bytes", token.len());
+    assert!((MAX_TOKEN * 9 / 10..=MAX_TOKEN).contains(&token.len()), "{} bytes", token.len());
     let allocated = allocated(&guard, &token, reason).await;
     let start: String = payload.chars().take(40).collect();
     assert!(allocated <= times * token.len(), "{allocated} bytes for {} of {start}", token.len());
 }
 
 #[tokio::test]
-async fn nesting_beyond_the_limit_costs_twice_the_token() {
+async fn nesting_beyond_the_limit_takes_at_most_twice_the_memory_of_the_token() {
     let _turn = ONE_AT_A_TIME.lock().await;
     for open in ["[", r#"{"a":"#] {
-        let levels = LONGEST_JSON / open.len();
-        assert_costs_at_most(2, &open.repeat(levels), InvalidToken::Malformed).await;
+        let levels = MAX_JSON / open.len();
+        assert_allocates_at_most(2, &open.repeat(levels), InvalidToken::Malformed).await;
     }
 }
 
 #[tokio::test]
-async fn members_lists_and_strings_cost_a_small_multiple_of_the_token() {
+async fn members_lists_and_strings_take_a_small_multiple_of_the_memory_of_the_token() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let no_issuer = InvalidToken::Claim("iss");
     for entry in ["0", r#""""#, r#""a""#, "[]", "{}", "null", "1e-9"] {
-        assert_costs_at_most(20, &list_of(entry), no_issuer).await;
+        assert_allocates_at_most(20, &list_of(entry), no_issuer).await;
     }
-    assert_costs_at_most(20, &members(), no_issuer).await;
-    assert_costs_at_most(4, &list_of(&format!("{:?}", "x".repeat(LONGEST_JSON - 20))), no_issuer)
+    assert_allocates_at_most(20, &members(), no_issuer).await;
+    assert_allocates_at_most(4, &list_of(&format!("{:?}", "x".repeat(MAX_JSON - 20))), no_issuer)
         .await;
 }
 
-/// The worst there is: for a single member `serde_json` sets up room for eleven.
+/// The worst case: for a single member, `serde_json` allocates room for eleven.
 #[tokio::test]
-async fn nested_objects_of_one_member_cost_less_than_a_hundred_times_the_token() {
+async fn nested_objects_of_one_member_take_less_than_a_hundred_times_the_memory_of_the_token() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let no_issuer = InvalidToken::Claim("iss");
-    assert_costs_at_most(60, &list_of(&nested("[", "]", 30)), no_issuer).await;
-    assert_costs_at_most(100, &list_of(&nested(r#"{"":"#, "}", 30)), no_issuer).await;
+    assert_allocates_at_most(60, &list_of(&nested("[", "]", 30)), no_issuer).await;
+    assert_allocates_at_most(100, &list_of(&nested(r#"{"":"#, "}", 30)), no_issuer).await;
 }
 
 #[tokio::test]
-async fn a_long_kid_costs_a_small_multiple_of_the_token() {
+async fn a_long_kid_takes_a_small_multiple_of_the_memory_of_the_token() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let (tenant, guard) = world().await;
-    let token = tenant.token().header("kid", "k".repeat(LONGEST_JSON - 500)).mint();
+    let token = tenant.token().header("kid", "k".repeat(MAX_JSON - 500)).mint();
     let allocated = allocated(&guard, &token, InvalidToken::UnknownKey).await;
     assert!(allocated <= 4 * token.len(), "{allocated} bytes for {}", token.len());
 }
 
 #[tokio::test]
-async fn many_dots_cost_one_copy_of_the_token() {
+async fn many_dots_take_one_copy_of_the_token() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let (_tenant, guard) = world().await;
-    let dots = ".".repeat(LONGEST);
+    let dots = ".".repeat(MAX_TOKEN);
     let allocated = allocated(&guard, &dots, InvalidToken::Unsupported).await;
-    assert!(allocated <= LONGEST + 100 + COUNTING, "{allocated} bytes");
+    assert!(allocated <= MAX_TOKEN + 100 + COUNTING, "{allocated} bytes");
 }
 
 #[tokio::test]
-async fn an_oversized_token_costs_nothing() {
+async fn an_oversized_token_takes_no_memory() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let (tenant, guard) = world().await;
-    let payload = "x".repeat(LONGEST);
+    let payload = "x".repeat(MAX_TOKEN);
     for token in [
-        "a".repeat(LONGEST + 1),
-        ".".repeat(4 * LONGEST),
+        "a".repeat(MAX_TOKEN + 1),
+        ".".repeat(4 * MAX_TOKEN),
         tenant.token().raw_payload(payload).mint(),
     ] {
         let allocated = allocated(&guard, &token, InvalidToken::Oversized).await;
@@ -154,17 +154,17 @@ async fn an_oversized_token_costs_nothing() {
     }
 }
 
-/// What the in-process cache of introspection results may occupy, in bytes, and its tables.
+/// The bytes that the in-process cache of introspection results may occupy, and its tables.
 const CACHE: usize = 16 * 1024 * 1024;
 const TABLES: usize = 1024 * 1024;
 
-/// A tenant without a network that says the same of each token.
-struct Saying {
+/// A tenant without a network, which has the same claims for every token.
+struct FixedTenant {
     claims: String,
     calls: Arc<AtomicUsize>,
 }
 
-impl HttpClient for Saying {
+impl HttpClient for FixedTenant {
     fn send(&self, request: Request<Bytes>, _: usize) -> HttpFuture<'_> {
         let body = match request.uri().path() {
             "/introspect" => {
@@ -180,10 +180,11 @@ impl HttpClient for Saying {
     }
 }
 
-/// Fills the cache with so many results, and says what they occupy and how many are kept.
+/// Fills the cache with this many results. Returns the bytes that they occupy and how many of them
+/// are cached.
 async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
     let calls = Arc::new(AtomicUsize::new(0));
-    let tenant = Saying { claims: claims.to_owned(), calls: Arc::clone(&calls) };
+    let tenant = FixedTenant { claims: claims.to_owned(), calls: Arc::clone(&calls) };
     let guard = ProtectApi::builder()
         .tenant_domain("https://acme.test")
         .audience("api")
@@ -208,7 +209,7 @@ async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
     let occupied = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
     let before = calls.load(Ordering::SeqCst);
     assert_eq!(before, tokens + 1);
-    // From the newest to the oldest, as each miss displaces one.
+    // From the newest to the oldest, as each miss evicts one.
     for number in (0..tokens).rev() {
         check(number).await;
     }
@@ -216,7 +217,7 @@ async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn cached_results_occupy_what_the_cache_may_whatever_they_are_made_of() {
+async fn cached_results_stay_within_the_limit_of_the_cache_whatever_they_contain() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let list = |entry: &str| format!(r#""a":[{}]"#, vec![entry; 300].join(","));
     let members = (0..300).map(|number| format!(r#""{number}":{{"":0}}"#));
@@ -229,20 +230,20 @@ async fn cached_results_occupy_what_the_cache_may_whatever_they_are_made_of() {
         (format!(r#""a":"{}""#, "x".repeat(10_000)), 2_000),
         (r#""sub":"a""#.to_owned(), 20_000),
     ] {
-        let (occupied, kept) = occupied(&claims, tokens).await;
+        let (occupied, cached) = occupied(&claims, tokens).await;
         let start: String = claims.chars().take(30).collect();
         assert!(occupied <= CACHE + TABLES, "{occupied} bytes for {tokens} of {start}");
         assert!(occupied >= CACHE / 4, "{occupied} bytes are weighed too heavily: {start}");
-        assert!(kept > 0 && kept < tokens, "{kept} of {tokens} are kept of {start}");
+        assert!(cached > 0 && cached < tokens, "{cached} of {tokens} are cached: {start}");
     }
 }
 
 #[tokio::test]
-async fn thousands_of_usual_results_are_kept() {
+async fn thousands_of_typical_results_are_cached() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let claims = r#""sub":"0123456789","client_id":"abcdefghijkl","token_type":"Bearer",
         "scope":"openid posts:read posts:write","exp":4102444800,"iat":1700000000,
         "nbf":1700000000,"groups":["admin","staff"],"jti":"0123456789abcdef","acr":"1""#;
-    let (_, kept) = occupied(claims, 3_000).await;
-    assert!(kept > 2_900, "{kept} are kept");
+    let (_, cached) = occupied(claims, 3_000).await;
+    assert!(cached > 2_900, "{cached} are cached");
 }

@@ -1,4 +1,4 @@
-//! What a guard alone says to a token: the same on every host, and soon told.
+//! A guard's decisions about tokens, without a host: fast enough for `cargo mutants`.
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri,
@@ -11,7 +11,7 @@ use monocloud_backend::{
 use monocloud_testkit::{Clock, Control, Hostile, MockTenant};
 use serde_json::json;
 
-/// A tenant whose time stands still.
+/// A tenant with a stopped clock.
 async fn tenant() -> MockTenant {
     MockTenant::builder().clock(Clock::frozen()).start().await
 }
@@ -39,8 +39,8 @@ async fn answer(guard: &Guard, token: &str) -> (u16, Option<String>) {
     (response.status().as_u16(), challenge)
 }
 
-/// Why a token is not accepted, if it is not.
-async fn judged(guard: &Guard, token: &str) -> Option<InvalidToken> {
+/// The reason for which a token is rejected; `None` if it is accepted.
+async fn rejection(guard: &Guard, token: &str) -> Option<InvalidToken> {
     match check(guard, token).await.err()?.error() {
         Error::InvalidToken(reason) => Some(*reason),
         other => unreachable!("{other:?}"),
@@ -54,7 +54,7 @@ fn bearer(token: &str) -> HeaderMap {
 }
 
 #[tokio::test]
-async fn every_hostile_token_is_refused_and_every_control_is_accepted() {
+async fn every_hostile_token_is_rejected_and_every_control_is_accepted() {
     let tenant = tenant().await;
     let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
     let guard = guard(builder(&tenant));
@@ -68,36 +68,36 @@ async fn every_hostile_token_is_refused_and_every_control_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
+async fn strict_mode_accepts_only_tokens_typed_as_access_tokens() {
     let tenant = tenant().await;
     let guard = guard(builder(&tenant).require_rfc9068());
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"] {
         let token = tenant.token().header("typ", typ).mint();
-        assert_eq!(judged(&guard, &token).await, None, "{typ}");
+        assert_eq!(rejection(&guard, &token).await, None, "{typ}");
     }
     let absent = tenant.token().without_header("typ").mint();
-    assert_eq!(judged(&guard, &absent).await, Some(InvalidToken::Type));
+    assert_eq!(rejection(&guard, &absent).await, Some(InvalidToken::Type));
     for typ in [json!("JWT"), json!("jwt"), json!(""), json!(null), json!(["at+jwt"])] {
         let token = tenant.token().header("typ", &typ).mint();
-        assert_eq!(judged(&guard, &token).await, Some(InvalidToken::Type), "{typ}");
+        assert_eq!(rejection(&guard, &token).await, Some(InvalidToken::Type), "{typ}");
     }
     for claim in ["sub", "client_id", "jti", "iat"] {
         let without = tenant.token().without(claim).mint();
         let odd = tenant.token().claim(claim, json!([1])).mint();
         for token in [without, odd] {
-            assert_eq!(judged(&guard, &token).await, Some(InvalidToken::Claim(claim)));
+            assert_eq!(rejection(&guard, &token).await, Some(InvalidToken::Claim(claim)));
         }
     }
 }
 
 #[tokio::test]
-async fn hostile_tokens_and_controls_come_in_any_order_and_after_the_keys_were_read() {
+async fn the_order_of_hostile_tokens_and_controls_does_not_matter() {
     let tenant = tenant().await;
     let guard = guard(builder(&tenant));
-    assert_eq!(judged(&guard, &tenant.token().mint()).await, None, "the keys are read");
+    assert_eq!(rejection(&guard, &tenant.token().mint()).await, None, "fetches the keys");
     for number in 0..10 {
         let invented = tenant.token().header("kid", format!("invented-{number}")).mint();
-        assert_eq!(judged(&guard, &invented).await, Some(InvalidToken::UnknownKey));
+        assert_eq!(rejection(&guard, &invented).await, Some(InvalidToken::UnknownKey));
     }
     for round in 0..2 {
         for hostile in Hostile::all(&tenant) {
@@ -112,7 +112,7 @@ async fn hostile_tokens_and_controls_come_in_any_order_and_after_the_keys_were_r
 }
 
 #[tokio::test]
-async fn controls_pass_where_each_operation_needs_a_group() {
+async fn controls_are_accepted_by_an_operation_that_needs_a_scope_and_a_group() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).groups(["admin"]).scope("a");
     let tenant = tenant.claim("tenant_id", "acme").start().await;
     let policy = Policy::ANY_TOKEN.scopes(&["a"]).any_group(&["admin"]);

@@ -1,15 +1,15 @@
-//! Two minutes of everything at once, at the default limits: load from several threads while keys
-//! rotate, announced and abruptly, the tenant goes down and comes up, and made-up tokens pour in.
+//! Two minutes of load from several threads, with the default limits, while keys rotate (announced
+//! and abruptly), the tenant goes down and comes up, and forged tokens arrive.
 //!
 //! ```sh
 //! cargo test --test soak --all-features -- --ignored --nocapture
 //! ```
 //!
-//! The clock that tenant and library share runs as fast as the load lets it: every second of it
-//! has some hundred requests in it. `SOAK_SEED` repeats the order of what happens.
+//! The clock of tenant and library runs as fast as the load permits: each of its seconds has at
+//! least a hundred requests. `SOAK_SEED` repeats the order of events.
 //!
-//! The mock tenant shares the process and keeps what it has minted and answered, so the load spares
-//! it: what grows is the library's, or is not much.
+//! The mock tenant runs in this process and records its tokens and answers, so the load sends it
+//! few requests: growing memory is mostly the library's.
 
 use std::{
     env,
@@ -30,40 +30,40 @@ use monocloud_testkit::{
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use tokio::task::JoinSet;
 
-/// How long it goes on, in seconds of the machine's time.
+/// The duration of the test, in real time.
 const DURATION: Duration = Duration::from_secs(120);
 
-/// How long an abrupt rotation may go unnoticed: one window of the budget, in seconds.
+/// The maximum time until an abrupt rotation is noticed: one window of the budget, in seconds.
 const WINDOW: u64 = 30;
 
-/// A document's life, in seconds.
-const LIFE: u64 = 300;
+/// A document's lifetime, in seconds.
+const LIFETIME: u64 = 300;
 
-/// A document's life until it is renewed at the earliest, in seconds.
+/// The minimum age at which a document is renewed, in seconds.
 const EARLIEST_RENEWAL: u64 = 216;
 
-/// How much memory it may come to need, in kilobytes.
+/// The maximum growth of memory, in kilobytes.
 const MEMORY: usize = 32 * 1024;
 
-/// Tenant, API and what is seen of them.
+/// A tenant, its API, and what is counted.
 struct World {
     tenant: MockTenant,
     protect: ProtectApi,
     guard: Guard,
     requests: AtomicUsize,
-    /// Counts the beginnings and ends of abrupt rotations: while it is odd, the key in force may be
-    /// unknown to the API.
+    /// Counts the starts and ends of abrupt rotations: while it is odd, the API may not know the
+    /// current key.
     rotations: AtomicUsize,
     is_over: AtomicBool,
     /// Seconds on the test's clock.
     passed: AtomicUsize,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug, Eq, PartialEq)]
 enum Verdict {
     Accepted,
-    Refused,
+    Rejected,
     Unavailable,
 }
 
@@ -97,7 +97,7 @@ impl World {
             Ok(_) => Verdict::Accepted,
             Err(refusal) => match refusal.error() {
                 Error::Unavailable { .. } => Verdict::Unavailable,
-                Error::InvalidToken(_) => Verdict::Refused,
+                Error::InvalidToken(_) => Verdict::Rejected,
                 error => panic!("{error:?}"),
             },
         }
@@ -107,23 +107,27 @@ impl World {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    /// Valid tokens, of the key in force.
+    /// Presents valid tokens, signed with the current key.
     async fn present_valid_tokens(self: Arc<Self>) {
         while !self.is_over() {
             let before = self.rotations.load(Ordering::SeqCst);
             let token = self.tenant.token().mint();
             for _ in 0..100 {
                 let verdict = self.present(&token).await;
-                let is_excused = before % 2 == 1 || before != self.rotations.load(Ordering::SeqCst);
-                assert!(verdict == Verdict::Accepted || is_excused, "a valid token is {verdict:?}");
-                if is_excused {
+                let is_rotating =
+                    before % 2 == 1 || before != self.rotations.load(Ordering::SeqCst);
+                assert!(
+                    verdict == Verdict::Accepted || is_rotating,
+                    "a valid token is {verdict:?}"
+                );
+                if is_rotating {
                     break;
                 }
             }
         }
     }
 
-    /// Tokens of somebody else, and keys that nobody has.
+    /// Presents tokens that are signed with a foreign key, or that name a made-up key.
     async fn present_forged_tokens(self: Arc<Self>) {
         let mut number = 0;
         while !self.is_over() {
@@ -141,7 +145,7 @@ impl World {
         }
     }
 
-    /// Opaque tokens, each valid until it is revoked.
+    /// Presents opaque tokens, each of which is valid until it is revoked.
     async fn present_opaque_tokens(self: Arc<Self>) {
         let mut last = 0;
         while !self.is_over() {
@@ -152,7 +156,7 @@ impl World {
             }
             last = passed;
             let token = self.tenant.opaque_token().mint();
-            assert_ne!(self.present(&token).await, Verdict::Refused, "an opaque token");
+            assert_ne!(self.present(&token).await, Verdict::Rejected, "an opaque token");
             self.tenant.revoke(&token);
             self.protect.forget(&AccessToken::new(&token).unwrap()).await.unwrap();
             for _ in 0..3 {
@@ -161,7 +165,7 @@ impl World {
         }
     }
 
-    /// Lets one second go by, once there was some load in the last one.
+    /// Lets one second pass, after at least a hundred further requests.
     async fn second(&self) {
         let enough = self.requests.load(Ordering::SeqCst) + 100;
         while self.requests.load(Ordering::SeqCst) < enough {
@@ -178,48 +182,48 @@ impl World {
     }
 }
 
-/// What happened, for the limits and the report.
+/// What happened, from which the limits follow.
 #[derive(Debug, Default)]
 struct Report {
     announced: usize,
     abrupt: usize,
     outages: usize,
-    /// How many fetches outages may have cost.
+    /// The maximum number of fetches that outages may have caused.
     attempts: u64,
     /// In seconds.
-    longest_refusal: u64,
+    longest_rejection: u64,
 }
 
-/// A rotation as it should be: the key is published before it is used, for as long as documents
-/// live, and the old one for as long afterwards.
+/// A rotation as recommended: the new key is published for the lifetime of documents before it is
+/// used, and the old one for as long afterwards.
 async fn rotate_announced(world: &World, report: &mut Report) {
     world.tenant.announce_key();
-    world.seconds(LIFE).await;
+    world.seconds(LIFETIME).await;
     world.tenant.rotate_keys();
-    world.seconds(LIFE).await;
+    world.seconds(LIFETIME).await;
     world.tenant.withdraw_former_keys();
     report.announced += 1;
 }
 
-/// A rotation as after a theft: another key from one moment to the next.
+/// A rotation as after a theft: the key is replaced from one moment to the next.
 async fn rotate_abruptly(world: &World, report: &mut Report) {
     let old = world.tenant.token().mint();
     world.rotations.fetch_add(1, Ordering::SeqCst);
     world.tenant.replace_keys();
     let token = world.tenant.token().expires_in(86_400).mint();
-    let mut refused = 0;
+    let mut rejected = 0;
     while world.present(&token).await != Verdict::Accepted {
-        refused += 1;
-        assert!(refused <= WINDOW, "a rotated key is rejected for {refused} s");
+        rejected += 1;
+        assert!(rejected <= WINDOW, "a rotated key is rejected for {rejected} s");
         world.second().await;
     }
     world.rotations.fetch_add(1, Ordering::SeqCst);
-    report.longest_refusal = report.longest_refusal.max(refused);
+    report.longest_rejection = report.longest_rejection.max(rejected);
     report.abrupt += 1;
-    assert_eq!(world.present(&old).await, Verdict::Refused, "a stolen key");
+    assert_eq!(world.present(&old).await, Verdict::Rejected, "a stolen key");
 }
 
-/// The tenant is away for a while.
+/// The tenant is down for a while.
 async fn go_down(world: &World, report: &mut Report, choice: u8) {
     let fault = match choice % 4 {
         0 => Fault::Status(503),
@@ -233,13 +237,13 @@ async fn go_down(world: &World, report: &mut Report, choice: u8) {
     let length = 60 + u64::from(choice) * 4;
     world.seconds(length).await;
     drop(faults);
-    // Until the next attempt, after which none is failing.
+    // Wait for the next attempt, which succeeds.
     world.seconds(70).await;
     report.outages += 1;
     report.attempts += 8 + (length + 70) / 54;
 }
 
-/// A stream of choices that a seed repeats.
+/// A sequence of choices that a seed repeats.
 struct Dice(u64);
 
 impl Dice {
@@ -298,13 +302,13 @@ async fn soak() {
     let passed = world.passed.load(Ordering::SeqCst) as u64;
     let grown = resident_kilobytes().saturating_sub(memory);
     let fetches = [Endpoint::Discovery, Endpoint::Jwks].map(|it| world.tenant.requests(it) as u64);
-    // Renewals, attempts while the tenant was away, and for keys the budget of made-up kids.
+    // Renewals, attempts while the tenant was down, and for keys the budget for made-up kids.
     let renewals = passed / EARLIEST_RENEWAL + 2 + report.attempts;
     let limits = [renewals, renewals + passed / WINDOW + 2];
     println!("{report:?}");
     println!("requests: {}, on {passed} s of the clock", world.requests.load(Ordering::SeqCst));
     println!("fetches of metadata and keys: {fetches:?}, at most {limits:?}");
-    println!("longest refusal of a key that was rotated abruptly: {} s", report.longest_refusal);
+    println!("longest rejection of an abruptly rotated key: {} s", report.longest_rejection);
     println!("resident: {} kB, {grown} kB more than after the start", resident_kilobytes());
     assert!(report.announced > 0 && report.abrupt > 0 && report.outages > 0, "{report:?}");
     assert!(fetches[0] <= limits[0] && fetches[1] <= limits[1], "{fetches:?} of {limits:?}");

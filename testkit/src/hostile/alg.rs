@@ -1,4 +1,4 @@
-//! What the header's `alg` says, against what the key is for.
+//! The header's `alg` differs from the algorithm of the key.
 
 use aws_lc_rs::hmac;
 use base64::{
@@ -51,7 +51,7 @@ pub(super) fn none(tenant: &MockTenant) -> Vec<Row> {
 }
 
 pub(super) fn key_confusion(tenant: &MockTenant) -> Vec<Row> {
-    // An HMAC under something that everybody may know of the key.
+    // An HMAC with a public property of the key as its secret.
     let hmac_of = |algorithm, alg, secret: fn(&Unsigned) -> Vec<u8>| {
         let token = tenant.token().algorithm(algorithm).header("alg", alg);
         let token = token.unsigned();
@@ -90,14 +90,14 @@ pub(super) fn key_confusion(tenant: &MockTenant) -> Vec<Row> {
 pub(super) fn swap(tenant: &MockTenant) -> Vec<Row> {
     use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Rs256, Rs384, Rs512};
 
-    // The key is published for `own`, and truly signs as `other`.
+    // The key is published for `own` and really signs with `other`.
     let signs = |own, other: Algorithm| {
         let token = tenant.token().algorithm(own).header("alg", other.as_str());
         let token = token.unsigned();
         let key = token.key.clone().misused_for(other);
         Unsigned { key, ..token }.sign()
     };
-    // The key signs as it should, and the header says otherwise.
+    // The key signs with its own algorithm, and the header names another.
     let says = |own, alg| tenant.token().algorithm(own).header("alg", alg).mint();
     let hs256 = |secret: &[u8]| {
         let token = tenant.token().header("alg", "HS256").unsigned();

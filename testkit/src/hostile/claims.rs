@@ -1,4 +1,4 @@
-//! What the payload says of issuer, audience, time, subject and binding.
+//! Claims about the issuer, audience, time, subject and binding.
 
 use serde_json::{Value, json};
 

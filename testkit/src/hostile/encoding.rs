@@ -14,7 +14,7 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
     let (header, payload) = (base64url(&control.header), base64url(&control.payload));
     let token = control.sign();
     let signature = base64url(control.signature());
-    // Truly signed, however the segments are spelt.
+    // The signature is valid for the segments as they are written.
     let signed = |header: &str, payload: &str| {
         let input = format!("{header}.{payload}");
         format!("{input}.{}", base64url(control.key.sign(input.as_bytes())))
@@ -90,7 +90,7 @@ pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
     let (header, payload) = (text(&control.header), text(&control.payload));
     let header_is = |header: &str| tenant.token().raw_header(header).mint();
     let payload_is = |payload: &str| tenant.token().raw_payload(payload).mint();
-    // One member more, before or after all others.
+    // Another member, before or after all others.
     let header_with = |member: &str| header_is(&before(header, member));
     let claims_with = |member: &str| payload_is(&before(payload, member));
     let claims_with_last = |member: &str| payload_is(&after(payload, member));

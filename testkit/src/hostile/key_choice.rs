@@ -1,4 +1,4 @@
-//! Which key the header asks to be believed by.
+//! Headers that name or contain the key to verify the token with.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use crate::{
     token::{SigningKey, Unsigned, base64url},
 };
 
-/// Made out by the attacker for itself.
+/// A certificate that the attacker issued.
 const ATTACKER_CERTIFICATE: &[u8] = include_bytes!("../../keys/attacker.x509.der");
 
 pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
@@ -21,7 +21,7 @@ pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
         let key = attacker.clone();
         Unsigned { key, ..token }.sign()
     };
-    // The `kid` is the tenant's, the attacker's, or not there.
+    // The `kid` is the tenant's, the attacker's, or absent.
     let known = |name, value| forged(tenant.token().header(name, value));
     let own = |name, value| forged(tenant.token().header("kid", "attacker").header(name, value));
     let without = |name, value| forged(tenant.token().without_header("kid").header(name, value));

@@ -56,7 +56,7 @@ pub struct Hostile {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Class {
-    /// No signature, and a header that says so.
+    /// No signature, with a header that declares none.
     AlgNone,
     /// An HMAC keyed by the public key.
     KeyConfusion,
@@ -122,9 +122,9 @@ impl Hostile {
     #[track_caller]
     pub fn assert_refused(&self, status: u16, www_authenticate: Option<&str>) {
         let challenge = www_authenticate.unwrap_or_default();
-        let refused = status == 401 && challenge.contains(r#"error="invalid_token""#);
+        let is_rejected = status == 401 && challenge.contains(r#"error="invalid_token""#);
         assert!(
-            refused,
+            is_rejected,
             "{} ({:?}, {}) must be rejected with 401 and invalid_token, \
              not with {status} and {challenge:?}",
             self.name, self.class, self.reference,

@@ -121,7 +121,7 @@ fn reversed(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().rev().copied().collect()
 }
 
-/// The JSON object with one member more.
+/// The JSON object with another member.
 fn extended(object: &[u8], member: &str) -> Vec<u8> {
     let open = object.strip_suffix(b"}").expect("a JSON object");
     [open, b",", member.as_bytes(), b"}"].concat()

@@ -1,4 +1,4 @@
-//! A fault that a request has met, and what it makes of the right answer.
+//! A fault that a request has met, and its effect on the right answer.
 
 use std::{
     sync::Arc,

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_was_not_encoded_is_told() {
+    fn text_that_was_not_encoded_is_rejected() {
         for text in ["a b", "a:b", "é", "100%", "%4", "%4g", "%g4", "%FF", "a/b", "a=b", "a\"b"] {
             assert_eq!(decoded(text), None, "{text}");
         }

@@ -66,7 +66,7 @@ pub(crate) struct Introspector {
 }
 
 /// Why a request is rejected.
-enum Refused {
+enum Rejection {
     Request(Refusal),
     Client(Refusal),
 }
@@ -115,9 +115,9 @@ impl Introspector {
         };
         let response = match self.check(request, form, issuer, arrival, &mut seen) {
             Ok(()) => json_answer(StatusCode::OK, &self.answer(&seen.token)),
-            Err(refused) => {
-                seen.refusal = Some(refused.reason());
-                refused.response()
+            Err(rejection) => {
+                seen.refusal = Some(rejection.reason());
+                rejection.response()
             }
         };
         self.keep(seen);
@@ -132,16 +132,17 @@ impl Introspector {
         issuer: &str,
         arrival: &Arrival,
         seen: &mut Introspection,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejection> {
         let content_type = seen.content_type.as_deref().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if request.method() != Method::POST {
-            return Err(Refused::Request("the method is not POST"));
+            return Err(Rejection::Request("the method is not POST"));
         }
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(Refused::Request("the content type is not that of a form"));
+            return Err(Rejection::Request("the content type is not that of a form"));
         }
-        let form = form.ok_or(Refused::Request("the form is not encoded, or has a field twice"))?;
+        let form =
+            form.ok_or(Rejection::Request("the form is not encoded, or has a field twice"))?;
 
         let authorization = request.headers().get_all(AUTHORIZATION).iter();
         let authorization: Vec<_> =
@@ -149,14 +150,14 @@ impl Introspector {
         let now = unix_seconds(self.clock.now());
         let credentials =
             Credentials { authorization: &authorization, form: &form, issuer, arrival, now };
-        seen.client_auth = Some(self.client.authenticate(credentials).map_err(Refused::Client)?);
+        seen.client_auth = Some(self.client.authenticate(credentials).map_err(Rejection::Client)?);
 
         if seen.token.is_empty() {
-            return Err(Refused::Request("there is no token"));
+            return Err(Rejection::Request("there is no token"));
         }
         match form.get("token_type_hint").map(String::as_str) {
             Some("access_token") => Ok(()),
-            _ => Err(Refused::Request("the token_type_hint is not access_token")),
+            _ => Err(Rejection::Request("the token_type_hint is not access_token")),
         }
     }
 
@@ -189,7 +190,7 @@ impl Introspector {
     }
 }
 
-impl Refused {
+impl Rejection {
     const fn reason(&self) -> Refusal {
         match self {
             Self::Request(reason) | Self::Client(reason) => reason,

@@ -58,7 +58,7 @@ impl Mocks {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (address, request) = (*server.address(), forwarded(request, id));
         let unmatched = Arc::clone(&self.unmatched);
-        // In a task of its own, a request reaches the mocks even if the client leaves.
+        // In a separate task, a request reaches the mocks even if the client leaves.
         let exchange = tokio::spawn(async move {
             let answer = exchange(address, request).await;
             let is_unmatched = locked(&unmatched).remove(&id);
@@ -76,7 +76,7 @@ impl Mocks {
         }
     }
 
-    /// A mock that comes after all others and never matches: it takes down the requests that no
+    /// A mock that comes after all others and never matches: it records the requests that no
     /// other mock matched. wiremock's own 404 could be the answer of a mock as well.
     fn catch_all(&self) -> Mock {
         let unmatched = Arc::clone(&self.unmatched);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn removed_entries_take_no_room_for_ever() {
+    fn removed_entries_do_not_take_up_room_forever() {
         let mut recent = Recent::new(3);
         for name in 0..100 {
             recent.insert(&name.to_string(), ());

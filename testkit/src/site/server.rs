@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// A server on a thread of its own, until it is dropped.
+/// A server on a separate thread, until it is dropped.
 pub(crate) struct Server {
     /// Both are taken by `drop` alone.
     stop: Option<oneshot::Sender<()>>,

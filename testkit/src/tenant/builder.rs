@@ -17,7 +17,7 @@ use crate::{
 
 /// Options for a [`MockTenant`]; each has a default.
 #[derive(Clone, Debug)]
-#[must_use = "a tenant answers from `start` on"]
+#[must_use = "the tenant is started by `start`"]
 pub struct MockTenantBuilder {
     algorithm: Algorithm,
     audience: String,
@@ -88,7 +88,7 @@ impl MockTenantBuilder {
     }
 
     /// A claim of every token, including [hostile](crate::Hostile) ones and
-    /// [controls](crate::Control). An application may require a claim of its own on every
+    /// [controls](crate::Control). An application may require an additional claim on every
     /// operation; without it, tokens would be rejected for the wrong reason.
     ///
     /// ```
@@ -133,7 +133,7 @@ impl MockTenantBuilder {
     /// Adds another port for clients with [certificates](Self::mutual_tls). The metadata names it
     /// in `mtls_additional_endpoint_aliases` under this id. It trusts the same
     /// [authority](MockTenant::client_authority);
-    /// [`Introspection::entrance`](crate::Introspection::entrance) tells which port a request used.
+    /// [`Introspection::entrance`](crate::Introspection::entrance) names the port that a request used.
     pub fn trust_store(self, id: impl Into<String>) -> Self {
         self.mutual_tls().entrance(Entrance::TrustStore(id.into()))
     }

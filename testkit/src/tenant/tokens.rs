@@ -30,7 +30,7 @@ type Members = Map<String, Value>;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a token comes into being with `mint`"]
+#[must_use = "the token is created by `mint`"]
 pub struct TokenBuilder<'a> {
     tenant: &'a MockTenant,
     is_opaque: bool,

@@ -1,4 +1,4 @@
-//! An API that introspects tokens with reqwest and signs with aws-lc, from its settings alone.
+//! An API that introspects tokens with reqwest and signs with aws-lc, only from its settings.
 
 use std::{collections::HashMap, fs, time::UNIX_EPOCH};
 

@@ -59,7 +59,7 @@ async fn the_signature_of_an_assertion_is_checked() {
         (none.sign(), "kid"),
         (hs256.sign().rsplit_once('.').unwrap().0.to_owned() + ".", "HMAC"),
         (hs256.sign() + "!", "base64url"),
-        ("no JWT".to_owned(), "not a JWT"),
+        ("a secret".to_owned(), "not a JWT"),
         ("a.b.YWE".into(), "header"),
     ] {
         let ask = secret.ask("t").assertion(JWT_BEARER, &assertion);
@@ -72,15 +72,9 @@ async fn the_signature_of_an_assertion_is_checked() {
         let send = async |assertion: Assertion| {
             asker.ask("t").assertion(JWT_BEARER, &assertion.sign()).send().await
         };
-        let theirs = theirs(method, &asker.assertion()).await;
-        assert_rejected(
-            send(Assertion { key: theirs.key, ..asker.assertion() }).await,
-            "signature",
-        );
-        assert_rejected(
-            send(Assertion { header: theirs.header, ..asker.assertion() }).await,
-            "kid",
-        );
+        let other = of_another_client(method, &asker.assertion()).await;
+        assert_rejected(send(Assertion { key: other.key, ..asker.assertion() }).await, "signature");
+        assert_rejected(send(Assertion { header: other.header, ..asker.assertion() }).await, "kid");
 
         let with = |name: &str, value: Value| {
             let mut assertion = asker.assertion();
@@ -99,12 +93,12 @@ async fn the_signature_of_an_assertion_is_checked() {
 
 /// An assertion of another tenant's client. RSA keys come from a pool, and both tenants may use the
 /// same one.
-async fn theirs(method: ClientAuth, ours: &Assertion) -> Assertion {
+async fn of_another_client(method: ClientAuth, own: &Assertion) -> Assertion {
     loop {
         let another = MockTenant::start().await;
-        let theirs = Asker::new(&another, method).assertion();
-        if theirs.key["n"].is_null() || theirs.key["n"] != ours.key["n"] {
-            return theirs;
+        let other = Asker::new(&another, method).assertion();
+        if other.key["n"].is_null() || other.key["n"] != own.key["n"] {
+            return other;
         }
     }
 }

@@ -29,7 +29,7 @@ fn address(tenant: &MockTenant) -> String {
 }
 
 /// A connection that has requested the key set.
-async fn asked(tenant: &MockTenant) -> TcpStream {
+async fn requesting(tenant: &MockTenant) -> TcpStream {
     let mut stream = TcpStream::connect(address(tenant)).await.unwrap();
     let url = tenant.url(Endpoint::Jwks);
     let path = url.strip_prefix("http://").unwrap().split_once('/').unwrap().1;
@@ -70,11 +70,11 @@ async fn pending(tenant: &MockTenant) -> JoinHandle<Value> {
 async fn a_reset_differs_from_a_close() {
     let tenant = MockTenant::start().await;
     tenant.fault(Endpoint::Jwks, Fault::Reset).times(1);
-    let error = rest(asked(&tenant).await).await.unwrap_err();
+    let error = rest(requesting(&tenant).await).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 
     tenant.fault(Endpoint::Jwks, Fault::CloseBeforeAnswer).times(1);
-    assert_eq!(rest(asked(&tenant).await).await.unwrap(), "");
+    assert_eq!(rest(requesting(&tenant).await).await.unwrap(), "");
     assert_eq!(tenant.requests(Endpoint::Jwks), 2);
 }
 
@@ -84,7 +84,7 @@ async fn a_truncated_body_ends_before_its_content_length() {
     let right = tenant.jwks().to_string();
     for after in [0, 1, 100, right.len() - 1] {
         let _guard = tenant.fault(Endpoint::Jwks, Fault::Truncated { after });
-        let answer = rest(asked(&tenant).await).await.unwrap();
+        let answer = rest(requesting(&tenant).await).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains(&format!("content-length: {}\r\n", right.len())), "{head}");
@@ -144,7 +144,7 @@ async fn a_slow_body_comes_in_parts_as_the_clock_moves() {
     let right = tenant.jwks().to_string();
     let fault = Fault::SlowDrip { chunk: 10, every: SECOND };
     let _guard = tenant.fault(Endpoint::Jwks, fault);
-    let mut stream = asked(&tenant).await;
+    let mut stream = requesting(&tenant).await;
     tenant.requested(Endpoint::Jwks, 1).await;
 
     let mut arrived = String::new();
@@ -180,7 +180,7 @@ async fn held_requests_are_answered_when_the_fault_is_lifted() {
 }
 
 #[tokio::test]
-async fn a_request_stays_held_when_its_fault_was_for_it_alone() {
+async fn a_request_stays_held_after_it_used_up_its_fault() {
     let tenant = MockTenant::start().await;
     tenant.fault(Endpoint::Jwks, Fault::NeverAnswer).times(1);
     let request = pending(&tenant).await;
@@ -194,7 +194,7 @@ async fn a_request_stays_held_when_its_fault_was_for_it_alone() {
 async fn a_client_whose_request_is_held_may_leave() {
     let tenant = MockTenant::start().await;
     let _guard = tenant.fault(Endpoint::Jwks, Fault::NeverAnswer);
-    let mut stream = asked(&tenant).await;
+    let mut stream = requesting(&tenant).await;
     tenant.requested(Endpoint::Jwks, 1).await;
     stream.shutdown().await.unwrap();
     // The tenant closes the connection too.
@@ -202,7 +202,7 @@ async fn a_client_whose_request_is_held_may_leave() {
 }
 
 #[tokio::test]
-async fn dropping_a_tenant_frees_its_ports_though_requests_hang() {
+async fn dropping_a_tenant_frees_its_ports_even_if_requests_hang() {
     for builder in [MockTenant::builder(), MockTenant::builder().mutual_tls()] {
         let tenant = builder.clock(Clock::frozen()).start().await;
         let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();

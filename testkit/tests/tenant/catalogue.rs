@@ -12,7 +12,7 @@ async fn every_name_is_unique_and_kebab_case() {
     let controls = Control::all(&tenant).into_iter().map(|it| it.name);
     let mut seen = HashSet::new();
     for name in hostile.chain(controls) {
-        assert!(seen.insert(name), "{name} is there twice");
+        assert!(seen.insert(name), "{name} exists twice");
         let kebab = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         assert!(name.bytes().all(kebab), "{name}");
     }
@@ -20,7 +20,7 @@ async fn every_name_is_unique_and_kebab_case() {
 }
 
 #[tokio::test]
-async fn every_token_may_stand_in_an_authorization_header() {
+async fn every_token_is_allowed_in_an_authorization_header() {
     let tenant = MockTenant::start().await;
     for hostile in Hostile::all(&tenant) {
         // RFC 6750 §2.1, `b64token`.
@@ -72,7 +72,7 @@ async fn there_is_a_catalogue_for_every_algorithm() {
 }
 
 #[tokio::test]
-async fn forged_tokens_are_signed_by_no_published_key() {
+async fn no_forged_token_is_signed_by_a_published_key() {
     let tenant = MockTenant::start().await;
     let classes = [Class::KeyConfusion, Class::BadSignature, Class::EcdsaEdge, Class::EmbeddedKey];
     for hostile in of(&tenant, &classes) {
@@ -94,7 +94,7 @@ async fn the_canary_serves_the_attackers_keys() {
 }
 
 #[tokio::test]
-async fn a_verifier_of_signatures_alone_rejects_some() {
+async fn a_verifier_that_checks_only_signatures_rejects_some_classes() {
     let tenant = MockTenant::start().await;
     let classes =
         [Class::AlgNone, Class::AlgSwap, Class::KidInjection, Class::RetiredKey, Class::Structure];

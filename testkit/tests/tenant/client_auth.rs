@@ -30,18 +30,18 @@ async fn every_method_is_accepted() {
 
 #[tokio::test]
 async fn settings_belong_to_one_tenant() {
-    let (ours, theirs) = (frozen_tenant().await, MockTenant::start().await);
+    let (tenant, other) = (frozen_tenant().await, MockTenant::start().await);
     for method in every_method() {
-        let settings = ours.vars_for(method);
-        assert_eq!(settings, ours.vars_for(method), "{method:?}");
+        let settings = tenant.vars_for(method);
+        assert_eq!(settings, tenant.vars_for(method), "{method:?}");
         assert_eq!(settings.len(), 5);
-        assert!(settings.starts_with(&ours.vars()));
-        let id = ("MONOCLOUD_BACKEND_CLIENT_ID".to_owned(), ours.client().id().to_owned());
+        assert!(settings.starts_with(&tenant.vars()));
+        let id = ("MONOCLOUD_BACKEND_CLIENT_ID".to_owned(), tenant.client().id().to_owned());
         assert!(settings.contains(&id));
         let secret = |vars: &[(String, String)]| vars[3].1.clone();
-        assert_ne!(secret(&settings), secret(&theirs.vars_for(method)), "{method:?}");
+        assert_ne!(secret(&settings), secret(&other.vars_for(method)), "{method:?}");
     }
-    assert!(ours.client().secret().len() >= 32, "long enough for HMAC SHA-256");
+    assert!(tenant.client().secret().len() >= 32, "long enough for HMAC SHA-256");
 }
 
 #[tokio::test]
@@ -86,8 +86,8 @@ async fn basic_credentials_must_be_form_encoded() {
         let by_secret = asker.ask("t").basic(&encoded(id), &raw(special, secret));
         assert_eq!(by_secret.send().await.0, 401, "{special} in the secret");
     }
-    let with_blanks = |text: &str| encoded(text).replace('+', "%20");
-    let ask = asker.ask("t").basic(&with_blanks(id), &with_blanks(secret));
+    let with_encoded_spaces = |text: &str| encoded(text).replace('+', "%20");
+    let ask = asker.ask("t").basic(&with_encoded_spaces(id), &with_encoded_spaces(secret));
     assert_eq!(ask.send().await.0, 200);
 }
 

@@ -25,7 +25,7 @@ async fn requests_can_be_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_expected_may_be_a_number_or_a_range() {
+async fn an_expectation_is_a_number_or_a_range() {
     let tenant = MockTenant::start().await;
     fetch(&tenant.url(Endpoint::Jwks)).await;
     fetch(&tenant.url(Endpoint::Jwks)).await;

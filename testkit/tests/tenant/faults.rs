@@ -112,7 +112,7 @@ async fn a_document_can_be_deeper_than_any_stack() {
 }
 
 #[tokio::test]
-async fn a_document_has_as_many_bytes_as_it_is_told_to() {
+async fn a_document_is_padded_to_the_given_length() {
     let tenant = MockTenant::start().await;
     for length in [100_000, 5_000_001] {
         let response = answer(&tenant, Endpoint::Jwks, Fault::Huge(length)).await;

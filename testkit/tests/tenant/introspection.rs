@@ -11,7 +11,7 @@ use crate::{
     reader::{get, plain_client, segment, verify},
 };
 
-/// What the tenant says about a token.
+/// The tenant's introspection response for a token.
 async fn introspect(tenant: &MockTenant, token: &str) -> Value {
     let (status, answer) = Asker::new(tenant, ClientAuth::SecretPost).ask(token).send().await;
     assert_eq!(status, 200, "{answer}");
@@ -77,7 +77,7 @@ async fn a_jwt_that_the_tenant_minted_can_be_introspected() {
 }
 
 #[tokio::test]
-async fn a_token_lives_until_it_expires_or_is_revoked() {
+async fn a_token_is_active_until_it_expires_or_is_revoked() {
     let tenant = frozen_tenant().await;
     let kinds: [fn(&MockTenant) -> TokenBuilder<'_>; 2] =
         [MockTenant::token, MockTenant::opaque_token];
@@ -212,7 +212,7 @@ async fn requests_can_be_inspected() {
     let tenant = frozen_tenant().await;
     let asker = Asker::new(&tenant, ClientAuth::SecretBasic);
     asker.ask("first").send().await;
-    asker.ask("second").basic("nobody", "nothing").send().await;
+    asker.ask("second").basic("stranger", "guess").send().await;
     tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
     asker.ask("third").send().await;
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::reader::{fetch, get, segment, verify};
 
-/// The keys that a tenant with one of every algorithm publishes like this, and those
-/// that it has.
+/// The keys that a tenant with a key for every algorithm publishes in this state, and those that it
+/// has.
 async fn published(state: KeySetState) -> (MockTenant, Vec<Value>, Vec<Value>) {
     let tenant = MockTenant::start().await;
     for algorithm in Algorithm::ALL {

@@ -56,8 +56,8 @@ async fn only_tokens_by_the_active_key_verify() {
 
         for signer in [Signer::Retired, Signer::Unpublished, Signer::Foreign] {
             let forged = token().signed_by(signer).mint();
-            let refused = verify(&tenant, &forged).await;
-            assert!(refused.is_err(), "{algorithm} {signer:?}");
+            let result = verify(&tenant, &forged).await;
+            assert!(result.is_err(), "{algorithm} {signer:?}");
             assert_eq!(kid(&forged) == kid(&active), signer == Signer::Foreign);
         }
     }

@@ -1,6 +1,6 @@
 //! The tenant as its users see it: over HTTP, verified by independent code.
 
-// Clippy takes only what is marked as a test for test code, not its helpers.
+// Clippy's exceptions for tests do not include their helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod asker;

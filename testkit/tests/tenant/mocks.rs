@@ -1,4 +1,4 @@
-//! The user's own mocks beside, and instead of, what the tenant serves.
+//! Mocks in addition to, and instead of, what the tenant serves.
 
 use std::io::{Error, ErrorKind};
 
@@ -11,7 +11,10 @@ use monocloud_testkit::{
 };
 use serde_json::json;
 
-use crate::reader::{client_trusting, fetch, get, plain_client};
+use crate::{
+    reader::{client_trusting, fetch, get, plain_client},
+    serving::use_up_budget,
+};
 
 const USERINFO: &str = "/connect/userinfo";
 
@@ -51,7 +54,7 @@ async fn a_mock_takes_precedence_over_the_tenant() {
     tenant.mount(other).await;
 
     let response = get(&discovery).await;
-    // The answer is the mock's alone.
+    // The answer is only the mock's.
     assert!(!response.headers().contains_key("access-control-allow-origin"));
     assert_eq!(response.text().await.unwrap(), r#"{"issuer":"other"}"#);
     // The mock is used up.
@@ -175,14 +178,7 @@ async fn an_expectation_does_not_hide_the_panic_of_a_test() {
 async fn a_tenant_with_mocks_can_be_dropped_by_a_task_with_no_budget_left() {
     let tenant = MockTenant::start().await;
     tenant.mount(userinfo("token").expect(0)).await;
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    for item in 0..1000 {
-        sender.send(item).unwrap();
-    }
-    // tokio grants a task 128 steps before it must yield.
-    for _ in 0..128 {
-        receiver.recv().await;
-    }
+    use_up_budget().await;
     drop(tenant);
 }
 

@@ -139,7 +139,7 @@ async fn a_certificate_authenticates_only_at_the_aliases_and_only_alone() {
 }
 
 #[tokio::test]
-async fn certificates_are_counted_where_none_is_needed() {
+async fn certificates_are_counted_even_if_none_is_needed() {
     let tenant = mutual_tenant().await;
     let ask = Asker::new(&tenant, ClientAuth::Tls).ask("t");
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {

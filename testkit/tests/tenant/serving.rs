@@ -101,17 +101,21 @@ async fn dropping_a_tenant_frees_its_port() {
     }
 }
 
-#[tokio::test]
-async fn a_tenant_can_be_dropped_by_a_task_with_no_budget_left() {
-    let tenant = MockTenant::start().await;
+/// Takes the 128 steps that tokio grants a task before it must yield.
+pub(crate) async fn use_up_budget() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for item in 0..1000 {
         sender.send(item).unwrap();
     }
-    // tokio grants a task 128 steps before it must yield.
     for _ in 0..128 {
         receiver.recv().await;
     }
+}
+
+#[tokio::test]
+async fn a_tenant_can_be_dropped_by_a_task_with_no_budget_left() {
+    let tenant = MockTenant::start().await;
+    use_up_budget().await;
     drop(tenant);
 }
 
@@ -137,7 +141,7 @@ async fn many_tenants_live_side_by_side() {
 
 #[tokio::test]
 #[ignore = "a measurement: run it alone, with --nocapture"]
-async fn what_a_tenant_costs() {
+async fn the_time_that_a_tenant_takes() {
     let clock = Clock::system();
     let builders = [
         ("first", MockTenant::builder()),

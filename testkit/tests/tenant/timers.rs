@@ -51,7 +51,7 @@ fn a_timer_of_a_frozen_clock_ends_when_advancing_reaches_the_instant() {
 }
 
 #[test]
-fn a_timer_for_an_instant_that_is_reached_ends_at_once() {
+fn a_timer_for_a_past_instant_ends_immediately() {
     let clock = Clock::frozen();
     let timer = clock.timer();
     let waker = Arc::new(Counter::default()).into();
@@ -79,7 +79,7 @@ async fn a_timer_of_a_running_clock_ends_by_itself_and_by_advancing() {
 }
 
 #[tokio::test]
-async fn a_timer_follows_a_clock_that_is_frozen_meanwhile() {
+async fn a_timer_follows_a_clock_that_is_frozen_while_it_waits() {
     let clock = Clock::system();
     let waiting = tokio::spawn(clock.timer()(clock.monotonic() + HOUR));
     tokio::task::yield_now().await;

@@ -111,7 +111,7 @@ async fn a_tenant_with_tls_frees_its_ports_despite_open_connections() {
             let url = url.as_str().unwrap().strip_prefix("https://").unwrap();
             url.split_once('/').unwrap().0.replace("localhost", "127.0.0.1")
         });
-        // One connection that is kept, and one that never gets to TLS.
+        // One connection that is kept, and one that never starts TLS.
         client.get(urls[0].as_str().unwrap()).send().await.unwrap();
         let mut silent = tokio::net::TcpStream::connect(&addresses[1]).await.unwrap();
         silent.write_all(b"\x16").await.unwrap();
@@ -145,7 +145,7 @@ async fn many_requests_share_connections_and_none_is_lost() {
     assert_eq!(tenant.requests(Endpoint::Jwks), 200);
 }
 
-/// Serves TLS with what is in the files of this certificate; answers 204.
+/// Serves TLS with the files of this certificate; answers 204.
 async fn serve(certificate: Certificate) -> String {
     let chain = CertificateDer::pem_file_iter(certificate.certificate_file()).unwrap();
     let chain = chain.collect::<Result<_, _>>().unwrap();

@@ -92,7 +92,7 @@ async fn the_builder_sets_and_removes_header_parameters() {
 }
 
 #[tokio::test]
-async fn raw_text_is_signed_as_it_is() {
+async fn raw_text_is_signed_unchanged() {
     let tenant = MockTenant::start().await;
     let header = format!(
         r#"{{"alg":"RS256","kid":{},"typ":"at+jwt" , "x":1}}"#,

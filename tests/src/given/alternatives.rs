@@ -1,11 +1,11 @@
-//! What an operation needs, by its own `security`, that of the root, a default and a listing: one
-//! table for every host that takes a document.
+//! What an operation needs, given its own `security`, that of the root, a default and a listing:
+//! one table for every host that takes a document.
 
 use monocloud_backend::{Policy, ProtectApi, openapi::DeclaredApi};
 use monocloud_testkit::MockTenant;
 use serde_json::{Value, json};
 
-/// What a request to the operation meets.
+/// What a request to the operation needs.
 #[derive(Clone, Copy, Debug)]
 enum Needs {
     /// Nothing.
@@ -14,7 +14,7 @@ enum Needs {
     Any,
     /// A token with the scope of the default.
     Default,
-    /// A token that is there must be valid.
+    /// No token, but one that is present must be valid.
     Optional,
     /// The API does not start, for this reason.
     Never(&'static str),
@@ -27,10 +27,10 @@ const CONFLICT: Needs =
     Never("GET /posts: it is listed as public, and declares that it needs a token");
 const FOREIGN: Needs = Never("security names the scheme \"Foreign\", which nothing enforces");
 
-/// `security`; and what it needs without and with a default, and both once more listed as public.
+/// `security`, and what it needs: without and with a default, then both again, listed as public.
 type Row = (&'static str, [Needs; 4]);
 
-/// The operation's own, whatever the root has.
+/// The operation's `security`, which takes precedence over that of the root.
 const OWN: [Row; 9] = [
     ("[]", [Open, Open, Open, Open]),
     ("[{}]", [Open, Default, Open, Open]),
@@ -43,7 +43,7 @@ const OWN: [Row; 9] = [
     (r#"[{"MonoCloud":[],"Foreign":[]}]"#, [FOREIGN; 4]),
 ];
 
-/// That of the root, where the operation has none; `null` where the root has none either.
+/// The root's `security`, where the operation has none; `null` where the root has none either.
 const ROOT: [Row; 8] = [
     ("null", [SILENT, Default, Open, Open]),
     ("[]", [Open, Default, Open, Open]),

@@ -1,4 +1,4 @@
-//! Tests that hosts share whose router takes a document.
+//! Tests shared by hosts whose router takes a document.
 
 pub mod alternatives;
 pub mod promises;

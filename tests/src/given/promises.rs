@@ -6,10 +6,13 @@ use monocloud_backend::{Policy, ProtectApi, openapi::DeclaredApi};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
-use super::world::{App, Client, World, declared, described, needs, offline, public, why_not};
+use super::world::{
+    App, Client, World, assert_rejections_are_described, declared, described, needs, offline,
+    public, start_error,
+};
 
 /// A request; its status without a token, with any token, for a reader and for a writer; and the
-/// body that the reader gets, blank where hosts differ.
+/// body that the reader gets, empty where hosts differ.
 pub type Row<'r> = (&'r str, [u16; 4], &'r str);
 
 /// What the operations of [`assert_rows`] need.
@@ -25,7 +28,7 @@ fn paths() -> Value {
     })
 }
 
-/// An API with these paths, and what it says beside them.
+/// An API with these paths, its default and its listings.
 pub fn api(world: &World) -> DeclaredApi {
     declared(&world.protect, &paths())
         .by_default(Policy::ANY_TOKEN)
@@ -35,7 +38,7 @@ pub fn api(world: &World) -> DeclaredApi {
         .hidden("POST", "/hidden", Policy::ANY_TOKEN.scopes(&["posts:write"]))
 }
 
-/// The rows of every host, and then its own.
+/// Checks the rows that apply to every host, and then this host's own.
 pub async fn assert_rows(world: &World, client: &Client, own: &[Row<'_>]) {
     let (any, read, write) =
         (world.token(""), world.token("posts:read"), world.token("posts:write"));
@@ -70,7 +73,7 @@ pub async fn assert_rows(world: &World, client: &Client, own: &[Row<'_>]) {
     }
 }
 
-/// The document of `app`, at `/openapi.json`, names the tenant's endpoints as soon as they are known.
+/// The document of `app`, at `/openapi.json`, has the tenant's endpoints as soon as they are known.
 pub async fn assert_incomplete_while_the_tenant_is_down<R: App>(app: fn(&ProtectApi) -> R) {
     let clock = Clock::frozen();
     let tenant = MockTenant::builder().clock(clock.clone()).start().await;
@@ -102,6 +105,47 @@ pub async fn assert_swagger_ui_is_found(client: &Client) {
     }
 }
 
+/// A caller may use another scheme than a token. `router` has two GET routes. At `/either` it
+/// answers `token` or `key`, or 401 with the challenge `ApiKey`. At `/optional` it rejects callers
+/// without a token.
+pub async fn assert_another_scheme_is_possible(router: impl App) {
+    let world = World::new().await;
+    let paths = json!({
+        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
+        "/optional": { "get": { "security": [{}, { "MonoCloud": [] }] } },
+    });
+    let client = world.serve(&paths, router).await;
+    let realm = r#"Bearer realm="https://api.example.com""#;
+    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
+    assert_eq!(client.challenges("GET /optional", "").await, [realm]);
+    let with_key = client.request("GET /either", "").header("x-api-key", "k");
+    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
+    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
+    // A token that is present is validated, and its failure is the answer.
+    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
+    assert_eq!(with_both.send().await.unwrap().status(), 403);
+}
+
+/// The document at `/openapi.json`, and the same as YAML, has the tenant's endpoints and scopes,
+/// and describes the operation `GET /posts` and how it rejects requests.
+pub async fn assert_document_is_served(world: &World, client: &Client) -> Value {
+    let document = json(client, "GET /openapi.json").await;
+    let flow =
+        &document["components"]["securitySchemes"]["MonoCloud"]["flows"]["authorizationCode"];
+    assert_eq!(flow["tokenUrl"], format!("{}/connect/token", world.tenant.issuer()));
+    assert_eq!(flow["scopes"], json!({ "posts:read": "Read posts", "posts:write": "Write posts" }));
+    let list = &document["paths"]["/posts"]["get"];
+    assert_eq!(list["summary"], "All posts");
+    assert_eq!(list["description"], "Requires `posts:read`.");
+    assert_rejections_are_described(&document, list);
+
+    let yaml = client.send("GET /openapi.yaml", "").await;
+    assert_eq!(yaml.headers()["content-type"], "application/yaml");
+    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
+    assert_eq!(yaml, document);
+    document
+}
+
 /// The answer to a request without a token, as JSON.
 pub async fn json(client: &Client, request: &str) -> Value {
     serde_json::from_str(&client.text(request, "").await).unwrap()
@@ -119,14 +163,14 @@ pub async fn assert_head_is_authorized_as_get<R: App>(router: fn() -> R) {
         assert_eq!(client.status("HEAD /posts", token).await, status);
     }
     let paths = json!({ "/posts": { "get": needs(&["posts:read"]), "head": public() } });
-    let problem = why_not(declared(&world.protect, &paths), router());
+    let problem = start_error(declared(&world.protect, &paths), router());
     assert!(
         problem.contains("HEAD /posts: HEAD is answered by the handler of GET /posts"),
         "{problem}"
     );
 }
 
-/// Why an API does not start, or nothing, whose document has QUERY and COPY at `/posts`.
+/// The problems of an API whose document has QUERY and COPY at `/posts`.
 pub fn start_with_methods_of_openapi_32(router: impl App) -> Vec<String> {
     let document = json!({
         "openapi": "3.2.0",

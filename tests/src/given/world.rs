@@ -1,7 +1,5 @@
-//! What the tests share of hosts whose router takes a document: a tenant, an API behind it, and
-//! requests in one line.
-
-use std::sync::Arc;
+//! Helpers for hosts whose router takes a document: a tenant, the API it protects, and requests in
+//! one line.
 
 use monocloud_backend::{
     ApiDocument, ProtectApi,
@@ -13,7 +11,9 @@ use salvo::conn::tcp::TcpAcceptor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A framework's router that takes a document, and is an application itself.
+use crate::support::client;
+
+/// A framework's router that takes a document and can be served.
 pub trait App: Routes<Guarded = Self> + Sized + 'static {
     /// Serves it until the test's runtime ends.
     fn serve(self, listener: TcpListener) -> impl Future<Output = ()> + Send;
@@ -32,7 +32,7 @@ impl App for salvo::Router {
     }
 }
 
-/// A tenant, and what it protects.
+/// A tenant and the API it protects.
 pub struct World {
     pub tenant: MockTenant,
     pub protect: ProtectApi,
@@ -45,19 +45,19 @@ impl World {
         Self { tenant, protect }
     }
 
-    /// A token with scopes, separated by blanks.
+    /// A token with these scopes, separated by spaces.
     pub fn token(&self, scopes: &str) -> String {
         self.tenant.token().subject("alice").scope(scopes).mint()
     }
 
-    /// Serves a router by a document.
+    /// Serves a router with a document of these paths.
     pub async fn serve(&self, paths: &Value, router: impl App) -> Client {
         let (router, _) = guarded(&self.protect, paths, router);
         Client::new(router).await
     }
 }
 
-/// An API whose tenant never answers: enough where no token is validated.
+/// An API whose tenant never answers, for tests in which no token is validated.
 pub fn offline() -> ProtectApi {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
@@ -70,7 +70,7 @@ pub fn described(protect: ProtectApi) -> ProtectApi {
     protect.describe_scope("posts:read", "Read posts").describe_scope("posts:write", "Write posts")
 }
 
-/// An API as a document with these paths declares it.
+/// An API that is declared by a document with these paths.
 pub fn declared(protect: &ProtectApi, paths: &Value) -> DeclaredApi {
     let document = json!({
         "openapi": "3.1.0",
@@ -89,7 +89,7 @@ pub fn guarded<R: App>(protect: &ProtectApi, paths: &Value, router: R) -> (R, Ap
 }
 
 /// Why an API does not start.
-pub fn why_not(api: DeclaredApi, router: impl App) -> String {
+pub fn start_error(api: DeclaredApi, router: impl App) -> String {
     api.routes(router).err().expect("the API must not start").to_string()
 }
 
@@ -103,7 +103,7 @@ pub fn public() -> Value {
     json!({ "security": [], "responses": { "200": { "description": "" } } })
 }
 
-/// Sends requests to an application that is served on loopback until the test's runtime ends.
+/// Sends requests to an application, which is served on loopback until the test's runtime ends.
 pub struct Client {
     address: String,
     http: reqwest::Client,
@@ -114,10 +114,10 @@ impl Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(app.serve(listener));
-        Self { address, http: http_client() }
+        Self { address, http: client(None, None) }
     }
 
-    /// A request, `GET /posts`, with a token if it is not blank.
+    /// A request such as `GET /posts`, with a token unless it is empty.
     pub fn request(&self, request: &str, token: &str) -> reqwest::RequestBuilder {
         let (method, path) = request.split_once(' ').unwrap();
         let url = format!("{}{path}", self.address);
@@ -150,19 +150,9 @@ impl Client {
     }
 }
 
-/// A client for `http` alone; it trusts no authority.
-fn http_client() -> reqwest::Client {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
-}
-
-/// Whether an operation refers to the descriptions of 401 and 403, and they have their challenge.
-pub fn assert_refusals_are_described(document: &Value, operation: &Value) {
+/// Checks that an operation refers to the descriptions of 401 and 403, and that these have the
+/// challenge.
+pub fn assert_rejections_are_described(document: &Value, operation: &Value) {
     for status in ["401", "403"] {
         let reference = operation["responses"][status]["$ref"].as_str().unwrap();
         let response = document.pointer(reference.trim_start_matches('#')).unwrap();

@@ -81,10 +81,10 @@ fn run(api: Router, listener: TcpListener, tls: Option<ServerTls>) {
     });
 }
 
-/// Replaces the bodies of refusals, by the error that rides in the response's extensions.
+/// Replaces the bodies of rejections, using the error in the response's extensions.
 async fn branded(mut response: Response) -> Response {
-    let refusal = response.extensions().get::<Error>().map(|error| format!("sorry: {error}"));
-    if let Some(text) = refusal {
+    let text = response.extensions().get::<Error>().map(|error| format!("sorry: {error}"));
+    if let Some(text) = text {
         *response.body_mut() = Body::from(text);
     }
     response
@@ -97,8 +97,8 @@ async fn cors(request: Request, next: Next) -> Response {
     let has_origin = request.headers().contains_key(ORIGIN);
     let mut response = if is_preflight { Response::default() } else { next.run(request).await };
     if has_origin {
-        let anybody = HeaderValue::from_static("*");
-        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+        let any_origin = HeaderValue::from_static("*");
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any_origin);
     }
     response
 }

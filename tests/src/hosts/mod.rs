@@ -12,7 +12,7 @@
 //! | `GET /scope-and-group` | scope `posts:read` and the group `admin` | `scope and group` |
 //! | `GET /optional` | – | the subject, or `anonymous` |
 //! | `GET /unguarded` | asks for the caller with no guard before it | 500 |
-//! | `/branded/…` | the same once more | refusals say `sorry: ` and the error instead |
+//! | `/branded/…` | the same routes | rejections say `sorry: ` and the error instead |
 //!
 //! CORS is in front of everything.
 
@@ -26,10 +26,24 @@ use rustls::SupportedProtocolVersion;
 
 use crate::support::{Api, client, impostor, protect};
 
+/// Types that name policies: `named_policies! { Admins = ADMIN; }`.
+#[macro_export]
+macro_rules! named_policies {
+    ($($name:ident = $policy:expr;)+) => {
+        $(struct $name;
+
+        impl Require for $name {
+            const POLICY: Policy = $policy;
+        })+
+    };
+}
+
 mod axum;
 mod poem;
 mod poem_openapi;
 mod salvo;
+
+pub use self::salvo::Say;
 
 pub const AXUM: Host = Host {
     name: "axum",
@@ -61,7 +75,7 @@ pub const SALVO_DOCUMENT: Host =
 #[derive(Clone, Copy)]
 pub struct Host {
     pub name: &'static str,
-    /// Serves on a listener, over TLS or not, in a task of its own, until the runtime ends.
+    /// Serves on a listener, over TLS or not, in a separate task, until the runtime ends.
     serve: fn(&ProtectApi, TcpListener, Option<ServerTls>),
     /// Serves the metadata of an API, and nothing else.
     serve_metadata: fn(ResourceMetadata, TcpListener),
@@ -70,7 +84,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Serves the API on a port of its own.
+    /// Serves the API on its own port.
     pub fn serve(self, protect: &ProtectApi) -> Api {
         Api::new(self.name, self.listen(protect, None))
     }
@@ -85,14 +99,14 @@ impl Host {
         Secure { host: self.name, address: self.listen(protect, Some(tls)) }
     }
 
-    /// Serves the metadata of the API on a port of its own.
+    /// Serves the metadata of the API on its own port.
     pub fn serve_metadata(self, metadata: ResourceMetadata) -> Api {
         let (listener, address) = bind();
         (self.serve_metadata)(metadata, listener);
         Api::new(self.name, address)
     }
 
-    /// Serves a document at `/openapi` on a port of its own.
+    /// Serves a document at `/openapi` on its own port.
     pub fn serve_document(self, document: DocumentEndpoint) -> Api {
         let (listener, address) = bind();
         (self.serve_document)(document, listener);

@@ -22,7 +22,7 @@ pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<Ser
     run(app.with(Cors::new()), listener, tls);
 }
 
-/// The same API by a document, which says what each guard says.
+/// The same API by a document, which requires what the guards require.
 pub(super) fn serve_documented(
     protect: &ProtectApi,
     listener: TcpListener,
@@ -88,12 +88,12 @@ pub(super) fn run(app: impl Endpoint + 'static, listener: TcpListener, tls: Opti
     });
 }
 
-/// Replaces the bodies of refusals, by the error that rides in the response's extensions.
+/// Replaces the bodies of rejections, using the error in the response's extensions.
 pub(super) fn branded(app: impl Endpoint + 'static) -> impl Endpoint {
     app.around(|app, request| async move {
         let mut response: Response = app.get_response(request).await;
-        let refusal = response.extensions().get::<Error>().map(|error| format!("sorry: {error}"));
-        if let Some(text) = refusal {
+        let text = response.extensions().get::<Error>().map(|error| format!("sorry: {error}"));
+        if let Some(text) = text {
             response.set_body(text);
         }
         Ok(response)

@@ -1,11 +1,11 @@
-//! poem-openapi: what the document says is what is enforced. Beyond the common routes:
+//! poem-openapi: the host enforces what its document says. Beyond the common routes:
 //!
 //! | route | what | answers |
 //! |---|---|---|
 //! | `GET /public-asks` | a public operation that asks for the caller | 500 |
 //! | `GET /hidden` | not in the document, listed with the group `admin` | `hidden` |
 //! | `POST /hidden` | not in the document, listed, takes a body before its caller | the title |
-//! | `GET /hidden-optional` | not in the document, a token optional by type, listed | the subject |
+//! | `GET /hidden-optional` | not in the document, listed, optional token by type | the subject |
 
 use std::net::TcpListener;
 
@@ -50,16 +50,6 @@ enum Scope {
     /// Write posts
     #[oai(rename = "posts:write")]
     Write,
-}
-
-macro_rules! named_policies {
-    ($($name:ident = $policy:expr;)+) => {
-        $(struct $name;
-
-        impl Require for $name {
-            const POLICY: Policy = $policy;
-        })+
-    };
 }
 
 named_policies! {

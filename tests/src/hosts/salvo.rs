@@ -21,7 +21,7 @@ pub(super) fn serve(protect: &ProtectApi, listener: net::TcpListener, tls: Optio
     run(app(api), listener, tls);
 }
 
-/// The same API by a document, which salvo writes of its endpoints.
+/// The same API by a document, which salvo generates from its endpoints.
 pub(super) fn serve_documented(
     protect: &ProtectApi,
     listener: net::TcpListener,
@@ -90,7 +90,7 @@ impl Listener for Bound {
     }
 }
 
-/// Replaces the bodies of refusals, by the error that rides in the response's extensions.
+/// Replaces the bodies of rejections, using the error in the response's extensions.
 #[handler]
 async fn branded(
     request: &mut Request,
@@ -99,8 +99,8 @@ async fn branded(
     ctrl: &mut FlowCtrl,
 ) {
     ctrl.call_next(request, depot, response).await;
-    let refusal = response.extensions.get::<Error>().map(|error| format!("sorry: {error}"));
-    if let Some(text) = refusal {
+    let text = response.extensions.get::<Error>().map(|error| format!("sorry: {error}"));
+    if let Some(text) = text {
         response.body(text);
     }
 }
@@ -126,7 +126,8 @@ fn get(path: &str, handler: impl Handler) -> Router {
     Router::with_path(path).get(handler.clone()).head(handler)
 }
 
-struct Say(&'static str);
+/// A handler that answers with this text.
+pub struct Say(pub &'static str);
 
 #[handler]
 impl Say {
@@ -154,13 +155,13 @@ fn title(post: &Value) -> Result<String, StatusError> {
     post["title"].as_str().map(str::to_owned).ok_or_else(StatusError::bad_request)
 }
 
-/// Endpoints that say what they need, in salvo's words or by the type of an argument.
+/// Endpoints that declare what they need, by salvo's attribute or by the type of an argument.
 mod documented {
     use super::*;
 
     pub(super) fn api() -> Router {
         let at = Router::with_path;
-        // salvo finds an endpoint by its type, which a shared one hides.
+        // salvo finds an endpoint by its type, which `Arc` hides.
         Router::new()
             .push(at("health").get(health))
             .push(at("any").get(any))
@@ -172,16 +173,6 @@ mod documented {
             .push(at("scope-and-group").get(scope_and_group))
             .push(at("optional").get(optional))
             .push(at("unguarded").get(unguarded))
-    }
-
-    macro_rules! named_policies {
-        ($($name:ident = $policy:expr;)+) => {
-            $(struct $name;
-
-            impl Require for $name {
-                const POLICY: Policy = $policy;
-            })+
-        };
     }
 
     named_policies! {

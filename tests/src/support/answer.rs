@@ -1,4 +1,4 @@
-//! What an answer must be: exactly.
+//! Answers, compared exactly.
 
 use monocloud_backend::error::InvalidToken;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,7 +12,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header's only value.
+    /// The value of a header, which must not be repeated.
     pub fn header(&self, name: impl reqwest::header::AsHeaderName) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?.to_str().unwrap();
@@ -24,7 +24,7 @@ impl Answer {
         self.header(RETRY_AFTER).map(|seconds| seconds.parse().unwrap())
     }
 
-    /// Checks all that every answer of this status has in common, and the rest against `expected`.
+    /// Compares the answer with `expected`, and checks what is common to all answers of its status.
     #[track_caller]
     pub fn assert(&self, case: &str, expected: &Expected) {
         let seen = Expected {
@@ -33,7 +33,7 @@ impl Answer {
             body: expected.body.is_some().then(|| self.body.clone()),
         };
         assert_eq!(seen, *expected, "{case}\n{self:?}");
-        if expected.is_refusal() {
+        if expected.is_rejection() {
             assert_eq!(self.header(CONTENT_TYPE), Some("application/json"), "{case}");
         }
         match (self.status, self.retry_after()) {
@@ -43,7 +43,7 @@ impl Answer {
     }
 }
 
-/// The whole answer to a case; without a body where that is the API's own affair.
+/// The expected answer; without a body where the handler decides it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Expected {
     pub status: u16,
@@ -52,7 +52,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    fn is_refusal(&self) -> bool {
+    fn is_rejection(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.starts_with(r#"{"message":"#))
     }
 }
@@ -65,7 +65,7 @@ pub fn ok() -> Expected {
     Expected { status: 200, challenge: None, body: None }
 }
 
-/// The handler was reached, and said this.
+/// The handler was reached and answered with this body.
 pub fn says(body: &str) -> Expected {
     Expected { body: Some(body.to_owned()), ..ok() }
 }
@@ -102,17 +102,17 @@ fn forbidden(parameters: &str) -> Expected {
 }
 
 pub fn unavailable() -> Expected {
-    refused(503, None, "service unavailable")
+    rejected(503, None, "service unavailable")
 }
 
 pub fn internal() -> Expected {
-    refused(500, None, "internal server error")
+    rejected(500, None, "internal server error")
 }
 
 fn challenged(status: u16, parameters: &str, message: &str) -> Expected {
-    refused(status, Some(format!(r#"Bearer realm="{REALM}"{parameters}"#)), message)
+    rejected(status, Some(format!(r#"Bearer realm="{REALM}"{parameters}"#)), message)
 }
 
-fn refused(status: u16, challenge: Option<String>, message: &str) -> Expected {
+fn rejected(status: u16, challenge: Option<String>, message: &str) -> Expected {
     Expected { status, challenge, body: Some(format!(r#"{{"message":"{message}"}}"#)) }
 }

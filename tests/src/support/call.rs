@@ -25,7 +25,7 @@ use super::{
     guards::Guards,
 };
 
-/// A request in the making.
+/// A request that is being built.
 #[derive(Clone, Debug)]
 #[must_use = "a call is made with `Api::send`"]
 pub struct Call {
@@ -54,7 +54,7 @@ pub fn post(path: &str, json: &str) -> Call {
 }
 
 impl Call {
-    /// Adds a header, beside others of the same name.
+    /// Adds a header, keeping others of the same name.
     pub fn header(mut self, name: impl TryInto<HeaderName>, value: impl AsRef<[u8]>) -> Self {
         let name = name.try_into().ok().expect("a header's name");
         self.headers.append(name, HeaderValue::from_bytes(value.as_ref()).unwrap());
@@ -90,7 +90,7 @@ enum Transport {
     Http { address: SocketAddr, origin: String, client: Client },
 }
 
-/// The API without a host.
+/// The API, without a host.
 pub fn serve(protect: &ProtectApi) -> Api {
     Api { name: "no host", transport: Transport::Direct(Guards::new(protect)) }
 }
@@ -114,7 +114,7 @@ impl Api {
         self.try_send(call).await.unwrap()
     }
 
-    /// Fails where there is no answer: a connection that does not come about, say.
+    /// Fails if there is no answer, for example because there is no connection.
     pub async fn try_send(&self, call: Call) -> reqwest::Result<Answer> {
         let Call { method, path, headers, body } = call;
         let (origin, client) = match &self.transport {
@@ -149,7 +149,7 @@ impl Api {
     }
 }
 
-/// A client that trusts one authority or none, with a certificate or without. reqwest needs a TLS
+/// A client that trusts one authority or none, with or without a certificate. reqwest needs a TLS
 /// configuration for plain HTTP too, and would use the process's default.
 pub fn client(authority: Option<&Authority>, own: Option<&Certificate>) -> Client {
     let tls = trusting(authority, DEFAULT_VERSIONS);

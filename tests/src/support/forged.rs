@@ -1,4 +1,4 @@
-//! What a writer of a shared store can make who knows all but the fleet key.
+//! What an attacker can write to a shared store without knowing the fleet key.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, RandomizedNonceKey},
@@ -7,8 +7,8 @@ use aws_lc_rs::{
 use monocloud_testkit::MockTenant;
 use serde_json::json;
 
-/// Values under which the made-up `token` would be an administrator's, each sealed for the place
-/// `key` in another way: as this and an older version seal, under a key derived from what is public.
+/// Values that would make the made-up `token` an administrator's. Each is sealed for the entry
+/// `key` in another way: as this and an older version seal, with keys derived from public values.
 pub fn forged(tenant: &MockTenant, token: &str, key: &[u8; 32]) -> Vec<Vec<u8>> {
     const PURPOSES: [&[u8]; 2] = [
         b"monocloud-backend introspection cache, version 1",

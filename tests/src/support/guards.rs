@@ -1,4 +1,4 @@
-//! The API of `hosts`, without a host: each route is a guard that is asked directly.
+//! The API of `hosts`, without a host: each route is a guard that is called directly.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Guards {
         Self(guards.into())
     }
 
-    /// Answers as a host does: with the refusal, or with what the handler says.
+    /// Answers as a host does: with the guard's rejection or the handler's answer.
     pub(super) async fn answer(
         &self,
         method: &Method,
@@ -44,7 +44,7 @@ impl Guards {
     ) -> Answer {
         let route = format!("{method} {path}");
         let guard = self.0.iter().find(|(of, _)| *of == route);
-        let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists on hosts alone"));
+        let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists only on hosts"));
         let caller =
             match guard.check(RequestHead::new(method, &path.parse().unwrap(), headers)).await {
                 Ok(caller) => caller,

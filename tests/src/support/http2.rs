@@ -1,4 +1,4 @@
-//! A server that speaks HTTP/2 alone, over TLS.
+//! A server that supports only HTTP/2, over TLS.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -18,7 +18,7 @@ use rustls::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// It is reached by the name `localhost`.
+/// Clients reach it as `localhost`.
 pub struct Http2(SocketAddr);
 
 impl Http2 {

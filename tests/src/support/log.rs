@@ -19,22 +19,22 @@ pub struct Log {
     _guard: DefaultGuard,
 }
 
-/// While there is a single collector, tracing asks the thread that comes by an event first whether
-/// a subscriber wants it, and caches that for all threads. So there are always more.
-static COMPANY: LazyLock<[Dispatch; 2]> =
+/// With a single collector, tracing caches for all threads whether the thread that first reaches an
+/// event wants it. Others prevent that.
+static OTHER_COLLECTORS: LazyLock<[Dispatch; 2]> =
     LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Collector(Lines::default()))));
 
 type Lines = Arc<Mutex<Vec<(Level, String)>>>;
 
 impl Log {
     pub fn capture() -> Self {
-        LazyLock::force(&COMPANY);
+        LazyLock::force(&OTHER_COLLECTORS);
         let lines = Lines::default();
         let guard = tracing::subscriber::set_default(Collector(Arc::clone(&lines)));
         Self { lines, _guard: guard }
     }
 
-    /// The lines at this level or a graver one.
+    /// The lines at this level or a more severe one.
     pub fn lines(&self, level: Level) -> Vec<String> {
         let lines = self.lines.lock().unwrap();
         lines.iter().filter(|(of, _)| *of <= level).map(|(_, line)| line.clone()).collect()
@@ -44,15 +44,15 @@ impl Log {
         self.lines(Level::TRACE).iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Lets the other tasks of this thread run until so many lines hold this text.
+    /// Lets the other tasks of this thread run until this many lines contain this text.
     pub async fn wait_for(&self, text: &str, count: usize) {
         let logged = async {
             while self.count(text) < count {
                 tokio::task::yield_now().await;
             }
         };
-        let patience = Duration::from_secs(60);
-        tokio::time::timeout(patience, logged).await.expect("it is logged");
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, logged).await.expect("it is logged");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the cases are made of.
+//! Helpers for the cases of all tests.
 
 mod answer;
 mod call;
@@ -6,9 +6,9 @@ mod forged;
 mod guards;
 mod http2;
 mod log;
-mod scripted;
+mod raw_server;
+mod response;
 mod tenant;
-mod upstream;
 
 pub use self::{
     answer::{
@@ -20,10 +20,10 @@ pub use self::{
     guards::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE},
     http2::Http2,
     log::Log,
-    scripted::{Act, Scripted, gzip, ok_with, ok_with_header},
+    raw_server::{RawServer, Script},
+    response::{body, coded, gzip, mock, padded},
     tenant::{
-        FLEET_KEY, at_once, frozen_tenant, introspecting, landed, protect, served, token_of_length,
-        until,
+        FLEET_KEY, at_once, fetches_done, frozen_tenant, introspecting, protect, served,
+        token_of_length, until,
     },
-    upstream::{Document, Upstream},
 };

@@ -12,13 +12,13 @@ pub async fn frozen_tenant() -> MockTenant {
     MockTenant::builder().clock(Clock::frozen()).start().await
 }
 
-/// The configuration of an API that a tenant protects, on the tenant's time.
+/// The configuration of an API that this tenant protects, with the tenant's clock.
 pub fn protect(tenant: &MockTenant) -> ProtectApiBuilder {
     let clock = tenant.clock();
     ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).timer(clock.timer())
 }
 
-/// What the instances of an API share that share a store.
+/// The secret of the instances of an API that share a store.
 pub const FLEET_KEY: &str = "a secret that no store of the tests knows";
 
 /// The configuration of an API that also asks its tenant about tokens.
@@ -26,19 +26,19 @@ pub fn introspecting(tenant: &MockTenant) -> ProtectApiBuilder {
     protect(tenant).vars(tenant.vars_for(ClientAuth::SecretPost)).fleet_key(FLEET_KEY)
 }
 
-/// The API with nothing configured but its tenant.
+/// The API, with only its tenant configured.
 pub fn served(tenant: &MockTenant) -> Api {
     serve(&protect(tenant).build().unwrap())
 }
 
-/// Something that needs no time of the test's clock. What waits for that would wait for ever, so it
-/// gets much more of the machine's than it needs.
+/// Awaits what must complete without the test's clock moving. The limit, in real time, is far more
+/// than it needs; without it, a mistake would hang the test.
 pub async fn at_once<T>(work: impl Future<Output = T>) -> T {
-    let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, work).await.expect("it waits for nothing")
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, work).await.expect("it does not wait for the clock")
 }
 
-/// Waits for something that comes about without the test's clock.
+/// Waits for a condition that becomes true without the test's clock moving.
 pub async fn until(mut condition: impl FnMut() -> bool) {
     at_once(async {
         while !condition() {
@@ -49,7 +49,7 @@ pub async fn until(mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits until no document is being fetched.
-pub async fn landed(protect: &ProtectApi) {
+pub async fn fetches_done(protect: &ProtectApi) {
     until(|| {
         let health = protect.health().tenants.remove(0);
         [health.metadata, health.keys].iter().all(|document| document.next_refresh.is_some())
@@ -64,7 +64,7 @@ pub fn token_of_length(tenant: &MockTenant, length: usize) -> String {
         header.claim("x", "x".repeat(in_payload)).claim("jti", "1").mint()
     };
     let room = length - token(0, 0).len();
-    // Base64 leaves out every fourth length, so it may take some bytes in the header too.
+    // No Base64 text has a length of 4n + 1, so some padding may have to go into the header.
     let near = room * 3 / 4;
     let candidates = (0..4).flat_map(|header| (near - 8..=near).map(move |body| (header, body)));
     let mut tokens = candidates.map(|(in_header, in_payload)| token(in_header, in_payload));

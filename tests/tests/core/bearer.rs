@@ -8,7 +8,7 @@ use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};
 
 #[tokio::test]
-async fn the_scheme_is_case_insensitive_and_blanks_or_a_tab_follow_it() {
+async fn the_scheme_is_case_insensitive_and_spaces_or_a_tab_follow_it() {
     let tenant = MockTenant::start().await;
     let (api, token) = (served(&tenant), tenant.token().mint());
     for before in
@@ -29,7 +29,7 @@ async fn two_headers_two_tokens_or_invalid_bytes_are_an_invalid_request() {
     let twice = |first: &str, second: &str| get("/any").authorization(first).authorization(second);
     let good = format!("Bearer {token}");
     for (case, call) in [
-        ("the header twice, alike", twice(&good, &good)),
+        ("the same header twice", twice(&good, &good)),
         ("Basic, then Bearer", twice("Basic YWJj", &good)),
         ("Bearer, then Basic", twice(&good, "Basic YWJj")),
         ("Bearer, then nothing", twice(&good, "")),
@@ -45,7 +45,7 @@ async fn two_headers_two_tokens_or_invalid_bytes_are_an_invalid_request() {
         ("a brace", get("/any").bearer("{}")),
         ("a colon", get("/any").bearer("a:b")),
         ("UTF-8", get("/any").authorization("Bearer ü")),
-        ("a byte alone", get("/any").authorization(b"Bearer a\xff")),
+        ("a byte that is not UTF-8", get("/any").authorization(b"Bearer a\xff")),
         ("a no-break space", get("/any").authorization(b"Bearer \xc2\xa0a")),
     ] {
         api.check(case, call, &invalid_request()).await;
@@ -54,16 +54,17 @@ async fn two_headers_two_tokens_or_invalid_bytes_are_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn the_longest_token_can_be_configured() {
+async fn the_maximum_token_length_can_be_configured() {
     let tenant = MockTenant::start().await;
     let api = serve(&protect(&tenant).max_token_length(1000).build().unwrap());
-    api.check("at it", get("/any").bearer(&token_of_length(&tenant, 1000)), &ok()).await;
+    api.check("of the maximum length", get("/any").bearer(&token_of_length(&tenant, 1000)), &ok())
+        .await;
     let longer = get("/any").bearer(&token_of_length(&tenant, 1001));
-    api.check("above it", longer, &invalid_token(InvalidToken::Oversized)).await;
+    api.check("longer", longer, &invalid_token(InvalidToken::Oversized)).await;
 }
 
 #[tokio::test]
-async fn the_number_of_segments_decides_the_kind_of_token_and_a_wrong_one_costs_no_request() {
+async fn the_number_of_segments_determines_the_kind_of_token_without_a_request_to_the_tenant() {
     let tenant = MockTenant::start().await;
     let (api, token) = (served(&tenant), tenant.token().mint());
     let opaque = invalid_token(InvalidToken::Unsupported);
@@ -86,11 +87,11 @@ async fn the_number_of_segments_decides_the_kind_of_token_and_a_wrong_one_costs_
 }
 
 #[tokio::test]
-async fn a_resolver_finds_the_token_elsewhere_and_the_header_is_second() {
+async fn a_token_resolver_takes_precedence_over_the_authorization_header() {
     let tenant = MockTenant::start().await;
     let resolving = protect(&tenant).token_resolver(|headers| {
         let Some(cookie) = headers.get("cookie") else { return Ok(None) };
-        let token = cookie.to_str()?.strip_prefix("token=").ok_or("an odd cookie")?;
+        let token = cookie.to_str()?.strip_prefix("token=").ok_or("not a token cookie")?;
         Ok(Some(token.to_owned()))
     });
     let api = serve(&resolving.build().unwrap());
@@ -100,7 +101,7 @@ async fn a_resolver_finds_the_token_elsewhere_and_the_header_is_second() {
     for (case, call, expected) in [
         ("the cookie", cookie(&alice), says("alice")),
         ("the cookie before the header", cookie(&alice).bearer(&bob), says("alice")),
-        ("the header alone", get("/optional").bearer(&bob), says("bob")),
+        ("only the header", get("/optional").bearer(&bob), says("bob")),
         ("neither", get("/optional"), says("anonymous")),
         ("an empty cookie", cookie(""), says("anonymous")),
         (
@@ -110,7 +111,11 @@ async fn a_resolver_finds_the_token_elsewhere_and_the_header_is_second() {
         ),
         ("two tokens in the cookie", cookie("a b"), invalid_request()),
         ("a resolver that fails", get("/optional").header("cookie", "x").bearer(&bob), internal()),
-        ("one that fails on a byte", get("/optional").header("cookie", b"token=\xff"), internal()),
+        (
+            "a resolver that fails on a byte",
+            get("/optional").header("cookie", b"token=\xff"),
+            internal(),
+        ),
     ] {
         api.check(case, call, &expected).await;
     }

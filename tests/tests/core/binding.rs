@@ -17,7 +17,7 @@ async fn assert_mode(mode: CertificateBinding, cases: &[(Value, Expected)]) {
 }
 
 #[tokio::test]
-async fn a_bound_token_without_its_certificate_is_refused() {
+async fn a_bound_token_without_its_certificate_is_rejected() {
     let bound = || invalid_token(InvalidToken::Binding);
     let mut cases = vec![(json!(null), ok())];
     for cnf in [
@@ -41,7 +41,7 @@ async fn a_bound_token_without_its_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn every_token_must_be_bound_where_that_is_required() {
+async fn every_token_must_be_bound_if_binding_is_required() {
     assert_mode(
         CertificateBinding::Required,
         &[
@@ -55,7 +55,7 @@ async fn every_token_must_be_bound_where_that_is_required() {
 }
 
 #[tokio::test]
-async fn binding_can_be_ignored_but_that_to_a_dpop_key_never() {
+async fn binding_to_a_certificate_can_be_ignored_but_binding_to_a_dpop_key_cannot() {
     assert_mode(
         CertificateBinding::DangerouslyIgnore,
         &[
@@ -71,7 +71,7 @@ async fn binding_can_be_ignored_but_that_to_a_dpop_key_never() {
 }
 
 #[tokio::test]
-async fn the_binding_is_checked_after_all_claims_and_before_scopes() {
+async fn the_binding_is_checked_after_the_claims_and_before_the_scopes() {
     let tenant = frozen_tenant().await;
     let api = serve(&protect(&tenant).build().unwrap());
     let bound = || tenant.token().claim("cnf", json!({"x5t#S256": "x"}));
@@ -89,9 +89,9 @@ async fn the_binding_is_checked_after_all_claims_and_before_scopes() {
     }
 }
 
-/// A header anybody can send is not a certificate.
+/// Any client can send these headers, so they prove nothing.
 #[tokio::test]
-async fn certificate_headers_are_ignored_unless_one_is_configured() {
+async fn certificate_headers_are_ignored_unless_configured() {
     let tenant = frozen_tenant().await;
     let api = serve(&protect(&tenant).build().unwrap());
     let token = tenant.token().claim("cnf", json!({"x5t#S256": "x"})).mint();

@@ -1,4 +1,4 @@
-//! Tokens bound to a certificate that a proxy passes on in a header.
+//! Tokens bound to a certificate that a proxy passes in a header.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use harness::support::{
@@ -27,13 +27,13 @@ fn escaped(certificate: &Certificate) -> String {
     certificate.certificate_pem().bytes().map(escape).collect()
 }
 
-/// As an AWS load balancer writes it: `+`, `=` and `/` stay.
-fn escaped_but_plus(certificate: &Certificate) -> String {
+/// As an AWS load balancer writes it: `+`, `=` and `/` are not escaped.
+fn escaped_except_plus(certificate: &Certificate) -> String {
     let escaped = escaped(certificate);
     escaped.replace("%2B", "+").replace("%3D", "=").replace("%2F", "/")
 }
 
-fn with_blanks(certificate: &Certificate) -> String {
+fn with_spaces(certificate: &Certificate) -> String {
     certificate.certificate_pem().replace("\r\n", " ").replace('\n', " ").trim().to_owned()
 }
 
@@ -42,7 +42,7 @@ fn xfcc(certificate: &Certificate) -> String {
     format!(r#"By=spiffe://mesh/api;Hash=00;Cert="{certificate}";Subject="CN=a,O=\"b;c\"";URI="#)
 }
 
-/// What is said of it, the headers beside the token, and the answer.
+/// The name of the case, the headers beside the token, and the expected answer.
 type Case<'c> = (&'c str, &'c [(HeaderName, String)], Expected);
 
 /// Makes calls with a JWT and with an opaque token, both bound to `own`.
@@ -69,14 +69,14 @@ async fn assert_calls_where(
 }
 
 #[tokio::test]
-async fn the_certificate_is_read_in_each_form_and_must_match() {
+async fn a_certificate_is_read_in_each_format_and_must_match() {
     let (own, other) = (Certificate::self_signed("own"), Certificate::self_signed("other"));
     let name = HeaderName::from_static("client-cert");
     let binding = || invalid_token(InvalidToken::Binding);
     for (form, write) in [
         ("escaped PEM", escaped as fn(&Certificate) -> String),
-        ("escaped PEM with its plus", escaped_but_plus),
-        ("PEM with blanks", with_blanks),
+        ("escaped PEM with a plain plus", escaped_except_plus),
+        ("PEM with spaces", with_spaces),
         ("DER in base64", base64),
         ("a byte sequence", |certificate| format!(":{}:", base64(certificate))),
     ] {
@@ -90,7 +90,7 @@ async fn the_certificate_is_read_in_each_form_and_must_match() {
 }
 
 #[tokio::test]
-async fn a_forwarded_list_has_one_element_unless_the_last_one_counts() {
+async fn a_forwarded_list_must_have_one_element_unless_the_last_one_counts() {
     let (own, other) = (Certificate::self_signed("own"), Certificate::self_signed("other"));
     let unusable = || invalid_token(InvalidToken::Certificate);
     let binding = || invalid_token(InvalidToken::Binding);
@@ -101,7 +101,7 @@ async fn a_forwarded_list_has_one_element_unless_the_last_one_counts() {
     );
     let two_lines = [(XFCC, xfcc(&other)), (XFCC, xfcc(&own))];
     let without_cert = line(format!("{},By=spiffe://mesh/sidecar;URI=", xfcc(&own)));
-    // A quote of the caller's, and a subject that would then pass for an element.
+    // The caller adds a quote, so that its certificate's subject could be read as an element.
     let names_own = format!(r#"CN=x\,Cert={}\;y\""#, escaped(&own));
     let with_subject = format!(r#"By=a;Hash=00;Cert="{}";Subject="{names_own}""#, escaped(&other));
     let shifted = line(format!(r#"By="x,{with_subject}"#));
@@ -139,7 +139,7 @@ async fn a_forwarded_list_has_one_element_unless_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_not_exactly_one_certificate_is_rejected() {
+async fn a_header_without_exactly_one_certificate_is_rejected() {
     let own = Certificate::self_signed("own");
     let name = HeaderName::from_static("client-cert");
     let header = |value: &str| [(name.clone(), value.to_owned())];
@@ -147,15 +147,15 @@ async fn a_header_that_is_not_exactly_one_certificate_is_rejected() {
     let (own_base64, twice) =
         (base64(&own), [header(&base64(&own)), header(&base64(&own))].concat());
     let cases = [
-        ("twice the same", &twice[..], unusable()),
-        ("twice in one", &header(&format!("{own_base64}, {own_base64}")), unusable()),
+        ("the same header twice", &twice[..], unusable()),
+        ("twice in one header", &header(&format!("{own_base64}, {own_base64}")), unusable()),
         ("a chain of bare base64", &header(&format!("{own_base64},{own_base64}")), unusable()),
-        ("text after it", &header(&format!("{}%00", escaped(&own))), unusable()),
+        ("text after the certificate", &header(&format!("{}%00", escaped(&own))), unusable()),
         ("another in PEM after a comma", &header(&format!("{0},{0}", escaped(&own))), unusable()),
         ("nothing", &header(""), unusable()),
         ("text", &header("let me in"), unusable()),
-        ("no X.509", &header("AQIDBAUGBwg="), unusable()),
-        ("a part of it", &header(&own_base64[..own_base64.len() - 8]), unusable()),
+        ("not X.509", &header("AQIDBAUGBwg="), unusable()),
+        ("a part of a certificate", &header(&own_base64[..own_base64.len() - 8]), unusable()),
         ("a thumbprint", &header(&own.thumbprint()), unusable()),
         ("XFCC elsewhere", &header(&xfcc(&own)), unusable()),
         ("another header", &[(XFCC, xfcc(&own))], invalid_token(InvalidToken::Binding)),
@@ -164,7 +164,7 @@ async fn a_header_that_is_not_exactly_one_certificate_is_rejected() {
 }
 
 #[tokio::test]
-async fn the_header_is_read_for_bound_tokens_only() {
+async fn the_header_is_read_only_for_bound_tokens() {
     let own = Certificate::self_signed("own");
     let tenant = frozen_tenant().await;
     let protect = |mode| behind_proxy(&tenant, "client-cert").certificate_binding(mode);
@@ -182,6 +182,6 @@ async fn the_header_is_read_for_bound_tokens_only() {
 
     let api = serve(CertificateBinding::Required);
     api.check("bound", certified(&bound), &ok()).await;
-    let unbound_is_refused = invalid_token(InvalidToken::Unbound);
-    api.check("unbound", certified(&unbound), &unbound_is_refused).await;
+    let unbound_is_rejected = invalid_token(InvalidToken::Unbound);
+    api.check("unbound", certified(&unbound), &unbound_is_rejected).await;
 }

@@ -1,4 +1,4 @@
-//! Which claims a token must have, with the clock stopped at the limits.
+//! Which claims a token must have, with a stopped clock that is moved to the limits.
 
 use std::time::UNIX_EPOCH;
 
@@ -13,25 +13,25 @@ fn now(tenant: &MockTenant) -> u64 {
     tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn expected(refused: Option<InvalidToken>) -> Expected {
-    refused.map_or_else(ok, invalid_token)
+fn expected(rejection: Option<InvalidToken>) -> Expected {
+    rejection.map_or_else(ok, invalid_token)
 }
 
-/// Validates tokens in which one claim is replaced.
+/// Checks tokens in which one claim is replaced.
 async fn assert_claim(name: &str, cases: &[(Value, Option<InvalidToken>)]) {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
-    for (value, refused) in cases {
+    for (value, rejection) in cases {
         let token = tenant.token().claim(name, value).mint();
         let case = format!("{name}: {value}");
-        api.check(&case, get("/any").bearer(&token), &expected(*refused)).await;
+        api.check(&case, get("/any").bearer(&token), &expected(*rejection)).await;
     }
 }
 
 #[tokio::test]
-async fn exp_and_nbf_are_held_to_the_second_with_skew_and_tolerance() {
-    // Skew and tolerance; then exp and nbf, from now, that are just right and just wrong.
-    for (skew, tolerance, [live, dead], [ripe, unripe]) in [
+async fn exp_and_nbf_are_exact_to_the_second_with_skew_and_tolerance() {
+    // Skew and tolerance; then offsets of exp and nbf that are just accepted and just rejected.
+    for (skew, tolerance, [live, dead], [valid, early]) in [
         (0, 0, [1.0, 0.0], [0.0, 1.0]),
         (0, 60, [-59.0, -60.0], [60.0, 61.0]),
         (0, 60, [-59.5, -60.5], [59.5, 60.5]),
@@ -47,15 +47,15 @@ async fn exp_and_nbf_are_held_to_the_second_with_skew_and_tolerance() {
         let times = [seconds("SKEW", skew), seconds("TOLERANCE", tolerance)];
         let api = serve(&protect(&tenant).vars(times).build().unwrap());
         let base = now(&tenant) as f64;
-        for (claim, offset, refused) in [
+        for (claim, offset, rejection) in [
             ("exp", live, None),
             ("exp", dead, Some(Expired)),
-            ("nbf", ripe, None),
-            ("nbf", unripe, Some(NotYetValid)),
+            ("nbf", valid, None),
+            ("nbf", early, Some(NotYetValid)),
         ] {
             let token = tenant.token().expires_in(9000).claim(claim, base + offset).mint();
             let case = format!("{claim} {offset}, skew {skew}, tolerance {tolerance}");
-            api.check(&case, get("/any").bearer(&token), &expected(refused)).await;
+            api.check(&case, get("/any").bearer(&token), &expected(rejection)).await;
         }
     }
 }
@@ -75,7 +75,7 @@ async fn a_token_expires_while_it_is_in_use() {
 }
 
 #[tokio::test]
-async fn exp_is_a_number_of_our_era() {
+async fn exp_is_a_time_between_1970_and_9999() {
     let latest = 253_402_300_799_u64;
     let mut cases =
         vec![(json!(latest), None), (json!(0), Some(Expired)), (json!(1), Some(Expired))];
@@ -99,7 +99,7 @@ async fn exp_is_a_number_of_our_era() {
 }
 
 #[tokio::test]
-async fn nbf_if_there_at_all_is_a_number_of_our_era() {
+async fn nbf_if_present_is_a_time_between_1970_and_9999() {
     let latest = 253_402_300_799_u64;
     let mut cases = vec![(json!(0), None), (json!(0.5), None), (json!(latest), Some(NotYetValid))];
     for odd in [
@@ -119,19 +119,19 @@ async fn nbf_if_there_at_all_is_a_number_of_our_era() {
 
 #[tokio::test]
 async fn iat_and_jti_are_not_validated_and_sub_is_a_string() {
-    for (name, refused) in [("iat", None), ("jti", None), ("sub", Some(Claim("sub")))] {
+    for (name, rejection) in [("iat", None), ("jti", None), ("sub", Some(Claim("sub")))] {
         let odd = [json!(null), json!(7), json!([]), json!({"a": 1}), json!(true)];
-        let mut cases = odd.map(|odd| (odd, refused)).to_vec();
+        let mut cases = odd.map(|odd| (odd, rejection)).to_vec();
         cases.push((json!(""), None));
         assert_claim(name, &cases).await;
     }
 }
 
 #[tokio::test]
-async fn iss_is_the_tenant_byte_for_byte() {
+async fn iss_equals_the_issuer_byte_for_byte() {
     let tenant = MockTenant::builder().path("/acme").start().await;
     let (api, issuer) = (served(&tenant), tenant.issuer().to_owned());
-    for (iss, refused) in [
+    for (iss, rejection) in [
         (json!(issuer), None),
         (json!(format!("{issuer}/")), Some(Issuer)),
         (json!(format!("{issuer}/evil")), Some(Issuer)),
@@ -150,20 +150,20 @@ async fn iss_is_the_tenant_byte_for_byte() {
         (json!(1), Some(Claim("iss"))),
     ] {
         let token = tenant.token().claim("iss", &iss).mint();
-        api.check(&iss.to_string(), get("/any").bearer(&token), &expected(refused)).await;
+        api.check(&iss.to_string(), get("/any").bearer(&token), &expected(rejection)).await;
     }
 }
 
 #[tokio::test]
-async fn aud_is_a_string_or_an_array_of_strings_that_holds_the_audience() {
-    let ours = "https://api.example.com";
+async fn aud_is_a_string_or_an_array_of_strings_that_contains_the_audience() {
+    let audience = "https://api.example.com";
     assert_claim(
         "aud",
         &[
-            (json!(ours), None),
-            (json!([ours]), None),
-            (json!(["other", ours]), None),
-            (json!([ours, ours]), None),
+            (json!(audience), None),
+            (json!([audience]), None),
+            (json!(["other", audience]), None),
+            (json!([audience, audience]), None),
             (json!("https://api.example.com/"), Some(Audience)),
             (json!("https://API.example.com"), Some(Audience)),
             (json!("https://api.example.com.evil.test"), Some(Audience)),
@@ -173,24 +173,24 @@ async fn aud_is_a_string_or_an_array_of_strings_that_holds_the_audience() {
             (json!([]), Some(Audience)),
             (json!(["https://api", ".example.com"]), Some(Audience)),
             (json!(null), Some(Claim("aud"))),
-            (json!([ours, null]), Some(Claim("aud"))),
-            (json!([ours, 7]), Some(Claim("aud"))),
-            (json!([[ours]]), Some(Claim("aud"))),
-            (json!({"0": ours}), Some(Claim("aud"))),
-            (json!({ours: true}), Some(Claim("aud"))),
+            (json!([audience, null]), Some(Claim("aud"))),
+            (json!([audience, 7]), Some(Claim("aud"))),
+            (json!([[audience]]), Some(Claim("aud"))),
+            (json!({"0": audience}), Some(Claim("aud"))),
+            (json!({audience: true}), Some(Claim("aud"))),
         ],
     )
     .await;
 }
 
 #[tokio::test]
-async fn iss_aud_and_exp_must_be_there_and_nothing_else() {
+async fn only_iss_aud_and_exp_are_required() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     for claim in ["iss", "aud", "exp"] {
         let token = tenant.token().without(claim).mint();
-        let refused = invalid_token(Claim(claim));
-        api.check(&format!("without {claim}"), get("/any").bearer(&token), &refused).await;
+        let rejection = invalid_token(Claim(claim));
+        api.check(&format!("without {claim}"), get("/any").bearer(&token), &rejection).await;
     }
     for claim in ["nbf", "iat", "sub", "jti", "client_id"] {
         let token = tenant.token().without(claim).mint();
@@ -198,9 +198,9 @@ async fn iss_aud_and_exp_must_be_there_and_nothing_else() {
     }
 }
 
-/// Each token has one fault less than the one before, and the answer names the first that is left.
+/// Each token has one fault less than the previous one, and the answer names the first of the rest.
 #[tokio::test]
-async fn the_signature_comes_first_then_iss_aud_exp_nbf_sub() {
+async fn the_signature_is_checked_first_then_iss_aud_exp_nbf_and_sub() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let faults = [
@@ -216,10 +216,10 @@ async fn the_signature_comes_first_then_iss_aud_exp_nbf_sub() {
     };
     let forged = with_faults_from(0).signed_by(Signer::Foreign).mint();
     api.check("forged", get("/any").bearer(&forged), &invalid_token(Signature)).await;
-    for (first, refused) in
+    for (first, rejection) in
         [Issuer, Audience, Expired, NotYetValid, Claim("sub")].into_iter().enumerate()
     {
         let token = with_faults_from(first).mint();
-        api.check(faults[first].0, get("/any").bearer(&token), &invalid_token(refused)).await;
+        api.check(faults[first].0, get("/any").bearer(&token), &invalid_token(rejection)).await;
     }
 }

@@ -15,13 +15,13 @@ use monocloud_testkit::{Algorithm, ClientAuth, Endpoint, Fault};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn the_tenant_is_asked_by_a_form_and_by_every_method_of_authentication() {
+async fn introspection_sends_a_form_and_supports_every_authentication_method() {
     let signed = Algorithm::ALL.map(ClientAuth::PrivateKeyJwt);
     let secret = [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];
     let tenant = frozen_tenant().await;
     for method in [secret.as_slice(), &signed, &[ClientAuth::SpiffeJwt]].concat() {
         let api = serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
-        // Twice: an assertion that is used again is refused.
+        // Twice, because the tenant rejects an assertion that is used again.
         for _ in 0..2 {
             let token = tenant.opaque_token().mint();
             api.check(method.as_str(), get("/any").bearer(&token), &ok()).await;
@@ -58,13 +58,13 @@ async fn rejected_client_credentials_are_500() {
 }
 
 #[tokio::test]
-async fn the_applications_svid_provider_is_called_for_every_introspection() {
+async fn the_svid_provider_is_called_for_every_introspection() {
     let tenant = frozen_tenant().await;
     let vars = tenant.vars_for(ClientAuth::SpiffeJwt);
     let file = "MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
     let svid = vars.iter().find(|(name, _)| name == file).unwrap().1.clone();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
     let builder = protect(&tenant)
         .vars(vars.into_iter().filter(|(name, _)| name != file))
         .svid_provider(move || {
@@ -77,13 +77,13 @@ async fn the_applications_svid_provider_is_called_for_every_introspection() {
         api.check(case, get("/any").bearer(&tenant.opaque_token().mint()), &expected).await;
         tenant.renew_svid();
     }
-    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
     assert_eq!(tenant.requests(Endpoint::Introspection), 2);
 }
 
 #[tokio::test]
-async fn a_private_jwk_with_inconsistent_members_is_reported_at_start() {
-    let (ours, theirs) = (frozen_tenant().await, frozen_tenant().await);
+async fn a_private_jwk_with_inconsistent_members_is_a_configuration_error() {
+    let (tenant, other) = (frozen_tenant().await, frozen_tenant().await);
     let key_of = |vars: &[(String, String)]| -> Value {
         let secret = vars.iter().find(|(name, _)| name.ends_with("CLIENT_SECRET")).unwrap();
         serde_json::from_str(&secret.1).unwrap()
@@ -92,21 +92,21 @@ async fn a_private_jwk_with_inconsistent_members_is_reported_at_start() {
         [(Algorithm::Rs256, "n"), (Algorithm::Es256, "x"), (Algorithm::EdDsa, "x")]
     {
         let method = ClientAuth::PrivateKeyJwt(algorithm);
-        let vars = ours.vars_for(method);
+        let vars = tenant.vars_for(method);
         let mut mixed = key_of(&vars);
-        mixed[member] = key_of(&theirs.vars_for(method))[member].clone();
-        let builder = protect(&ours).vars(vars).client(ours.client().id(), mixed.to_string());
+        mixed[member] = key_of(&other.vars_for(method))[member].clone();
+        let builder = protect(&tenant).vars(vars).client(tenant.client().id(), mixed.to_string());
         let error = builder.build().unwrap_err().to_string();
         assert!(error.contains("client_secret: is a JWK with inconsistent members"), "{error}");
     }
 }
 
-/// The tenant may have read the request that was lost, and an assertion is good for one.
+/// The tenant may have read the lost request, and an assertion is valid for one request.
 #[tokio::test]
-async fn a_request_that_is_repeated_has_credentials_of_its_own() {
+async fn a_repeated_request_has_new_credentials() {
     let tenant = frozen_tenant().await;
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
     let client = protect(&tenant).client_id("api").client_auth_method(ClientAuthMethod::SpiffeJwt);
     let builder = client.svid_provider(move || {
         let count = counter.fetch_add(1, Ordering::SeqCst);
@@ -120,5 +120,5 @@ async fn a_request_that_is_repeated_has_credentials_of_its_own() {
     tenant.fault(Endpoint::Introspection, Fault::CloseBeforeAnswer).times(1);
     api.check("repeated", call(), &ok()).await;
     assert_eq!(tenant.requests(Endpoint::Introspection), 3);
-    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
 }

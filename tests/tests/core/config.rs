@@ -1,4 +1,4 @@
-//! The configuration as an application sees it; unit tests cover its rules one by one.
+//! The configuration as applications see it; unit tests cover each rule.
 
 use std::{fs, time::Duration};
 
@@ -13,7 +13,7 @@ fn from_vars(vars: &[(&str, &str)]) -> Result<ProtectApi, ConfigError> {
 }
 
 #[test]
-fn every_problem_is_reported_at_once_with_its_source_and_its_rule_and_no_secret() {
+fn all_problems_are_reported_together_with_source_and_rule_and_without_secrets() {
     let error = from_vars(&[
         ("TENANT_DOMAIN", "http://acme.us.monocloud.com"),
         ("CLIENT_ID", "api"),
@@ -62,7 +62,7 @@ fn a_mistyped_required_variable_is_named() {
 }
 
 #[test]
-fn what_was_copied_from_a_quickstart_or_an_env_file_is_refused_with_the_reason() {
+fn values_copied_from_a_quickstart_or_an_env_file_are_rejected_with_the_reason() {
     let error =
         from_vars(&[("TENANT_DOMAIN", "acme"), ("AUDIENCE", "https://<your-api-audience>")]);
     insta::assert_snapshot!(error.unwrap_err(), @r#"
@@ -131,7 +131,7 @@ fn plain_http_to_another_machine_must_be_allowed_in_code() {
 }
 
 #[tokio::test]
-async fn a_builder_call_overrides_a_variable_overrides_a_file_overrides_the_default() {
+async fn a_builder_call_overrides_a_variable_which_overrides_a_file_which_overrides_the_default() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("monocloud.toml");
     fs::write(&file, "audience = 'file'\ngroups_claim = 'file'\nclock_tolerance = 0\n").unwrap();
@@ -141,7 +141,7 @@ async fn a_builder_call_overrides_a_variable_overrides_a_file_overrides_the_defa
     };
     let variable =
         [("MONOCLOUD_BACKEND_GROUPS_CLAIM", "variable"), ("MONOCLOUD_BACKEND_REALM", "ignored")];
-    // Each layer in turn decides which claim holds the groups, whatever order it is named in.
+    // Each layer in turn names the claim that has the groups, in any order of the calls.
     let layers = [
         ("groups", protect(&tenant)),
         ("file", protect(&tenant).file(&file)),
@@ -160,7 +160,7 @@ async fn a_builder_call_overrides_a_variable_overrides_a_file_overrides_the_defa
     let api = serve(&protect(&tenant).audience("call").file(&file).build().unwrap());
     let answer = api.send(get("/any")).await;
     assert_eq!(answer.header(WWW_AUTHENTICATE), Some(r#"Bearer realm="call""#),);
-    // The file's tolerance of nothing is in force: no stronger source has one.
+    // The file's tolerance of zero applies, as no source that overrides it sets one.
     let seconds = |left| groups("x").expires_in(left).mint();
     api.check("a second left", get("/any").bearer(&seconds(1)), &ok()).await;
     assert_eq!(api.send(get("/any").bearer(&seconds(0))).await.status, 401);
@@ -184,7 +184,7 @@ fn unknown_and_mistyped_settings_of_a_file_are_rejected() {
 }
 
 #[test]
-fn nothing_that_is_configured_shows_in_debug_but_the_issuer_and_the_audience() {
+fn debug_output_shows_only_the_issuer_and_the_audience() {
     let builder = ProtectApi::builder()
         .tenant_domain("acme.us.monocloud.com")
         .audience("api")

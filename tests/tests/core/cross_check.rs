@@ -1,5 +1,5 @@
-//! The library and `jsonwebtoken`, with another implementation of cryptography (RustCrypto), agree on
-//! every algorithm that both have; ES512 is not among them.
+//! The library and `jsonwebtoken`, with another implementation of cryptography (RustCrypto), agree
+//! on every algorithm that both support, which is all but ES512.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use jsonwebtoken::{
@@ -23,27 +23,27 @@ const SHARED: [(Algorithm, JwtAlgorithm); 9] = [
     (Algorithm::EdDsa, JwtAlgorithm::EdDSA),
 ];
 
-/// Both of its providers may be built in, and then it wants to be told which to use.
+/// Selects a provider of `jsonwebtoken`, which is necessary if both are compiled in.
 fn use_rust_crypto() {
     // Another test of this binary may have been first.
     let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
 }
 
-/// What stands before the 32 bytes of a private Ed25519 key in PKCS#8 (RFC 8410 §7).
+/// The bytes before the 32 bytes of a private Ed25519 key in PKCS#8 (RFC 8410 §7).
 const ED25519_PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 
-/// What the library says to a token.
+/// Validates a token with the library.
 async fn check(tenant: &MockTenant, token: &str) -> Result<Value, Error> {
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
     match protect.require(Policy::ANY_TOKEN).check(&headers, None).await {
         Ok(caller) => Ok(serde_json::to_value(caller.claims().unwrap()).unwrap()),
-        Err(refusal) => Err(refusal.error().clone()),
+        Err(rejection) => Err(rejection.error().clone()),
     }
 }
 
-/// What jsonwebtoken says to a token, by the keys the tenant publishes.
+/// Validates a token with jsonwebtoken and the keys that the tenant publishes.
 fn decode(tenant: &MockTenant, token: &str) -> Result<Value, jsonwebtoken::errors::Error> {
     let keys: JwkSet = serde_json::from_value(tenant.jwks()).unwrap();
     let header = jsonwebtoken::decode_header(token)?;
@@ -55,7 +55,7 @@ fn decode(tenant: &MockTenant, token: &str) -> Result<Value, jsonwebtoken::error
 }
 
 #[tokio::test]
-async fn both_read_the_same_claims_from_a_token_of_the_tenant() {
+async fn both_read_the_same_claims_from_a_token() {
     use_rust_crypto();
     let tenant = MockTenant::start().await;
     for (algorithm, _) in SHARED {
@@ -67,22 +67,22 @@ async fn both_read_the_same_claims_from_a_token_of_the_tenant() {
 }
 
 #[tokio::test]
-async fn both_refuse_a_token_that_another_key_signed() {
+async fn both_reject_a_token_signed_by_another_key() {
     use_rust_crypto();
     let tenant = MockTenant::start().await;
     for (algorithm, _) in SHARED {
         let token = tenant.token().algorithm(algorithm).signed_by(Signer::Foreign).mint();
-        let refused = check(&tenant, &token).await;
+        let result = check(&tenant, &token).await;
         assert!(
-            matches!(refused, Err(Error::InvalidToken(InvalidToken::Signature))),
-            "{algorithm}: {refused:?}"
+            matches!(result, Err(Error::InvalidToken(InvalidToken::Signature))),
+            "{algorithm}: {result:?}"
         );
         assert!(decode(&tenant, &token).is_err(), "{algorithm}");
     }
 }
 
 #[tokio::test]
-async fn a_token_that_jsonwebtoken_signed_is_accepted_by_the_key_it_publishes() {
+async fn a_token_and_a_key_written_by_jsonwebtoken_are_accepted() {
     use_rust_crypto();
     let tenant = MockTenant::start().await;
     for (_, algorithm) in SHARED {
@@ -95,33 +95,33 @@ async fn a_token_that_jsonwebtoken_signed_is_accepted_by_the_key_it_publishes() 
 }
 
 #[tokio::test]
-async fn a_token_that_jsonwebtoken_signed_for_another_algorithm_of_the_key_is_refused() {
+async fn a_token_signed_with_another_algorithm_than_that_of_its_key_is_rejected() {
     use_rust_crypto();
     let tenant = MockTenant::start().await;
     let key = private_key(JwtAlgorithm::RS256);
     tenant.publish(json!({ "keys": [published(&key, JwtAlgorithm::RS256)] }));
     for algorithm in [JwtAlgorithm::RS384, JwtAlgorithm::PS256] {
-        let refused = check(&tenant, &encode(&tenant, &key, algorithm)).await;
+        let result = check(&tenant, &encode(&tenant, &key, algorithm)).await;
         assert!(
-            matches!(refused, Err(Error::InvalidToken(InvalidToken::UnknownKey))),
-            "{algorithm:?}: {refused:?}"
+            matches!(result, Err(Error::InvalidToken(InvalidToken::UnknownKey))),
+            "{algorithm:?}: {result:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_token_that_jsonwebtoken_signed_with_the_public_key_as_a_secret_is_refused() {
+async fn a_token_signed_with_the_public_key_as_a_secret_is_rejected() {
     use_rust_crypto();
     let tenant = MockTenant::start().await;
     let key = private_key(JwtAlgorithm::RS256);
     let published = published(&key, JwtAlgorithm::RS256);
     tenant.publish(json!({ "keys": [published] }));
     let secret = EncodingKey::from_secret(published["n"].as_str().unwrap().as_bytes());
-    let refused = check(&tenant, &encode(&tenant, &secret, JwtAlgorithm::HS256)).await;
-    assert!(matches!(refused, Err(Error::InvalidToken(InvalidToken::Algorithm))), "{refused:?}");
+    let result = check(&tenant, &encode(&tenant, &secret, JwtAlgorithm::HS256)).await;
+    assert!(matches!(result, Err(Error::InvalidToken(InvalidToken::Algorithm))), "{result:?}");
 }
 
-/// A private key in the form jsonwebtoken takes.
+/// A private key in the format that jsonwebtoken takes.
 fn private_key(algorithm: JwtAlgorithm) -> EncodingKey {
     let generated = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap().serialize_der();
     match algorithm {
@@ -130,7 +130,7 @@ fn private_key(algorithm: JwtAlgorithm) -> EncodingKey {
         JwtAlgorithm::EdDSA => EncodingKey::from_ed_der(&[ED25519_PKCS8, &[7; 32]].concat()),
         _ => {
             let pkcs8 = include_bytes!("../../../testkit/keys/attacker.pkcs8.der");
-            // The PKCS#1 key within stands behind 26 bytes that say it is one.
+            // The PKCS#1 key follows a PKCS#8 header of 26 bytes.
             EncodingKey::from_rsa_der(&pkcs8[26..])
         }
     }
@@ -139,13 +139,13 @@ fn private_key(algorithm: JwtAlgorithm) -> EncodingKey {
 /// The public key, as jsonwebtoken writes it.
 fn published(key: &EncodingKey, algorithm: JwtAlgorithm) -> Value {
     let mut jwk = Jwk::from_encoding_key(key, algorithm).unwrap();
-    jwk.common.key_id = Some("theirs".to_owned());
+    jwk.common.key_id = Some("jsonwebtoken".to_owned());
     serde_json::to_value(jwk).unwrap()
 }
 
 fn encode(tenant: &MockTenant, key: &EncodingKey, algorithm: JwtAlgorithm) -> String {
     let mut header = Header::new(algorithm);
-    header.kid = Some("theirs".to_owned());
+    header.kid = Some("jsonwebtoken".to_owned());
     let claims = json!({
         "iss": tenant.issuer(),
         "aud": [tenant.audience()],

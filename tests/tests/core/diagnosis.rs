@@ -1,4 +1,4 @@
-//! What the doctor reports about the tenant, its client and the clock.
+//! What the doctor reports about the tenant, the client and the clock.
 
 use std::{fs, time::Duration};
 
@@ -14,22 +14,22 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What is printed, with the names of this run replaced, whose secrets are not in it.
+/// The printed report, with the names of this run replaced, after a check that it has no secrets.
 pub(crate) async fn report(
     tenant: &MockTenant,
     protect: ProtectApiBuilder,
     token: Option<&str>,
 ) -> String {
     let diagnosis = protect.build().unwrap().diagnose(token).await;
-    check_discretion(tenant, &diagnosis, token);
+    assert_no_secrets(tenant, &diagnosis, token);
     let jwks = tenant.jwks();
     let kid = jwks["keys"][0]["kid"].as_str().unwrap();
     let text = diagnosis.to_string().replace(tenant.issuer(), "https://acme.test");
     text.replace(kid, "key-1").replace(tenant.client().id(), "my-api")
 }
 
-/// The lines of a report that are no notes.
-pub(crate) async fn complaints(
+/// The lines of a report that are not notes.
+pub(crate) async fn problems(
     tenant: &MockTenant,
     protect: ProtectApiBuilder,
     token: Option<&str>,
@@ -44,8 +44,8 @@ pub(crate) async fn complaints(
     words.collect::<Vec<_>>().join("\n")
 }
 
-/// Neither a secret nor the token is in it, and nothing that a terminal would obey.
-fn check_discretion(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&str>) {
+/// Checks that a report has no secret, no token and no control characters, and is sorted.
+fn assert_no_secrets(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&str>) {
     let json = serde_json::to_string(diagnosis).unwrap();
     for text in [diagnosis.to_string(), format!("{diagnosis:?}"), json] {
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
@@ -69,7 +69,7 @@ fn check_discretion(tenant: &MockTenant, diagnosis: &Diagnosis, token: Option<&s
 }
 
 #[tokio::test]
-async fn a_healthy_deployment_is_notes_alone() {
+async fn a_healthy_deployment_gets_only_notes() {
     let tenant = frozen_tenant().await;
     tenant.publish(json!({ "keys": [tenant.jwks()["keys"][0]] }));
     let token = tenant.token().subject("alice").scope("posts:read").mint();
@@ -90,7 +90,7 @@ async fn a_healthy_deployment_is_notes_alone() {
 }
 
 #[tokio::test]
-async fn every_way_to_authenticate_is_healthy() {
+async fn every_authentication_method_is_healthy() {
     let tenant = MockTenant::builder().mutual_tls().start().await;
     for method in [
         ClientAuth::SecretBasic,
@@ -107,7 +107,7 @@ async fn every_way_to_authenticate_is_healthy() {
 }
 
 #[tokio::test]
-async fn it_is_also_for_machines() {
+async fn a_report_can_be_serialized_as_json() {
     let tenant = frozen_tenant().await;
     tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();
     let diagnosis = protect(&tenant).build().unwrap().diagnose(None).await;
@@ -130,35 +130,35 @@ async fn it_is_also_for_machines() {
 async fn a_tenant_that_does_not_answer_is_reported_with_the_likely_cause() {
     let tenant = MockTenant::builder().tls().start().await;
     let untrusting = ProtectApi::builder().tenant_domain(tenant.issuer()).audience("api");
-    insta::assert_snapshot!(complaints(&tenant, untrusting, None).await, @r#"
+    insta::assert_snapshot!(problems(&tenant, untrusting, None).await, @r#"
     error tenant-untrusted could not fetch the metadata from https://acme.test/.well-known/openid-configuration: invalid peer certificate: UnknownIssuer
     → if a proxy or a private authority vouches for it, set MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE to a PEM file with that authority
     "#);
     let trusting = || ProtectApi::builder().vars(tenant.vars());
     tenant.serve_certificate(ServerCertificate::Expired);
-    let expired = complaints(&tenant, trusting(), None).await;
+    let expired = problems(&tenant, trusting(), None).await;
     assert!(expired.contains("check this machine's clock"), "{expired}");
 
     let gone = MockTenant::start().await;
-    let refused = protect(&gone);
+    let unreachable = protect(&gone);
     let (issuer, other) = (gone.issuer().to_owned(), frozen_tenant().await);
     drop(gone);
-    let refused = complaints(&other, refused, None).await.replace(&issuer, "https://acme.test");
-    insta::assert_snapshot!(refused, @r#"
+    let report = problems(&other, unreachable, None).await.replace(&issuer, "https://acme.test");
+    insta::assert_snapshot!(report, @r#"
     error tenant-unreachable could not fetch the metadata from https://acme.test/.well-known/openid-configuration: Connection refused (os error 111)
     → nothing listens there: check host and port in MONOCLOUD_BACKEND_TENANT_DOMAIN
     "#);
 }
 
 #[tokio::test]
-async fn a_tenant_that_hangs_times_out() {
+async fn a_tenant_that_never_answers_is_reported_as_a_timeout() {
     let tenant = frozen_tenant().await;
     let _fault = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
     let time = async {
         at_once(tenant.requested(Endpoint::Discovery, 1)).await;
         tenant.clock().advance(Duration::from_secs(10));
     };
-    let (report, ()) = tokio::join!(complaints(&tenant, protect(&tenant), None), time);
+    let (report, ()) = tokio::join!(problems(&tenant, protect(&tenant), None), time);
     insta::assert_snapshot!(report, @r#"
     error tenant-timeout the metadata did not come in time from https://acme.test/.well-known/openid-configuration
     → check whether a firewall drops the connection, or HTTPS_PROXY and NO_PROXY name the wrong way; a slow tenant needs a greater MONOCLOUD_BACKEND_RESPONSE_TIMEOUT, in milliseconds
@@ -166,7 +166,7 @@ async fn a_tenant_that_hangs_times_out() {
 }
 
 #[tokio::test]
-async fn a_host_without_an_address_is_told_from_other_trouble() {
+async fn a_host_without_an_address_is_distinguished_from_other_failures() {
     /// Fails as the built-in client does.
     struct Nowhere(&'static str);
     impl HttpClient for Nowhere {
@@ -180,7 +180,7 @@ async fn a_host_without_an_address_is_told_from_other_trouble() {
         ("tunnel error", "the proxy rejects this"),
         ("\u{1b}[31mred", "check HTTPS_PROXY, NO_PROXY and the firewall"),
     ] {
-        let report = complaints(&tenant, protect(&tenant).http_client(Nowhere(words)), None).await;
+        let report = problems(&tenant, protect(&tenant).http_client(Nowhere(words)), None).await;
         assert!(
             report.starts_with("error tenant-unreachable could not fetch the metadata"),
             "{report}"
@@ -190,7 +190,7 @@ async fn a_host_without_an_address_is_told_from_other_trouble() {
 }
 
 #[tokio::test]
-async fn a_status_says_what_may_be_wrong_with_the_domain() {
+async fn a_status_comes_with_advice_about_the_domain() {
     let tenant = MockTenant::builder().path("/one").start().await;
     for (status, advice) in [
         (302, "redirects are not followed"),
@@ -200,7 +200,7 @@ async fn a_status_says_what_may_be_wrong_with_the_domain() {
         (500, "is in trouble"),
     ] {
         tenant.fault(Endpoint::Discovery, Fault::Status(status)).until_recovered();
-        let report = complaints(&tenant, protect(&tenant), None).await;
+        let report = problems(&tenant, protect(&tenant), None).await;
         let expected = format!(
             "error tenant-status https://acme.test/.well-known/openid-configuration answered with \
              status {status}: there is no metadata\n"
@@ -210,13 +210,13 @@ async fn a_status_says_what_may_be_wrong_with_the_domain() {
 }
 
 #[tokio::test]
-async fn a_wrong_issuer_is_reported_with_the_setting() {
+async fn a_wrong_issuer_is_reported_with_its_setting() {
     let tenant = frozen_tenant().await;
     let named = async |issuer: Value| {
         let mut metadata = tenant.metadata();
         metadata["issuer"] = issuer;
         tenant.serve_metadata(metadata);
-        complaints(&tenant, protect(&tenant), None).await
+        problems(&tenant, protect(&tenant), None).await
     };
     insta::assert_snapshot!(named(json!(format!("{}/", tenant.issuer()))).await, @r#"
     error issuer the metadata names the issuer "https://acme.test/"; "https://acme.test" is configured, compared byte for byte
@@ -243,7 +243,7 @@ async fn endpoints_on_another_host_are_a_warning_and_unusable_ones_are_reported(
             metadata[name] = value.clone();
         }
         tenant.serve_metadata(metadata);
-        complaints(&tenant, introspecting(&tenant), None).await
+        problems(&tenant, introspecting(&tenant), None).await
     };
     let elsewhere = json!({
         "authorization_endpoint": "https://login.example.com/authorize",
@@ -272,7 +272,7 @@ async fn keys_that_verify_nothing_are_an_error() {
         (json!({"keys": [{"kty": "oct", "k": "AAAA", "kid": kid}]}), "holds no key for any"),
     ] {
         tenant.publish(jwks);
-        let report = complaints(&tenant, protect(&tenant), None).await;
+        let report = problems(&tenant, protect(&tenant), None).await;
         assert!(
             report.starts_with("error keys the key set at") && report.contains(words),
             "{report}"
@@ -290,7 +290,7 @@ async fn a_wrong_clock_is_reported_with_the_difference_and_the_setting() {
         let protect = protect
             .clock_skew(Duration::from_secs(skew))
             .clock_tolerance(Duration::from_secs(tolerance));
-        complaints(&tenant, protect, None).await
+        problems(&tenant, protect, None).await
     };
     let behind = shifted(-600, 0, 60).await.replace("=599", "=600").replace("=601", "=600");
     insta::assert_snapshot!(behind, @r#"
@@ -318,17 +318,17 @@ async fn a_wrong_clock_is_reported_with_the_difference_and_the_setting() {
 async fn a_rejected_client_is_reported_with_what_to_check() {
     let tenant = frozen_tenant().await;
     let wrong = introspecting(&tenant).client(tenant.client().id(), "a-wrong-canary");
-    let report = complaints(&tenant, wrong, None).await;
+    let report = problems(&tenant, wrong, None).await;
     assert!(!report.contains("canary"), "{report}");
     insta::assert_snapshot!(report, @r#"
     error client-credentials the tenant does not answer the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
     → check MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
     tenant.fault(Endpoint::Introspection, Fault::Status(403)).until_recovered();
-    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    let report = problems(&tenant, introspecting(&tenant), None).await;
     assert!(report.contains("this client may lack the right to ask"), "{report}");
     tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
-    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    let report = problems(&tenant, introspecting(&tenant), None).await;
     assert!(report.contains("status 503 ("), "{report}");
     assert!(report.contains("): there is no introspection answer"), "{report}");
     tenant
@@ -337,13 +337,13 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
             Fault::Answer { status: 200, content_type: "text/html", body: "<html>".into() },
         )
         .until_recovered();
-    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    let report = problems(&tenant, introspecting(&tenant), None).await;
     assert!(
         report.starts_with("error introspection the tenant's introspection answer is"),
         "{report}"
     );
     tenant.introspection_answer(json!({"active": true}));
-    let report = complaints(&tenant, introspecting(&tenant), None).await;
+    let report = problems(&tenant, introspecting(&tenant), None).await;
     assert!(report.contains("active that was made up just now"), "{report}");
 }
 
@@ -352,17 +352,17 @@ async fn missing_credentials_are_reported_with_their_file() {
     let tenant = frozen_tenant().await;
     let api = protect(&tenant).svid_provider(async || Err("the agent is away".into()));
     let api = api.client_id(tenant.client().id()).client_auth_method(ClientAuthMethod::SpiffeJwt);
-    let report = complaints(&tenant, api, None).await;
+    let report = problems(&tenant, api, None).await;
     let expected = "error client-credentials client credentials are unavailable: the agent \
                     is away\n→ check MONOCLOUD_BACKEND_CLIENT_ASSERTION_FILE";
     assert!(report.starts_with(expected), "{report}");
 }
 
 #[tokio::test]
-async fn an_endpoint_for_the_client_that_is_not_there_is_told_by_its_name() {
+async fn a_missing_endpoint_for_the_client_is_reported_by_name() {
     let tenant = MockTenant::builder().trust_store("eu").start().await;
     let presenting = || ProtectApi::builder().vars(tenant.vars_for(ClientAuth::Tls));
-    let report = complaints(&tenant, presenting().trust_store_id("us"), None).await;
+    let report = problems(&tenant, presenting().trust_store_id("us"), None).await;
     insta::assert_snapshot!(report, @r#"
     error endpoint-unusable the tenant's metadata has no usable mtls_additional_endpoint_aliases["us"].introspection_endpoint: there is none
     → the metadata has "eu": check MONOCLOUD_BACKEND_TRUST_STORE_ID
@@ -370,12 +370,12 @@ async fn an_endpoint_for_the_client_that_is_not_there_is_told_by_its_name() {
     let mut metadata = tenant.metadata();
     metadata["mtls_endpoint_aliases"] = json!(null);
     tenant.serve_metadata(metadata);
-    let report = complaints(&tenant, presenting(), None).await;
+    let report = problems(&tenant, presenting(), None).await;
     assert!(report.contains("the tenant has no endpoint for certificates"), "{report}");
 }
 
 #[tokio::test]
-async fn whatever_the_tenant_writes_is_shown_and_obeyed_by_no_terminal() {
+async fn control_characters_from_the_tenant_do_not_reach_the_terminal() {
     let tenant = frozen_tenant().await;
     let escape = "\u{1b}]0;canary\u{7}\r\n\u{9b}2J".repeat(500);
     for member in [
@@ -393,7 +393,7 @@ async fn whatever_the_tenant_writes_is_shown_and_obeyed_by_no_terminal() {
         };
         tenant.serve_metadata(metadata);
         tenant.fault(Endpoint::Introspection, Fault::Status(401)).until_recovered();
-        let report = complaints(&tenant, introspecting(&tenant), None).await;
+        let report = problems(&tenant, introspecting(&tenant), None).await;
         assert!(report.starts_with("error") || report.starts_with("warning"), "{member}: {report}");
     }
     let mut keys = tenant.jwks();
@@ -404,7 +404,7 @@ async fn whatever_the_tenant_writes_is_shown_and_obeyed_by_no_terminal() {
 }
 
 #[tokio::test]
-async fn each_endpoint_is_asked_once_and_nothing_is_kept() {
+async fn each_endpoint_is_called_once_and_nothing_is_cached() {
     let tenant = frozen_tenant().await;
     let protect = introspecting(&tenant).introspection_cache_in_memory().build().unwrap();
     let token = tenant.opaque_token().mint();
@@ -450,14 +450,14 @@ async fn the_tenants_oauth_error_and_token_type_are_reported() {
             },
         )
         .until_recovered();
-    let told = complaints(&tenant, introspecting(&tenant), None).await;
-    assert!(told.contains("status 401 (invalid_client) by client_secret_post"), "{told}");
+    let report = problems(&tenant, introspecting(&tenant), None).await;
+    assert!(report.contains("status 401 (invalid_client) by client_secret_post"), "{report}");
     tenant.recover(Endpoint::Introspection);
     let token = tenant.opaque_token().claim("token_type", "refresh_token").mint();
-    let told = complaints(&tenant, introspecting(&tenant), Some(&token)).await;
-    assert!(told.contains(r#"token_type is "refresh_token""#), "{told}");
+    let report = problems(&tenant, introspecting(&tenant), Some(&token)).await;
+    assert!(report.contains(r#"token_type is "refresh_token""#), "{report}");
     let token =
         tenant.opaque_token().claim("token_type", "Bearer").claim("cnf", json!({"jkt": "x"}));
-    let told = complaints(&tenant, introspecting(&tenant), Some(&token.mint())).await;
-    assert_eq!(told.matches("error token-binding").count(), 1, "{told}");
+    let report = problems(&tenant, introspecting(&tenant), Some(&token.mint())).await;
+    assert_eq!(report.matches("error token-binding").count(), 1, "{report}");
 }

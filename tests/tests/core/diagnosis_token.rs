@@ -1,4 +1,4 @@
-//! What the doctor reports about a token: what the API decides, and why.
+//! What the doctor reports about a token: the API's decision, and why.
 
 use harness::support::{frozen_tenant, get, introspecting, protect, serve};
 use monocloud_backend::{
@@ -8,10 +8,10 @@ use monocloud_backend::{
 use monocloud_testkit::{ClientAuth, Control, Endpoint, Fault, Hostile, MockTenant, Signer};
 use serde_json::json;
 
-use crate::diagnosis::complaints;
+use crate::diagnosis::problems;
 
-async fn said_of(tenant: &MockTenant, token: &str) -> String {
-    complaints(tenant, protect(tenant), Some(token)).await
+async fn report_on(tenant: &MockTenant, token: &str) -> String {
+    problems(tenant, protect(tenant), Some(token)).await
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn a_wrong_issuer_or_audience_is_reported_with_the_expected_and_the_actual
         .claim("aud", ["https://api.example.com/", "other"])
         .expires_in(-7_200)
         .mint();
-    insta::assert_snapshot!(said_of(&tenant, &token).await, @r#"
+    insta::assert_snapshot!(report_on(&tenant, &token).await, @r#"
     error token-issuer the token was issued by "https://acme.test/"; "https://acme.test" is configured, compared byte for byte
     → they differ in form alone, and no value of MONOCLOUD_BACKEND_TENANT_DOMAIN can say "https://acme.test/": have the tenant call itself https://acme.test
     error token-audience the token is for "https://api.example.com/", "other"; "https://api.example.com" is configured, compared byte for byte
@@ -32,7 +32,7 @@ async fn a_wrong_issuer_or_audience_is_reported_with_the_expected_and_the_actual
     → request a new one; if it was just issued, check this machine's clock
     "#);
     let token = tenant.token().claim("iss", "https://login.example.com").claim("aud", "web").mint();
-    insta::assert_snapshot!(said_of(&tenant, &token).await, @r#"
+    insta::assert_snapshot!(report_on(&tenant, &token).await, @r#"
     error token-issuer the token was issued by "https://login.example.com"; "https://acme.test" is configured, compared byte for byte
     → if that is your tenant, set MONOCLOUD_BACKEND_TENANT_DOMAIN=https://login.example.com
     error token-audience the token is for "web"; "https://api.example.com" is configured, compared byte for byte
@@ -69,7 +69,7 @@ async fn an_ignored_key_is_named_with_the_reason() {
 }
 
 #[tokio::test]
-async fn each_reason_has_its_words() {
+async fn each_reason_has_its_own_message() {
     let tenant = frozen_tenant().await;
     let now = tenant.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let token = || tenant.token();
@@ -99,32 +99,32 @@ async fn each_reason_has_its_words() {
         (good.repeat(40), "20"),
     ];
     for (token, words) in cases {
-        let report = said_of(&tenant, &token).await;
+        let report = report_on(&tenant, &token).await;
         assert!(report.starts_with("error token-") && report.contains(words), "{words}: {report}");
     }
-    assert_eq!(said_of(&tenant, &good).await, "");
+    assert_eq!(report_on(&tenant, &good).await, "");
 }
 
 #[tokio::test]
-async fn a_bound_token_is_accepted_beside_its_certificate_and_the_report_says_so() {
+async fn a_bound_token_is_reported_as_valid_only_with_its_certificate() {
     let tenant = frozen_tenant().await;
     let bound = tenant.token().bound_to(&tenant.client_certificate("alice")).mint();
-    insta::assert_snapshot!(said_of(&tenant, &bound).await, @r#"
+    insta::assert_snapshot!(report_on(&tenant, &bound).await, @r#"
     warning token-binding the token is bound to a certificate, and good only beside it
     → requests must come by TLS with that certificate; where a proxy ends TLS, set MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER
     "#);
     let required = || protect(&tenant).certificate_binding(CertificateBinding::Required);
-    let unbound = complaints(&tenant, required(), Some(&tenant.token().mint())).await;
+    let unbound = problems(&tenant, required(), Some(&tenant.token().mint())).await;
     assert!(unbound.contains("bound to no certificate, and every one must be"), "{unbound}");
     let proxied = required().client_certificate_header("X-Client-Cert");
-    let report = complaints(&tenant, proxied, Some(&bound)).await;
+    let report = problems(&tenant, proxied, Some(&bound)).await;
     assert!(report.contains("in the header x-client-cert"), "{report}");
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_what_introspection_says() {
+async fn an_opaque_token_is_introspected() {
     let tenant = frozen_tenant().await;
-    let ask = async |token: &str| complaints(&tenant, introspecting(&tenant), Some(token)).await;
+    let ask = async |token: &str| problems(&tenant, introspecting(&tenant), Some(token)).await;
     assert_eq!(ask(&tenant.opaque_token().mint()).await, "");
     assert!(ask("never-issued").await.starts_with("error token-inactive"));
     let other = ask(&tenant.opaque_token().claim("aud", "web").mint()).await;
@@ -133,46 +133,46 @@ async fn an_opaque_token_is_what_introspection_says() {
     tenant.revoke(&jwt);
     assert_eq!(ask(&jwt).await, "");
     let asking = introspecting(&tenant).introspect_jwt_tokens(true);
-    let revoked = complaints(&tenant, asking, Some(&jwt)).await;
+    let revoked = problems(&tenant, asking, Some(&jwt)).await;
     assert!(revoked.starts_with("error token-inactive"), "{revoked}");
     let seen: Vec<_> = tenant.introspections().into_iter().map(|seen| seen.token).collect();
     assert_eq!(seen.last(), Some(&jwt));
 }
 
 #[tokio::test]
-async fn a_jwt_is_not_sent_to_tenants_that_need_not_see_it() {
+async fn a_jwt_is_not_sent_to_the_tenant_unless_jwts_are_introspected() {
     let tenant = frozen_tenant().await;
     let jwt = tenant.token().mint();
-    complaints(&tenant, introspecting(&tenant), Some(&jwt)).await;
+    problems(&tenant, introspecting(&tenant), Some(&jwt)).await;
     let seen = tenant.introspections().pop().unwrap();
     assert!(seen.token.len() == 43 && seen.refusal.is_none(), "{seen:?}");
 }
 
 #[tokio::test]
-async fn without_the_tenant_everything_local_is_still_checked() {
+async fn without_the_tenant_all_local_checks_are_still_made() {
     let tenant = frozen_tenant().await;
     tenant.fault(Endpoint::Jwks, Fault::Status(500)).until_recovered();
-    let report = said_of(&tenant, &tenant.token().claim("aud", "web").mint()).await;
+    let report = report_on(&tenant, &tenant.token().claim("aud", "web").mint()).await;
     assert!(report.contains("error token-audience") && report.contains("warning token-unverified"));
     tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
-    let report = complaints(&tenant, introspecting(&tenant), Some("opaque")).await;
+    let report = problems(&tenant, introspecting(&tenant), Some("opaque")).await;
     assert!(report.contains("warning token-unverified"), "{report}");
 }
 
 #[tokio::test]
-async fn a_token_that_the_tenant_hands_back_is_not_shown() {
+async fn a_token_echoed_by_the_tenant_is_not_shown() {
     let tenant = frozen_tenant().await;
     let token = "opaque-canary-opaque-canary";
     tenant.introspection_answer(json!({
         "active": true, "iss": token, "aud": [token], "sub": format!("so {token}"), "nbf": token,
     }));
-    let report = complaints(&tenant, introspecting(&tenant), Some(token)).await;
+    let report = problems(&tenant, introspecting(&tenant), Some(token)).await;
     assert!(report.contains("[not shown]") && !report.contains("canary"), "{report}");
 }
 
 #[tokio::test]
 async fn the_doctor_never_contradicts_the_api() {
-    // On time that runs: so many tokens take a while, and the doctor would find the clock late.
+    // The clock runs: with a stopped one, the doctor would report it as slow after so many tokens.
     let tenant = MockTenant::start().await;
     let api = protect(&tenant).vars(tenant.vars_for(ClientAuth::SecretPost)).build().unwrap();
     let served = serve(&api);
@@ -187,7 +187,7 @@ async fn the_doctor_never_contradicts_the_api() {
             findings.any(|finding| (finding.kind, finding.severity) == (kind, severity))
         };
         let accepts = has(FindingKind::TokenAccepted, Severity::Note);
-        // Here it comes without one.
+        // The calls above present no certificate.
         let needs_certificate = has(FindingKind::TokenBinding, Severity::Warning);
         assert_eq!(accepts && !needs_certificate, status == 200, "{token} {status}\n{diagnosis}");
         assert_eq!(diagnosis.is_healthy(), accepts, "{token} {status}\n{diagnosis}");
@@ -197,7 +197,7 @@ async fn the_doctor_never_contradicts_the_api() {
 }
 
 #[tokio::test]
-async fn each_tenant_is_examined_and_a_token_is_validated_by_the_one_it_names() {
+async fn every_tenant_is_examined_and_a_token_is_validated_by_the_one_it_names() {
     let (own, partner) = (frozen_tenant().await, frozen_tenant().await);
     let partners = protect(&partner).audience("elsewhere").build().unwrap();
     let both = protect(&own).build().unwrap().also_accept(partners).unwrap();

@@ -1,4 +1,4 @@
-//! Which documents of the tenant are accepted, and what a request is answered otherwise.
+//! Which documents of the tenant are accepted, and the answers to requests if they are not.
 
 use std::{
     sync::{Arc, Mutex},
@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use harness::support::{
-    Document, Expected, Http2, Log, Upstream, frozen_tenant, get, gzip, internal, introspecting,
-    invalid_token, ok, serve, served, unavailable,
+    Expected, Http2, Log, body, coded, frozen_tenant, get, gzip, internal, introspecting,
+    invalid_token, mock, ok, padded, serve, served, unavailable,
 };
 use http::{Request, Response, header};
 use monocloud_backend::{
@@ -16,44 +16,46 @@ use monocloud_backend::{
     error::InvalidToken,
     http_client::{HttpClient, HttpFuture},
 };
-use monocloud_testkit::{Authority, Endpoint, Fault, MockTenant};
+use monocloud_testkit::{
+    Authority,
+    Endpoint::{self, Discovery, Jwks},
+    Fault, MockTenant, Signer,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tracing::Level;
 use wiremock::ResponseTemplate;
 
-/// A cold start with one document that is not what it should be.
+use crate::keys::fetches;
+
+/// Checks the answer of an API that has just started and gets this response for one document.
 async fn assert_cold(
     case: &str,
-    document: Document,
+    document: Endpoint,
     response: ResponseTemplate,
     expected: &Expected,
 ) {
-    let upstream = Upstream::start().await;
-    upstream.publish(document, response.clone());
-    let api = serve(&upstream.protect().build().unwrap());
+    let tenant = frozen_tenant().await;
+    tenant.mount(mock(&tenant, document, response)).await;
     let case = format!("{document:?}: {case}");
-    api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
-    assert_eq!(upstream.requests(Document::Metadata), 1, "{case}");
-    assert_eq!(
-        upstream.requests(Document::Keys),
-        usize::from(document == Document::Keys),
-        "{case}"
-    );
-    assert_eq!(upstream.strays(), 0, "{case}");
+    served(&tenant).check(&case, get("/any").bearer(&tenant.token().mint()), expected).await;
+    assert_eq!(fetches(&tenant), (1, usize::from(document == Jwks)), "{case}");
+    assert_eq!(tenant.requests(Endpoint::Canary), 0, "{case}");
 }
 
 fn status(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_string("{}")
 }
 
-fn body(body: impl Into<String>) -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_string(body.into())
+/// The document as the tenant serves it.
+fn own(tenant: &MockTenant, document: Endpoint) -> String {
+    let own = if document == Jwks { tenant.jwks() } else { tenant.metadata() };
+    own.to_string()
 }
 
 #[tokio::test]
 async fn an_unavailable_tenant_is_503_and_rejected_credentials_are_500() {
-    for document in [Document::Metadata, Document::Keys] {
+    for document in [Discovery, Jwks] {
         for code in [500, 502, 503, 504, 599, 429, 408] {
             assert_cold(&code.to_string(), document, status(code), &unavailable()).await;
         }
@@ -68,17 +70,17 @@ async fn an_unavailable_tenant_is_503_and_rejected_credentials_are_500() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    for document in [Document::Metadata, Document::Keys] {
+    for document in [Discovery, Jwks] {
         for code in [301, 302, 303, 307, 308] {
-            let elsewhere = status(code).insert_header("location", "/elsewhere");
+            let elsewhere = status(code).insert_header("location", "/canary");
             assert_cold(&code.to_string(), document, elsewhere, &internal()).await;
         }
     }
 }
 
 #[tokio::test]
-async fn garbage_is_503() {
-    for document in [Document::Metadata, Document::Keys] {
+async fn a_malformed_document_is_503() {
+    for document in [Discovery, Jwks] {
         for (case, text) in [
             ("empty", ""),
             ("HTML", "<html><body>Hello</body></html>"),
@@ -90,69 +92,63 @@ async fn garbage_is_503() {
         ] {
             assert_cold(case, document, body(text), &unavailable()).await;
         }
-        let binary = ResponseTemplate::new(200).set_body_bytes(vec![0xff; 64]);
-        assert_cold("binary", document, binary, &unavailable()).await;
+        assert_cold("binary", document, body([0xff; 64]), &unavailable()).await;
     }
     let many = format!(r#"{{"keys":[{}]}}"#, vec![r#"{"kty":"EC"}"#; 257].join(","));
     for (case, text) in [
         ("no keys", "{}"),
         ("an empty set", r#"{"keys":[]}"#),
         ("keys of another type", r#"{"keys":{}}"#),
-        ("keys null", r#"{"keys":null}"#),
+        ("keys that are null", r#"{"keys":null}"#),
         ("257 keys", many.as_str()),
     ] {
-        assert_cold(case, Document::Keys, body(text), &unavailable()).await;
+        assert_cold(case, Jwks, body(text), &unavailable()).await;
     }
 }
 
 #[tokio::test]
 async fn a_document_has_a_maximum_length() {
-    for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
+    for (document, limit) in [(Discovery, 256 * 1024), (Jwks, 1024 * 1024)] {
         for (length, expected) in [(limit, ok()), (limit + 1, unavailable())] {
-            let upstream = Upstream::start().await;
-            let text = match document {
-                Document::Metadata => upstream.metadata().to_string(),
-                Document::Keys => upstream.tenant.jwks().to_string(),
-            };
-            let padding = " ".repeat(length - text.len());
-            upstream.publish(document, body(text + &padding));
-            let api = serve(&upstream.protect().build().unwrap());
+            let tenant = frozen_tenant().await;
+            let text = padded(&own(&tenant, document), length);
+            tenant.mount(mock(&tenant, document, body(text))).await;
             let case = format!("{document:?} of {length} bytes");
-            api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
+            let call = get("/any").bearer(&tenant.token().mint());
+            served(&tenant).check(&case, call, &expected).await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_set_of_256_keys_is_read() {
-    let upstream = Upstream::start().await;
+    let tenant = frozen_tenant().await;
     let mut keys = vec![json!({"kty": "EC"}); 255];
-    keys.push(upstream.tenant.jwks()["keys"][0].clone());
-    upstream.publish(Document::Keys, body(json!({"keys": keys}).to_string()));
-    let api = serve(&upstream.protect().build().unwrap());
-    api.check("256 keys", get("/any").bearer(&upstream.token().mint()), &ok()).await;
+    keys.push(tenant.jwks()["keys"][0].clone());
+    tenant.publish(json!({"keys": keys}));
+    let call = get("/any").bearer(&tenant.token().mint());
+    served(&tenant).check("256 keys", call, &ok()).await;
 }
 
-/// Serves the upstream's own metadata with one member changed, or removed where it is null.
+/// Checks the answers with metadata in which one member is replaced.
 async fn assert_metadata(cases: &[(&str, Value, Expected)]) {
     for (member, value, expected) in cases {
-        let upstream = Upstream::start().await;
-        let mut metadata = upstream.metadata();
-        metadata[*member] = match value.as_str() {
-            Some(text) => json!(text.replace("{issuer}", &upstream.issuer())),
-            None => value.clone(),
-        };
-        upstream.publish(Document::Metadata, body(metadata.to_string()));
-        let api = serve(&upstream.protect().build().unwrap());
+        let tenant = frozen_tenant().await;
+        let (issuer, jwks) = (tenant.issuer(), tenant.url(Jwks));
+        let with_userinfo = jwks.replace("://", "://me:pw@");
+        let mut metadata = json!({"issuer": issuer, "jwks_uri": jwks});
+        let value = value.to_string().replace("{issuer}", issuer).replace("{jwks}", &jwks);
+        let value = value.replace("{jwks with userinfo}", &with_userinfo);
+        metadata[*member] = value.parse().unwrap();
+        tenant.serve_metadata(metadata);
         let case = format!("{member}: {value}");
-        api.check(&case, get("/any").bearer(&upstream.token().mint()), expected).await;
-        let fetched = usize::from(*expected == ok());
-        assert_eq!(upstream.requests(Document::Keys), fetched, "{case}");
+        served(&tenant).check(&case, get("/any").bearer(&tenant.token().mint()), expected).await;
+        assert_eq!(fetches(&tenant), (1, usize::from(*expected == ok())), "{case}");
     }
 }
 
 #[tokio::test]
-async fn the_metadata_is_that_of_the_tenant_byte_for_byte() {
+async fn the_metadata_must_name_the_issuer_byte_for_byte() {
     assert_metadata(&[
         ("issuer", json!("{issuer}"), ok()),
         ("issuer", json!("{issuer}/"), internal()),
@@ -167,8 +163,8 @@ async fn the_metadata_is_that_of_the_tenant_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_only_from_where_they_may_be() {
-    let refused = [
+async fn keys_are_fetched_only_from_allowed_urls() {
+    let forbidden = [
         json!(null),
         json!(""),
         json!(7),
@@ -178,63 +174,49 @@ async fn keys_are_fetched_only_from_where_they_may_be() {
         json!("ftp://127.0.0.1/jwks"),
         json!("file:///etc/passwd"),
         json!("data:application/json,{}"),
-        json!("{issuer}/jwks#keys"),
+        json!("{jwks}#keys"),
+        json!("{jwks with userinfo}"),
     ];
-    let mut cases: Vec<_> = refused.map(|url| ("jwks_uri", url, internal())).to_vec();
-    cases.push(("jwks_uri", json!("{issuer}/jwks?v=1"), ok()));
+    let mut cases: Vec<_> = forbidden.map(|url| ("jwks_uri", url, internal())).to_vec();
+    cases.push(("jwks_uri", json!("{jwks}?v=1"), ok()));
     assert_metadata(&cases).await;
-    let upstream = Upstream::start().await;
-    let mut metadata = upstream.metadata();
-    metadata["jwks_uri"] = json!(upstream.url("/jwks").replace("http://", "http://me:pw@"));
-    upstream.publish(Document::Metadata, body(metadata.to_string()));
-    let api = serve(&upstream.protect().build().unwrap());
-    api.check("userinfo", get("/any").bearer(&upstream.token().mint()), &internal()).await;
-    assert_eq!(upstream.requests(Document::Keys), 0);
 }
 
 #[tokio::test]
-async fn a_refused_document_never_replaces_a_good_one() {
+async fn an_unusable_document_never_replaces_a_good_one() {
     let odd = r#"{"keys":[{"kty":"oct","k":"AQAB","kid":"x"}]}"#;
     for (case, document, response) in [
-        ("empty", Document::Keys, body("")),
-        ("an empty set", Document::Keys, body(r#"{"keys":[]}"#)),
-        ("a set of nothing usable", Document::Keys, body(odd)),
-        ("too long", Document::Keys, body("x".repeat(1024 * 1024 + 1))),
-        ("404", Document::Keys, status(404)),
-        ("500", Document::Keys, status(500)),
-        ("another issuer's", Document::Metadata, body(r#"{"issuer":"https://evil.test"}"#)),
-        ("no endpoint", Document::Metadata, body("{}")),
-        ("500", Document::Metadata, status(500)),
+        ("empty", Jwks, body("")),
+        ("an empty set", Jwks, body(r#"{"keys":[]}"#)),
+        ("a set without a usable key", Jwks, body(odd)),
+        ("too long", Jwks, body("x".repeat(1024 * 1024 + 1))),
+        ("404", Jwks, status(404)),
+        ("500", Jwks, status(500)),
+        ("of another issuer", Discovery, body(r#"{"issuer":"https://evil.test"}"#)),
+        ("no endpoint", Discovery, body("{}")),
+        ("500", Discovery, status(500)),
     ] {
-        let upstream = Upstream::start().await;
-        let api = serve(&upstream.protect().build().unwrap());
-        let good = upstream.token().expires_in(1000).mint();
+        let tenant = frozen_tenant().await;
+        let api = served(&tenant);
+        let good = tenant.token().expires_in(1000).mint();
         api.check("warm", get("/any").bearer(&good), &ok()).await;
-        upstream.publish(document, response);
-        upstream.tenant.clock().advance(Duration::from_secs(400));
+        tenant.mount(mock(&tenant, document, response)).await;
+        tenant.clock().advance(Duration::from_secs(400));
         let case = format!("{document:?}: {case}");
         api.check(&case, get("/any").bearer(&good), &ok()).await;
-        assert_eq!(upstream.requests(Document::Metadata), 2, "{case}");
-        let forged = upstream.token().signed_by(monocloud_testkit::Signer::Foreign).mint();
-        let refused = invalid_token(InvalidToken::Signature);
-        api.check(&case, get("/any").bearer(&forged), &refused).await;
+        assert_eq!(tenant.requests(Discovery), 2, "{case}");
+        let forged = tenant.token().signed_by(Signer::Foreign).mint();
+        let rejected = invalid_token(InvalidToken::Signature);
+        api.check(&case, get("/any").bearer(&forged), &rejected).await;
     }
 }
 
 #[tokio::test]
-async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() {
-    for (document, limit) in [(Document::Metadata, 256 * 1024), (Document::Keys, 1024 * 1024)] {
-        let upstream = Upstream::start().await;
-        let text = match document {
-            Document::Metadata => upstream.metadata().to_string(),
-            Document::Keys => upstream.tenant.jwks().to_string(),
-        };
-        let padded = |length: usize| text.clone() + &" ".repeat(length - text.len());
-        let coded = |coding: &str, body: Vec<u8>| {
-            ResponseTemplate::new(200)
-                .insert_header("content-encoding", coding)
-                .set_body_bytes(body)
-        };
+async fn a_document_may_be_compressed_or_begin_with_a_byte_order_mark() {
+    for (document, limit) in [(Discovery, 256 * 1024), (Jwks, 1024 * 1024)] {
+        let tenant = frozen_tenant().await;
+        let text = own(&tenant, document);
+        let zipped = |length: usize| coded("gzip", gzip(padded(&text, length).as_bytes()));
         let excess = format!("it has more than {limit} bytes");
         for (case, response, expected, logged) in [
             ("a mark", body(format!("\u{feff}{text}")), ok(), ""),
@@ -245,24 +227,23 @@ async fn a_document_may_be_compressed_unasked_or_begin_with_a_byte_order_mark() 
                 ok(),
                 "",
             ),
-            ("fitting", coded("gzip", gzip(padded(limit).as_bytes())), ok(), ""),
-            ("too long", coded("gzip", gzip(padded(limit + 1).as_bytes())), unavailable(), &excess),
-            ("a bomb", coded("gzip", gzip(padded(64 << 20).as_bytes())), unavailable(), &excess),
-            ("Brotli", coded("br", text.clone().into()), unavailable(), "coding \"br\""),
+            ("of the maximum length", zipped(limit), ok(), ""),
+            ("too long", zipped(limit + 1), unavailable(), &excess),
+            ("a bomb", zipped(64 << 20), unavailable(), &excess),
+            ("Brotli", coded("br", text.clone()), unavailable(), "coding \"br\""),
         ] {
-            upstream.publish(document, response);
-            let api = serve(&upstream.protect().build().unwrap());
+            tenant.mount(mock(&tenant, document, response).up_to_n_times(1)).await;
+            let (api, log) = (served(&tenant), Log::capture());
             let case = format!("{document:?}: {case}");
-            let log = Log::capture();
-            api.check(&case, get("/any").bearer(&upstream.token().mint()), &expected).await;
-            let told = log.lines(Level::WARN).concat();
-            assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told}");
-            assert!(told.contains(logged), "{case}: {told}");
+            api.check(&case, get("/any").bearer(&tenant.token().mint()), &expected).await;
+            let warnings = log.lines(Level::WARN).concat();
+            assert_eq!(warnings.is_empty(), logged.is_empty(), "{case}: {warnings}");
+            assert!(warnings.contains(logged), "{case}: {warnings}");
         }
     }
 }
 
-/// Records what is requested, and compresses every response of the tenant without being asked.
+/// Records requests, and answers with gzip although they do not accept it.
 #[derive(Clone)]
 struct Compressing {
     tenant: Arc<MockTenant>,
@@ -293,7 +274,7 @@ impl HttpClient for Compressing {
 }
 
 #[tokio::test]
-async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too() {
+async fn a_custom_http_client_gets_the_same_requests_and_may_return_gzip() {
     let tenant = Arc::new(frozen_tenant().await);
     let client = Compressing { tenant: Arc::clone(&tenant), requests: Arc::default() };
     let protect = introspecting(&tenant).http_client(client.clone()).build().unwrap();
@@ -304,8 +285,8 @@ async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too
     let path = |endpoint| tenant.url(endpoint).replace(tenant.issuer(), "");
     let json = "application/json";
     let expected = [
-        (Endpoint::Discovery, json),
-        (Endpoint::Jwks, "application/jwk-set+json, application/json"),
+        (Discovery, json),
+        (Jwks, "application/jwk-set+json, application/json"),
         (Endpoint::Introspection, json),
     ];
     let expected = expected
@@ -315,13 +296,13 @@ async fn an_applications_own_client_is_asked_for_the_same_and_may_bring_gzip_too
 
 #[tokio::test]
 async fn retry_after_may_be_a_date() {
-    for document in [Document::Metadata, Document::Keys] {
-        let upstream = Upstream::start().await;
-        let in_30_s = upstream.tenant.clock().now() + Duration::from_secs(30);
+    for document in [Discovery, Jwks] {
+        let tenant = frozen_tenant().await;
+        let in_30_s = tenant.clock().now() + Duration::from_secs(30);
         let date = httpdate::fmt_http_date(in_30_s);
-        upstream.publish(document, status(429).insert_header("retry-after", &*date));
-        let api = serve(&upstream.protect().build().unwrap());
-        let answer = api.send(get("/any").bearer(&upstream.token().mint())).await;
+        let response = status(429).insert_header("retry-after", &*date);
+        tenant.mount(mock(&tenant, document, response)).await;
+        let answer = served(&tenant).send(get("/any").bearer(&tenant.token().mint())).await;
         answer.assert("429", &unavailable());
         // A date has whole seconds.
         assert!((29..=30).contains(&answer.retry_after().unwrap()), "{answer:?}");
@@ -329,20 +310,20 @@ async fn retry_after_may_be_a_date() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_is_lost_with_a_kept_connection_is_repeated() {
+async fn a_fetch_lost_with_a_reused_connection_is_repeated() {
     for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
         let tenant = frozen_tenant().await;
         let api = served(&tenant);
-        // The connection is that of the metadata.
-        tenant.fault(Endpoint::Jwks, fault.clone()).times(1);
+        // The fetch reuses the connection of the metadata.
+        tenant.fault(Jwks, fault.clone()).times(1);
         let case = format!("{fault:?}");
         api.check(&case, get("/any").bearer(&tenant.token().mint()), &ok()).await;
-        assert_eq!(tenant.requests(Endpoint::Jwks), 2, "{case}");
+        assert_eq!(tenant.requests(Jwks), 2, "{case}");
     }
 }
 
 #[tokio::test]
-async fn a_tenant_may_speak_http_2_alone() {
+async fn a_tenant_may_support_only_http_2() {
     let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
     let certificate = authority.server("localhost");
     let ca_file = folder.path().join("ca.pem");

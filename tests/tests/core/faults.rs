@@ -1,10 +1,10 @@
-//! Every fault of a document endpoint: the answer to a request, the requests to the tenant, and the
-//! time until it works again.
+//! Every fault of every endpoint: the answer to a request, the number of requests to the tenant,
+//! and the time until requests succeed again.
 
 use std::time::Duration;
 
 use harness::support::{
-    Api, Expected, at_once, get, internal, introspecting, invalid_token, landed, ok, protect,
+    Api, Expected, at_once, fetches_done, get, internal, introspecting, invalid_token, ok, protect,
     serve, unavailable,
 };
 use monocloud_backend::error::InvalidToken;
@@ -12,31 +12,31 @@ use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 
 use crate::keys::{DAY, seconds};
 
-/// One line of the table.
+/// One row of the table.
 struct Row {
     fault: Fault,
-    /// How much time has to pass before there is an answer.
+    /// The seconds that must pass before there is an answer.
     takes: u64,
-    /// The answer where nothing is kept yet.
+    /// The answer while no document is cached yet.
     cold: Expected,
-    /// Whether the connection is lost before the answer: a request on a kept one is repeated.
+    /// Whether the connection is lost before the answer; a request on a reused one is repeated.
     is_lost: bool,
-    /// When a cold API is well again after the fault has gone, at the latest.
+    /// The maximum number of seconds until a cold API works again after the fault has ended.
     recovers: f64,
 }
 
-/// A fault that is found at once and is tried again after a second.
+/// A fault that is detected immediately and retried after a second.
 fn row(fault: Fault, cold: Expected) -> Row {
     let is_lost = matches!(fault, Fault::Reset | Fault::CloseBeforeAnswer | Fault::BrokenTls);
     Row { fault, takes: 0, cold, is_lost, recovers: 1.1 }
 }
 
-/// A fault that shows only when the time is over.
+/// A fault that is detected only by a timeout.
 fn slow(fault: Fault) -> Row {
     Row { takes: 10, ..row(fault, unavailable()) }
 }
 
-/// What can befall every endpoint.
+/// Faults that every endpoint can have.
 fn everywhere() -> Vec<Row> {
     let wait = Duration::from_secs(7);
     vec![
@@ -89,7 +89,7 @@ fn of_keys() -> Vec<Row> {
     let mut rows = everywhere();
     for row in &mut rows {
         if matches!(row.fault, Fault::DeepJson(_)) {
-            // What stands beside the keys is passed over, without a stack.
+            // Members beside `keys` are skipped without recursion.
             row.cold = ok();
         }
     }
@@ -97,7 +97,7 @@ fn of_keys() -> Vec<Row> {
     rows
 }
 
-/// Nothing that goes wrong with an introspection is made up for by waiting, unless it is asked for.
+/// A failed introspection needs no pause, unless the tenant asks for one.
 fn of_introspection() -> Vec<Row> {
     let mut rows = everywhere();
     rows.extend([
@@ -112,7 +112,7 @@ fn of_introspection() -> Vec<Row> {
     for row in &mut rows {
         if row.recovers < 2.0 {
             row.recovers = match row.cold.status {
-                // Refusals are remembered for ten seconds.
+                // Rejections are cached for ten seconds.
                 401 => 10.0,
                 _ => 0.0,
             };
@@ -121,10 +121,10 @@ fn of_introspection() -> Vec<Row> {
     rows
 }
 
-/// A cold attempt is given up after so many seconds.
+/// The seconds after which the fetch of a document that is not cached is cancelled.
 const COLD_LIMIT: u64 = 8;
 
-/// A tenant for one line.
+/// A tenant for one row.
 async fn tenant(row: &Row) -> MockTenant {
     let builder = MockTenant::builder().clock(Clock::frozen());
     match row.fault {
@@ -133,11 +133,11 @@ async fn tenant(row: &Row) -> MockTenant {
     }
 }
 
-/// Makes a call while the tenant's endpoint is asked for the `asked`th time, for as long as the
-/// fault takes. Gives back how often it was asked then.
+/// Makes a call that sends the endpoint its `number`th request, and lets the time of the fault
+/// pass. Returns the number of requests after that.
 async fn check(
     (api, tenant): (&Api, &MockTenant),
-    (endpoint, asked): (Endpoint, usize),
+    (endpoint, number): (Endpoint, usize),
     row: &Row,
     token: &str,
     expected: &Expected,
@@ -145,28 +145,28 @@ async fn check(
     let case = format!("{endpoint:?}: {:?}", row.fault);
     let call = api.check(&case, get("/any").bearer(token), expected);
     let time = async {
-        at_once(tenant.requested(endpoint, asked)).await;
+        at_once(tenant.requested(endpoint, number)).await;
         for _ in 0..row.takes {
-            // Time goes by in steps, as the answer may come in parts.
+            // Time passes in steps, as the answer may come in parts.
             tenant.clock().advance(Duration::from_secs(1));
             tokio::task::yield_now().await;
         }
     };
     at_once(async { tokio::join!(call, time) }).await;
     assert_eq!(tenant.requests(Endpoint::Canary), 0, "{case}");
-    assert_requests(tenant, (endpoint, asked), row)
+    assert_requests(tenant, (endpoint, number), row)
 }
 
-/// Checks how often the endpoint was asked: once more where a kept connection was lost.
-fn assert_requests(tenant: &MockTenant, (endpoint, asked): (Endpoint, usize), row: &Row) -> usize {
+/// Checks the number of requests, which is one more if a reused connection was lost.
+fn assert_requests(tenant: &MockTenant, (endpoint, number): (Endpoint, usize), row: &Row) -> usize {
     let requests = tenant.requests(endpoint);
-    let expected = asked..=asked + usize::from(row.is_lost);
+    let expected = number..=number + usize::from(row.is_lost);
     assert!(expected.contains(&requests), "{endpoint:?}: {:?}, {requests} requests", row.fault);
     requests
 }
 
-/// A document that could not be had yet: the answer tells, one request is made, and soon after the
-/// fault has gone all is well.
+/// Without a cached document, the answer reports the fault, one request is made, and requests
+/// succeed soon after the fault has ended.
 async fn assert_cold(endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();
@@ -181,7 +181,7 @@ async fn assert_cold(endpoint: Endpoint, row: &Row) {
             tenant.clock().advance(Duration::from_secs(COLD_LIMIT));
         };
         at_once(async { tokio::join!(call, time) }).await;
-        // The next attempt begins at once.
+        // The next attempt starts immediately.
         at_once(tenant.requested(endpoint, 2)).await;
         drop(fault);
         tenant.clock().advance(Duration::from_secs(COLD_LIMIT));
@@ -203,7 +203,7 @@ async fn assert_cold(endpoint: Endpoint, row: &Row) {
     assert_eq!(tenant.requests(endpoint), requests + 1, "{endpoint:?}: {:?}", row.fault);
 }
 
-/// A kept document: callers notice nothing, and one request is made.
+/// With a cached document, callers notice nothing, and one request is made.
 async fn assert_warm(endpoint: Endpoint, row: &Row) {
     let tenant = tenant(row).await;
     let protect = protect(&tenant).build().unwrap();
@@ -220,9 +220,9 @@ async fn assert_warm(endpoint: Endpoint, row: &Row) {
         tenant.clock().advance(Duration::from_secs(1));
         at_once(api.check(&case, call(), &ok())).await;
     }
-    landed(&protect).await;
+    fetches_done(&protect).await;
     let requests = assert_requests(&tenant, (endpoint, 2), row);
-    // A failure is on record, and the old document serves beyond its time.
+    // The health reports the failure, and the old document is used beyond its lifetime.
     let has_failed = row.cold != ok();
     let health = protect.health().tenants.remove(0);
     let document = if endpoint == Endpoint::Jwks { health.keys } else { health.metadata };
@@ -231,43 +231,43 @@ async fn assert_warm(endpoint: Endpoint, row: &Row) {
     tenant.clock().advance(seconds(row.recovers));
     if has_failed {
         at_once(tenant.requested(endpoint, requests + 1)).await;
-        landed(&protect).await;
+        fetches_done(&protect).await;
         let health = protect.health().tenants.remove(0);
         assert!(health.metadata.failure.is_none() && health.keys.failure.is_none(), "{case}");
     }
 }
 
 #[tokio::test]
-async fn metadata_cold() {
+async fn faults_before_the_metadata_is_known() {
     for row in &of_metadata() {
         assert_cold(Endpoint::Discovery, row).await;
     }
 }
 
 #[tokio::test]
-async fn metadata_warm() {
+async fn faults_while_metadata_is_cached() {
     for row in &of_metadata() {
         assert_warm(Endpoint::Discovery, row).await;
     }
 }
 
 #[tokio::test]
-async fn keys_cold() {
+async fn faults_before_the_keys_are_known() {
     for row in &of_keys() {
         assert_cold(Endpoint::Jwks, row).await;
     }
 }
 
 #[tokio::test]
-async fn keys_warm() {
+async fn faults_while_keys_are_cached() {
     for row in &of_keys() {
         assert_warm(Endpoint::Jwks, row).await;
     }
 }
 
-/// Cold: a token that nothing is known of. Warm: one whose verdict is kept.
+/// Checks a token that has not been introspected yet and one whose result is cached.
 #[tokio::test]
-async fn introspection() {
+async fn faults_of_introspection() {
     for row in &of_introspection() {
         let tenant = tenant(row).await;
         let builder = introspecting(&tenant).introspection_cache_in_memory();

@@ -1,4 +1,4 @@
-//! The architecture: the folders of `src/` are floors, and imports point downward.
+//! The architecture: the modules of `src/` form floors, and imports point downward.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// From the ground up; a file may import from lower floors and from its own.
+/// From the bottom up. A file may import from lower floors and from its own module.
 const FLOORS: [&[&str]; 11] = [
     &["clock", "error", "meter"],
     &["token"],
@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 11] = [
     &["poem_openapi"],
 ];
 
-/// The imports of each module, both as paths within the crate.
+/// The modules that each module imports; all are paths within the crate.
 type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
 
 fn imports() -> Imports {
@@ -32,7 +32,7 @@ fn imports() -> Imports {
     let of = |(module, text): (&Vec<String>, &String)| {
         let uses = text.split(";\n").filter_map(|item| item.split_once("use ").map(|it| it.1));
         let paths = uses.flat_map(|tree| leaves(tree, module));
-        // The longest path that is a file.
+        // The longest prefix that is a file.
         let files = paths.filter_map(|path| {
             (1..=path.len())
                 .rev()
@@ -109,8 +109,8 @@ fn grow(tree: &str, prefix: Vec<String>, paths: &mut Vec<Vec<String>>) {
 #[test]
 fn imports_point_downward() {
     let floor = |module: &[String]| {
-        let is_there = |names: &&[&str]| names.contains(&module[0].as_str());
-        FLOORS.iter().position(is_there).unwrap_or_else(|| panic!("no floor: {module:?}"))
+        let has_module = |names: &&[&str]| names.contains(&module[0].as_str());
+        FLOORS.iter().position(has_module).unwrap_or_else(|| panic!("no floor: {module:?}"))
     };
     for (module, imports) in imports() {
         for import in imports.iter().filter(|import| import[0] != module[0]) {
@@ -120,9 +120,9 @@ fn imports_point_downward() {
 }
 
 #[test]
-fn no_circle_of_files_imports_itself() {
+fn there_is_no_circle_of_imports() {
     let mut left = imports();
-    // What imports nothing of the rest, or is imported by nothing of it, is in no circle.
+    // A module that imports none of the others, or that none of them imports, is not in a circle.
     while let Some(done) = left.iter().find_map(|(module, imports)| {
         let is_imported = left.values().any(|imports| imports.contains(module));
         let imports_any = imports.iter().any(|import| left.contains_key(import));
@@ -142,7 +142,7 @@ fn no_circle_of_files_imports_itself() {
 }
 
 #[test]
-fn the_imports_that_are_known_are_found() {
+fn known_imports_are_found() {
     let imports = imports();
     let module = |path: &str| path.split("::").map(str::to_owned).collect::<Vec<_>>();
     let has = |one: &str, other: &str| imports[&module(one)].contains(&module(other));

@@ -1,13 +1,33 @@
 //! Several hundred tokens that no API may accept, and the unusual ones that it must.
 
-use harness::support::{get, protect, serve, served};
+use harness::support::{Api, get, protect, serve, served};
 use monocloud_testkit::{Algorithm, Clock, Control, Endpoint, Hostile, MockTenant};
 use reqwest::header::WWW_AUTHENTICATE;
 
-/// A tenant whose tokens are good for every scope that is asked for.
+/// A tenant whose tokens have the scope that `/read` needs.
 async fn tenant(algorithm: Algorithm) -> MockTenant {
     let tenant = MockTenant::builder().algorithm(algorithm).scope("posts:read");
     tenant.clock(Clock::frozen()).start().await
+}
+
+async fn assert_accepted(api: &Api, controls: &[Control]) {
+    for control in controls {
+        let answer = api.send(get("/read").bearer(&control.token)).await;
+        control.assert_accepted(answer.status);
+    }
+}
+
+async fn assert_rejected(api: &Api, path: &str, tokens: &[Hostile]) {
+    for hostile in tokens {
+        let answer = api.send(get(path).bearer(&hostile.token)).await;
+        hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
+    }
+}
+
+/// The requests to the canary, for the metadata and for the keys.
+fn requests(tenant: &MockTenant) -> [usize; 3] {
+    [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
+        .map(|endpoint| tenant.requests(endpoint))
 }
 
 #[tokio::test]
@@ -17,44 +37,24 @@ async fn every_hostile_token_is_rejected_and_every_control_is_accepted() {
         let (hostile, controls) = (Hostile::all(&tenant), Control::all(&tenant));
         assert!(hostile.len() > 200 && controls.len() > 30);
         let api = served(&tenant);
-        for control in &controls {
-            let answer = api.send(get("/read").bearer(&control.token)).await;
-            control.assert_accepted(answer.status);
-        }
-        for hostile in &hostile {
-            let answer = api.send(get("/read").bearer(&hostile.token)).await;
-            hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
-        }
-        for control in &controls {
-            let answer = api.send(get("/read").bearer(&control.token)).await;
-            control.assert_accepted(answer.status);
-        }
-        let counts = [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
-            .map(|endpoint| tenant.requests(endpoint));
-        // The first load, and the two that unknown kids may cost while time stands still.
-        assert_eq!(counts, [0, 1, 3], "{algorithm}");
+        assert_accepted(&api, &controls).await;
+        assert_rejected(&api, "/read", &hostile).await;
+        assert_accepted(&api, &controls).await;
+        // The first fetch, and the two that unknown kids may cause while time stands still.
+        assert_eq!(requests(&tenant), [0, 1, 3], "{algorithm}");
     }
 }
 
 #[tokio::test]
-async fn hostile_tokens_for_one_tenant_cost_the_other_nothing() {
+async fn hostile_tokens_for_one_tenant_cause_no_request_to_the_other() {
     for named in [0, 1] {
         let tenants = [tenant(Algorithm::Rs256).await, tenant(Algorithm::Rs256).await];
         let (hostile, controls) = (Hostile::all(&tenants[named]), Control::all(&tenants[named]));
         let [own, further] = tenants.each_ref().map(|of| protect(of).build().unwrap());
         let api = serve(&own.also_accept(further).unwrap());
-        for control in &controls {
-            let answer = api.send(get("/read").bearer(&control.token)).await;
-            control.assert_accepted(answer.status);
-        }
-        for hostile in &hostile {
-            let answer = api.send(get("/read").bearer(&hostile.token)).await;
-            hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
-        }
-        let counts = tenants.each_ref().map(|tenant| {
-            [Endpoint::Canary, Endpoint::Discovery, Endpoint::Jwks]
-                .map(|endpoint| tenant.requests(endpoint))
-        });
+        assert_accepted(&api, &controls).await;
+        assert_rejected(&api, "/read", &hostile).await;
+        let counts = tenants.each_ref().map(requests);
         // The named tenant gets the requests that it would get alone, the other none.
         assert_eq!(counts[named], [0, 1, 3]);
         assert_eq!(counts[1 - named], [0, 0, 0]);
@@ -64,11 +64,6 @@ async fn hostile_tokens_for_one_tenant_cost_the_other_nothing() {
 #[tokio::test]
 async fn a_hostile_token_is_rejected_where_a_token_is_optional() {
     let tenant = tenant(Algorithm::Rs256).await;
-    let hostile = Hostile::all(&tenant);
-    let api = served(&tenant);
-    for hostile in &hostile {
-        let answer = api.send(get("/optional").bearer(&hostile.token)).await;
-        hostile.assert_refused(answer.status, answer.header(WWW_AUTHENTICATE));
-    }
+    assert_rejected(&served(&tenant), "/optional", &Hostile::all(&tenant)).await;
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
 }

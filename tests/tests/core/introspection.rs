@@ -3,20 +3,22 @@
 use std::time::Duration;
 
 use harness::support::{
-    Act, Expected, Log, Scripted, frozen_tenant, get, gzip, internal, introspecting, invalid_token,
-    missing_group, missing_scope, ok, ok_with, ok_with_header, serve, served, unavailable,
+    Expected, Log, RawServer, Script, body, coded, frozen_tenant, get, gzip, internal,
+    introspecting, invalid_token, missing_group, missing_scope, mock, ok, padded, serve, served,
+    unavailable,
 };
 use monocloud_backend::{ProtectApiBuilder, error::InvalidToken};
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 use tracing::Level;
+use wiremock::ResponseTemplate;
 
 fn inactive() -> Expected {
     invalid_token(InvalidToken::Inactive)
 }
 
 #[tokio::test]
-async fn a_token_lives_until_it_is_revoked_or_expires() {
+async fn a_token_is_accepted_until_it_is_revoked_or_expires() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let (first, second) = (tenant.opaque_token().mint(), tenant.opaque_token().mint());
@@ -46,14 +48,14 @@ async fn only_true_is_active() {
     }
     tenant.introspection_answer(claims);
     let call = get("/any").bearer(&tenant.opaque_token().mint());
-    api.check("not there", call, &inactive()).await;
+    api.check("absent", call, &inactive()).await;
     tenant.recover(Endpoint::Introspection);
     api.check("next", get("/any").bearer(&tenant.opaque_token().mint()), &ok()).await;
 }
 
 #[tokio::test]
 async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
-    let garbage = [
+    let malformed = [
         "",
         "null",
         "[]",
@@ -66,7 +68,7 @@ async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let token = tenant.opaque_token().mint();
-    for body in garbage {
+    for body in malformed {
         tenant
             .fault(
                 Endpoint::Introspection,
@@ -88,7 +90,12 @@ async fn an_unusable_response_is_503_and_rejected_credentials_are_500() {
     api.check("next", get("/any").bearer(&token), &ok()).await;
 }
 
-/// The API of a tenant that says it introspects at this URL.
+/// The body of an introspection response for a valid token.
+fn active(tenant: &MockTenant) -> String {
+    json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string()
+}
+
+/// The API of a tenant whose metadata has this introspection endpoint.
 fn introspecting_at(tenant: &MockTenant, url: impl Into<Value>) -> ProtectApiBuilder {
     let mut metadata = tenant.metadata();
     metadata["introspection_endpoint"] = url.into();
@@ -97,49 +104,61 @@ fn introspecting_at(tenant: &MockTenant, url: impl Into<Value>) -> ProtectApiBui
 }
 
 #[tokio::test]
-async fn a_server_that_misbehaves_costs_its_own_request_alone() {
-    let head = |rest: &str| format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{rest}\r\n\r\n");
-    let padded = |length: usize| " ".repeat(length);
-    let sized = |length: usize| head(&format!("Content-Length: {length}")) + &padded(length);
+async fn a_broken_response_fails_only_its_own_request() {
     let tenant = frozen_tenant().await;
-    let active =
-        json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string();
-    let fitting = active.clone() + &padded(1024 * 1024 - active.len());
-    let moved = |status: u16| {
-        let location = tenant.url(Endpoint::Canary);
-        let head = format!(
-            "HTTP/1.1 {status} Moved\r\nConnection: close\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-        );
-        Act::Says(head.into())
+    let active = active(&tenant);
+    let head = |length: usize| {
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
     };
-    for (case, act, expected) in [
-        ("reset at once", Act::Resets(String::new()), unavailable()),
-        ("reset within the head", Act::Resets("HTTP/1.1 200".into()), unavailable()),
-        ("reset within the body", Act::Resets(head("Content-Length: 9") + "{"), unavailable()),
-        ("cut off", Act::Says((head("Content-Length: 999") + &active).into()), unavailable()),
-        ("no HTTP", Act::Says("hello\r\n\r\n".into()), unavailable()),
-        ("endless", Act::Endless, unavailable()),
-        ("60 MB", Act::Says(sized(60 << 20).into()), unavailable()),
-        ("one byte too long", ok_with(&(fitting.clone() + " ")), unavailable()),
-        ("just not too long", ok_with(&fitting), ok()),
-        ("moved for good", moved(301), internal()),
-        ("found elsewhere", moved(302), internal()),
-        ("see other", moved(303), internal()),
-        ("moved for now", moved(307), internal()),
-        ("moved for good, POST again", moved(308), internal()),
+    for (case, script) in [
+        ("reset before the head", Script::Reset(String::new())),
+        ("reset within the head", Script::Reset("HTTP/1.1 200".to_owned())),
+        ("reset within the body", Script::Reset(head(9) + "{")),
+        ("cut off", Script::Send(head(999) + &active)),
+        ("not HTTP", Script::Send("hello\r\n\r\n".to_owned())),
+        ("endless", Script::Endless),
     ] {
-        let server = Scripted::start(vec![act, ok_with(&active)]).await;
+        let server = RawServer::start([script, Script::Send(head(active.len()) + &active)]).await;
         let api = serve(&introspecting_at(&tenant, server.url()).build().unwrap());
+        let token = tenant.opaque_token().mint();
+        api.check(case, get("/any").bearer(&token), &unavailable()).await;
+        api.check(&format!("after: {case}"), get("/any").bearer(&token), &ok()).await;
+        assert_eq!(server.connections(), 2, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_has_a_maximum_length_and_redirects_are_not_followed() {
+    let tenant = frozen_tenant().await;
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    let padded = |length: usize| body(padded(&active(&tenant), length));
+    let moved = |status: u16| {
+        ResponseTemplate::new(status).insert_header("location", tenant.url(Endpoint::Canary))
+    };
+    for (number, (case, response, expected)) in [
+        ("60 MB", padded(60 << 20), unavailable()),
+        ("one byte too long", padded((1 << 20) + 1), unavailable()),
+        ("of the maximum length", padded(1 << 20), ok()),
+        ("301", moved(301), internal()),
+        ("302", moved(302), internal()),
+        ("303", moved(303), internal()),
+        ("307", moved(307), internal()),
+        ("308", moved(308), internal()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        tenant.mount(mock(&tenant, Endpoint::Introspection, response).up_to_n_times(1)).await;
         let token = tenant.opaque_token().mint();
         api.check(case, get("/any").bearer(&token), &expected).await;
         api.check(&format!("after: {case}"), get("/any").bearer(&token), &ok()).await;
-        assert_eq!(server.played(), 2, "{case}");
+        assert_eq!(tenant.requests(Endpoint::Introspection), 2 * (number + 1), "{case}");
     }
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_used_is_500_and_one_that_cannot_be_found_503() {
+async fn an_unusable_endpoint_is_500_and_an_unreachable_one_503() {
     for (url, expected) in [
         (json!(null), internal()),
         (json!("http://example.com/introspect"), internal()),
@@ -155,7 +174,7 @@ async fn an_endpoint_that_cannot_be_used_is_500_and_one_that_cannot_be_found_503
         assert_eq!(tenant.requests(Endpoint::Introspection), 0, "{url}");
         tenant.serve_metadata(tenant.metadata());
         tenant.clock().advance(Duration::from_secs(301));
-        api.check("mended", get("/any").bearer(&token), &ok()).await;
+        api.check("corrected", get("/any").bearer(&token), &ok()).await;
     }
 }
 
@@ -166,26 +185,26 @@ async fn the_claims_of_an_introspection_response_are_validated_like_those_of_a_j
     let now = tenant.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let with = |name: &str, value: Value| tenant.opaque_token().claim(name, value).mint();
     let without = |name| tenant.opaque_token().without(name).mint();
-    let refused = invalid_token;
+    let invalid = invalid_token;
     use InvalidToken::{Audience, Binding, Claim, Issuer, NotYetValid};
     for (case, path, token, expected) in [
-        ("no iss", "/any", without("iss"), refused(Claim("iss"))),
-        ("odd iss", "/any", with("iss", json!([tenant.issuer()])), refused(Claim("iss"))),
-        ("other iss", "/any", with("iss", json!("https://evil.test")), refused(Issuer)),
-        ("no aud", "/any", without("aud"), refused(Claim("aud"))),
-        ("odd aud", "/any", with("aud", json!([tenant.audience(), 1])), refused(Claim("aud"))),
-        ("other aud", "/any", with("aud", json!("https://evil.test")), refused(Audience)),
-        ("aud among others", "/any", with("aud", json!(["x", tenant.audience()])), ok()),
+        ("no iss", "/any", without("iss"), invalid(Claim("iss"))),
+        ("odd iss", "/any", with("iss", json!([tenant.issuer()])), invalid(Claim("iss"))),
+        ("other iss", "/any", with("iss", json!("https://evil.test")), invalid(Issuer)),
+        ("no aud", "/any", without("aud"), invalid(Claim("aud"))),
+        ("odd aud", "/any", with("aud", json!([tenant.audience(), 1])), invalid(Claim("aud"))),
+        ("other aud", "/any", with("aud", json!("https://evil.test")), invalid(Audience)),
+        ("several audiences", "/any", with("aud", json!(["x", tenant.audience()])), ok()),
         ("no exp", "/any", without("exp"), ok()),
-        ("odd exp", "/any", with("exp", json!("tomorrow")), refused(Claim("exp"))),
-        ("exp out of range", "/any", with("exp", json!(1e300)), refused(Claim("exp"))),
+        ("odd exp", "/any", with("exp", json!("tomorrow")), invalid(Claim("exp"))),
+        ("exp out of range", "/any", with("exp", json!(1e300)), invalid(Claim("exp"))),
         ("nbf in a minute", "/any", with("nbf", json!(now + 60)), ok()),
-        ("nbf later", "/any", with("nbf", json!(now + 61)), refused(NotYetValid)),
-        ("odd nbf", "/any", with("nbf", json!("now")), refused(Claim("nbf"))),
+        ("nbf later", "/any", with("nbf", json!(now + 61)), invalid(NotYetValid)),
+        ("odd nbf", "/any", with("nbf", json!("now")), invalid(Claim("nbf"))),
         ("no sub", "/any", without("sub"), ok()),
-        ("odd sub", "/any", with("sub", json!(7)), refused(Claim("sub"))),
-        ("bound", "/any", with("cnf", json!({"x5t#S256": "x"})), refused(Binding)),
-        ("bound by DPoP", "/read", with("cnf", json!({"jkt": "x"})), refused(Binding)),
+        ("odd sub", "/any", with("sub", json!(7)), invalid(Claim("sub"))),
+        ("bound", "/any", with("cnf", json!({"x5t#S256": "x"})), invalid(Binding)),
+        ("bound by DPoP", "/read", with("cnf", json!({"jkt": "x"})), invalid(Binding)),
         ("not bound", "/any", with("cnf", json!(null)), ok()),
         ("scopes", "/read", with("scope", json!("posts:write posts:read")), ok()),
         ("scope list", "/read", with("scope", json!(["a", "posts:read"])), ok()),
@@ -199,7 +218,7 @@ async fn the_claims_of_an_introspection_response_are_validated_like_those_of_a_j
 }
 
 #[tokio::test]
-async fn active_is_no_claim() {
+async fn active_is_not_a_claim() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let token = tenant.opaque_token().subject("alice").claim("x", "y").mint();
@@ -210,7 +229,7 @@ async fn active_is_no_claim() {
 }
 
 #[tokio::test]
-async fn jwts_are_introspected_only_where_that_is_configured() {
+async fn jwts_are_introspected_only_if_that_is_configured() {
     for (introspect, calls, then) in [(true, 2, inactive()), (false, 0, ok())] {
         let tenant = frozen_tenant().await;
         let builder = introspecting(&tenant).introspect_jwt_tokens(introspect);
@@ -238,7 +257,7 @@ async fn without_introspection_no_request_is_sent() {
 }
 
 #[tokio::test]
-async fn a_token_type_that_is_not_an_access_tokens_is_rejected() {
+async fn a_token_type_of_another_kind_of_token_is_rejected() {
     let bound = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"});
     let tenant = frozen_tenant().await;
     let builder = introspecting(&tenant).introspection_cache_in_memory();
@@ -308,52 +327,38 @@ async fn members_that_are_null_are_absent() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_compressed_unasked_is_read_and_a_bomb_is_not() {
+async fn a_compressed_response_is_read_up_to_its_maximum_length() {
     let tenant = frozen_tenant().await;
-    let active =
-        json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()}).to_string();
-    let padded = |length: usize| active.clone() + &" ".repeat(length - active.len());
+    let active = active(&tenant);
+    let zipped = |length: usize| coded("gzip", gzip(padded(&active, length).as_bytes()));
     let marked = format!("\u{feff}{active}");
-    let coded =
-        |coding: &str, body: &[u8]| ok_with_header(&format!("Content-Encoding: {coding}"), body);
-    for (case, act, expected, logged) in [
-        ("gzip", coded("gzip", &gzip(active.as_bytes())), ok(), ""),
-        ("x-gzip", coded("x-gzip", &gzip(active.as_bytes())), ok(), ""),
-        ("a mark", ok_with(&marked), ok(), ""),
-        ("gzip and a mark", coded("gzip", &gzip(marked.as_bytes())), ok(), ""),
-        ("1 MiB", coded("gzip", &gzip(padded(1 << 20).as_bytes())), ok(), ""),
-        (
-            "one byte more",
-            coded("gzip", &gzip(padded((1 << 20) + 1).as_bytes())),
-            unavailable(),
-            "it has more than 1048576 bytes",
-        ),
-        (
-            "a bomb",
-            coded("gzip", &gzip(padded(64 << 20).as_bytes())),
-            unavailable(),
-            "it has more than 1048576 bytes",
-        ),
-        ("gzip in name only", coded("gzip", active.as_bytes()), unavailable(), "gzip"),
-        ("Brotli", coded("br", active.as_bytes()), unavailable(), "the content coding \"br\""),
+    for (case, response, expected, logged) in [
+        ("gzip", coded("gzip", gzip(active.as_bytes())), ok(), ""),
+        ("x-gzip", coded("x-gzip", gzip(active.as_bytes())), ok(), ""),
+        ("a mark", body(marked.clone()), ok(), ""),
+        ("gzip and a mark", coded("gzip", gzip(marked.as_bytes())), ok(), ""),
+        ("1 MiB", zipped(1 << 20), ok(), ""),
+        ("one byte more", zipped((1 << 20) + 1), unavailable(), "it has more than 1048576 bytes"),
+        ("a bomb", zipped(64 << 20), unavailable(), "it has more than 1048576 bytes"),
+        ("gzip in name only", coded("gzip", active.clone()), unavailable(), "gzip"),
+        ("Brotli", coded("br", active.clone()), unavailable(), "the content coding \"br\""),
     ] {
-        let server = Scripted::start(vec![act]).await;
-        let builder = introspecting_at(&tenant, server.url());
-        let (api, log) = (serve(&builder.build().unwrap()), Log::capture());
+        tenant.mount(mock(&tenant, Endpoint::Introspection, response).up_to_n_times(1)).await;
+        let (api, log) = (serve(&introspecting(&tenant).build().unwrap()), Log::capture());
         let token = tenant.opaque_token().mint();
         api.check(case, get("/any").bearer(&token), &expected).await;
-        let told = log.lines(Level::WARN);
-        assert_eq!(told.is_empty(), logged.is_empty(), "{case}: {told:?}");
-        assert!(told.concat().contains(logged), "{case}: {told:?}");
+        let warnings = log.lines(Level::WARN);
+        assert_eq!(warnings.is_empty(), logged.is_empty(), "{case}: {warnings:?}");
+        assert!(warnings.concat().contains(logged), "{case}: {warnings:?}");
     }
 }
 
 #[tokio::test]
-async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
+async fn the_tenants_oauth_error_is_logged_if_it_is_well_formed() {
     let tenant = frozen_tenant().await;
     let token = tenant.opaque_token().mint();
     let echo = json!({ "error": token }).to_string();
-    for (status, body, told) in [
+    for (status, body, expected) in [
         (401, r#"{"error":"invalid_client"}"#, Some("status 401 (invalid_client)")),
         (400, r#"{"error":"invalid_request","error_description":"x"}"#, Some("(invalid_request)")),
         (503, r#"{"error":"temporarily_unavailable"}"#, Some("(temporarily_unavailable)")),
@@ -374,7 +379,7 @@ async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
         api.send(get("/any").bearer(&token)).await;
         let lines = log.lines(Level::WARN);
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].contains(told.unwrap_or("with status 401 ")), "{body}: {lines:?}");
+        assert!(lines[0].contains(expected.unwrap_or("with status 401 ")), "{body}: {lines:?}");
         for line in log.lines(Level::TRACE) {
             assert!(!line.contains("canary") && !line.contains(&token), "{line}");
         }
@@ -382,7 +387,7 @@ async fn the_tenants_oauth_error_reaches_the_log_if_it_is_one() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_lost_with_a_kept_connection_is_repeated_once() {
+async fn a_request_lost_with_a_reused_connection_is_repeated_once() {
     for fault in [Fault::CloseBeforeAnswer, Fault::Reset] {
         let tenant = frozen_tenant().await;
         let api = serve(&introspecting(&tenant).build().unwrap());

@@ -26,20 +26,20 @@ fn calls(tenant: &MockTenant) -> usize {
     tenant.requests(Endpoint::Introspection)
 }
 
-/// A store of the application's. It forgets nothing of itself, however old it is.
+/// A store that an application implements. Its entries never expire.
 #[derive(Clone, Default)]
-pub(crate) struct Store(Arc<Shelf>);
+pub(crate) struct Store(Arc<Inner>);
 
 #[derive(Default)]
-struct Shelf {
+struct Inner {
     values: Mutex<HashMap<CacheKey, Vec<u8>>>,
     operations: AtomicUsize,
-    mood: Mutex<Mood>,
+    behavior: Mutex<Behavior>,
     last_key: Mutex<Option<CacheKey>>,
 }
 
 #[derive(Clone, Copy, Default)]
-pub(crate) enum Mood {
+pub(crate) enum Behavior {
     Fails,
     Hangs,
     #[default]
@@ -47,15 +47,15 @@ pub(crate) enum Mood {
 }
 
 impl Store {
-    pub(crate) fn set_mood(&self, mood: Mood) {
-        *self.0.mood.lock().unwrap() = mood;
+    pub(crate) fn set_behavior(&self, behavior: Behavior) {
+        *self.0.behavior.lock().unwrap() = behavior;
     }
 
     pub(crate) fn operations(&self) -> usize {
         self.0.operations.load(Ordering::SeqCst)
     }
 
-    /// Changes every value there is.
+    /// Changes every value.
     fn tamper(&self, change: impl Fn(&mut Vec<u8>)) {
         self.0.values.lock().unwrap().values_mut().for_each(change);
     }
@@ -64,7 +64,7 @@ impl Store {
         self.0.values.lock().unwrap().values().cloned().collect()
     }
 
-    /// Writes as another party may that reaches the store.
+    /// Writes an entry, as any client of the store can.
     pub(crate) fn put(&self, key: CacheKey, value: Vec<u8>) {
         self.0.values.lock().unwrap().insert(key, value);
     }
@@ -79,12 +79,12 @@ impl Store {
         work: impl FnOnce(&mut HashMap<CacheKey, Vec<u8>>) -> T + Send + 'static,
     ) -> CacheFuture<'_, T> {
         self.0.operations.fetch_add(1, Ordering::SeqCst);
-        let mood = *self.0.mood.lock().unwrap();
+        let behavior = *self.0.behavior.lock().unwrap();
         Box::pin(async move {
-            match mood {
-                Mood::Fails => Err("the store is down".into()),
-                Mood::Hangs => pending().await,
-                Mood::Works => Ok(work(&mut self.0.values.lock().unwrap())),
+            match behavior {
+                Behavior::Fails => Err("the store is down".into()),
+                Behavior::Hangs => pending().await,
+                Behavior::Works => Ok(work(&mut self.0.values.lock().unwrap())),
             }
         })
     }
@@ -117,11 +117,11 @@ impl IntrospectionCache for Store {
     }
 }
 
-/// What was done to a value, and how.
+/// The name of a change to a value, and the change.
 type Tampering<'a> = (&'static str, &'a dyn Fn(&mut Vec<u8>));
 
 #[tokio::test]
-async fn a_token_costs_one_call_while_its_verdict_is_kept() {
+async fn a_token_is_introspected_once_while_its_result_is_cached() {
     let tenant = frozen_tenant().await;
     let off = || introspecting(&tenant).introspection_cache_duration(Duration::ZERO);
     for (case, builder, expected) in [
@@ -141,7 +141,7 @@ async fn a_token_costs_one_call_while_its_verdict_is_kept() {
 }
 
 #[tokio::test]
-async fn a_verdict_is_kept_for_the_duration_or_the_tokens_life_whichever_ends_first() {
+async fn a_result_is_cached_for_the_duration_or_until_the_token_expires() {
     for is_shared in [false, true] {
         let tenant = frozen_tenant().await;
         let builder = match is_shared {
@@ -163,7 +163,7 @@ async fn a_verdict_is_kept_for_the_duration_or_the_tokens_life_whichever_ends_fi
             (1, &long, &ok(), 5),
         ] {
             tenant.clock().advance(Duration::from_secs(advanced));
-            api.check("a hit or not", get("/any").bearer(token), expected).await;
+            api.check("a hit or a miss", get("/any").bearer(token), expected).await;
             assert_eq!(calls(&tenant), total, "shared: {is_shared}");
         }
     }
@@ -201,7 +201,7 @@ async fn each_cache_hit_is_validated_again() {
         tenant.clock().advance(Duration::from_secs(advanced));
         api.check("nbf", get("/any").bearer(&early), expected).await;
     }
-    // The wall clock moves on and the entry does not age: `exp` alone decides.
+    // Only the wall clock advances, so the entry stays and `exp` rejects the token.
     tenant.clock().shift_wall(3600 + 60);
     let expired = invalid_token(InvalidToken::Expired);
     api.check("exp", get("/any").bearer(&token), &expired).await;
@@ -209,7 +209,7 @@ async fn each_cache_hit_is_validated_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_kept_for_ten_seconds_and_never_in_a_store() {
+async fn a_rejection_is_cached_for_ten_seconds_and_never_in_a_store() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let builder = introspecting(&tenant).introspection_cache(store.clone());
     let api = serve(&builder.build().unwrap());
@@ -220,7 +220,7 @@ async fn a_refusal_is_kept_for_ten_seconds_and_never_in_a_store() {
         let before = calls(&tenant);
         for (advanced, total) in [(0, 1), (0, 1), (9, 1), (1, 2)] {
             tenant.clock().advance(Duration::from_secs(advanced));
-            api.check("refused", get("/any").bearer(token), &invalid_token(reason)).await;
+            api.check("rejected", get("/any").bearer(token), &invalid_token(reason)).await;
             assert_eq!(calls(&tenant) - before, total, "{reason:?}");
         }
     }
@@ -228,7 +228,7 @@ async fn a_refusal_is_kept_for_ten_seconds_and_never_in_a_store() {
 }
 
 #[tokio::test]
-async fn a_failure_is_never_kept() {
+async fn a_failure_is_never_cached() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).introspection_cache_in_memory().build().unwrap());
     let token = tenant.opaque_token().mint();
@@ -242,7 +242,7 @@ async fn a_failure_is_never_kept() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_asked_again_by_all_who_share_a_store() {
+async fn a_forgotten_token_is_introspected_again_by_every_instance_that_shares_the_store() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let build = || introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
     let (one, two) = (build(), build());
@@ -258,11 +258,11 @@ async fn what_is_forgotten_is_asked_again_by_all_who_share_a_store() {
     for api in &apis {
         api.check("forgotten", get("/any").bearer(&token), &inactive).await;
     }
-    assert_eq!(calls(&tenant), 3, "a refusal is not shared");
+    assert_eq!(calls(&tenant), 3, "a rejection is not shared");
 }
 
 #[tokio::test]
-async fn another_audience_and_another_client_do_not_meet_an_entry() {
+async fn entries_are_separate_for_each_audience_and_client() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let token = tenant.opaque_token().claim("aud", [tenant.audience(), "other"]).mint();
     let own = || introspecting(&tenant).introspection_cache(store.clone());
@@ -274,7 +274,7 @@ async fn another_audience_and_another_client_do_not_meet_an_entry() {
         [(own(), 1), (own(), 1), (own().audience("other"), 2), (own().client("it", secret), 3)]
     {
         let api = serve(&builder.build().unwrap());
-        api.check("one of them", get("/any").bearer(&token), &ok()).await;
+        api.check("each", get("/any").bearer(&token), &ok()).await;
         assert_eq!(calls(&tenant), total);
     }
     assert_eq!(store.values().len(), 3);
@@ -316,12 +316,12 @@ async fn a_store_can_neither_read_nor_forge_values() {
 
 #[tokio::test]
 async fn a_failing_or_hanging_store_is_skipped_for_five_seconds_and_fails_no_request() {
-    for mood in [Mood::Fails, Mood::Hangs] {
+    for behavior in [Behavior::Fails, Behavior::Hangs] {
         let (tenant, store) = (frozen_tenant().await, Store::default());
         let protect = introspecting(&tenant).introspection_cache(store.clone()).build().unwrap();
         let api = serve(&protect);
         let token = tenant.opaque_token().mint();
-        store.set_mood(mood);
+        store.set_behavior(behavior);
         for (advanced, operations, total) in [(0, 1, 1), (0, 1, 2), (4, 1, 3), (1, 2, 4)] {
             tenant.clock().advance(Duration::from_secs(advanced));
             api.check("no store", get("/any").bearer(&token), &ok()).await;
@@ -329,7 +329,7 @@ async fn a_failing_or_hanging_store_is_skipped_for_five_seconds_and_fails_no_req
             assert_eq!(calls(&tenant), total);
         }
         protect.forget(&AccessToken::new(&token).unwrap()).await.unwrap_err();
-        store.set_mood(Mood::Works);
+        store.set_behavior(Behavior::Works);
         tenant.clock().advance(Duration::from_secs(5));
         for _ in 0..3 {
             api.check("it is back", get("/any").bearer(&token), &ok()).await;

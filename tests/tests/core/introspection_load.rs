@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     error::Error as StdError,
     future::{pending, poll_fn},
+    ops::Range,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -17,8 +18,8 @@ use bytes::Bytes;
 use harness::{
     memory::resident_kilobytes,
     support::{
-        Act, FLEET_KEY, Log, Scripted, at_once, frozen_tenant, get, introspecting, ok, ok_with,
-        protect, serve, unavailable, until,
+        FLEET_KEY, Log, at_once, frozen_tenant, get, introspecting, mock, ok, protect, serve,
+        unavailable, until,
     },
 };
 use http::{
@@ -37,41 +38,42 @@ use monocloud_testkit::{Clock, Endpoint, Fault};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 use tracing::Level;
+use wiremock::ResponseTemplate;
 
 const ISSUER: &str = "https://acme.test";
 const AUDIENCE: &str = "https://api.example.com";
 
-/// A tenant without a network. It holds its answers while the door is shut.
+/// A tenant without a network, which can hold back its answers.
 #[derive(Clone)]
 pub(crate) struct Tenant(Arc<State>);
 
 struct State {
-    door: watch::Sender<bool>,
+    answering: watch::Sender<bool>,
     calls: watch::Sender<usize>,
-    in_flight: AtomicUsize,
-    most_in_flight: AtomicUsize,
+    in_progress: AtomicUsize,
+    most_in_progress: AtomicUsize,
     revoked: Mutex<HashSet<String>>,
-    mood: Mutex<Mood>,
+    behavior: Mutex<Behavior>,
     clock: Clock,
 }
 
-/// What a call that the tenant has read meets.
+/// What happens to a call that has reached the tenant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Mood {
+enum Behavior {
     Answers,
     Panics,
-    Refuses,
+    Fails,
 }
 
 impl Tenant {
     pub(crate) fn new() -> Self {
         Self(Arc::new(State {
-            door: watch::Sender::new(true),
+            answering: watch::Sender::new(true),
             calls: watch::Sender::new(0),
-            in_flight: AtomicUsize::new(0),
-            most_in_flight: AtomicUsize::new(0),
+            in_progress: AtomicUsize::new(0),
+            most_in_progress: AtomicUsize::new(0),
             revoked: Mutex::default(),
-            mood: Mutex::new(Mood::Answers),
+            behavior: Mutex::new(Behavior::Answers),
             clock: Clock::frozen(),
         }))
     }
@@ -95,26 +97,26 @@ impl Tenant {
         self.protect().build().unwrap().require(Policy::ANY_TOKEN)
     }
 
-    /// For tests that do not move the time by which callers give up.
+    /// A guard whose callers wait for a minute, for tests that do not move the clock.
     fn patient_guard(&self) -> Guard {
         let builder = self.protect().response_timeout(Duration::from_secs(60));
         builder.build().unwrap().require(Policy::ANY_TOKEN)
     }
 
-    fn set_mood(&self, mood: Mood) {
-        *self.0.mood.lock().unwrap() = mood;
+    fn set_behavior(&self, behavior: Behavior) {
+        *self.0.behavior.lock().unwrap() = behavior;
     }
 
     fn advance(&self, by: Duration) {
         self.0.clock.advance(by);
     }
 
-    pub(crate) fn shut(&self) {
-        self.0.door.send_replace(false);
+    pub(crate) fn hold(&self) {
+        self.0.answering.send_replace(false);
     }
 
-    pub(crate) fn open(&self) {
-        self.0.door.send_replace(true);
+    pub(crate) fn release(&self) {
+        self.0.answering.send_replace(true);
     }
 
     pub(crate) fn revoke(&self, token: &str) {
@@ -125,47 +127,47 @@ impl Tenant {
         *self.0.calls.borrow()
     }
 
-    /// Waits until so many calls have come in.
+    /// Waits until this many calls have arrived.
     pub(crate) async fn called(&self, count: usize) {
         self.0.calls.subscribe().wait_for(|calls| *calls >= count).await.unwrap();
     }
 
-    fn most_in_flight(&self) -> usize {
-        self.0.most_in_flight.load(Ordering::SeqCst)
+    fn most_in_progress(&self) -> usize {
+        self.0.most_in_progress.load(Ordering::SeqCst)
     }
 
     async fn introspect(&self, form: &str) -> Result<String, Box<dyn StdError + Send + Sync>> {
-        // What it says is true when it is asked, and may be old when it arrives.
+        // The answer is decided now; it may be outdated when it arrives.
         let is_revoked = self.0.revoked.lock().unwrap().iter().any(|it| form.starts_with(it));
         let is_active = form.starts_with("token=good") && !is_revoked;
-        let in_flight = InFlight::enter(&self.0);
+        let in_progress = InProgress::start(&self.0);
         self.0.calls.send_modify(|calls| *calls += 1);
-        self.0.door.subscribe().wait_for(|is_open| *is_open).await?;
-        drop(in_flight);
-        let mood = *self.0.mood.lock().unwrap();
-        match mood {
-            Mood::Answers => {}
-            Mood::Panics => panic!("a client with a defect"),
-            Mood::Refuses => return Err("connection refused".into()),
+        self.0.answering.subscribe().wait_for(|answers| *answers).await?;
+        drop(in_progress);
+        let behavior = *self.0.behavior.lock().unwrap();
+        match behavior {
+            Behavior::Answers => {}
+            Behavior::Panics => panic!("a client with a defect"),
+            Behavior::Fails => return Err("connection refused".into()),
         }
         Ok(json!({"active": is_active, "iss": ISSUER, "aud": AUDIENCE}).to_string())
     }
 }
 
-/// Counts a call until it is answered or given up.
-struct InFlight<'t>(&'t State);
+/// Counts a call until it is answered or cancelled.
+struct InProgress<'t>(&'t State);
 
-impl<'t> InFlight<'t> {
-    fn enter(state: &'t State) -> Self {
-        let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-        state.most_in_flight.fetch_max(now, Ordering::SeqCst);
+impl<'t> InProgress<'t> {
+    fn start(state: &'t State) -> Self {
+        let now = state.in_progress.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_in_progress.fetch_max(now, Ordering::SeqCst);
         Self(state)
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -192,7 +194,7 @@ pub(crate) async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal>
     guard.check(&headers, None).await
 }
 
-/// So many callers at once, each with a token of its own.
+/// Starts this many callers, each with its own token.
 fn callers(guard: &Guard, count: usize) -> JoinSet<Result<Caller, Refusal>> {
     let caller = |number| {
         let guard = guard.clone();
@@ -202,17 +204,17 @@ fn callers(guard: &Guard, count: usize) -> JoinSet<Result<Caller, Refusal>> {
 }
 
 #[tokio::test]
-async fn two_hundred_requests_with_one_token_are_one_call() {
+async fn two_hundred_requests_with_one_token_make_one_call() {
     let tenant = Tenant::new();
-    tenant.shut();
-    let (arrived, opener) = (AtomicUsize::new(0), tenant.clone());
+    tenant.hold();
+    let (arrived, releasing) = (AtomicUsize::new(0), tenant.clone());
     let builder = tenant.protect().token_resolver(move |_| {
         if arrived.fetch_add(1, Ordering::SeqCst) + 1 == 200 {
-            opener.open();
+            releasing.release();
         }
         Ok(None)
     });
-    // The fewer caches there are, the more the flight alone must do.
+    // Without a cache, only the shared call can prevent more.
     let protect = builder.introspection_cache_duration(Duration::ZERO);
     let api = serve(&protect.response_timeout(Duration::from_secs(60)).build().unwrap());
     let mut callers = JoinSet::new();
@@ -228,55 +230,55 @@ async fn two_hundred_requests_with_one_token_are_one_call() {
 async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_call() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
-    tenant.shut();
+    tenant.hold();
     let mut first = callers(&guard, 1);
     tenant.called(1).await;
     first.shutdown().await;
     let second = callers(&guard, 1);
-    tenant.open();
+    tenant.release();
     assert!(second.join_all().await.iter().all(Result::is_ok));
     assert_eq!(tenant.calls(), 1);
 }
 
 #[tokio::test]
-async fn a_verdict_that_was_under_way_when_its_token_was_forgotten_is_not_kept() {
+async fn a_result_requested_before_its_token_was_forgotten_is_not_cached() {
     let tenant = Tenant::new();
     let protect = tenant.protect().build().unwrap();
     let guard = protect.require(Policy::ANY_TOKEN);
-    tenant.shut();
+    tenant.hold();
     let early = callers(&guard, 1);
     tenant.called(1).await;
     tenant.revoke("good-0");
     protect.forget(&AccessToken::new("good-0").unwrap()).await.unwrap();
     let late = callers(&guard, 1);
     tenant.called(2).await;
-    tenant.open();
-    assert!(early.join_all().await.iter().all(Result::is_ok), "it asked before");
-    assert!(late.join_all().await.iter().all(Result::is_err), "it asked after");
-    assert!(check(&guard, "good-0").await.is_err(), "nothing old was kept");
+    tenant.release();
+    assert!(early.join_all().await.iter().all(Result::is_ok), "requested before");
+    assert!(late.join_all().await.iter().all(Result::is_err), "requested after");
+    assert!(check(&guard, "good-0").await.is_err(), "the old result was not cached");
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixty_four_calls_are_in_flight_and_the_next_one_waits() {
+async fn sixty_four_calls_are_in_progress_and_the_next_one_waits() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
-    tenant.shut();
+    tenant.hold();
     let callers = callers(&guard, 65);
     tenant.called(64).await;
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
     assert_eq!(tenant.calls(), 64);
-    tenant.open();
+    tenant.release();
     assert!(callers.join_all().await.iter().all(Result::is_ok));
-    assert_eq!((tenant.calls(), tenant.most_in_flight()), (65, 64));
+    assert_eq!((tenant.calls(), tenant.most_in_progress()), (65, 64));
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_longer_than_the_response_timeout_is_503() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
-    tenant.shut();
+    tenant.hold();
     let callers = callers(&guard, 200);
     let start = tokio::time::Instant::now();
     let answers = callers.join_all().await;
@@ -285,22 +287,22 @@ async fn waiting_longer_than_the_response_timeout_is_503() {
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         matches!(error, Error::Unavailable { source: TenantError::Overloaded, .. })
     });
-    // When the first 64 give up, 64 others may have their places, and the rest have waited enough.
+    // When the first 64 time out, 64 others may start, and the rest have waited too long.
     assert!(overloaded.count() >= 200 - 2 * 64);
-    assert_eq!(tenant.most_in_flight(), 64);
-    // Paused time goes by of itself, and says how long it would have been.
+    assert_eq!(tenant.most_in_progress(), 64);
+    // Tokio's paused time advances by itself and shows how long the calls would have taken.
     assert!(start.elapsed() <= Duration::from_millis(2100), "{:?}", start.elapsed());
-    tenant.open();
-    // So many time-outs in a row are a pause.
+    tenant.release();
+    // After so many timeouts there is a pause.
     tenant.advance(Duration::from_secs(1));
     assert!(check(&guard, "good").await.is_ok(), "the next one");
 }
 
-/// Polls a caller once, which is enough to begin its call.
-async fn begun(
-    caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static,
-) -> Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>> {
-    let mut caller: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(caller);
+type Started = Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>>;
+
+/// Polls a caller once, which starts its call.
+async fn start(caller: impl Future<Output = Result<Caller, Refusal>> + Send + 'static) -> Started {
+    let mut caller: Started = Box::pin(caller);
     poll_fn(|context| {
         let polled = caller.as_mut().poll(context);
         assert!(polled.is_pending(), "{:?}", polled.map(|outcome| outcome.map(drop)));
@@ -310,7 +312,16 @@ async fn begun(
     caller
 }
 
-/// A caller with a token of its own, as long as tokens may be.
+/// Starts a caller for each number.
+async fn start_callers(guard: &Guard, numbers: Range<usize>) -> Vec<Started> {
+    let mut callers = Vec::new();
+    for number in numbers {
+        callers.push(start(caller(guard, number)).await);
+    }
+    callers
+}
+
+/// A caller with its own token, which has the maximum length.
 fn caller(
     guard: &Guard,
     number: usize,
@@ -320,18 +331,13 @@ fn caller(
 }
 
 #[tokio::test]
-async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_at_once() {
+async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_immediately() {
     let tenant = Tenant::new();
     let guard = tenant.patient_guard();
-    tenant.shut();
-    let mut callers = Vec::new();
-    for number in 0..64 {
-        callers.push(begun(caller(&guard, number)).await);
-    }
+    tenant.hold();
+    let mut callers = start_callers(&guard, 0..64).await;
     tenant.called(64).await;
-    for number in 64..64 + 1024 {
-        callers.push(begun(caller(&guard, number)).await);
-    }
+    callers.extend(start_callers(&guard, 64..64 + 1024).await);
     for number in 2_000..4_000 {
         let refusal = caller(&guard, number).await.unwrap_err();
         let error = refusal.error();
@@ -340,70 +346,63 @@ async fn beyond_the_limit_of_waiting_tokens_a_request_is_503_at_once() {
         assert!(is_overloaded, "{error:?}");
         assert_eq!(refusal.response().headers()[RETRY_AFTER], "1");
     }
-    // Another caller with a token that waits waits with it.
-    callers.push(begun(caller(&guard, 100)).await);
-    tenant.open();
+    // A second caller with a waiting token waits too.
+    callers.push(start(caller(&guard, 100)).await);
+    tenant.release();
     for caller in callers {
         assert!(caller.await.is_ok());
     }
-    assert_eq!((tenant.calls(), tenant.most_in_flight()), (64 + 1024, 64));
+    assert_eq!((tenant.calls(), tenant.most_in_progress()), (64 + 1024, 64));
 }
 
 #[tokio::test]
-async fn a_token_whose_callers_have_all_left_is_not_called_for() {
+async fn a_token_whose_callers_have_all_left_is_not_introspected() {
     let tenant = Tenant::new();
     let guard = tenant.patient_guard();
-    tenant.shut();
-    let mut started = Vec::new();
-    for number in 0..64 {
-        started.push(begun(caller(&guard, number)).await);
-    }
+    tenant.hold();
+    let started = start_callers(&guard, 0..64).await;
     tenant.called(64).await;
-    // Far more than may wait at once.
+    // Far more than may wait at the same time.
     for round in 1..=3 {
-        let mut waiting = Vec::new();
-        for number in 0..1024 {
-            waiting.push(begun(caller(&guard, round * 10_000 + number)).await);
-        }
-        drop(waiting);
-        // Their tasks end.
+        drop(start_callers(&guard, round * 10_000..round * 10_000 + 1024).await);
+        // Lets their tasks end.
         for _ in 0..1000 {
             tokio::task::yield_now().await;
         }
     }
-    // One of two callers is left.
-    let staying = begun(caller(&guard, 7_000)).await;
-    drop(begun(caller(&guard, 7_000)).await);
-    // What has started runs on.
+    // One of two callers stays.
+    let staying = start(caller(&guard, 7_000)).await;
+    drop(start(caller(&guard, 7_000)).await);
+    // Calls that have started continue.
     drop(started);
-    tenant.open();
+    tenant.release();
     assert!(staying.await.is_ok());
-    assert!(caller(&guard, 0).await.is_ok(), "its result is kept");
+    assert!(caller(&guard, 0).await.is_ok(), "its result is cached");
     assert_eq!(tenant.calls(), 65);
 }
 
 #[test]
-fn a_call_that_ended_with_its_runtime_is_made_again() {
+fn a_call_that_ends_with_its_runtime_is_made_again() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (tenant, first) = (Tenant::new(), runtime());
     let guard = tenant.patient_guard();
-    tenant.shut();
-    let waiting = first.block_on(begun(caller(&guard, 0)));
+    tenant.hold();
+    let waiting = first.block_on(start(caller(&guard, 0)));
     first.block_on(tenant.called(1));
     drop(first);
     let refusal = runtime().block_on(waiting).unwrap_err();
     assert_eq!(refusal.error().reason(), "tenant_interrupted");
-    tenant.open();
+    tenant.release();
     assert!(runtime().block_on(caller(&guard, 0)).is_ok());
     assert_eq!(tenant.calls(), 2);
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time() {
+async fn the_pause_grows_while_an_endpoint_is_unreachable() {
     let tenant = Tenant::new();
     let guard = tenant.guard();
     assert!(check(&guard, "good").await.is_ok());
-    tenant.set_mood(Mood::Refuses);
+    tenant.set_behavior(Behavior::Fails);
     let log = Log::capture();
     let retry_after = async |number: usize| {
         let refusal = check(&guard, &format!("good-{number}")).await.unwrap_err();
@@ -423,26 +422,26 @@ async fn an_endpoint_that_cannot_be_reached_is_left_alone_for_longer_each_time()
         calls += 1;
         assert_eq!(tenant.calls(), calls, "one call, and then a pause of {pause} s");
         tenant.advance(Duration::from_millis(pause * 1000 - 100));
-        assert_eq!(retry_after(0).await, 1, "what is left of it");
+        assert_eq!(retry_after(0).await, 1, "the rest of the pause");
         assert!(check(&guard, "good").await.is_ok(), "a cached result");
         tenant.advance(Duration::from_millis(100));
     }
     assert_eq!(tenant.calls(), calls);
     let warnings = log.lines(Level::WARN);
-    assert_eq!(warnings.len(), 1 + 6, "the first failure, and one a pause: {warnings:?}");
+    assert_eq!(warnings.len(), 1 + 6, "the first failure, and one for each pause: {warnings:?}");
     assert!(warnings[1].contains("failures=2 pause=1s "), "{warnings:?}");
-    tenant.set_mood(Mood::Answers);
+    tenant.set_behavior(Behavior::Answers);
     assert!(check(&guard, "good-again").await.is_ok());
     assert_eq!(log.count("the tenant can be asked about tokens again"), 1);
-    tenant.set_mood(Mood::Refuses);
+    tenant.set_behavior(Behavior::Fails);
     for number in 0..2 {
         retry_after(number).await;
     }
-    assert_eq!(tenant.calls(), calls + 3, "it counts anew");
+    assert_eq!(tenant.calls(), calls + 3, "the count starts again");
 }
 
 #[tokio::test]
-async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
+async fn two_thousand_failures_without_a_pause_are_logged_in_two_lines() {
     let tenant = frozen_tenant().await;
     let guard = introspecting(&tenant).build().unwrap().require(Policy::ANY_TOKEN);
     tenant.fault(Endpoint::Introspection, Fault::Status(500)).until_recovered();
@@ -458,27 +457,20 @@ async fn two_thousand_failures_that_pause_nothing_are_a_few_lines() {
 }
 
 #[tokio::test]
-async fn a_retry_after_that_is_a_date_makes_a_pause() {
+async fn a_retry_after_with_a_date_causes_a_pause() {
     let tenant = frozen_tenant().await;
     let seconds = |seconds| Duration::from_secs(seconds);
     let whole = tenant.clock().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let date = httpdate::fmt_http_date(UNIX_EPOCH + seconds(whole + 20));
-    let head = format!(
-        "HTTP/1.1 429 Busy\r\nConnection: close\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n"
-    );
-    let active = json!({"active": true, "iss": tenant.issuer(), "aud": tenant.audience()});
-    let acts = vec![Act::Says(head.into()), ok_with(&active.to_string())];
-    let server = Scripted::start(acts).await;
-    let mut metadata = tenant.metadata();
-    metadata["introspection_endpoint"] = server.url().into();
-    tenant.serve_metadata(metadata);
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", date);
+    tenant.mount(mock(&tenant, Endpoint::Introspection, busy).up_to_n_times(1)).await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     for _ in 0..3 {
         let token = tenant.opaque_token().mint();
         let answer = api.send(get("/any").bearer(&token)).await;
         answer.assert("busy", &unavailable());
         assert!((19..=20).contains(&answer.retry_after().unwrap()), "{answer:?}");
-        assert_eq!(server.played(), 1);
+        assert_eq!(tenant.requests(Endpoint::Introspection), 1);
     }
     tenant.clock().advance(seconds(20));
     let token = tenant.opaque_token().mint();
@@ -520,7 +512,7 @@ impl IntrospectionCache for PanickingStore {
 }
 
 #[tokio::test]
-async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_nothing() {
+async fn a_panic_in_code_of_the_application_fails_only_its_own_request() {
     let unavailable = |outcome: Result<Caller, Refusal>| {
         let refusal = outcome.unwrap_err();
         assert_eq!(
@@ -531,11 +523,11 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
     let tenant = Tenant::new();
     let guard = tenant.guard();
     assert!(check(&guard, "good").await.is_ok());
-    tenant.set_mood(Mood::Panics);
+    tenant.set_behavior(Behavior::Panics);
     for number in 0..3 {
         unavailable(check(&guard, &format!("good-{number}")).await);
     }
-    tenant.set_mood(Mood::Answers);
+    tenant.set_behavior(Behavior::Answers);
     for number in 0..3 {
         assert!(check(&guard, &format!("good-{number}")).await.is_ok());
     }
@@ -563,7 +555,7 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
         let builder = tenant.protect().introspection_cache(store).fleet_key(FLEET_KEY);
         let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
         for _ in 0..2 {
-            assert!(check(&guard, "good").await.is_ok(), "{operation}: as a store that is down");
+            assert!(check(&guard, "good").await.is_ok(), "{operation}: like a failed store");
         }
     }
 }
@@ -572,23 +564,23 @@ async fn code_of_the_application_that_panics_fails_its_own_request_and_leaves_no
 async fn a_missing_svid_is_an_internal_error() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).client_id("api").client_auth_method(ClientAuthMethod::SpiffeJwt);
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
     let builder = builder.svid_provider(move || {
         count.fetch_add(1, Ordering::SeqCst);
         pending::<Result<String, Box<dyn StdError + Send + Sync>>>()
     });
     let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
     let waiting = tokio::spawn(async move { check(&guard, "good").await });
-    until(|| asked.load(Ordering::SeqCst) == 1).await;
+    until(|| calls.load(Ordering::SeqCst) == 1).await;
     tenant.clock().advance(Duration::from_secs(10));
     let refusal = at_once(waiting).await.unwrap().unwrap_err();
     assert_eq!(refusal.error().reason(), "tenant_credentials");
 }
 
 #[tokio::test]
-async fn a_tenant_that_asks_for_a_pause_gets_one() {
-    for (status, asked, told, pause) in
+async fn a_pause_that_the_tenant_requests_is_observed() {
+    for (status, requested, reported, pause) in
         [(429, 7, 7, 7), (503, 30, 30, 30), (429, 0, 1, 1), (503, 200, 200, 200)]
     {
         let tenant = frozen_tenant().await;
@@ -599,13 +591,13 @@ async fn a_tenant_that_asks_for_a_pause_gets_one() {
         tenant
             .fault(
                 Endpoint::Introspection,
-                Fault::RetryAfter { status, after: Duration::from_secs(asked) },
+                Fault::RetryAfter { status, after: Duration::from_secs(requested) },
             )
             .until_recovered();
         let token = tenant.opaque_token().mint();
-        let case = format!("{status}, Retry-After {asked}");
+        let case = format!("{status}, Retry-After {requested}");
         for (advanced, retry_after, calls) in
-            [(0, told, 2), (0, pause, 2), (pause - 1, 1, 2), (1, told, 3)]
+            [(0, reported, 2), (0, pause, 2), (pause - 1, 1, 2), (1, reported, 3)]
         {
             tenant.clock().advance(Duration::from_secs(advanced));
             let answer = api.send(get("/any").bearer(&token)).await;
@@ -621,12 +613,12 @@ async fn a_tenant_that_asks_for_a_pause_gets_one() {
 }
 
 #[tokio::test]
-async fn a_failure_without_retry_after_and_other_statuses_pause_nothing() {
+async fn other_statuses_and_failures_without_retry_after_cause_no_pause() {
     let tenant = frozen_tenant().await;
     let api = serve(&introspecting(&tenant).build().unwrap());
     let token = tenant.opaque_token().mint();
     tenant.fault(Endpoint::Introspection, Fault::Status(503)).until_recovered();
-    api.check("503 alone", get("/any").bearer(&token), &unavailable()).await;
+    api.check("503 without Retry-After", get("/any").bearer(&token), &unavailable()).await;
     tenant
         .fault(
             Endpoint::Introspection,
@@ -635,43 +627,43 @@ async fn a_failure_without_retry_after_and_other_statuses_pause_nothing() {
         .until_recovered();
     api.check("500", get("/any").bearer(&token), &unavailable()).await;
     tenant.recover(Endpoint::Introspection);
-    api.check("at once", get("/any").bearer(&token), &ok()).await;
+    api.check("no pause", get("/any").bearer(&token), &ok()).await;
     assert_eq!(tenant.requests(Endpoint::Introspection), 3);
 }
 
-/// Floods an API with bad tokens. Whatever it keeps of them is little, and costs no good one.
+/// Floods an API with bad tokens, and checks that few of them are cached and good ones stay.
 async fn flood(tokens: usize) {
     let tenant = Tenant::new();
     let guard = tenant.guard();
     assert!(check(&guard, "good").await.is_ok());
-    let refused = async |number: usize| {
+    let check_rejected = async |number: usize| {
         let refusal = check(&guard, &format!("random-{number}")).await.unwrap_err();
         let error = refusal.error();
         assert!(matches!(error, Error::InvalidToken(InvalidToken::Inactive)), "{error:?}");
     };
     for number in 0..tokens {
-        refused(number).await;
+        check_rejected(number).await;
     }
     assert_eq!(tenant.calls(), 1 + tokens);
     assert!(check(&guard, "good").await.is_ok());
-    assert_eq!(tenant.calls(), 1 + tokens, "the good one is still known");
-    // Time stands still: whatever was kept is a hit.
+    assert_eq!(tenant.calls(), 1 + tokens, "the good one is still cached");
+    // Time stands still, so every cached rejection is a hit.
     let again = tokens.min(20_000);
     for number in tokens - again..tokens {
-        refused(number).await;
+        check_rejected(number).await;
     }
-    let kept = 1 + tokens + again - tenant.calls();
-    assert!(kept <= 5_000, "{kept} refusals are kept");
+    let cached = 1 + tokens + again - tenant.calls();
+    assert!(cached <= 5_000, "{cached} rejections are cached");
 }
 
 #[tokio::test]
-async fn a_flood_of_bad_tokens_evicts_no_good_one_and_is_not_kept() {
+async fn a_flood_of_bad_tokens_is_not_cached_and_evicts_no_good_token() {
     flood(10_000).await;
 }
 
 #[tokio::test]
-#[ignore = "takes minutes where nothing is optimised"]
-async fn a_flood_of_a_million_bad_tokens_takes_no_more_memory_than_a_small_one() {
+#[ignore = "takes minutes without optimization"]
+async fn a_flood_of_a_million_bad_tokens_uses_no_more_memory_than_a_small_one() {
     flood(20_000).await;
     let before = resident_kilobytes();
     flood(1_000_000).await;

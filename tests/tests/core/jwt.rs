@@ -5,8 +5,8 @@ use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Algorithm, Endpoint, MockTenant, TokenBuilder};
 use serde_json::{Value, json};
 
-/// Rejected for this reason, without a single request to the tenant.
-pub(crate) async fn assert_refused_unseen(
+/// Checks that tokens are rejected for this reason, without a request to the tenant.
+pub(crate) async fn assert_rejected_locally(
     tenant: &MockTenant,
     cases: &[(&str, String)],
     reason: InvalidToken,
@@ -20,7 +20,7 @@ pub(crate) async fn assert_refused_unseen(
 }
 
 #[tokio::test]
-async fn all_ten_algorithms_are_accepted_and_ed25519_by_both_its_names() {
+async fn all_ten_algorithms_are_accepted_and_ed25519_under_both_names() {
     let tenant = MockTenant::start().await;
     let mut tokens = Algorithm::ALL
         .map(|algorithm| (algorithm.as_str(), tenant.token().algorithm(algorithm).mint()))
@@ -35,7 +35,7 @@ async fn all_ten_algorithms_are_accepted_and_ed25519_by_both_its_names() {
 }
 
 #[tokio::test]
-async fn no_other_name_is_an_algorithm() {
+async fn other_algorithm_names_are_rejected() {
     let tenant = MockTenant::start().await;
     let mut cases = Vec::new();
     for name in [
@@ -71,11 +71,11 @@ async fn no_other_name_is_an_algorithm() {
         cases.push((case, tenant.token().header("alg", odd).mint()));
     }
     cases.push(("absent", tenant.token().without_header("alg").mint()));
-    assert_refused_unseen(&tenant, &cases, InvalidToken::Algorithm).await;
+    assert_rejected_locally(&tenant, &cases, InvalidToken::Algorithm).await;
 }
 
 #[tokio::test]
-async fn typ_may_be_absent_or_that_of_an_access_token_in_any_case() {
+async fn typ_may_be_absent_or_any_spelling_of_an_access_tokens_type() {
     let tenant = MockTenant::start().await;
     let api = served(&tenant);
     for typ in [
@@ -127,11 +127,11 @@ async fn a_token_of_another_typ_is_rejected() {
     {
         cases.push((case, typ(odd)));
     }
-    assert_refused_unseen(&tenant, &cases, InvalidToken::Type).await;
+    assert_rejected_locally(&tenant, &cases, InvalidToken::Type).await;
 }
 
 #[tokio::test]
-async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
+async fn strict_mode_accepts_only_tokens_typed_as_access_tokens() {
     let tenant = MockTenant::start().await;
     let api = serve(&protect(&tenant).require_rfc9068().build().unwrap());
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt"] {
@@ -154,33 +154,33 @@ async fn the_strict_mode_takes_only_what_says_that_it_is_an_access_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_needs_an_extension_is_refused() {
+async fn a_token_that_needs_an_extension_is_rejected() {
     let tenant = MockTenant::start().await;
     let header = |name, value: Value| tenant.token().header(name, value).mint();
     let cases = [
-        ("crit of something", header("crit", json!(["exp"]))),
-        ("crit of nothing", header("crit", json!([]))),
+        ("crit with a claim", header("crit", json!(["exp"]))),
+        ("an empty crit", header("crit", json!([]))),
         ("crit null", header("crit", json!(null))),
-        ("crit a text", header("crit", json!("b64"))),
+        ("a string as crit", header("crit", json!("b64"))),
         ("b64 false", header("b64", json!(false))),
         ("b64 true", header("b64", json!(true))),
         ("both", tenant.token().header("crit", json!(["b64"])).header("b64", false).mint()),
     ];
-    assert_refused_unseen(&tenant, &cases, InvalidToken::Critical).await;
+    assert_rejected_locally(&tenant, &cases, InvalidToken::Critical).await;
 }
 
 #[tokio::test]
-async fn keys_that_a_token_brings_or_names_are_never_looked_at() {
+async fn keys_that_a_token_contains_or_names_are_never_used() {
     let tenant = MockTenant::start().await;
     let api = served(&tenant);
     let (url, jwk) = (tenant.url(Endpoint::Canary), tenant.jwks()["keys"][0].clone());
-    let brought = |token: TokenBuilder<'_>| {
+    let with_keys = |token: TokenBuilder<'_>| {
         let token = token.header("jwk", &jwk).header("jku", &url).header("x5u", &url);
         token.header("x5c", ["AAAA"]).header("x5t", "AAAA").header("x5t#S256", "AAAA").mint()
     };
-    let own = brought(tenant.token());
+    let own = with_keys(tenant.token());
     api.check("beside a good kid", get("/any").bearer(&own), &ok()).await;
-    let other = brought(tenant.token().header("kid", "other"));
+    let other = with_keys(tenant.token().header("kid", "other"));
     let unknown = invalid_token(InvalidToken::UnknownKey);
     api.check("beside an unknown kid", get("/any").bearer(&other), &unknown).await;
     assert_eq!(tenant.requests(Endpoint::Canary), 0);

@@ -1,22 +1,22 @@
 //! Which key of a set verifies a token.
 
-use harness::support::{get, invalid_token, ok, serve, served};
+use harness::support::{frozen_tenant, get, invalid_token, ok, served};
 use monocloud_backend::error::InvalidToken::{self, AmbiguousKey, Signature, UnknownKey};
-use monocloud_testkit::{Algorithm, MockTenant, Signer, TokenBuilder};
+use monocloud_testkit::{Algorithm, KeySetState, MockTenant, Signer, TokenBuilder};
 use serde_json::{Value, json};
 
-/// Publishes a set made of the tenant's own key, and expects the token of that key to be accepted,
-/// or refused for a reason.
+/// Publishes a set derived from the tenant's key, and checks that a token signed with that key is
+/// accepted, or rejected for this reason.
 async fn assert_set(
     case: &str,
     set: impl Fn(Value) -> Value,
     token: impl Fn(TokenBuilder<'_>) -> TokenBuilder<'_>,
-    refused: Option<InvalidToken>,
+    rejection: Option<InvalidToken>,
 ) {
     let tenant = MockTenant::start().await;
     tenant.publish(json!({"keys": set(tenant.jwks()["keys"][0].clone())}));
     let token = token(tenant.token()).mint();
-    let expected = refused.map_or_else(ok, invalid_token);
+    let expected = rejection.map_or_else(ok, invalid_token);
     served(&tenant).check(case, get("/any").bearer(&token), &expected).await;
 }
 
@@ -41,10 +41,10 @@ fn hmac(token: TokenBuilder<'_>) -> TokenBuilder<'_> {
 
 #[tokio::test]
 async fn a_keys_use_and_key_ops_are_enforced() {
-    for (case, members, refused) in [
-        ("nothing said", json!({"use": null, "alg": null}), None),
+    for (case, members, rejection) in [
+        ("neither use nor alg", json!({"use": null, "alg": null}), None),
         ("for verification", json!({"key_ops": ["verify"]}), None),
-        ("for more than that", json!({"key_ops": ["sign", "verify"]}), None),
+        ("for signing and verification", json!({"key_ops": ["sign", "verify"]}), None),
         ("for encryption", json!({"use": "enc"}), Some(UnknownKey)),
         ("an odd use", json!({"use": ["sig"]}), Some(UnknownKey)),
         ("for signing only", json!({"key_ops": ["sign"]}), Some(UnknownKey)),
@@ -53,8 +53,8 @@ async fn a_keys_use_and_key_ops_are_enforced() {
         ("operations of an odd type", json!({"key_ops": "verify"}), Some(UnknownKey)),
         ("another hash", json!({"alg": "RS384"}), Some(UnknownKey)),
         ("another padding", json!({"alg": "PS256"}), Some(UnknownKey)),
-        ("another family", json!({"alg": "ES256"}), Some(UnknownKey)),
-        ("an HMAC", json!({"alg": "HS256"}), Some(UnknownKey)),
+        ("another key type's algorithm", json!({"alg": "ES256"}), Some(UnknownKey)),
+        ("an HMAC algorithm", json!({"alg": "HS256"}), Some(UnknownKey)),
         ("for key transport", json!({"alg": "RSA-OAEP"}), Some(UnknownKey)),
         ("alg of an odd type", json!({"alg": 256}), Some(UnknownKey)),
         ("another kty", json!({"kty": "EC"}), Some(UnknownKey)),
@@ -64,7 +64,7 @@ async fn a_keys_use_and_key_ops_are_enforced() {
         ("no kid", json!({"kid": null}), Some(UnknownKey)),
         ("unknown members", json!({"x5c": ["AAAA"], "exp": 1, "foo": {}}), None),
     ] {
-        assert_set(case, |key| json!([with(key, &members)]), |token| token, refused).await;
+        assert_set(case, |key| json!([with(key, &members)]), |token| token, rejection).await;
     }
 }
 
@@ -100,18 +100,18 @@ async fn private_and_symmetric_keys_are_never_used() {
     }
     let symmetric = |key: Value| json!([{"kty": "oct", "k": "AQAB", "kid": key["kid"]}]);
     assert_set("oct", symmetric, |token| token, Some(UnknownKey)).await;
-    assert_set("oct and an HMAC", symmetric, hmac, Some(InvalidToken::Algorithm)).await;
+    assert_set("oct and an HMAC algorithm", symmetric, hmac, Some(InvalidToken::Algorithm)).await;
 }
 
 #[tokio::test]
-async fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
-    // A modulus without known factors: where it is used at all, the signature does not verify.
+async fn rsa_keys_must_have_2048_to_8192_bits_and_a_valid_exponent() {
+    // Another modulus than the tenant's: if the key is used, the signature does not verify.
     let modulus = |bits: usize| {
         let mut octets = vec![0xff; bits.div_ceil(8)];
         octets[0] >>= (8 - bits % 8) % 8;
         base64url(&octets)
     };
-    for (bits, refused) in [
+    for (bits, rejection) in [
         (1024, UnknownKey),
         (2047, UnknownKey),
         (2048, Signature),
@@ -121,10 +121,10 @@ async fn rsa_keys_have_2048_to_8192_bits_and_a_sound_exponent() {
         (16384, UnknownKey),
     ] {
         let sized = |key| json!([with(key, &json!({"n": modulus(bits)}))]);
-        assert_set(&format!("{bits} bits"), sized, |token| token, Some(refused)).await;
+        assert_set(&format!("{bits} bits"), sized, |token| token, Some(rejection)).await;
     }
     for (case, exponent) in
-        [("one", "AQ"), ("even", "AQAC"), ("zero", "AA"), ("blank", ""), ("40 bits", "AQAAAAE")]
+        [("one", "AQ"), ("even", "AQAC"), ("zero", "AA"), ("empty", ""), ("40 bits", "AQAAAAE")]
     {
         let exponent = |key| json!([with(key, &json!({"e": exponent}))]);
         assert_set(case, exponent, |token| token, Some(UnknownKey)).await;
@@ -143,7 +143,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     for (case, odd) in [
         ("null", json!(null)),
         ("a number", json!(7)),
-        ("a text", json!("key")),
+        ("a string", json!("key")),
         ("an array", json!([])),
         ("an empty object", json!({})),
         ("a numeric kid", json!({"kty": "RSA", "kid": 7, "n": "AQAB", "e": "AQAB"})),
@@ -163,29 +163,26 @@ async fn an_unusable_key_does_not_affect_the_others() {
     ] {
         assert_set(case, |key| json!([odd, key, odd]), |token| token, None).await;
     }
-    // The same member twice, which no `Value` can say.
-    let upstream = harness::support::Upstream::start().await;
-    let keys = upstream.tenant.jwks()["keys"][0].to_string();
-    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{keys}]}}"#);
-    upstream.publish(
-        harness::support::Document::Keys,
-        wiremock::ResponseTemplate::new(200).set_body_string(set),
-    );
-    let api = serve(&upstream.protect().build().unwrap());
-    api.check("a member twice", get("/any").bearer(&upstream.token().mint()), &ok()).await;
+    // The same member twice, which a `Value` cannot represent.
+    let tenant = frozen_tenant().await;
+    let key = &tenant.jwks()["keys"][0];
+    let set = format!(r#"{{"keys":[{{"kty":"RSA","kty":"EC","kid":"x"}},{key}]}}"#);
+    tenant.publish_keys_as(KeySetState::Raw(set));
+    let call = get("/any").bearer(&tenant.token().mint());
+    served(&tenant).check("a member twice", call, &ok()).await;
 }
 
 #[tokio::test]
-async fn without_a_kid_exactly_one_key_must_fit() {
+async fn without_a_kid_exactly_one_key_must_match() {
     let other = json!({"kid": "other"});
-    for (case, second, refused) in [
-        ("alone", json!(null), None),
-        ("a second that fits", json!({"kid": "other"}), Some(AmbiguousKey)),
+    for (case, second, rejection) in [
+        ("a single key", json!(null), None),
+        ("a second that matches", json!({"kid": "other"}), Some(AmbiguousKey)),
         ("a second for another algorithm", json!({"kid": "other", "alg": "PS256"}), None),
         ("a second for encryption", json!({"kid": "other", "use": "enc"}), None),
         ("a second that is private", json!({"kid": "other", "d": "AQAB"}), None),
         (
-            "a second that says nothing",
+            "a second without use and alg",
             json!({"kid": "other", "alg": null, "use": null}),
             Some(AmbiguousKey),
         ),
@@ -194,7 +191,7 @@ async fn without_a_kid_exactly_one_key_must_fit() {
             Value::Null => json!([key]),
             members => json!([key.clone(), with(key, members)]),
         };
-        assert_set(case, set, bare, refused).await;
+        assert_set(case, set, bare, rejection).await;
     }
     assert_set("one without kid", |key| json!([with(key, &json!({"kid": null}))]), bare, None)
         .await;
@@ -206,27 +203,27 @@ async fn without_a_kid_exactly_one_key_must_fit() {
     )
     .await;
     let second = |key: Value| json!([key.clone(), with(key, &other)]);
-    assert_set("two, and the kid says which", second, |token| token, None).await;
+    assert_set("two, and a kid in the token", second, |token| token, None).await;
 }
 
 #[tokio::test]
-async fn two_keys_of_one_kid_are_refused_where_both_fit() {
-    for (case, second, refused) in [
-        ("the same twice", json!({}), None),
-        ("the same with more members", json!({"x5c": ["AAAA"], "key_ops": ["verify"]}), None),
+async fn two_matching_keys_with_the_same_kid_are_rejected() {
+    for (case, second, rejection) in [
+        ("the same key twice", json!({}), None),
+        ("the same key with more members", json!({"x5c": ["AAAA"], "key_ops": ["verify"]}), None),
         ("another key", json!({"e": "Aw"}), Some(AmbiguousKey)),
         ("one for another algorithm", json!({"alg": "RS512"}), None),
         ("one for encryption", json!({"use": "enc"}), None),
-        ("one of another kind", json!({"kty": "EC"}), None),
+        ("one of another type", json!({"kty": "EC"}), None),
     ] {
         let set = |key: Value| json!([with(key.clone(), &second), key]);
-        assert_set(case, set, |token| token, refused).await;
+        assert_set(case, set, |token| token, rejection).await;
     }
 }
 
 #[tokio::test]
-async fn the_key_decides_which_algorithm_a_token_may_use() {
-    for (signs, says, refused) in [
+async fn the_key_determines_which_algorithm_a_token_may_use() {
+    for (signs, alg, rejection) in [
         (Algorithm::Rs256, "RS384", UnknownKey),
         (Algorithm::Rs256, "PS256", UnknownKey),
         (Algorithm::Ps256, "RS256", UnknownKey),
@@ -238,14 +235,14 @@ async fn the_key_decides_which_algorithm_a_token_may_use() {
         (Algorithm::EdDsa, "RS256", UnknownKey),
     ] {
         let tenant = MockTenant::builder().algorithm(signs).start().await;
-        let token = tenant.token().header("alg", says).mint();
-        let case = format!("a key of {signs} under {says}");
-        served(&tenant).check(&case, get("/any").bearer(&token), &invalid_token(refused)).await;
+        let token = tenant.token().header("alg", alg).mint();
+        let case = format!("a key for {signs} with alg {alg}");
+        served(&tenant).check(&case, get("/any").bearer(&token), &invalid_token(rejection)).await;
     }
 }
 
 #[tokio::test]
-async fn a_signature_of_any_other_key_or_text_does_not_verify() {
+async fn a_signature_with_another_key_or_of_another_text_does_not_verify() {
     for algorithm in Algorithm::ALL {
         let tenant = MockTenant::builder().algorithm(algorithm).start().await;
         let api = served(&tenant);

@@ -8,13 +8,11 @@ use std::{
     time::Duration,
 };
 
-use harness::support::{
-    Document, Upstream, at_once, frozen_tenant, get, ok, protect, serve, served,
-};
-use monocloud_backend::{Policy, ProtectApi, ProtectApiBuilder};
+use harness::support::{Api, at_once, body, frozen_tenant, get, mock, ok, protect, serve, served};
+use monocloud_backend::Policy;
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use wiremock::ResponseTemplate;
+use tokio::task::JoinSet;
 
 pub(crate) const DAY: i64 = 24 * 60 * 60;
 
@@ -26,20 +24,31 @@ pub(crate) fn fetches(tenant: &MockTenant) -> (usize, usize) {
     (tenant.requests(Endpoint::Discovery), tenant.requests(Endpoint::Jwks))
 }
 
-/// Opens the gate of a hanging tenant once so many requests have come in.
-pub(crate) fn open_after(
-    builder: ProtectApiBuilder,
-    upstream: &Upstream,
+/// An API whose tenant's endpoint recovers when this many requests have arrived at the API.
+pub(crate) fn recovering_after(
+    tenant: &Arc<MockTenant>,
+    endpoint: Endpoint,
     requests: usize,
-) -> ProtectApi {
-    let (arrived, open) = (AtomicUsize::new(0), upstream.opener());
-    let counting = builder.token_resolver(move |_| {
+) -> Api {
+    let (arrived, recovering) = (AtomicUsize::new(0), Arc::clone(tenant));
+    let counting = protect(tenant).token_resolver(move |_| {
         if arrived.fetch_add(1, Ordering::SeqCst) + 1 == requests {
-            open();
+            recovering.recover(endpoint);
         }
         Ok(None)
     });
-    counting.build().unwrap()
+    serve(&counting.build().unwrap())
+}
+
+/// Sends a hundred concurrent requests, which must succeed.
+pub(crate) async fn send_a_hundred(api: &Api, token: &str) {
+    let callers: JoinSet<_> = (0..100)
+        .map(|_| {
+            let (api, call) = (api.clone(), get("/any").bearer(token));
+            async move { api.check("one of a hundred", call, &ok()).await }
+        })
+        .collect();
+    callers.join_all().await;
 }
 
 #[tokio::test]
@@ -55,7 +64,7 @@ async fn nothing_is_fetched_before_the_first_token_and_then_once() {
 }
 
 #[tokio::test]
-async fn warming_up_does_what_the_first_request_would() {
+async fn warming_up_fetches_what_the_first_request_would() {
     let tenant = frozen_tenant().await;
     protect(&tenant).build().unwrap().warm_up().await.unwrap();
     assert_eq!(fetches(&tenant), (1, 1));
@@ -64,31 +73,24 @@ async fn warming_up_does_what_the_first_request_would() {
     assert!(matches!(error, monocloud_backend::Error::Unavailable { .. }), "{error:?}");
 }
 
-/// The tenant hangs until all hundred have come in, so that each of them finds it unknown.
+/// The tenant does not answer until all hundred have arrived, so that none of them finds a cached
+/// document.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_requests_at_once_cost_one_fetch_of_each_document() {
-    let upstream = Upstream::start().await;
-    upstream.close();
-    let api = serve(&open_after(upstream.protect(), &upstream, 100));
-    let token = upstream.token().mint();
-    let callers = (0..100).map(|_| {
-        let (api, call) = (api.clone(), get("/any").bearer(&token));
-        tokio::spawn(async move { api.check("one of a hundred", call, &ok()).await })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await.unwrap();
-    }
-    assert_eq!(upstream.requests(Document::Metadata), 1);
-    assert_eq!(upstream.requests(Document::Keys), 1);
+async fn a_hundred_concurrent_requests_cause_one_fetch_of_each_document() {
+    let tenant = Arc::new(frozen_tenant().await);
+    let api = recovering_after(&tenant, Endpoint::Discovery, 100);
+    tenant.fault(Endpoint::Discovery, Fault::NeverAnswer).until_recovered();
+    send_a_hundred(&api, &tenant.token().mint()).await;
+    assert_eq!(fetches(&tenant), (1, 1));
 }
 
 #[tokio::test]
 async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch() {
-    let upstream = Upstream::start().await;
-    upstream.close();
-    let guard = upstream.protect().build().unwrap().require(Policy::ANY_TOKEN);
+    let tenant = frozen_tenant().await;
+    let hanging = tenant.fault(Endpoint::Discovery, Fault::NeverAnswer);
+    let guard = protect(&tenant).build().unwrap().require(Policy::ANY_TOKEN);
     let mut headers = HeaderMap::new();
-    let token = format!("Bearer {}", upstream.token().mint());
+    let token = format!("Bearer {}", tenant.token().mint());
     headers.insert(AUTHORIZATION, token.parse().unwrap());
     for _ in 0..10 {
         let mut left = std::pin::pin!(guard.check(&headers, None));
@@ -99,15 +101,16 @@ async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch
             .await
         );
     }
-    let (open, patient) = (Arc::new(upstream.opener()), guard.check(&headers, None));
-    let (answer, ()) = tokio::join!(patient, async { open() });
+    let (answer, ()) = tokio::join!(guard.check(&headers, None), async {
+        tenant.requested(Endpoint::Discovery, 1).await;
+        drop(hanging);
+    });
     assert!(answer.is_ok(), "{answer:?}");
-    let counts = [Document::Metadata, Document::Keys].map(|document| upstream.requests(document));
-    assert_eq!(counts, [1, 1]);
+    assert_eq!(fetches(&tenant), (1, 1));
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_is_set_back_changes_no_age() {
+async fn setting_the_wall_clock_back_does_not_change_the_age_of_documents() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     api.check("warm", get("/any").bearer(&tenant.token().mint()), &ok()).await;
@@ -121,8 +124,8 @@ async fn a_wall_clock_that_is_set_back_changes_no_age() {
 }
 
 #[tokio::test]
-async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() {
-    for (cache_control, life) in [
+async fn max_age_shortens_the_lifetime_to_at_least_ten_seconds_and_never_extends_it() {
+    for (cache_control, lifetime) in [
         ("max-age=20", 20.0),
         ("public, max-age=20", 20.0),
         ("MAX-AGE=20", 20.0),
@@ -138,17 +141,16 @@ async fn max_age_shortens_a_life_not_below_ten_seconds_and_never_lengthens_it() 
         ("max-age=soon", 300.0),
         ("max-age=-1", 300.0),
     ] {
-        let upstream = Upstream::start().await;
-        let keys = ResponseTemplate::new(200).set_body_json(upstream.tenant.jwks());
-        upstream.publish(Document::Keys, keys.insert_header("cache-control", cache_control));
-        let api = serve(&upstream.protect().build().unwrap());
-        let token = upstream.token().mint();
-        // Renewed between 0.72 and 0.88 of its life.
-        for (advanced, fetched) in [(0.0, 1), (life * 0.71, 1), (life * 0.3, 2)] {
-            upstream.tenant.clock().advance(seconds(advanced));
+        let tenant = frozen_tenant().await;
+        let keys = body(tenant.jwks().to_string()).insert_header("cache-control", cache_control);
+        tenant.mount(mock(&tenant, Endpoint::Jwks, keys)).await;
+        let api = served(&tenant);
+        let token = tenant.token().mint();
+        // A document is renewed between 0.72 and 0.88 of its lifetime.
+        for (advanced, fetched) in [(0.0, 1), (lifetime * 0.71, 1), (lifetime * 0.3, 2)] {
+            tenant.clock().advance(seconds(advanced));
             api.check(cache_control, get("/any").bearer(&token), &ok()).await;
-            let seen = upstream.requests(Document::Keys);
-            assert_eq!(seen, fetched, "{cache_control} after {advanced}");
+            assert_eq!(fetches(&tenant).1, fetched, "{cache_control} after {advanced}");
         }
     }
 }

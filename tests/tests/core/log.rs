@@ -8,7 +8,7 @@ use monocloud_testkit::{Certificate, Hostile};
 use tracing::Level;
 
 #[tokio::test]
-async fn no_value_of_an_unverified_token_is_logged_above_debug_and_no_token_at_all() {
+async fn values_of_unverified_tokens_are_logged_only_at_debug_and_tokens_never() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let mut tokens: Vec<String> = Hostile::all(&tenant).into_iter().map(|it| it.token).collect();
@@ -34,7 +34,7 @@ async fn no_value_of_an_unverified_token_is_logged_above_debug_and_no_token_at_a
 }
 
 #[tokio::test]
-async fn opaque_tokens_without_introspection_are_one_warning_a_minute() {
+async fn opaque_tokens_without_introspection_cause_one_warning_a_minute() {
     let tenant = frozen_tenant().await;
     let (api, log) = (served(&tenant), Log::capture());
     for (advanced, warnings) in [(0, 1), (0, 1), (59, 1), (1, 2), (0, 2), (3600, 3)] {
@@ -47,14 +47,14 @@ async fn opaque_tokens_without_introspection_are_one_warning_a_minute() {
 }
 
 #[tokio::test]
-async fn an_unknown_variable_is_one_warning_with_the_nearest_name() {
+async fn an_unknown_variable_causes_one_warning_with_the_nearest_name() {
     let tenant = frozen_tenant().await;
     let log = Log::capture();
     let unknown = ("MONOCLOUD_BACKEND_AUDIENC".to_owned(), "canary".to_owned());
     let other = ("AUDIENC".to_owned(), "x".to_owned());
     let vars = [unknown, other];
     ProtectApi::from_vars(tenant.vars().into_iter().chain(vars.clone())).unwrap();
-    // Where the configuration is invalid all the more.
+    // An invalid configuration causes the warning too.
     ProtectApi::from_vars(vars).unwrap_err();
     let lines = log.lines(Level::WARN);
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -66,7 +66,7 @@ async fn an_unknown_variable_is_one_warning_with_the_nearest_name() {
 }
 
 #[tokio::test]
-async fn each_key_of_a_set_that_is_ignored_is_named_with_the_reason() {
+async fn each_ignored_key_of_a_set_is_logged_with_the_reason() {
     let tenant = frozen_tenant().await;
     let mut jwks = tenant.jwks();
     let keys = jwks["keys"].as_array_mut().unwrap();

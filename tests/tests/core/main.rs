@@ -1,4 +1,4 @@
-//! What the library decides, which no host can change: each case runs once, by asking a guard.
+//! What the library decides independently of the host: each case runs once, by calling a guard.
 
 mod bearer;
 mod binding;
@@ -27,7 +27,7 @@ mod outage;
 mod permissions;
 mod properties;
 mod refresh;
-mod refusals;
+mod rejections;
 mod renewal;
 mod shape;
 mod shared_cache;

@@ -1,19 +1,19 @@
-//! The manual quotes messages exactly: each quote is a text of the source.
+//! The manual quotes messages exactly: each quote is a string of the source.
 //!
 //! A quote is a code span of three words or more in `troubleshooting.md`, unless it is code (it
-//! has a parenthesis), and each line of the report of a diagnosis there. `…` at its end leaves the
-//! rest out. When a message changes, this test names the quote and the text that is most like it:
-//! copy that into the manual.
+//! has a parenthesis), and each line of the report of a diagnosis there. A `…` at its end replaces
+//! the rest. When a message changes, this test names the quote and the most similar string: copy
+//! that into the manual.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 const PAGE: &str = include_str!("../../../src/manual/troubleshooting.md");
 
-/// What is quoted and is not this library's.
-const OF_OTHERS: &[&str] = &["the trait bound Bearer: FromRequest<'_> is not satisfied"];
+/// Quoted messages that are not from this library.
+const FOREIGN: &[&str] = &["the trait bound Bearer: FromRequest<'_> is not satisfied"];
 
 #[test]
-fn every_message_is_quoted_as_it_is() {
+fn every_message_is_quoted_exactly() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
     let mut texts = BTreeSet::new();
     read_texts(&source, &mut texts);
@@ -24,16 +24,16 @@ fn every_message_is_quoted_as_it_is() {
     assert!(quotes.len() > 20, "{quotes:?}");
     let mut unknown = String::new();
     for quote in quotes {
-        if !OF_OTHERS.contains(&&*quote) && !is_message(&quote, &templates) {
+        if !FOREIGN.contains(&&*quote) && !is_message(&quote, &templates) {
             let nearest = texts.iter().max_by_key(|text| words_in_common(text, &quote)).unwrap();
             unknown += &format!("\n  quoted:  {quote}\n  nearest: {nearest}\n");
         }
     }
-    assert!(unknown.is_empty(), "troubleshooting.md quotes what no text of src says:\n{unknown}");
+    assert!(unknown.is_empty(), "troubleshooting.md has quotes that are not in src:\n{unknown}");
 }
 
 #[test]
-fn a_quote_that_differs_in_a_word_is_found() {
+fn a_quote_that_differs_in_one_word_is_detected() {
     let templates: Vec<_> = ["the token is meant for {audience}", "could not fetch {url}"]
         .iter()
         .filter_map(|text| Template::of(text))
@@ -62,7 +62,7 @@ fn quotes(page: &str) -> Vec<String> {
             None => {}
             Some(report) => quotes.extend(report.lines().map(|line| match line.split_once("→ ") {
                 Some((_, remedy)) => remedy.to_owned(),
-                // Severity and kind stand before the text, in columns.
+                // Severity and kind precede the text, in columns.
                 None => line.splitn(3, "  ").last().unwrap_or_default().trim().to_owned(),
             })),
         }
@@ -87,7 +87,7 @@ fn is_message(quote: &str, templates: &[Template]) -> bool {
     if is_one(quote) {
         return true;
     }
-    // The value that a setting has.
+    // The value of a setting.
     if let Some((_, rule)) = quote.strip_prefix('"').and_then(|value| value.split_once("\" ")) {
         return is_one(rule);
     }
@@ -99,11 +99,11 @@ fn is_message(quote: &str, templates: &[Template]) -> bool {
     })
 }
 
-/// A text of the source: what stands between its placeholders.
+/// A string of the source, as the parts between its placeholders.
 struct Template(Vec<String>);
 
 impl Template {
-    /// Nothing for what is hardly more than placeholders: it would fit anything.
+    /// `None` for a string that is little more than placeholders, as it would match anything.
     fn of(text: &str) -> Option<Self> {
         let mut parts = vec![String::new()];
         let mut rest = text;
@@ -134,32 +134,32 @@ impl Template {
     }
 }
 
-/// Whether parts, with at least a character between them, are the whole text.
+/// Whether the text consists of the parts, with at least one character between them.
 fn fits(text: &str, parts: &[String]) -> bool {
     let Some((first, others)) = parts.split_first() else { return text.is_empty() };
     let Some(rest) = text.strip_prefix(first.as_str()) else { return false };
     if others.is_empty() {
         return rest.is_empty();
     }
-    // A colon ends what a placeholder stands for: the next message of a chain follows it.
+    // A placeholder's value ends at a colon, after which the next message of a chain follows.
     let value = rest.split(": ").next().unwrap_or_default();
     let mut ends = value.char_indices().map(|(at, char)| at + char.len_utf8());
     ends.any(|at| fits(&rest[at..], others))
 }
 
-/// Whether a text is how the parts begin.
+/// Whether the text is the beginning of the parts.
 fn begins(text: &str, parts: &[String]) -> bool {
     let Some((first, others)) = parts.split_first() else { return false };
     let Some(rest) = text.strip_prefix(first.as_str()) else {
         return first.starts_with(text);
     };
-    // What the placeholder stands for may have been left out, or only begun.
+    // The text may end before or within the placeholder's value.
     rest.is_empty()
         || (!others.is_empty()
             && rest.char_indices().any(|(at, char)| begins(&rest[at + char.len_utf8()..], others)))
 }
 
-/// Whether a text is all that a message says before its advice, which follows a semicolon.
+/// Whether the text is the part of a message before its advice, which follows a semicolon.
 fn begins_sentence(text: &str, parts: &[String]) -> bool {
     let Some(at) = parts.iter().position(|part| part.contains("; ")) else { return false };
     let mut before = parts[..at].to_vec();
@@ -172,7 +172,7 @@ fn words_in_common(text: &str, quote: &str) -> usize {
     words(text).intersection(&words(quote)).count()
 }
 
-/// Every string literal of the source, without documentation and tests.
+/// Reads every string literal of the source, except for documentation and tests.
 fn read_texts(folder: &Path, texts: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -227,7 +227,7 @@ fn string_literals(code: &str) -> Vec<String> {
     literals
 }
 
-/// Where the quotation mark is that ends a literal.
+/// The position of the quotation mark that ends a literal.
 fn end_of_literal(literal: &str) -> Option<usize> {
     let mut is_escaped = false;
     literal.find(|char| {
@@ -237,7 +237,7 @@ fn end_of_literal(literal: &str) -> Option<usize> {
     })
 }
 
-/// Without escapes, as far as messages have any: a continued line goes on at its first character.
+/// Replaces the escapes that messages have. A continued line goes on at its first character.
 fn unescaped(value: &str) -> String {
     let mut lines = value.split("\\\n");
     let mut text = lines.next().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! Authenticating to the tenant by a certificate (RFC 8705 §2, SPIFFE): where it is presented, and
-//! how the tenant's answers are handled.
+//! Authenticating to the tenant with a certificate (RFC 8705 §2, SPIFFE): where it is presented,
+//! and how the tenant's answers are handled.
 
 use bytes::Bytes;
 use harness::support::{
@@ -21,17 +21,17 @@ use tracing::Level;
 const METHODS: [ClientAuth; 3] =
     [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509];
 
-/// A tenant that knows its client by a certificate, on time that the test moves.
+/// A tenant that knows its client by a certificate, with a clock that the test moves.
 pub(crate) async fn mutual_tls_tenant() -> MockTenant {
     MockTenant::builder().mutual_tls().clock(Clock::frozen()).start().await
 }
 
-/// The configuration of an API that presents its certificate when it asks about tokens.
+/// The configuration of an API that presents its certificate when it introspects tokens.
 pub(crate) fn presenting(tenant: &MockTenant) -> ProtectApiBuilder {
     protect(tenant).vars(tenant.vars_for(ClientAuth::Tls))
 }
 
-/// Makes a call that costs an introspection.
+/// Makes a call that causes an introspection.
 pub(crate) async fn check(case: &str, api: &Api, tenant: &MockTenant, expected: &Expected) {
     api.check(case, get("/any").bearer(&tenant.opaque_token().mint()), expected).await;
 }
@@ -41,7 +41,7 @@ pub(crate) fn last_introspection(tenant: &MockTenant) -> Introspection {
 }
 
 #[tokio::test]
-async fn introspection_alone_presents_the_certificate_at_the_endpoint_that_is_meant_for_it() {
+async fn only_introspection_presents_the_certificate_and_only_at_its_endpoint() {
     for method in METHODS {
         let tenant = mutual_tls_tenant().await;
         let api = serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
@@ -60,7 +60,7 @@ async fn introspection_alone_presents_the_certificate_at_the_endpoint_that_is_me
 }
 
 #[tokio::test]
-async fn a_trust_store_has_an_endpoint_of_its_own() {
+async fn each_trust_store_has_its_own_endpoint() {
     let tenant = MockTenant::builder().trust_store("eu").trust_store("us").start().await;
     for id in ["eu", "us"] {
         let api = serve(&presenting(&tenant).trust_store_id(id).build().unwrap());
@@ -94,8 +94,8 @@ async fn a_missing_endpoint_is_not_replaced_by_another() {
             Some(id) => format!("mtls_additional_endpoint_aliases[{id:?}].{MEMBER}"),
             None => format!("mtls_endpoint_aliases.{MEMBER}"),
         };
-        let told = log.lines(Level::WARN);
-        assert!(told.len() == 1 && told[0].contains(&missing), "{told:?}");
+        let warnings = log.lines(Level::WARN);
+        assert!(warnings.len() == 1 && warnings[0].contains(&missing), "{warnings:?}");
     }
     assert_eq!(tenant.requests(Endpoint::Introspection), 0);
 }
@@ -118,13 +118,13 @@ async fn a_client_certificate_the_tenant_does_not_recognize_is_500_until_it_does
                 .client_certificate(stranger.certificate_file(), stranger.key_file());
             let (api, log) = (serve(&builder.build().unwrap()), Log::capture());
             check(case, &api, &tenant, &internal()).await;
-            let is_asked = !in_handshake || is_known_authority;
+            let is_requested = !in_handshake || is_known_authority;
             let requests = tenant.requests(Endpoint::Introspection) - asked;
-            assert_eq!(requests, usize::from(is_asked), "{case}");
+            assert_eq!(requests, usize::from(is_requested), "{case}");
             let reason =
-                if is_asked { "with status 401" } else { "rejects this API's certificate" };
-            let told = log.lines(Level::WARN);
-            assert!(told.len() == 1 && told[0].contains(reason), "{case}: {told:?}");
+                if is_requested { "with status 401" } else { "rejects this API's certificate" };
+            let warnings = log.lines(Level::WARN);
+            assert!(warnings.len() == 1 && warnings[0].contains(reason), "{case}: {warnings:?}");
         }
     }
     let api = serve(&presenting(&tenant).build().unwrap());
@@ -146,8 +146,8 @@ async fn no_token_is_sent_to_a_tenant_with_an_invalid_certificate() {
         tenant.serve_certificate(certificate);
         let log = Log::capture();
         check(reason, &api, &tenant, &unavailable()).await;
-        let told = log.lines(Level::WARN);
-        assert!(told.len() == 1 && told[0].contains(reason), "{told:?}");
+        let warnings = log.lines(Level::WARN);
+        assert!(warnings.len() == 1 && warnings[0].contains(reason), "{warnings:?}");
         assert_eq!(tenant.requests(Endpoint::Introspection), asked, "{reason}");
         tenant.serve_certificate(ServerCertificate::Valid);
         check("repaired", &api, &tenant, &ok()).await;
@@ -155,7 +155,7 @@ async fn no_token_is_sent_to_a_tenant_with_an_invalid_certificate() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_applications_presents_the_certificate_itself() {
+async fn a_custom_http_client_presents_the_certificate_itself() {
     let tenant = mutual_tls_tenant().await;
     let certificate = tenant.client_authority().client("the API");
     let builder = protect(&tenant)
@@ -170,23 +170,23 @@ async fn a_client_of_the_applications_presents_the_certificate_itself() {
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_match_its_certificate_is_reported_at_start_with_the_variables() {
+async fn a_key_that_does_not_match_its_certificate_is_a_configuration_error() {
     let tenant = mutual_tls_tenant().await;
     let (one, other) = (Certificate::self_signed("one"), Certificate::self_signed("other"));
     let builder = presenting(&tenant).client_certificate(one.certificate_file(), other.key_file());
     let error = builder.build().unwrap_err().to_string();
-    for said in [
+    for expected in [
         "builder: client_key_file: ",
         "does not belong to the certificate of MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_FILE",
     ] {
-        assert!(error.contains(said), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     let key = other.key_pem();
     let secret = key.lines().nth(1).unwrap();
     assert!(!error.contains(secret) && !format!("{error:?}").contains(secret), "{error}");
 }
 
-/// An application's own client, which presents a certificate to every server.
+/// An HTTP client of an application, which presents a certificate to every server.
 struct Presenting(Client);
 
 impl Presenting {
@@ -208,7 +208,7 @@ impl HttpClient for Presenting {
 }
 
 #[tokio::test]
-async fn a_call_that_is_lost_with_a_kept_connection_presents_the_certificate_again() {
+async fn a_call_lost_with_a_reused_connection_presents_the_certificate_again() {
     let tenant = mutual_tls_tenant().await;
     let api = serve(&presenting(&tenant).build().unwrap());
     check("first", &api, &tenant, &ok()).await;

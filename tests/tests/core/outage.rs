@@ -1,9 +1,9 @@
-//! What still works during an outage of the tenant, and when it is retried.
+//! What works during an outage of the tenant, and when fetches are retried.
 
 use std::time::Duration;
 
 use harness::support::{
-    Log, frozen_tenant, get, landed, ok, protect, serve, served, unavailable, until,
+    Log, fetches_done, frozen_tenant, get, ok, protect, serve, served, unavailable, until,
 };
 use monocloud_backend::health::DocumentState;
 use monocloud_testkit::{Endpoint, Fault};
@@ -11,7 +11,7 @@ use monocloud_testkit::{Endpoint, Fault};
 use crate::keys::{DAY, fetches, seconds};
 
 #[tokio::test]
-async fn the_last_good_documents_serve_through_an_outage_as_long_as_configured() {
+async fn the_last_good_documents_are_used_during_an_outage_for_the_configured_time() {
     for failing in [&[Endpoint::Jwks][..], &[Endpoint::Discovery, Endpoint::Jwks]] {
         let tenant = frozen_tenant().await;
         let builder = protect(&tenant).keys_outage_tolerance(Duration::from_secs(600));
@@ -28,15 +28,15 @@ async fn the_last_good_documents_serve_through_an_outage_as_long_as_configured()
             api.check("during the outage", call(), &ok()).await;
         }
         tenant.clock().advance(seconds(0.1));
-        api.check("too long an outage", call(), &unavailable()).await;
-        landed(&protect).await;
+        api.check("beyond the tolerance", call(), &unavailable()).await;
+        fetches_done(&protect).await;
         failing.iter().for_each(|endpoint| tenant.recover(*endpoint));
         tenant.clock().advance(seconds(67.0));
-        api.check("over", call(), &ok()).await;
+        api.check("after the outage", call(), &ok()).await;
     }
 }
 
-/// The keys are then fetched from where they were last known to be.
+/// The keys are fetched from their last known URL.
 /// The pause after the last attempt within the tolerance may be a minute long.
 #[tokio::test]
 async fn a_tenant_that_returns_after_the_tolerance_is_noticed_within_ten_seconds() {
@@ -79,7 +79,7 @@ async fn keys_are_refreshed_while_only_the_metadata_is_unavailable() {
 }
 
 #[tokio::test]
-async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
+async fn pauses_during_an_outage_grow_from_a_second_to_a_minute() {
     let log = Log::capture();
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
@@ -95,7 +95,7 @@ async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
         api.check("paused", get("/any").bearer(&token), &ok()).await;
         assert_eq!(fetches(&tenant).1, attempts, "within {pause}");
         tenant.clock().advance(seconds(pause * 0.22));
-        // The old set serves at once, while the attempt is under way.
+        // The old set is used while the attempt is in progress.
         api.check("attempted", get("/any").bearer(&token), &ok()).await;
         attempts += 1;
         log.wait_for("a fetch from the tenant failed", attempts - 1).await;
@@ -103,7 +103,7 @@ async fn attempts_of_an_outage_grow_from_a_second_to_a_minute() {
 }
 
 #[tokio::test]
-async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
+async fn a_failed_start_is_retried_after_1_2_4_and_then_every_8_seconds() {
     let tenant = frozen_tenant().await;
     tenant.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
     let api = served(&tenant);
@@ -114,8 +114,8 @@ async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
         attempts += 1;
         assert_eq!(fetches(&tenant), (attempts, 0), "{pause}");
         let (soonest, latest) = ((pause * 0.9_f64).ceil() as u64, (pause * 1.1_f64).ceil() as u64);
-        let told = answer.retry_after().unwrap();
-        assert!((soonest..=latest).contains(&told), "{told} for {pause}");
+        let retry_after = answer.retry_after().unwrap();
+        assert!((soonest..=latest).contains(&retry_after), "{retry_after} for {pause}");
         tenant.clock().advance(seconds(pause * 0.89));
         api.check("paused", get("/any").bearer(&token), &unavailable()).await;
         assert_eq!(fetches(&tenant).0, attempts, "within {pause}");
@@ -127,8 +127,8 @@ async fn a_cold_start_is_tried_again_after_1_2_4_and_then_every_8_seconds() {
 }
 
 #[tokio::test]
-async fn the_tenants_own_retry_after_counts_if_it_is_longer() {
-    for (asked, told) in [
+async fn the_tenants_retry_after_is_observed_if_it_is_longer() {
+    for (requested, expected) in [
         (0, 1..=2),
         (1, 1..=2),
         (7, 7..=7),
@@ -142,13 +142,13 @@ async fn the_tenants_own_retry_after_counts_if_it_is_longer() {
             tenant
                 .fault(
                     endpoint,
-                    Fault::RetryAfter { status: 429, after: Duration::from_secs(asked) },
+                    Fault::RetryAfter { status: 429, after: Duration::from_secs(requested) },
                 )
                 .until_recovered();
             let answer = served(&tenant).send(get("/any").bearer(&tenant.token().mint())).await;
             let retry_after = answer.retry_after().unwrap();
-            assert_eq!(answer.status, 503, "{asked}");
-            assert!(told.contains(&retry_after), "{retry_after} for {asked}");
+            assert_eq!(answer.status, 503, "{requested}");
+            assert!(expected.contains(&retry_after), "{retry_after} for {requested}");
         }
     }
 }

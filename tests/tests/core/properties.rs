@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 const SKEW: f64 = 5.0;
 const TOLERANCE: f64 = 60.0;
 
-/// A tenant and an API on a clock that stands still.
+/// A tenant and an API with a stopped clock.
 struct World {
     runtime: Runtime,
     tenant: MockTenant,
@@ -53,7 +53,7 @@ fn wait<F: Future>(future: F) -> F::Output {
     WORLD.runtime.block_on(future)
 }
 
-/// What a guard says to an Authorization header, if that is a header at all.
+/// A guard's decision about an Authorization header; `None` if HTTP does not allow the value.
 fn check_header(guard: &Guard, value: &[u8]) -> Option<Result<Caller, Refusal>> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(value).ok()?);
@@ -69,12 +69,12 @@ fn is_accepted(token: &str) -> bool {
     check(Policy::ANY_TOKEN, token).is_ok()
 }
 
-/// The refusal's answer can be written, and blames the caller.
-fn is_callers_fault(refusal: &Refusal) -> bool {
-    refusal.response().status().is_client_error() && refusal.challenge().is_some()
+/// Whether the response to a rejected request has a status for errors of the client.
+fn is_client_error(rejection: &Refusal) -> bool {
+    rejection.response().status().is_client_error() && rejection.challenge().is_some()
 }
 
-/// JSON of any shape, not very deep, in which the words that matter turn up.
+/// JSON of any shape, not very deep, in which these words occur.
 fn json(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -108,8 +108,8 @@ fn number() -> impl Strategy<Value = Number> {
     ]
 }
 
-/// Numbers around every edge of the rules for `exp` and `nbf`, in quarters of a second, and
-/// numbers of every size.
+/// Numbers near every limit of the rules for `exp` and `nbf`, in quarters of a second, and numbers
+/// of every size.
 fn numeric_date() -> impl Strategy<Value = Number> {
     let now = now();
     let edges = [0.0, now, now + SKEW - TOLERANCE, now + SKEW + TOLERANCE, 253_402_300_799.0];
@@ -141,38 +141,38 @@ fn with_claim(name: &str, value: &Value) -> String {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_in_the_authorization_header_are_the_callers_fault(
+    fn arbitrary_bytes_in_the_authorization_header_are_a_client_error(
         scheme in select(vec!["", "Bearer ", "bearer\t", "Bearer", "Basic "]),
         bytes in vec(any::<u8>(), 0..300),
     ) {
         let value = [scheme.as_bytes(), &bytes].concat();
         let guard = WORLD.protect.require(Policy::ANY_TOKEN);
         if let Some(outcome) = check_header(&guard, &value) {
-            prop_assert!(is_callers_fault(&outcome.unwrap_err()));
+            prop_assert!(is_client_error(&outcome.unwrap_err()));
         }
     }
 
     #[test]
-    fn arbitrary_text_is_no_token(token in "[A-Za-z0-9._~+/=-]{1,400}") {
-        prop_assert!(is_callers_fault(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
+    fn arbitrary_text_is_rejected(token in "[A-Za-z0-9._~+/=-]{1,400}") {
+        prop_assert!(is_client_error(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
     }
 
     #[test]
-    fn arbitrary_segments_are_no_token(
+    fn arbitrary_segments_are_rejected(
         header in vec(any::<u8>(), 0..200),
         payload in json(&["iss", "aud", "exp"]),
         signature in vec(any::<u8>(), 0..300),
     ) {
         let payload = segment(payload.to_string());
         let token = format!("{}.{payload}.{}", segment(header), segment(&signature));
-        prop_assert!(is_callers_fault(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
+        prop_assert!(is_client_error(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
         let unsecured = segment(r#"{"alg":"EdDSA"}"#);
         let token = format!("{unsecured}.{payload}.{}", segment(signature));
-        prop_assert!(is_callers_fault(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
+        prop_assert!(is_client_error(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
     }
 
     #[test]
-    fn an_arbitrary_header_and_payload_are_no_token_even_if_the_tenant_signs_them(
+    fn an_arbitrary_header_or_payload_is_rejected_even_if_the_tenant_signed_it(
         header in json(&["alg", "kid", "typ", "crit", "b64", "RS256", "at+jwt"]),
         payload in json(&["iss", "aud", "exp", "sub"]),
         bytes in vec(any::<u8>(), 0..200),
@@ -183,7 +183,7 @@ proptest! {
             token().raw_payload(payload.to_string()).mint(),
             token().raw_payload(bytes).mint(),
         ] {
-            prop_assert!(is_callers_fault(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
+            prop_assert!(is_client_error(&check(Policy::ANY_TOKEN, &token).unwrap_err()));
         }
     }
 
@@ -207,7 +207,7 @@ proptest! {
     }
 
     #[test]
-    fn a_valid_token_with_one_byte_changed_is_never_accepted(
+    fn a_valid_token_with_one_changed_byte_is_rejected(
         algorithm in select(Algorithm::ALL.to_vec()),
         changes in vec((any::<Index>(), any::<u8>()), 8),
     ) {
@@ -227,30 +227,30 @@ proptest! {
     }
 
     #[test]
-    fn exp_is_accepted_iff_it_lies_after_now_plus_skew_minus_tolerance(exp in numeric_date()) {
+    fn exp_is_accepted_iff_it_is_after_now_plus_skew_minus_tolerance(exp in numeric_date()) {
         let seconds = exp.as_f64().unwrap();
         let expected = is_numeric_date(seconds) && seconds > now() + SKEW - TOLERANCE;
         prop_assert_eq!(is_accepted(&with_claim("exp", &exp.into())), expected);
     }
 
     #[test]
-    fn nbf_is_accepted_iff_it_does_not_lie_after_now_plus_skew_plus_tolerance(nbf in numeric_date()) {
+    fn nbf_is_accepted_iff_it_is_not_after_now_plus_skew_plus_tolerance(nbf in numeric_date()) {
         let seconds = nbf.as_f64().unwrap();
         let expected = is_numeric_date(seconds) && seconds <= now() + SKEW + TOLERANCE;
         prop_assert_eq!(is_accepted(&with_claim("nbf", &nbf.into())), expected);
     }
 
     #[test]
-    fn registered_claims_of_any_other_type_are_refused(
+    fn registered_claims_of_any_other_type_are_rejected(
         value in json(&["https://api.example.com", "x5t#S256", "jkt"]),
     ) {
         let tenant = &WORLD.tenant;
         let is_audience = |value: &Value| value == tenant.audience();
-        let holds_audience = is_audience(&value) || value.as_array().is_some_and(|list| {
+        let has_audience = is_audience(&value) || value.as_array().is_some_and(|list| {
             list.iter().all(Value::is_string) && list.iter().any(is_audience)
         });
         for (name, expected) in [
-            ("aud", holds_audience),
+            ("aud", has_audience),
             ("cnf", value.is_null()),
             ("exp", value.as_f64().is_some_and(|exp| is_numeric_date(exp) && exp > now() - 55.0)),
             ("iss", value == tenant.issuer()),
@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_keys_accept_no_token_of_the_tenant(
+    fn with_arbitrary_keys_every_token_is_rejected(
         keys in vec(odd_key(), 0..6),
         document in json(&["keys"]),
         bytes in vec(any::<u8>(), 0..200),
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn an_arbitrary_key_set_that_is_cut_or_changed_never_panics(
+    fn a_truncated_or_changed_key_set_never_panics(
         at in any::<Index>(),
         byte in any::<u8>(),
     ) {
@@ -324,7 +324,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_metadata_accept_no_token(
+    fn with_arbitrary_metadata_every_token_is_rejected(
         document in json(&["issuer", "jwks_uri", "https://acme.test"]),
         jwks_uri in json(&["http://acme.test", "https://user@acme.test", "https://", "file:///"]),
         bytes in vec(any::<u8>(), 0..200),
@@ -343,7 +343,7 @@ proptest! {
 }
 
 #[test]
-fn no_last_character_of_a_segment_has_a_second_spelling() {
+fn the_last_character_of_a_segment_has_only_one_valid_spelling() {
     const B64TOKEN: &[u8] =
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
     for algorithm in Algorithm::ALL {
@@ -366,8 +366,8 @@ fn good_key() -> Value {
     keys.find(|key| key["alg"] == "EdDSA").unwrap().clone()
 }
 
-/// Keys of any shape: JSON that is none, and keys of the tenant with members exchanged. None can
-/// verify: where everything else is whole, the kid is another.
+/// Keys of any shape: JSON that is not a key, and keys of the tenant with changed members. None can
+/// verify a token, as the kid differs.
 fn odd_key() -> impl Strategy<Value = Value> {
     const NAMES: [&str; 12] =
         ["kid", "kty", "crv", "alg", "use", "key_ops", "n", "e", "x", "y", "d", "oth"];
@@ -385,7 +385,7 @@ fn odd_key() -> impl Strategy<Value = Value> {
     prop_oneof![1 => json(WORDS), 3 => changed]
 }
 
-/// A tenant that answers with any two documents.
+/// A tenant that answers with these two documents.
 struct Documents {
     metadata: Bytes,
     jwks: Bytes,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use harness::support::{
-    at_once, frozen_tenant, get, invalid_token, landed, ok, protect, serve, served, unavailable,
-    until,
+    at_once, fetches_done, frozen_tenant, get, invalid_token, ok, protect, serve, served,
+    unavailable, until,
 };
 use monocloud_backend::{Policy, ProtectApi, error::InvalidToken, health::DocumentState};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::keys::{DAY, fetches, seconds};
 
-/// Lets the tasks of this thread do what they can without the clock.
+/// Lets the tasks of this thread run until they wait for the clock.
 async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
@@ -27,7 +27,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn documents_are_renewed_at_four_fifths_of_their_life_without_any_request() {
+async fn documents_are_renewed_at_four_fifths_of_their_lifetime_without_any_request() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).jwks_cache_duration(Duration::from_secs(100));
     let protect = builder.metadata_cache_duration(Duration::from_secs(1000)).build().unwrap();
@@ -75,7 +75,7 @@ async fn the_task_ends_with_the_last_handle() {
         .unwrap();
     let another = protect.clone();
     protect.warm_up().await.unwrap();
-    // The timer itself, the test, and the task, which waits for both documents.
+    // One for the timer, one for the test, and two for the task, which waits for both documents.
     until(|| Arc::strong_count(&waiting) == 4).await;
     drop(protect);
     settle().await;
@@ -88,7 +88,7 @@ async fn the_task_ends_with_the_last_handle() {
 }
 
 #[test]
-fn the_task_comes_back_after_the_runtime_it_was_on_has_ended() {
+fn the_task_restarts_after_its_runtime_has_ended() {
     let clock = Clock::frozen();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
@@ -105,9 +105,9 @@ fn the_task_comes_back_after_the_runtime_it_was_on_has_ended() {
     });
 }
 
-/// As one does on which nothing is run any more.
+/// A runtime does that if no thread drives it any more.
 #[test]
-fn the_task_moves_to_the_runtime_of_a_caller_if_its_own_stands_still() {
+fn the_task_moves_to_the_runtime_of_a_caller_if_its_own_makes_no_progress() {
     let clock = Clock::frozen();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (idle, second) = (runtime(), runtime());
@@ -133,7 +133,7 @@ fn the_task_moves_to_the_runtime_of_a_caller_if_its_own_stands_still() {
     });
 }
 
-/// Its callers on other runtimes are told, and the next one has the fetch made again.
+/// Callers on other runtimes get an error, and the next one starts the fetch again.
 #[test]
 fn a_fetch_that_ends_with_its_runtime_fails_its_callers_and_is_made_again() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -155,14 +155,14 @@ fn a_fetch_that_ends_with_its_runtime_fails_its_callers_and_is_made_again() {
     });
 }
 
-/// Polls some work once.
-async fn is_pending<T>(mut work: Pin<&mut impl Future<Output = T>>) -> bool {
-    poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
+/// Polls a future once.
+async fn is_pending<T>(mut future: Pin<&mut impl Future<Output = T>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }
 
-/// The clock stands still while a request is answered: it waits for nothing.
+/// The clock does not move while a request is answered, so nothing can wait for it.
 #[tokio::test]
-async fn while_the_tenant_hangs_a_known_key_is_answered_at_once() {
+async fn while_the_tenant_hangs_tokens_of_known_keys_are_answered_without_waiting() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let token = tenant.token().expires_in(DAY).mint();
@@ -182,7 +182,7 @@ async fn while_the_tenant_hangs_a_known_key_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_outlasts_its_document_delays_no_request() {
+async fn a_refresh_that_takes_longer_than_its_documents_lifetime_delays_no_request() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).jwks_cache_duration(Duration::from_secs(10));
     let api = serve(&builder.build().unwrap());
@@ -193,11 +193,11 @@ async fn a_refresh_that_outlasts_its_document_delays_no_request() {
     tenant.clock().advance(seconds(8.8));
     at_once(tenant.requested(Endpoint::Jwks, 2)).await;
     tenant.clock().advance(seconds(2.0));
-    check("its duration is over, and nothing has failed yet").await;
+    check("its lifetime is over, and nothing has failed yet").await;
 }
 
 #[tokio::test]
-async fn a_process_that_slept_through_its_documents_waits_two_seconds_once() {
+async fn after_a_long_suspension_only_the_first_request_waits_two_seconds() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let token = tenant.token().expires_in(DAY).mint();
@@ -218,9 +218,9 @@ async fn a_process_that_slept_through_its_documents_waits_two_seconds_once() {
     at_once(api.check("the next one", call(), &ok())).await;
 }
 
-/// Monotonic time may stand still while a machine is suspended, and wall time does not.
+/// The monotonic clock may stop while a machine is suspended; the wall clock does not.
 #[tokio::test]
-async fn after_a_suspension_the_age_of_documents_is_that_of_the_wall_clock() {
+async fn after_a_suspension_the_wall_clock_determines_the_age_of_documents() {
     let tenant = frozen_tenant().await;
     let builder = protect(&tenant).keys_outage_tolerance(Duration::from_secs(7200));
     let protect = builder.build().unwrap();
@@ -245,9 +245,9 @@ async fn after_a_suspension_the_age_of_documents_is_that_of_the_wall_clock() {
     at_once(api.check("beyond the tolerance", get("/any").bearer(&token), &unavailable())).await;
 }
 
-/// Even if the tenant hangs, and the response time-out is longer than that.
+/// This applies even if the tenant hangs and the response timeout is longer.
 #[tokio::test]
-async fn a_cold_attempt_is_given_up_after_eight_seconds_and_made_again_at_once() {
+async fn without_a_cached_document_a_fetch_is_cancelled_after_eight_seconds_and_repeated() {
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
         let tenant = frozen_tenant().await;
         let builder = protect(&tenant).response_timeout(Duration::from_secs(60));
@@ -264,7 +264,7 @@ async fn a_cold_attempt_is_given_up_after_eight_seconds_and_made_again_at_once()
         assert!(!waiting.is_finished());
         tenant.clock().advance(seconds(0.1));
         at_once(waiting).await.unwrap();
-        // The one that hangs when the tenant returns is given up as well.
+        // The fetch that hangs when the tenant returns is cancelled as well.
         for attempt in 2..=6 {
             at_once(tenant.requested(endpoint, attempt)).await;
             tenant.clock().advance(seconds(8.8));
@@ -278,7 +278,7 @@ async fn a_cold_attempt_is_given_up_after_eight_seconds_and_made_again_at_once()
 }
 
 #[tokio::test]
-async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
+async fn an_api_without_documents_works_within_ten_seconds_of_the_tenants_recovery() {
     for endpoint in [Endpoint::Discovery, Endpoint::Jwks] {
         let tenant = frozen_tenant().await;
         let fault = tenant.fault(endpoint, Fault::Status(502));
@@ -286,7 +286,7 @@ async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
         let api = serve(&protect);
         let token = tenant.token().expires_in(DAY).mint();
         let call = || get("/any").bearer(&token);
-        // Half an hour without a request after the first.
+        // After the first request, half an hour passes without another.
         api.check("down", call(), &unavailable()).await;
         for (pause, failed) in [1.1, 2.2, 4.4].into_iter().chain([8.8; 204]).zip(2..) {
             tenant.clock().advance(seconds(pause));
@@ -305,15 +305,15 @@ async fn a_cold_api_works_within_ten_seconds_of_the_tenants_recovery() {
     }
 }
 
-/// Two pauses would add up.
+/// Otherwise two pauses would add up.
 #[tokio::test]
-async fn keys_that_wait_for_the_metadata_wait_for_nothing_else() {
+async fn a_fetch_of_keys_that_needs_the_metadata_adds_no_pause_of_its_own() {
     let tenant = frozen_tenant().await;
     let _fault = tenant.fault(Endpoint::Discovery, Fault::Status(503));
     let protect = protect(&tenant).build().unwrap();
     for attempt in 1..=6 {
         let _ = protect.warm_up().await;
-        landed(&protect).await;
+        fetches_done(&protect).await;
         let health = protect.health().tenants.remove(0);
         assert_eq!(health.metadata.failure.unwrap().attempts, attempt);
         assert_eq!(health.keys.next_refresh, health.metadata.next_refresh);
@@ -323,7 +323,7 @@ async fn keys_that_wait_for_the_metadata_wait_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn asking_for_its_health_makes_a_cold_api_ready_without_a_request() {
+async fn polling_the_health_makes_an_api_ready_without_a_request() {
     let tenant = frozen_tenant().await;
     let fault = tenant.fault(Endpoint::Discovery, Fault::Status(503));
     let protect = protect(&tenant).build().unwrap();
@@ -335,7 +335,7 @@ async fn asking_for_its_health_makes_a_cold_api_ready_without_a_request() {
 }
 
 #[tokio::test]
-async fn health_tells_what_is_kept_how_old_it_is_and_what_went_wrong() {
+async fn health_reports_the_cached_documents_their_age_and_the_last_failure() {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant)
         .jwks_cache_duration(Duration::from_secs(100))
@@ -403,15 +403,15 @@ async fn health_is_json_with_times_in_seconds() {
     assert_eq!(health["ready"], true);
 }
 
-/// A host of its own may poll it on a thread without a runtime.
+/// An application may poll it on a thread without a runtime.
 #[test]
-fn health_outside_a_runtime_is_no_panic() {
+fn health_outside_a_runtime_does_not_panic() {
     let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "a.test"), ("MONOCLOUD_BACKEND_AUDIENCE", "a")];
     assert!(!ProtectApi::from_vars(vars).unwrap().health().ready);
 }
 
 #[tokio::test]
-async fn a_client_that_panics_is_one_that_fails() {
+async fn a_panic_in_an_http_client_is_a_failed_fetch() {
     struct Panics;
     impl monocloud_backend::http_client::HttpClient for Panics {
         fn send(
@@ -444,19 +444,19 @@ async fn a_client_that_panics_is_one_that_fails() {
     .await;
 }
 
-/// Monotonic time stands still while a machine sleeps.
+/// The monotonic clock may stop while a machine is suspended.
 #[tokio::test]
-async fn expired_documents_are_fetched_after_the_machine_was_suspended() {
+async fn expired_documents_are_fetched_after_a_suspension() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     let token = tenant.token().expires_in(DAY).mint();
     let call = || get("/any").bearer(&token);
     api.check("warm", call(), &ok()).await;
     tenant.clock().shift_wall(299);
-    api.check("young", call(), &ok()).await;
+    api.check("fresh", call(), &ok()).await;
     assert_eq!(tenant.requests(Endpoint::Jwks), 1);
     tenant.clock().shift_wall(1);
-    at_once(api.check("old", call(), &ok())).await;
+    at_once(api.check("expired", call(), &ok())).await;
     assert_eq!(tenant.requests(Endpoint::Jwks), 2);
     tenant.clock().shift_wall(-300);
     api.check("set back", call(), &ok()).await;

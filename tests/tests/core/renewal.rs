@@ -18,7 +18,7 @@ use tracing::Level;
 
 use crate::mutual_tls::{check, last_introspection, mutual_tls_tenant, presenting};
 
-/// The files of a client's certificate and key, which an issuer replaces whole, and others do not.
+/// The files of a client's certificate and key, which are replaced atomically.
 struct Files(TempDir);
 
 impl Files {
@@ -43,17 +43,17 @@ impl Files {
     }
 }
 
-/// One more certificate that the tenant knows its client by.
+/// Another certificate by which the tenant knows its client.
 fn issued_by(tenant: &MockTenant) -> Certificate {
     tenant.client_authority().client("the API")
 }
 
 #[tokio::test]
-async fn the_next_request_presents_what_was_renewed() {
+async fn the_next_request_presents_the_renewed_certificate() {
     for method in [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509] {
         let tenant = mutual_tls_tenant().await;
         let api = serve(&protect(&tenant).vars(tenant.vars_for(method)).build().unwrap());
-        // The tenant refuses what was replaced, on a connection that it came by before, too.
+        // The tenant rejects the replaced certificate, even on existing connections.
         for _ in 0..3 {
             check(method.as_str(), &api, &tenant, &ok()).await;
             tenant.renew_client_certificate();
@@ -70,22 +70,22 @@ async fn no_request_is_dropped_by_a_renewal() {
     let tenant = mutual_tls_tenant().await;
     let files = Files::new(&issued_by(&tenant));
     let api = serve(&files.presented_to(&tenant).build().unwrap());
-    let (mut callers, is_over) = (JoinSet::new(), Arc::new(AtomicBool::new(false)));
+    let (mut callers, is_done) = (JoinSet::new(), Arc::new(AtomicBool::new(false)));
     for _ in 0..8 {
-        let (api, is_over) = (api.clone(), Arc::clone(&is_over));
+        let (api, is_done) = (api.clone(), Arc::clone(&is_done));
         let tokens: Vec<_> = (0..500).map(|_| tenant.opaque_token().mint()).collect();
         callers.spawn(async move {
-            for token in tokens.iter().take_while(|_| !is_over.load(Ordering::Relaxed)) {
-                api.check("meanwhile", get("/any").bearer(token), &ok()).await;
+            for token in tokens.iter().take_while(|_| !is_done.load(Ordering::Relaxed)) {
+                api.check("during renewals", get("/any").bearer(token), &ok()).await;
             }
         });
     }
-    // Between the two files a few calls see a key that is not the certificate's.
+    // Between the two writes, a few calls find a key that does not match the certificate.
     for _ in 0..5 {
         let renewed = issued_by(&tenant);
         files.put("certificate.pem", &renewed.chain_pem());
-        let asked = tenant.requests(Endpoint::Introspection);
-        while tenant.requests(Endpoint::Introspection) < asked + 10 {
+        let before = tenant.requests(Endpoint::Introspection);
+        while tenant.requests(Endpoint::Introspection) < before + 10 {
             tokio::task::yield_now().await;
         }
         files.put("key.pem", &renewed.key_pem());
@@ -94,12 +94,12 @@ async fn no_request_is_dropped_by_a_renewal() {
         let is_shown = |it: &Introspection| it.certificate == Some(renewed.thumbprint());
         assert!(seen.iter().any(is_shown));
     }
-    is_over.store(true, Ordering::Relaxed);
+    is_done.store(true, Ordering::Relaxed);
     callers.join_all().await;
 }
 
 #[tokio::test]
-async fn the_last_good_pair_serves_while_its_files_are_of_no_use_and_that_is_told_once() {
+async fn the_last_good_pair_is_used_while_its_files_are_unusable_and_one_warning_is_logged() {
     let tenant = mutual_tls_tenant().await;
     let (old, new) = (issued_by(&tenant), issued_by(&tenant));
     let files = Files::new(&old);
@@ -120,22 +120,22 @@ async fn the_last_good_pair_serves_while_its_files_are_of_no_use_and_that_is_tol
             check(case, &api, &tenant, &ok()).await;
             assert_eq!(last_introspection(&tenant).certificate, Some(old.thumbprint()), "{case}");
         }
-        let told = log.lines(Level::WARN).split_off(warned);
-        assert!(told.len() <= 1, "{case}: {told:?}");
+        let warnings = log.lines(Level::WARN).split_off(warned);
+        assert!(warnings.len() <= 1, "{case}: {warnings:?}");
     }
-    let told = log.lines(Level::WARN).concat();
+    let warnings = log.lines(Level::WARN).concat();
     for file in ["certificate.pem", "key.pem"] {
-        assert!(told.contains(&files.path(file).display().to_string()), "{told}");
+        assert!(warnings.contains(&files.path(file).display().to_string()), "{warnings}");
     }
     let secret = new.key_pem().lines().nth(1).unwrap().to_owned();
     assert!(!log.lines(Level::TRACE).concat().contains(&secret));
     files.put("key.pem", &new.key_pem());
-    check("whole again", &api, &tenant, &ok()).await;
+    check("complete again", &api, &tenant, &ok()).await;
     assert_eq!(last_introspection(&tenant).certificate, Some(new.thumbprint()),);
 }
 
 #[tokio::test]
-async fn a_certificate_that_was_refused_is_forgotten_once_the_right_one_is_there() {
+async fn a_rejected_certificate_is_replaced_once_the_right_one_is_in_its_file() {
     for in_handshake in [false, true] {
         let tenant = mutual_tls_tenant().await;
         tenant.refuse_in_handshake(in_handshake);

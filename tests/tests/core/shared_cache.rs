@@ -16,14 +16,14 @@ use monocloud_backend::{
 use monocloud_testkit::{Clock, Endpoint};
 
 use crate::{
-    introspection_cache::{Mood, Store},
+    introspection_cache::{Behavior, Store},
     introspection_load::{Tenant, check},
 };
 
-/// How long a store that failed is not used.
-const REST: Duration = Duration::from_secs(5);
+/// The time for which a failed store is not used.
+const PAUSE: Duration = Duration::from_secs(5);
 
-/// A tenant, two processes of one API, their store and their time.
+/// A tenant, two processes of one API, their store and their clock.
 struct Fleet {
     tenant: Tenant,
     store: Store,
@@ -54,9 +54,9 @@ impl Fleet {
         }
     }
 
-    /// Waits until a removal was retried.
+    /// Waits until a removal has been retried.
     async fn retried(&self, tombstones: usize) {
-        self.clock.advance(REST);
+        self.clock.advance(PAUSE);
         until(|| self.tombstones() >= tombstones).await;
     }
 
@@ -70,10 +70,10 @@ fn token() -> AccessToken {
 }
 
 #[tokio::test]
-async fn a_response_requested_before_a_token_was_forgotten_is_kept_by_no_process() {
+async fn a_response_requested_before_a_token_was_forgotten_is_cached_by_no_process() {
     for forgetting in 0..2 {
         let fleet = Fleet::new();
-        fleet.tenant.shut();
+        fleet.tenant.hold();
         let early = tokio::spawn({
             let guard = fleet.guards[0].clone();
             async move { check(&guard, "good").await.is_ok() }
@@ -81,16 +81,16 @@ async fn a_response_requested_before_a_token_was_forgotten_is_kept_by_no_process
         fleet.tenant.called(1).await;
         fleet.tenant.revoke("good");
         fleet.processes[forgetting].forget(&token()).await.unwrap();
-        fleet.tenant.open();
-        assert!(early.await.unwrap(), "it asked before");
+        fleet.tenant.release();
+        assert!(early.await.unwrap(), "requested before");
         for process in 0..2 {
-            assert!(!fleet.accepts(process).await, "{forgetting} forgot, {process} asks");
+            assert!(!fleet.accepts(process).await, "process {forgetting} forgot, {process} checks");
         }
     }
 }
 
 #[tokio::test]
-async fn a_response_requested_after_a_token_was_forgotten_is_kept_for_all() {
+async fn a_response_requested_after_a_token_was_forgotten_is_cached_for_all() {
     let fleet = Fleet::new();
     assert!(fleet.accepts(0).await && fleet.accepts(1).await);
     assert_eq!(fleet.tenant.calls(), 1);
@@ -103,13 +103,13 @@ async fn a_response_requested_after_a_token_was_forgotten_is_kept_for_all() {
 
 #[tokio::test]
 async fn a_rejection_while_the_store_is_down_removes_the_older_result_once_it_is_back() {
-    for mood in [Mood::Fails, Mood::Hangs] {
+    for behavior in [Behavior::Fails, Behavior::Hangs] {
         let fleet = Fleet::new();
         assert!(fleet.accepts(0).await);
-        fleet.store.set_mood(mood);
+        fleet.store.set_behavior(behavior);
         fleet.tenant.revoke("good");
         assert!(!fleet.accepts(0).await);
-        fleet.store.set_mood(Mood::Works);
+        fleet.store.set_behavior(Behavior::Works);
         assert!(fleet.accepts(1).await, "it cannot know yet");
         fleet.retried(1).await;
         fleet.clock.advance(Duration::from_secs(6));
@@ -120,7 +120,7 @@ async fn a_rejection_while_the_store_is_down_removes_the_older_result_once_it_is
 }
 
 #[tokio::test]
-async fn a_rejection_removes_the_older_result_that_another_process_keeps_for_longer() {
+async fn a_rejection_removes_the_older_result_that_another_process_would_use_for_longer() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let build = |duration| {
         let shared = introspecting(&tenant).introspection_cache(store.clone());
@@ -132,17 +132,17 @@ async fn a_rejection_removes_the_older_result_that_another_process_keeps_for_lon
     assert!(check(&long, &token).await.is_ok());
     tenant.clock().advance(Duration::from_secs(60));
     tenant.revoke(&token);
-    assert!(check(&long, &token).await.is_ok(), "it is kept");
-    assert!(check(&short, &token).await.is_err(), "it is kept for too long");
-    assert!(check(&long, &token).await.is_err(), "it was rejected");
+    assert!(check(&long, &token).await.is_ok(), "still cached");
+    assert!(check(&short, &token).await.is_err(), "too old for this process");
+    assert!(check(&long, &token).await.is_err(), "removed");
 }
 
 #[tokio::test]
-async fn a_forget_that_the_store_did_not_confirm_says_so_holds_here_and_is_retried() {
-    for mood in [Mood::Fails, Mood::Hangs] {
+async fn an_unconfirmed_forget_is_reported_applies_locally_and_is_retried() {
+    for behavior in [Behavior::Fails, Behavior::Hangs] {
         let fleet = Fleet::new();
         assert!(fleet.accepts(0).await);
-        fleet.store.set_mood(mood);
+        fleet.store.set_behavior(behavior);
         fleet.tenant.revoke("good");
         let error = fleet.processes[0].forget(&token()).await.unwrap_err();
         assert_eq!(error.issuers().collect::<Vec<_>>(), ["https://acme.test"]);
@@ -152,7 +152,7 @@ async fn a_forget_that_the_store_did_not_confirm_says_so_holds_here_and_is_retri
             "the shared cache did not confirm that it forgot the token of https://acme.test; the \
              removal will be retried"
         );
-        fleet.store.set_mood(Mood::Works);
+        fleet.store.set_behavior(Behavior::Works);
         assert!(!fleet.accepts(0).await, "this process has forgotten");
         assert!(fleet.accepts(1).await, "it cannot know yet");
         fleet.retried(1).await;
@@ -161,7 +161,7 @@ async fn a_forget_that_the_store_did_not_confirm_says_so_holds_here_and_is_retri
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_while_a_token_is_forgotten_changes_nothing() {
+async fn a_token_is_forgotten_even_if_the_caller_leaves() {
     let fleet = Fleet::new();
     assert!(fleet.accepts(0).await);
     fleet.tenant.revoke("good");
@@ -179,7 +179,7 @@ async fn a_caller_that_leaves_while_a_token_is_forgotten_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_result_from_a_process_with_another_duration_or_a_wrong_clock_is_not_kept_for_longer() {
+async fn a_result_of_a_process_with_another_duration_or_a_wrong_clock_is_not_used_for_longer() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let shared = || introspecting(&tenant).introspection_cache(store.clone());
     let (token, calls) = (tenant.opaque_token().expires_in(86_400).mint(), || {
@@ -228,7 +228,7 @@ async fn a_writer_of_the_store_cannot_authenticate_with_a_forged_token() {
 }
 
 #[tokio::test]
-async fn another_fleet_key_turns_what_is_kept_into_misses() {
+async fn with_another_fleet_key_cached_values_are_misses() {
     let (tenant, store) = (frozen_tenant().await, Store::default());
     let token = tenant.opaque_token().mint();
     let key = "another secret that no store of the tests knows";
@@ -241,7 +241,7 @@ async fn another_fleet_key_turns_what_is_kept_into_misses() {
 }
 
 #[test]
-fn a_store_without_a_fleet_key_is_a_mistake() {
+fn a_store_without_a_fleet_key_is_a_configuration_error() {
     let build = |fleet_key| {
         let protect = Tenant::new().protect().introspection_cache(Store::default());
         protect.fleet_key(fleet_key).build()

@@ -17,7 +17,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 
 const MANUAL: &str = include_str!("../../../src/manual/watching.md");
 
-/// The rows of a table of the manual, by its first heading; each the words in its cells.
+/// The rows of a table of the manual, which is found by its first heading.
 fn table(heading: &str) -> Vec<Vec<String>> {
     let lines = MANUAL.lines().skip_while(|line| !line.starts_with(&format!("| {heading} |")));
     let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
@@ -30,7 +30,7 @@ fn code(cell: &str) -> BTreeSet<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Every call of one of tracing's macros in the library: macro, and what is between its brackets.
+/// Every call of one of tracing's macros in the library: the macro and its arguments.
 fn traced() -> Vec<(String, String)> {
     fn visit(folder: &Path, calls: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -59,7 +59,7 @@ fn traced() -> Vec<(String, String)> {
     calls
 }
 
-/// What stands before the bracket that closes.
+/// The text before the closing parenthesis.
 fn arguments(text: &str) -> &str {
     let mut depth = 1;
     let end = text.find(|char| {
@@ -86,7 +86,7 @@ fn fields(arguments: &str) -> BTreeSet<String> {
         }
         char == ',' && depth == 0 && !is_text
     });
-    // First the name, last a message and what is formatted into it.
+    // The name is first; the message and its arguments are last.
     let parts = parts.map(str::trim).skip(1).take_while(|part| !part.starts_with('"'));
     let parts = parts.filter(|part| !part.is_empty());
     let name = |part: &str| {
@@ -98,22 +98,22 @@ fn fields(arguments: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_manual_lists_every_event_with_its_level_and_fields_and_no_other() {
-    let mut told = BTreeMap::new();
+    let mut emitted = BTreeMap::new();
     for (level, arguments) in traced().into_iter().filter(|(name, _)| !name.ends_with("_span")) {
         let name = arguments.split("name: \"").nth(1).and_then(|rest| rest.split('"').next());
         let name = name.unwrap_or_else(|| panic!("an event without a name: {arguments}"));
-        let known = told.insert(name.to_owned(), (level.clone(), fields(&arguments)));
+        let known = emitted.insert(name.to_owned(), (level.clone(), fields(&arguments)));
         assert!(known.is_none_or(|known| known == (level, fields(&arguments))), "{name} differs");
     }
     let listed = table("event")
         .into_iter()
         .map(|row| (code(&row[0]).pop_first().unwrap(), (row[1].clone(), code(&row[2]))));
-    assert_eq!(listed.collect::<BTreeMap<_, _>>(), told);
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), emitted);
 }
 
 #[test]
 fn the_manual_lists_every_span_and_no_other() {
-    let told = traced().into_iter().filter_map(|(name, arguments)| {
+    let emitted = traced().into_iter().filter_map(|(name, arguments)| {
         let level = name.strip_suffix("_span")?.to_owned();
         let span = arguments.split('"').nth(1)?.to_owned();
         Some((span, (level, fields(&arguments))))
@@ -121,10 +121,10 @@ fn the_manual_lists_every_span_and_no_other() {
     let listed = table("span")
         .into_iter()
         .map(|row| (code(&row[0]).pop_first().unwrap(), (row[1].clone(), code(&row[2]))));
-    assert_eq!(listed.collect::<BTreeMap<_, _>>(), told.collect::<BTreeMap<_, _>>());
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), emitted.collect::<BTreeMap<_, _>>());
 }
 
-/// A tenant, an API that it protects, and a recorder of this thread.
+/// A tenant and an API that it protects.
 struct World {
     tenant: MockTenant,
     protect: ProtectApi,
@@ -145,7 +145,7 @@ impl World {
         Self { tenant, protect, guard }
     }
 
-    /// What comes of a request with this token.
+    /// The outcome of a request with this token.
     async fn check(&self, token: &str) -> &'static str {
         let mut headers = HeaderMap::new();
         if !token.is_empty() {
@@ -158,7 +158,7 @@ impl World {
     }
 }
 
-/// Kind, name and labels without the issuer, and the value.
+/// The kind, name and labels (except the issuer) of each metric, and its value.
 fn recorded(snapshotter: &Snapshotter, issuer: &str) -> BTreeMap<String, f64> {
     let metrics = snapshotter.snapshot().into_vec().into_iter();
     metrics
@@ -174,7 +174,7 @@ fn recorded(snapshotter: &Snapshotter, issuer: &str) -> BTreeMap<String, f64> {
             let value = match value {
                 DebugValue::Counter(count) => count as f64,
                 DebugValue::Gauge(gauge) => gauge.into_inner(),
-                DebugValue::Histogram(_) => panic!("there is none"),
+                DebugValue::Histogram(_) => panic!("the library has no histograms"),
             };
             (name, value)
         })
@@ -190,7 +190,7 @@ const fn kind_name(kind: MetricKind) -> &'static str {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted_under_the_names_of_the_manual_and_no_others() {
+async fn the_manual_lists_every_metric_and_no_other() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let _recording = metrics::set_default_local_recorder(&recorder);
@@ -210,7 +210,7 @@ async fn what_happens_is_counted_under_the_names_of_the_manual_and_no_others() {
     let opaque = tenant.opaque_token().scope("read").mint();
     assert_eq!(world.check(&opaque).await, "accepted");
     assert_eq!(world.check(&opaque).await, "accepted");
-    assert_eq!(world.check("unheard-of").await, "inactive");
+    assert_eq!(world.check("never-issued").await, "inactive");
     tenant.fault(Endpoint::Introspection, Fault::Status(401)).until_recovered();
     assert_eq!(world.check("whatever").await, "tenant_status");
     tenant.fault(Endpoint::Jwks, Fault::Status(503)).until_recovered();

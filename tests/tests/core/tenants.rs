@@ -1,4 +1,4 @@
-//! Several tenants behind one API: each token is validated by its own tenant, and no other sees it.
+//! An API with several tenants: each token is validated by its own tenant, and no other sees it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tracing::Level;
 
 use crate::introspection_cache::Store;
 
-/// The API's own tenant and a partner's, on one time.
+/// The API's own tenant and a partner's, with the same clock.
 async fn two() -> [MockTenant; 2] {
     let clock = Clock::frozen();
     let start = || MockTenant::builder().algorithm(Algorithm::EdDsa).clock(clock.clone()).start();
@@ -33,8 +33,8 @@ fn both(own: ProtectApiBuilder, partner: ProtectApiBuilder) -> ProtectApi {
     own.build().unwrap().also_accept(partner.build().unwrap()).unwrap()
 }
 
-/// Both asked about tokens, each about those that the request says are its own.
-fn both_asked(own: &MockTenant, partner: &MockTenant) -> ProtectApi {
+/// Both tenants introspect the tokens that the request attributes to them.
+fn both_introspecting(own: &MockTenant, partner: &MockTenant) -> ProtectApi {
     by_header(both(introspecting(own), introspecting(partner)))
 }
 
@@ -49,7 +49,7 @@ fn opaque(token: &str, issuer: &str) -> Call {
     get("/any").bearer(token).header("x-issuer", issuer)
 }
 
-/// How often each tenant was asked for anything.
+/// The number of requests to each tenant.
 fn requests(tenants: &[MockTenant; 2]) -> [usize; 2] {
     let endpoints = [Endpoint::Discovery, Endpoint::Jwks, Endpoint::Introspection];
     tenants
@@ -57,7 +57,7 @@ fn requests(tenants: &[MockTenant; 2]) -> [usize; 2] {
         .map(|tenant| endpoints.map(|endpoint| tenant.requests(endpoint)).iter().sum())
 }
 
-fn asked(tenants: &[MockTenant; 2], endpoint: Endpoint) -> [usize; 2] {
+fn requests_to(tenants: &[MockTenant; 2], endpoint: Endpoint) -> [usize; 2] {
     tenants.each_ref().map(|tenant| tenant.requests(endpoint))
 }
 
@@ -80,7 +80,7 @@ async fn each_token_is_verified_with_the_keys_of_its_tenant() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_not_accepted_byte_for_byte_costs_no_request() {
+async fn an_issuer_that_is_not_accepted_byte_for_byte_causes_no_request() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let stranger = MockTenant::start().await;
@@ -89,11 +89,11 @@ async fn an_issuer_that_is_not_accepted_byte_for_byte_costs_no_request() {
     let issuer = partner.issuer();
     for (case, token, reason) in [
         ("a stranger's", stranger.token().mint(), Issuer),
-        ("a slash after", by_partner(json!(format!("{issuer}/"))), Issuer),
+        ("a trailing slash", by_partner(json!(format!("{issuer}/"))), Issuer),
         ("upper case", by_partner(json!(issuer.to_uppercase())), Issuer),
         ("another scheme", by_partner(json!(issuer.replace("http:", "https:"))), Issuer),
         ("another name", by_partner(json!(issuer.replace("127.0.0.1", "localhost"))), Issuer),
-        ("a blank after", by_partner(json!(format!("{issuer} "))), Issuer),
+        ("a trailing space", by_partner(json!(format!("{issuer} "))), Issuer),
         ("shortened", by_partner(json!(issuer[..issuer.len() - 1])), Issuer),
         ("empty", by_partner(json!("")), Issuer),
         ("both", by_partner(json!([own.issuer(), issuer])), Claim("iss")),
@@ -108,18 +108,18 @@ async fn an_issuer_that_is_not_accepted_byte_for_byte_costs_no_request() {
 }
 
 #[tokio::test]
-async fn malformed_tokens_are_reported_as_such_and_cost_no_request() {
+async fn malformed_tokens_are_reported_as_malformed_and_cause_no_request() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
     let token = || partner.token();
     for (case, token, reason) in [
-        ("no JSON", token().raw_payload("text").mint(), InvalidToken::Malformed),
-        ("no base64url", token().mint() + "=", InvalidToken::Malformed),
+        ("not JSON", token().raw_payload("text").mint(), InvalidToken::Malformed),
+        ("not base64url", token().mint() + "=", InvalidToken::Malformed),
         ("alg none", token().header("alg", "none").mint(), InvalidToken::Algorithm),
         ("crit", token().header("crit", ["exp"]).mint(), InvalidToken::Critical),
         ("an ID token", token().header("typ", "id+jwt").mint(), InvalidToken::Type),
-        ("a kid that is none", token().header("kid", 7).mint(), InvalidToken::Malformed),
+        ("a number as kid", token().header("kid", 7).mint(), InvalidToken::Malformed),
         ("encrypted", "a.b.c.d.e".to_owned(), InvalidToken::Encrypted),
         ("too long", "a".repeat(16 * 1024 + 1), InvalidToken::Oversized),
     ] {
@@ -129,7 +129,7 @@ async fn malformed_tokens_are_reported_as_such_and_cost_no_request() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_name_of_another_tenant_does_not_verify() {
+async fn a_token_that_names_another_tenant_as_its_issuer_does_not_verify() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -142,21 +142,21 @@ async fn a_token_in_the_name_of_another_tenant_does_not_verify() {
     ] {
         api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
     }
-    // The first load had answered for the unknown kid.
+    // The first fetch also counted for the unknown kid.
     assert_eq!(requests(&tenants), [0, 2]);
 }
 
-/// A change to a token, and why that is refused where it is.
+/// The name of a change to a token, the change, and the reason for rejecting it.
 type Case = (&'static str, fn(TokenBuilder<'_>) -> TokenBuilder<'_>, InvalidToken);
 
 #[tokio::test]
-async fn tokens_are_validated_by_the_configuration_of_their_tenant_alone() {
+async fn tokens_are_validated_only_by_the_configuration_of_their_tenant() {
     let strict: [Case; 5] = [
         ("the API's audience", |token| token.claim("aud", "https://api.example.com"), Audience),
-        ("expired for the partner alone", |token| token.expires_in(-30), Expired),
-        ("no access token by its typ", |token| token.header("typ", "JWT"), InvalidToken::Type),
+        ("expired only for the partner", |token| token.expires_in(-30), Expired),
+        ("not an access token by its typ", |token| token.header("typ", "JWT"), InvalidToken::Type),
         ("no jti", |token| token.without("jti"), Claim("jti")),
-        ("bound to nothing", |token| token, InvalidToken::Unbound),
+        ("not bound", |token| token, InvalidToken::Unbound),
     ];
     let [own, partner] = &two().await;
     let audience = "https://api.partner.example.com";
@@ -180,7 +180,7 @@ async fn tokens_are_validated_by_the_configuration_of_their_tenant_alone() {
 }
 
 #[tokio::test]
-async fn the_certificate_is_found_where_the_apis_own_configuration_says() {
+async fn the_apis_own_configuration_determines_where_the_certificate_is() {
     let certificate = Certificate::self_signed("bob");
     let shown = BASE64_STANDARD.encode(certificate.der());
     let [own, partner] = &two().await;
@@ -200,7 +200,7 @@ async fn groups_are_those_of_the_tenant_that_issued_the_token() {
     let [own, partner] = &two().await;
     let api =
         serve(&both(protect(own), protect(partner).groups_claim("roles").groups_match_all(true)));
-    let refused = missing_group();
+    let rejected = missing_group();
     for (case, tenant, claim, groups, path, expected) in [
         ("our admin", own, "groups", json!(["admin"]), "/admin", says("admin")),
         ("the partner's admin", partner, "roles", json!(["admin"]), "/admin", says("admin")),
@@ -210,11 +210,18 @@ async fn groups_are_those_of_the_tenant_that_issued_the_token() {
             "roles",
             json!(["admin"]),
             "/admin",
-            refused.clone(),
+            rejected.clone(),
         ),
-        ("an admin by our claim", partner, "groups", json!(["admin"]), "/admin", refused.clone()),
+        ("an admin by our claim", partner, "groups", json!(["admin"]), "/admin", rejected.clone()),
         ("one of two", own, "groups", json!(["a"]), "/groups", says("groups")),
-        ("one of two of the partner's", partner, "roles", json!(["a"]), "/groups", refused.clone()),
+        (
+            "one of two of the partner's",
+            partner,
+            "roles",
+            json!(["a"]),
+            "/groups",
+            rejected.clone(),
+        ),
         (
             "two of two of the partner's",
             partner,
@@ -230,17 +237,17 @@ async fn groups_are_those_of_the_tenant_that_issued_the_token() {
 }
 
 #[tokio::test]
-async fn an_opaque_token_is_sent_only_to_the_tenant_that_is_named() {
+async fn an_opaque_token_is_sent_only_to_the_named_tenant() {
     let tenants = two().await;
     let [own, partner] = &tenants;
-    let api = serve(&both_asked(own, partner));
+    let api = serve(&both_introspecting(own, partner));
     let token = partner.opaque_token().subject("bob").mint();
     for (case, call, expected, calls) in [
         ("unnamed", get("/any").bearer(&token), invalid_token(Issuer), [0, 0]),
-        ("a blank name", opaque(&token, ""), invalid_token(Issuer), [0, 0]),
+        ("an empty name", opaque(&token, ""), invalid_token(Issuer), [0, 0]),
         ("a stranger's name", opaque(&token, "https://evil.test"), invalid_token(Issuer), [0, 0]),
         (
-            "a slash after",
+            "a trailing slash",
             opaque(&token, &format!("{}/", partner.issuer())),
             invalid_token(Issuer),
             [0, 0],
@@ -256,24 +263,24 @@ async fn an_opaque_token_is_sent_only_to_the_tenant_that_is_named() {
         ("its own tenant's again", opaque(&token, partner.issuer()), ok(), [1, 2]),
     ] {
         api.check(case, call, &expected).await;
-        let seen = asked(&tenants, Endpoint::Introspection);
+        let seen = requests_to(&tenants, Endpoint::Introspection);
         assert_eq!(seen, calls, "{case}");
     }
-    // A JWT says itself whose it is.
+    // A JWT names its issuer itself.
     let call = opaque(&partner.token().mint(), own.issuer());
     api.check("a JWT", call, &ok()).await;
-    assert_eq!(asked(&tenants, Endpoint::Jwks), [0, 1]);
+    assert_eq!(requests_to(&tenants, Endpoint::Jwks), [0, 1]);
 }
 
 #[tokio::test]
-async fn with_nothing_that_names_tenants_opaque_tokens_are_refused_and_the_log_says_why() {
+async fn without_an_issuer_resolver_opaque_tokens_are_rejected_with_a_warning() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(introspecting(own), introspecting(partner)));
     let log = Log::capture();
-    let refused = invalid_token(InvalidToken::Unsupported);
+    let rejected = invalid_token(InvalidToken::Unsupported);
     for token in [own.opaque_token().mint(), partner.opaque_token().mint()] {
-        api.check("opaque", get("/any").bearer(&token), &refused).await;
+        api.check("opaque", get("/any").bearer(&token), &rejected).await;
     }
     assert_eq!(requests(&tenants), [0, 0]);
     let warned = log.lines(Level::WARN);
@@ -282,7 +289,7 @@ async fn with_nothing_that_names_tenants_opaque_tokens_are_refused_and_the_log_s
 }
 
 #[tokio::test]
-async fn a_tenant_alone_is_named_too_where_names_are_asked_for() {
+async fn an_issuer_resolver_also_applies_to_a_single_tenant() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&by_header(introspecting(own).build().unwrap()));
@@ -305,7 +312,7 @@ async fn opaque_tokens_need_introspection_at_the_tenant_that_issued_them() {
 }
 
 #[tokio::test]
-async fn the_same_opaque_token_is_at_each_tenant_what_that_tenant_says() {
+async fn results_for_the_same_opaque_token_are_separate_for_each_tenant() {
     let in_memory = |builder: ProtectApiBuilder| builder.introspection_cache_in_memory();
     assert_kept_apart(in_memory).await;
     let store = Store::default();
@@ -331,8 +338,8 @@ async fn assert_kept_apart(cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuild
             assert_eq!(claims["sub"], subject, "{round}: {claims}");
         }
     }
-    assert_eq!(asked(&tenants, Endpoint::Introspection), [1, 1]);
-    // What is forgotten is forgotten of all.
+    assert_eq!(requests_to(&tenants, Endpoint::Introspection), [1, 1]);
+    // Forgetting a token applies to all tenants.
     protect.forget(&AccessToken::new(token).unwrap()).await.unwrap();
     let inactive = invalid_token(Inactive);
     for tenant in [own, partner] {
@@ -342,22 +349,22 @@ async fn assert_kept_apart(cached: impl Fn(ProtectApiBuilder) -> ProtectApiBuild
     // A rejection is cached, and does not reject another tenant's token.
     partner.recover(Endpoint::Introspection);
     let token = partner.opaque_token().mint();
-    api.check("named ours", opaque(&token, own.issuer()), &inactive).await;
-    api.check("named the partner's", opaque(&token, partner.issuer()), &ok()).await;
+    api.check("with our issuer", opaque(&token, own.issuer()), &inactive).await;
+    api.check("with the partner's issuer", opaque(&token, partner.issuer()), &ok()).await;
 }
 
 #[tokio::test]
 async fn an_introspection_response_for_another_issuer_is_rejected() {
     let [own, partner] = &two().await;
-    let api = serve(&both_asked(own, partner));
+    let api = serve(&both_introspecting(own, partner));
     let (issuer, audience) = (own.issuer(), own.audience());
     partner.introspection_answer(json!({"active": true, "iss": issuer, "aud": audience}));
     let call = opaque("any", partner.issuer());
-    api.check("in our name", call, &invalid_token(Issuer)).await;
+    api.check("with our issuer", call, &invalid_token(Issuer)).await;
 }
 
 #[tokio::test]
-async fn a_flood_of_tokens_for_one_tenant_does_not_spend_the_budget_of_the_other() {
+async fn a_flood_of_tokens_for_one_tenant_does_not_use_up_the_budget_of_the_other() {
     let tenants = two().await;
     let [own, partner] = &tenants;
     let api = serve(&both(protect(own), protect(partner)));
@@ -368,11 +375,11 @@ async fn a_flood_of_tokens_for_one_tenant_does_not_spend_the_budget_of_the_other
         let token = own.token().header("kid", format!("made-up-{number}")).mint();
         api.check("made up", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
     }
-    assert_eq!(asked(&tenants, Endpoint::Jwks), [3, 1]);
+    assert_eq!(requests_to(&tenants, Endpoint::Jwks), [3, 1]);
     for fetched in [2, 3] {
         partner.rotate_keys();
         api.check("rotated", get("/any").bearer(&partner.token().mint()), &ok()).await;
-        assert_eq!(asked(&tenants, Endpoint::Jwks), [3, fetched]);
+        assert_eq!(requests_to(&tenants, Endpoint::Jwks), [3, fetched]);
     }
 }
 
@@ -380,7 +387,7 @@ async fn a_flood_of_tokens_for_one_tenant_does_not_spend_the_budget_of_the_other
 async fn an_outage_of_one_tenant_does_not_affect_the_other() {
     let [own, partner] = &two().await;
     own.fault(Endpoint::Discovery, Fault::Status(503)).until_recovered();
-    let protect = both_asked(own, partner);
+    let protect = both_introspecting(own, partner);
     let api = serve(&protect);
     let down = || get("/any").bearer(&own.token().mint()).header("x-issuer", own.issuer());
     api.check("down", down(), &unavailable()).await;
@@ -394,7 +401,7 @@ async fn an_outage_of_one_tenant_does_not_affect_the_other() {
 async fn a_pause_requested_by_one_tenant_does_not_affect_the_other() {
     let tenants = two().await;
     let [own, partner] = &tenants;
-    let api = serve(&both_asked(own, partner));
+    let api = serve(&both_introspecting(own, partner));
     own.fault(
         Endpoint::Introspection,
         Fault::RetryAfter { status: 429, after: Duration::from_secs(30) },
@@ -405,41 +412,41 @@ async fn a_pause_requested_by_one_tenant_does_not_affect_the_other() {
         api.check("paused", call, &unavailable()).await;
         let call = opaque(&partner.opaque_token().mint(), partner.issuer());
         api.check("the partner's", call, &ok()).await;
-        assert_eq!(asked(&tenants, Endpoint::Introspection), calls);
+        assert_eq!(requests_to(&tenants, Endpoint::Introspection), calls);
     }
 }
 
 #[tokio::test]
-async fn jwts_are_introspected_at_the_tenants_that_say_so() {
+async fn jwts_are_introspected_only_at_tenants_configured_for_it() {
     let tenants = two().await;
     let [own, partner] = &tenants;
-    let partner_asked = introspecting(partner).introspect_jwt_tokens(true);
-    let api = serve(&both(introspecting(own), partner_asked));
-    let (ours, theirs) = (own.token().mint(), partner.token().mint());
-    own.revoke(&ours);
-    api.check("ours, revoked", get("/any").bearer(&ours), &ok()).await;
-    api.check("the partner's", get("/any").bearer(&theirs), &ok()).await;
-    partner.revoke(&theirs);
-    let refused = invalid_token(Inactive);
-    api.check("the partner's, revoked", get("/any").bearer(&theirs), &refused).await;
-    assert_eq!(asked(&tenants, Endpoint::Introspection), [0, 2]);
-    assert_eq!(asked(&tenants, Endpoint::Jwks), [1, 0]);
-    // What it is made of is the tenant's affair, once it is clear which tenant's.
+    let introspecting_partner = introspecting(partner).introspect_jwt_tokens(true);
+    let api = serve(&both(introspecting(own), introspecting_partner));
+    let (own_token, partner_token) = (own.token().mint(), partner.token().mint());
+    own.revoke(&own_token);
+    api.check("our own, revoked", get("/any").bearer(&own_token), &ok()).await;
+    api.check("the partner's", get("/any").bearer(&partner_token), &ok()).await;
+    partner.revoke(&partner_token);
+    let rejected = invalid_token(Inactive);
+    api.check("the partner's, revoked", get("/any").bearer(&partner_token), &rejected).await;
+    assert_eq!(requests_to(&tenants, Endpoint::Introspection), [0, 2]);
+    assert_eq!(requests_to(&tenants, Endpoint::Jwks), [1, 0]);
+    // Once its tenant is known, the rest of the token is left to introspection.
     for (case, token, reason, calls) in [
-        ("no JWT", "a.b.c".to_owned(), InvalidToken::Malformed, [0, 2]),
+        ("not a JWT", "a.b.c".to_owned(), InvalidToken::Malformed, [0, 2]),
         ("a stranger's", own.token().claim("iss", "https://evil.test").mint(), Issuer, [0, 2]),
         ("no issuer", partner.token().without("iss").mint(), Claim("iss"), [0, 2]),
         ("alg none", partner.token().header("alg", "none").mint(), Inactive, [0, 3]),
     ] {
         partner.revoke(&token);
         api.check(case, get("/any").bearer(&token), &invalid_token(reason)).await;
-        let seen = asked(&tenants, Endpoint::Introspection);
+        let seen = requests_to(&tenants, Endpoint::Introspection);
         assert_eq!(seen, calls, "{case}");
     }
 }
 
 #[tokio::test]
-async fn the_apis_own_configuration_finds_the_token_and_writes_the_refusal() {
+async fn the_apis_own_configuration_finds_the_token_and_writes_the_rejection() {
     let [own, partner] = &two().await;
     let in_cookie = |builder: ProtectApiBuilder, name: &'static str| {
         builder.token_resolver(move |headers| match headers.get(name) {
@@ -453,14 +460,14 @@ async fn the_apis_own_configuration_finds_the_token_and_writes_the_refusal() {
     let api = serve(&both(own_finds, partner_finds));
     let token = partner.token().mint();
     api.check("found", get("/any").header("x-token", &token), &ok()).await;
-    api.check("not there", get("/any").header("x-other-token", &token), &missing()).await;
+    api.check("not found", get("/any").header("x-other-token", &token), &missing()).await;
     let token = partner.token().expires_in(-3600).mint();
     let call = get("/any").header("x-token", &token);
     api.check("the realm", call, &invalid_token(Expired)).await;
 }
 
 #[tokio::test]
-async fn what_a_partner_accepts_is_accepted_with_it() {
+async fn tenants_that_a_partner_accepts_are_accepted_too() {
     let [own, partner] = &two().await;
     let third = MockTenant::builder().clock(own.clock().clone()).start().await;
     let partners = both(protect(partner), protect(&third));
@@ -469,12 +476,12 @@ async fn what_a_partner_accepts_is_accepted_with_it() {
     let api = serve(&protect.also_accept(partners).unwrap());
     let token = third.token().mint();
     api.check("a third's", get("/any").bearer(&token), &ok()).await;
-    // A clone from before knows nothing of it.
+    // An earlier clone is not affected.
     alone.check("alone", get("/any").bearer(&token), &invalid_token(UnknownKey)).await;
 }
 
 #[tokio::test]
-async fn an_issuer_is_accepted_once_whatever_the_audience() {
+async fn an_issuer_can_be_accepted_only_once_even_for_different_audiences() {
     let [own, partner] = &two().await;
     let accept = |first: ProtectApi, then: ProtectApiBuilder| {
         first.also_accept(then.build().unwrap()).map(drop).unwrap_err().to_string()
@@ -509,11 +516,11 @@ async fn warming_up_tries_every_tenant_and_returns_the_first_failure() {
         tenants.iter().for_each(|tenant| tenant.recover(Endpoint::Discovery));
         failing.iter().for_each(|(tenant, code)| status(*tenant, *code));
         let outcome = both(protect(own), protect(partner)).warm_up().await;
-        let refused = outcome.err().map(|error| match error {
+        let failure = outcome.err().map(|error| match error {
             monocloud_backend::Error::Unavailable { .. } => unavailable(),
             _ => internal(),
         });
-        assert_eq!(refused, expected, "{failing:?}");
+        assert_eq!(failure, expected, "{failing:?}");
         let after = requests(&tenants);
         assert!(after[0] > before[0] && after[1] > before[1], "{failing:?}: {after:?}");
     }

@@ -28,7 +28,7 @@ fn untrusting(tenant: &MockTenant) -> ProtectApiBuilder {
 }
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_once_it_is_configured() {
+async fn a_private_authority_is_trusted_if_configured() {
     let tenant = secure_tenant().await;
     for trusting in [
         protect(&tenant),
@@ -69,8 +69,11 @@ async fn an_invalid_server_certificate_is_an_outage_until_it_is_replaced() {
         let token = tenant.token().mint();
         api.check(reason, get("/any").bearer(&token), &unavailable()).await;
         assert_eq!(tenant.requests(Endpoint::Discovery), 0, "{reason}");
-        let told = log.lines(Level::WARN);
-        assert!(!told.is_empty() && told.iter().all(|line| line.contains(reason)), "{told:?}");
+        let warnings = log.lines(Level::WARN);
+        assert!(
+            !warnings.is_empty() && warnings.iter().all(|line| line.contains(reason)),
+            "{warnings:?}"
+        );
         tenant.serve_certificate(ServerCertificate::Valid);
         tenant.clock().advance(seconds(9.0));
         api.check("renewed", get("/any").bearer(&token), &ok()).await;
@@ -104,13 +107,13 @@ fn a_file_without_a_certificate_is_a_configuration_error() {
     }
 }
 
-/// The environment belongs to a process, so the test below runs in one of its own.
+/// The environment belongs to a process, so the test below runs in a separate one.
 #[test]
-fn trusted_certificates_that_are_not_there_are_one_warning() {
+fn missing_trusted_certificates_are_one_warning() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("missing.pem");
     let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "tls::ssl_cert_file_is_not_there", "--ignored", "--nocapture"])
+        .args(["--exact", "tls::ssl_cert_file_is_missing", "--ignored", "--nocapture"])
         .env("SSL_CERT_FILE", &missing)
         .env_remove("SSL_CERT_DIR")
         .output()
@@ -120,8 +123,8 @@ fn trusted_certificates_that_are_not_there_are_one_warning() {
 }
 
 #[test]
-#[ignore = "needs an environment, which the test above gives it"]
-fn ssl_cert_file_is_not_there() {
+#[ignore = "needs an environment that the test above sets"]
+fn ssl_cert_file_is_missing() {
     let Some(missing) = env::var_os("SSL_CERT_FILE") else { return };
     let log = Log::capture();
     let builder = ProtectApi::builder().tenant_domain("acme.us.monocloud.com").audience("api");

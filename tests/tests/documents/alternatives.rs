@@ -1,21 +1,12 @@
-//! A bearer token or something else.
+//! A bearer token or another scheme.
 
 use monocloud_backend::{Bearer, Policy};
-use poem::Request;
-use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, payload::PlainText};
+use poem_openapi::{OpenApi, SecurityScheme, payload::PlainText};
 use serde_json::json;
 
-use crate::world::{Client, Scope, World, challenges, serve};
+use crate::world::{Client, Key, Scope, World, challenges, serve};
 
 const REALM: &str = r#"Bearer realm="https://api.example.com""#;
-
-#[derive(SecurityScheme)]
-#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
-struct Key(#[allow(dead_code)] String);
-
-async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
-    (key.key == "known").then_some(key.key)
-}
 
 #[derive(SecurityScheme)]
 enum TokenOrKey {
@@ -30,10 +21,10 @@ enum KeyOrToken {
 }
 
 #[derive(SecurityScheme)]
-enum TokenOrNobody {
+enum TokenOrAnonymous {
     Token(#[allow(dead_code)] Bearer),
     #[oai(fallback)]
-    Nobody,
+    Anonymous,
 }
 
 struct Api;
@@ -62,11 +53,11 @@ impl Api {
         })
     }
 
-    #[oai(path = "/nobody", method = "get")]
-    async fn nobody(&self, caller: TokenOrNobody) -> PlainText<&'static str> {
+    #[oai(path = "/anonymous", method = "get")]
+    async fn anonymous(&self, caller: TokenOrAnonymous) -> PlainText<&'static str> {
         PlainText(match caller {
-            TokenOrNobody::Token(_) => "token",
-            TokenOrNobody::Nobody => "nobody",
+            TokenOrAnonymous::Token(_) => "token",
+            TokenOrAnonymous::Anonymous => "anonymous",
         })
     }
 }
@@ -85,7 +76,7 @@ async fn send(client: &Client, path: &str, token: &str, key: &str) -> poem::test
 }
 
 #[tokio::test]
-async fn a_token_that_is_present_decides_whatever_the_key_is() {
+async fn a_token_that_is_present_decides_whatever_the_key() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
     for path in PATHS {
@@ -96,9 +87,9 @@ async fn a_token_that_is_present_decides_whatever_the_key_is() {
                 (world.token("posts:write"), 403, "insufficient_scope"),
                 ("not a token".to_owned(), 400, "invalid_request"),
             ] {
-                let refused = send(&client, path, &token, key).await;
-                assert_eq!(refused.0.status(), status, "{path} {key} {error}");
-                let challenges = challenges(&refused);
+                let rejected = send(&client, path, &token, key).await;
+                assert_eq!(rejected.0.status(), status, "{path} {key} {error}");
+                let challenges = challenges(&rejected);
                 assert_eq!(challenges.len(), 1, "{challenges:?}");
                 let start = format!(r#"{REALM}, error="{error}""#);
                 assert!(challenges[0].starts_with(&start), "{challenges:?}");
@@ -116,15 +107,15 @@ async fn without_a_token_the_key_decides() {
     for path in PATHS {
         send(&client, path, "", "known").await.assert_text("key").await;
         for key in ["", "wrong"] {
-            let refused = send(&client, path, "", key).await;
-            assert_eq!(refused.0.status(), 401, "{path} {key}");
-            assert_eq!(challenges(&refused), [REALM], "{path} {key}");
+            let rejected = send(&client, path, "", key).await;
+            assert_eq!(rejected.0.status(), 401, "{path} {key}");
+            assert_eq!(challenges(&rejected), [REALM], "{path} {key}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_authorization_of_another_scheme_is_no_token() {
+async fn an_authorization_of_another_scheme_is_not_a_token() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
     for path in PATHS {
@@ -135,14 +126,14 @@ async fn an_authorization_of_another_scheme_is_no_token() {
 }
 
 #[tokio::test]
-async fn scopes_stand_on_the_token_alone_in_the_served_document() {
+async fn in_the_served_document_only_the_token_has_scopes() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
     for (path, expected) in [
         ("/token-first", json!([{ "MonoCloud": ["posts:read"] }, { "Key": [] }])),
         ("/key-first", json!([{ "Key": [] }, { "MonoCloud": ["posts:read"] }])),
-        ("/nobody", json!([{ "MonoCloud": [] }, {}])),
+        ("/anonymous", json!([{ "MonoCloud": [] }, {}])),
     ] {
         assert_eq!(document["paths"][path]["get"]["security"], expected, "{path}");
     }
@@ -152,13 +143,13 @@ async fn scopes_stand_on_the_token_alone_in_the_served_document() {
 }
 
 #[tokio::test]
-async fn a_fallback_does_not_make_a_refused_token_anonymous() {
+async fn a_fallback_does_not_make_a_rejected_token_anonymous() {
     let world = World::new().await;
     for api in [world.protect.secure(Api), world.protect.secure(Api).by_default(Policy::ANY_TOKEN)]
     {
         let (client, _) = serve(api);
-        client.send("GET /nobody", "").await.assert_text("nobody").await;
-        client.send("GET /nobody", &world.token("")).await.assert_text("token").await;
-        assert_eq!(client.status("GET /nobody", &world.expired()).await, 401);
+        client.send("GET /anonymous", "").await.assert_text("anonymous").await;
+        client.send("GET /anonymous", &world.token("")).await.assert_text("token").await;
+        assert_eq!(client.status("GET /anonymous", &world.expired()).await, 401);
     }
 }

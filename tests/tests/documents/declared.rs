@@ -1,4 +1,4 @@
-//! One declaration, in the document and in force.
+//! A declaration is both in the document and enforced.
 
 use monocloud_backend::Bearer;
 use poem_openapi::{OpenApi, OpenApiService, param::Path, payload::PlainText};
@@ -38,7 +38,7 @@ impl Posts {
     async fn file(&self, #[oai(scope = "Scope::Read")] _caller: Bearer) {}
 }
 
-/// Alone, because poem's router loses such a route when another one splits its prefix.
+/// Tested alone, because poem's router loses such a route when another one splits its prefix.
 struct Numbers;
 
 #[OpenApi]
@@ -82,7 +82,7 @@ const READ: &[&str] = &["posts:read"];
 const WRITE: &[&str] = &["posts:write"];
 const BOTH: &[&str] = &["posts:read", "posts:write"];
 
-/// A request, the operation it is in the document, and the scopes that needs.
+/// A request, the path of its operation in the document, and the scopes that it needs.
 const OPERATIONS: [(&str, &str, &[&str]); 8] = [
     ("GET /posts", "/posts", READ),
     ("POST /posts", "/posts", BOTH),
@@ -101,7 +101,7 @@ const PUBLIC: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn every_operation_needs_exactly_what_its_document_says() {
+async fn every_operation_needs_exactly_what_its_document_declares() {
     let world = World::new().await;
     let (client, document) = serve(
         (world.protect.secure((Posts, Admin, Tenants, MorePosts)))
@@ -156,7 +156,7 @@ async fn a_segment_that_is_a_regular_expression_is_enforced_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_url_prefix_is_in_the_document_and_changes_nothing_at_the_door() {
+async fn a_url_prefix_is_in_the_document_and_does_not_affect_authorization() {
     let world = World::new().await;
     let (service, document) = (world.protect.secure((Posts, Admin)))
         .by_default(monocloud_backend::Policy::ANY_TOKEN)

@@ -4,7 +4,7 @@ use monocloud_backend::{Bearer, Policy};
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
 use serde_json::{Value, json};
 
-use crate::world::{Scope, World, offline, refusal_to_start, serve};
+use crate::world::{Scope, World, offline, serve, start_error};
 
 #[derive(SecurityScheme)]
 #[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header")]
@@ -42,7 +42,7 @@ const READERS: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 const WRITERS: Policy = Policy::ANY_TOKEN.scopes(&["posts:write"]).any_group(&["staff"]);
 
 #[tokio::test]
-async fn what_declares_nothing_gets_the_default_at_the_door_and_in_the_document() {
+async fn an_operation_without_a_declaration_gets_the_default_which_is_documented_and_enforced() {
     let world = World::new().await;
     let api = world.protect.secure(Api).by_default(WRITERS).public("GET", "/health");
     let (client, document) = serve(api);
@@ -60,7 +60,7 @@ async fn what_declares_nothing_gets_the_default_at_the_door_and_in_the_document(
 }
 
 #[tokio::test]
-async fn a_token_of_its_own_wins_over_the_default_and_another_scheme_is_needed_beside_it() {
+async fn a_declared_token_replaces_the_default_and_another_scheme_is_needed_in_addition() {
     let world = World::new().await;
     let (client, document) = serve(world.protect.secure(Api).by_default(WRITERS));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
@@ -69,7 +69,7 @@ async fn a_token_of_its_own_wins_over_the_default_and_another_scheme_is_needed_b
     assert_eq!(paths["/posts"]["get"]["x-monocloud-groups"], Value::Null);
     assert_eq!(client.status("GET /posts", &world.token("posts:read")).await, 200);
 
-    // The default comes in addition to what the application enforces.
+    // The default applies in addition to what the application enforces.
     assert_eq!(
         paths["/key"]["get"]["security"],
         json!([{ "Key": [], "MonoCloud": ["posts:write"] }])
@@ -116,7 +116,7 @@ async fn a_public_operation_may_have_a_prefix_with_a_parameter() {
 }
 
 #[tokio::test]
-async fn a_default_holds_below_its_path_and_the_longest_path_counts() {
+async fn a_default_applies_below_its_path_and_the_longest_path_counts() {
     let world = World::new().await;
     let api = (world.protect.secure((Api, Prefixed)))
         .by_default(Policy::ANY_TOKEN)
@@ -130,7 +130,7 @@ async fn a_default_holds_below_its_path_and_the_longest_path_counts() {
     let reader = world.token("posts:read");
     for (request, path, scopes, answers) in [
         ("GET /posts/7", "/posts/{id}", json!(["posts:write"]), [401, 403, 403, 200]),
-        // Its own declaration.
+        // Declared by the operation itself.
         ("GET /posts", "/posts", json!(["posts:read"]), [401, 403, 200, 403]),
         (
             "GET /a/y/status/7",
@@ -151,7 +151,7 @@ async fn a_default_holds_below_its_path_and_the_longest_path_counts() {
 }
 
 #[test]
-fn a_default_for_a_path_is_an_error_where_nothing_lies_under_it_or_it_has_another() {
+fn a_default_for_a_path_without_operations_or_with_another_default_is_an_error() {
     for (paths, problem) in [
         (
             ["/postz", "/health"],
@@ -172,14 +172,14 @@ fn a_default_for_a_path_is_an_error_where_nothing_lies_under_it_or_it_has_anothe
     ] {
         let api = offline().secure(Api).by_default(Policy::ANY_TOKEN);
         let api = paths.into_iter().fold(api, |api, path| api.by_default_under(path, READERS));
-        let problems = refusal_to_start(api);
+        let problems = start_error(api);
         let lines: Vec<_> = problems.lines().collect();
         assert_eq!(lines, ["the API and its document do not agree:", problem], "{problems}");
     }
 }
 
 #[test]
-fn what_is_listed_as_public_must_exist_and_must_not_be_secured() {
+fn an_operation_that_is_listed_as_public_must_exist_and_must_not_be_secured() {
     for (method, path, problem) in [
         ("GET", "/helth", "GET /helth: it is listed as public, and there is no such operation"),
         ("POST", "/health", "POST /health: it is listed as public, and there is no such operation"),
@@ -188,7 +188,7 @@ fn what_is_listed_as_public_must_exist_and_must_not_be_secured() {
         ("get", "/posts", "GET /posts: it is listed as public, and declares that it needs a token"),
     ] {
         let api = offline().secure(Api).by_default(Policy::ANY_TOKEN).public(method, path);
-        let problems = refusal_to_start(api);
+        let problems = start_error(api);
         let lines: Vec<_> = problems.lines().collect();
         assert_eq!(lines.len(), 2, "{problems}");
         assert!(lines[1].starts_with(problem), "{problems}");

@@ -1,5 +1,5 @@
-//! Documents as companies publish them: what is served is the file, member by member and in its
-//! order, and what this library adds.
+//! Documents like those that companies publish: the served document has all members of the file, in
+//! the same order, and what this library adds.
 
 use std::{fmt, fs, path::Path};
 
@@ -23,7 +23,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// A handler for each operation, at its path as it is documented.
+/// A handler for each operation, at its documented path.
 fn handlers(file: &Value) -> Handlers {
     let mut handlers = Handlers::new();
     for (path, item) in file["paths"].as_object().unwrap() {
@@ -51,7 +51,7 @@ async fn served(world: &World, text: &str, file: &Value) -> [String; 2] {
     texts.try_into().unwrap()
 }
 
-/// What an operation requires is said after its own description.
+/// Removes the text about what an operation requires, which follows its own description.
 fn restore_description(operation: &mut Map<String, Value>, written: Option<&Value>) {
     match written {
         None => drop(operation.remove("description")),
@@ -63,7 +63,7 @@ fn restore_description(operation: &mut Map<String, Value>, written: Option<&Valu
     }
 }
 
-/// Takes what this library added away; the scheme it rewrote is that of the file again.
+/// Removes what this library added, and restores the scheme that it replaced.
 fn without_additions(mut served: Value, file: &Value) -> Value {
     for (path, item) in served["paths"].as_object_mut().unwrap() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
@@ -98,7 +98,7 @@ fn without_additions(mut served: Value, file: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_served_is_the_file_and_what_is_added() {
+async fn the_served_document_is_the_file_with_additions() {
     let world = World::new().await;
     for name in FIXTURES {
         let (yaml, json) = (text(&format!("{name}.yaml")), text(&format!("{name}.json")));
@@ -115,7 +115,7 @@ async fn what_is_served_is_the_file_and_what_is_added() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_in_the_order_of_the_file() {
+async fn the_served_document_has_the_order_of_the_file() {
     let world = World::new().await;
     for name in FIXTURES {
         let json = text(&format!("{name}.json"));
@@ -127,10 +127,10 @@ async fn what_is_served_is_in_the_order_of_the_file() {
             let from_yaml: Names = serde_saphyr::from_str(&yaml).unwrap();
             for Names(served) in [from_json, from_yaml] {
                 let mut served = served.into_iter();
-                // The scheme of this library is written anew.
+                // This library replaces its scheme.
                 let own = ["type", "scheme"];
                 for name in written.iter().filter(|name| !own.contains(&name.as_str())) {
-                    assert!(served.any(|served| served == *name), "{name} is not in its order");
+                    assert!(served.any(|served| served == *name), "{name} is out of order");
                 }
             }
         }
@@ -138,7 +138,7 @@ async fn what_is_served_is_in_the_order_of_the_file() {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_copied_keeps_its_order_and_what_is_added_comes_last() {
+async fn a_copied_operation_keeps_its_order_and_additions_come_last() {
     let world = World::new().await;
     let text = r##"{
         "openapi": "3.1.0", "info": { "version": "1", "title": "Posts" },
@@ -178,11 +178,11 @@ async fn an_operation_that_is_copied_keeps_its_order_and_what_is_added_comes_las
     ];
     let mut names = names.iter();
     for expected in expected {
-        assert!(names.any(|name| name == expected), "{expected} is not in its order");
+        assert!(names.any(|name| name == expected), "{expected} is out of order");
     }
 }
 
-/// The names of a document's members, as they follow each other.
+/// The names of a document's members, in their order.
 struct Names(Vec<String>);
 
 impl<'de> Deserialize<'de> for Names {

@@ -1,4 +1,4 @@
-//! A document that is given is the policy, and routes that differ from it do not start.
+//! A supplied document is the policy, and an API whose routes differ from it does not start.
 
 use harness::given::alternatives::assert_every_alternative;
 use monocloud_backend::{ApiDocument, Authenticated, Caller, Policy, poem::Handlers};
@@ -39,13 +39,13 @@ fn served(world: &World, rest: &str, handlers: Handlers) -> (Client, ApiDocument
     (Client::new(Route::new().nest("/", route)), document)
 }
 
-fn refusal_to_start(rest: &str, handlers: Handlers) -> String {
+fn start_error(rest: &str, handlers: Handlers) -> String {
     let api = offline().document(&document(rest)).unwrap();
     api.routes(handlers).err().expect("the API must not start").to_string()
 }
 
 #[tokio::test]
-async fn every_operation_needs_what_the_document_says() {
+async fn every_operation_needs_what_the_document_declares() {
     let world = World::new().await;
     let rest = "
 security: [MonoCloud: []]
@@ -103,7 +103,7 @@ async fn what_an_operation_needs_follows_from_every_alternative() {
 }
 
 #[tokio::test]
-async fn a_handler_of_a_public_operation_is_told_of_nobody() {
+async fn a_handler_of_a_public_operation_gets_an_anonymous_caller() {
     let world = World::new().await;
     let rest = "paths: { /public: { get: { security: [] } }, /optional: { get: { security: [MonoCloud: [], {}] } } }";
     let handlers = Handlers::new().get("/public", asks).get("/optional", whose);
@@ -114,7 +114,7 @@ async fn a_handler_of_a_public_operation_is_told_of_nobody() {
 }
 
 #[tokio::test]
-async fn the_default_holds_for_operations_that_say_nothing_and_the_document_shows_it() {
+async fn the_default_applies_to_operations_without_security_and_the_document_shows_it() {
     let world = World::new().await;
     let api = world
         .protect
@@ -143,7 +143,7 @@ async fn the_default_holds_for_operations_that_say_nothing_and_the_document_show
         ("GET /metrics", "", 200),
         ("GET /admin/posts", &world.token("posts:read"), 403),
         ("GET /admin/posts", &world.token("posts:write"), 200),
-        // Nothing of it is read before.
+        // The body is not read before that.
         ("POST /internal/7", "", 401),
         ("POST /internal/7", &world.token("posts:read"), 403),
         ("POST /internal/7", &world.member(["admin"]), 415),
@@ -159,7 +159,7 @@ async fn the_default_holds_for_operations_that_say_nothing_and_the_document_show
 }
 
 #[tokio::test]
-async fn a_scope_is_described_by_the_document_or_beside_it() {
+async fn a_scope_is_described_by_the_document_or_in_code() {
     let rest = "
 components: { securitySchemes: { MonoCloud: { type: oauth2, flows: { clientCredentials: {
   tokenUrl: 'https://x.test', scopes: { 'posts:read': Overruled, 'posts:purge': Purge posts } } } } } }
@@ -177,7 +177,7 @@ paths: { /posts: { delete: { security: [MonoCloud: ['posts:read', 'posts:purge']
 }
 
 #[test]
-fn every_difference_between_routes_and_document_is_told_at_once() {
+fn every_difference_between_routes_and_document_is_reported_at_once() {
     let rest = "
 paths:
   /documented: { get: {} }
@@ -204,7 +204,7 @@ paths:
         .get("/v1/prefix/:id", up)
         .get("/cut", up)
         .at(Method::TRACE, "/routed", up);
-    insta::assert_snapshot!(refusal_to_start(rest, handlers), @r#"
+    insta::assert_snapshot!(start_error(rest, handlers), @r#"
     the API and its document do not agree:
     GET /documented: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/documented")`
     GET /documented: it is documented, and nothing is routed there; route it, or remove it from the document
@@ -226,7 +226,7 @@ paths:
 }
 
 #[test]
-fn schemes_defaults_and_groups_that_fit_nothing_are_errors() {
+fn schemes_defaults_and_groups_that_match_nothing_are_errors() {
     let text = document(
         "
 security: [Foreign: []]
@@ -263,7 +263,7 @@ paths:
 }
 
 #[test]
-fn what_is_no_document_is_told_with_the_reason() {
+fn text_that_is_not_a_document_is_rejected_with_the_reason() {
     for (text, reason) in [
         ("", "it is empty"),
         ("{", "not valid JSON"),
@@ -280,7 +280,7 @@ fn what_is_no_document_is_told_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_document_that_was_served_is_the_same_when_it_is_supplied_and_served_again() {
+async fn a_served_document_is_unchanged_if_it_is_supplied_and_served_again() {
     let world = World::new().await;
     let rest = "
 security: [MonoCloud: []]
@@ -323,7 +323,7 @@ paths:
         let (_, again) = api.routes(handlers()).unwrap();
         assert_eq!(again.render().await, once);
     }
-    // With another body the components change, and still there is one of each.
+    // With another body the components change, and there is still one of each.
     let builder = monocloud_backend::ProtectApi::builder().vars(world.tenant.vars());
     let protect = builder.problem_details().build().unwrap();
     let (_, again) = protect.document(&once.to_string()).unwrap().routes(handlers()).unwrap();

@@ -1,17 +1,15 @@
-//! Operations that the document does not show: what they need is listed.
+//! Operations that the document does not show: listings declare what they need.
 
 use monocloud_backend::{
     Authenticated, Bearer, MaybeBearer, Policy, Require, poem_openapi::Secured,
 };
-use poem::Request;
 use poem_openapi::{
     Object, OpenApi, SecurityScheme,
-    auth::ApiKey,
     param::Path,
     payload::{Json, PlainText},
 };
 
-use crate::world::{World, challenges, offline, refusal_to_start, serve};
+use crate::world::{Key, World, challenges, offline, serve, start_error};
 
 const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
 
@@ -22,19 +20,11 @@ impl Require for Admins {
 }
 
 #[derive(SecurityScheme)]
-#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
-struct Key(#[allow(dead_code)] String);
-
-async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
-    (key.key == "known").then_some(key.key)
-}
-
-#[derive(SecurityScheme)]
-enum TokenOrKeyOrNobody {
+enum TokenOrKeyOrAnonymous {
     Token(#[allow(dead_code)] Bearer<Admins>),
     Key(#[allow(dead_code)] Key),
     #[oai(fallback)]
-    Nobody,
+    Anonymous,
 }
 
 #[derive(Object)]
@@ -58,15 +48,15 @@ impl Api {
 
     #[oai(path = "/maybe", method = "get", hidden)]
     async fn maybe(&self, caller: MaybeBearer) -> PlainText<&'static str> {
-        PlainText(if caller.claims().is_some() { "somebody" } else { "nobody" })
+        PlainText(if caller.claims().is_some() { "identified" } else { "anonymous" })
     }
 
     #[oai(path = "/any", method = "get", hidden)]
-    async fn any(&self, caller: TokenOrKeyOrNobody) -> PlainText<&'static str> {
+    async fn any(&self, caller: TokenOrKeyOrAnonymous) -> PlainText<&'static str> {
         PlainText(match caller {
-            TokenOrKeyOrNobody::Token(_) => "token",
-            TokenOrKeyOrNobody::Key(_) => "key",
-            TokenOrKeyOrNobody::Nobody => "nobody",
+            TokenOrKeyOrAnonymous::Token(_) => "token",
+            TokenOrKeyOrAnonymous::Key(_) => "key",
+            TokenOrKeyOrAnonymous::Anonymous => "anonymous",
         })
     }
 
@@ -82,7 +72,7 @@ impl Api {
 
 const READ: Policy = Policy::ANY_TOKEN.scopes(&["posts:read"]);
 
-/// With everything listed that is hidden.
+/// The API with a listing for every hidden operation.
 fn listed(world: &World) -> Secured<Api> {
     (world.protect.secure(Api))
         .public("GET", "/documented")
@@ -96,7 +86,7 @@ fn listed(world: &World) -> Secured<Api> {
 }
 
 #[tokio::test]
-async fn what_is_listed_is_enforced_and_the_document_does_not_show_it() {
+async fn listed_operations_are_enforced_and_not_in_the_document() {
     let world = World::new().await;
     let (client, document) = serve(listed(&world));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
@@ -122,7 +112,7 @@ async fn what_is_listed_is_enforced_and_the_document_does_not_show_it() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_request_is_read_before_its_token_is_validated() {
+async fn a_request_is_not_read_before_its_token_is_validated() {
     let world = World::new().await;
     let (client, _) = serve(listed(&world));
     let post = |token: &str| {
@@ -136,7 +126,7 @@ async fn nothing_of_a_request_is_read_before_its_token_is_validated() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_the_answer_and_neither_a_key_nor_a_fallback_takes_its_place() {
+async fn neither_a_key_nor_a_fallback_replaces_a_rejected_token() {
     let world = World::new().await;
     let (client, _) = serve(listed(&world));
     client.send("GET /any", &world.member(["admin"])).await.assert_text("token").await;
@@ -145,15 +135,15 @@ async fn a_refused_token_is_the_answer_and_neither_a_key_nor_a_fallback_takes_it
         (world.member(["staff"]), 403, "insufficient_scope"),
     ] {
         let request = client.http().get("/any").header("X-Api-Key", "known");
-        let refused = request.header("Authorization", format!("Bearer {token}")).send().await;
-        assert_eq!(refused.0.status(), status);
-        let challenges = challenges(&refused);
+        let rejected = request.header("Authorization", format!("Bearer {token}")).send().await;
+        assert_eq!(rejected.0.status(), status);
+        let challenges = challenges(&rejected);
         assert!(challenges[0].contains(error) && challenges.len() == 1, "{challenges:?}");
     }
 }
 
 #[tokio::test]
-async fn an_argument_asks_for_its_own_policy_where_less_is_listed() {
+async fn an_argument_enforces_its_own_policy_if_the_listing_requires_less() {
     struct Api;
 
     #[OpenApi]
@@ -173,7 +163,7 @@ async fn an_argument_asks_for_its_own_policy_where_less_is_listed() {
 }
 
 #[tokio::test]
-async fn what_is_listed_takes_precedence_over_the_defaults() {
+async fn listings_take_precedence_over_defaults() {
     let world = World::new().await;
     let api = listed(&world).by_default(READ).by_default_under("/documented", READ);
     let (client, _) = serve(api);
@@ -182,8 +172,8 @@ async fn what_is_listed_takes_precedence_over_the_defaults() {
 }
 
 #[test]
-fn what_is_not_listed_prevents_the_start_whatever_the_default_is() {
-    insta::assert_snapshot!(refusal_to_start(offline().secure(Api).by_default(ADMIN)), @r#"
+fn an_unlisted_hidden_operation_prevents_the_start_whatever_the_default() {
+    insta::assert_snapshot!(start_error(offline().secure(Api).by_default(ADMIN)), @r#"
     the API and its document do not agree:
     GET /admin: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/admin", POLICY)`, list it with `.public("GET", "/admin")`, or document it
     GET /any: it is hidden from the document, so the scopes on its arguments cannot be read; declare what it needs with `.hidden("GET", "/any", POLICY)`, list it with `.public("GET", "/any")`, or document it
@@ -196,7 +186,7 @@ fn what_is_not_listed_prevents_the_start_whatever_the_default_is() {
 }
 
 #[test]
-fn a_listing_is_of_one_hidden_route_once() {
+fn a_listing_must_name_one_hidden_route_and_only_once() {
     struct Api;
 
     #[OpenApi]
@@ -224,7 +214,7 @@ fn a_listing_is_of_one_hidden_route_once() {
         .hidden("GET", "/documented", ADMIN)
         .hidden("POST", "/twice", ADMIN)
         .hidden("GET", "/tweice", ADMIN);
-    insta::assert_snapshot!(refusal_to_start(api), @r#"
+    insta::assert_snapshot!(start_error(api), @r#"
     the API and its document do not agree:
     GET /admin/{id}: it needs the scope "posts:raed", which is not described; did you mean "posts:read"?
     GET /documented: it is listed as hidden, and the document has it; declare there what it needs

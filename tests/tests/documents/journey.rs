@@ -1,11 +1,12 @@
-//! The whole way over HTTP: the document is read, and what it says is true.
+//! End to end over HTTP: a client reads the document, and what it declares is enforced.
 
+use harness::support::client;
 use monocloud_backend::{Bearer, Policy};
 use poem::{Route, http::Method};
 use poem_openapi::{OpenApi, OpenApiService, param::Path};
 use serde_json::Value;
 
-use crate::world::{Scope, World, http_client, listen};
+use crate::world::{Scope, World, listen};
 
 struct Api;
 
@@ -30,7 +31,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn a_client_that_does_what_the_document_says_gets_in_and_no_other() {
+async fn only_a_client_that_follows_the_document_is_accepted() {
     let world = World::new().await;
     let (service, document) = (world.protect.secure(Api))
         .by_default(Policy::ANY_TOKEN)
@@ -40,7 +41,7 @@ async fn a_client_that_does_what_the_document_says_gets_in_and_no_other() {
     let app = Route::new().nest("/", service).at("/openapi.json", document.json());
     let api = listen(app);
 
-    let http = http_client();
+    let http = client(None, None);
     let document = http.get(format!("{api}/openapi.json")).send().await.unwrap();
     assert_eq!(document.status(), 200);
     let document: Value = serde_json::from_str(&document.text().await.unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Optional authentication is a type of its own.
+//! Optional authentication has a separate type.
 
 use monocloud_backend::{
     Authenticated, Bearer, Caller, MaybeBearer, Policy, poem_openapi::Secured,
@@ -15,7 +15,7 @@ impl Api {
     #[oai(path = "/maybe", method = "get")]
     async fn maybe(&self, caller: MaybeBearer) -> PlainText<String> {
         let subject = caller.claims().and_then(|claims| claims.subject());
-        PlainText(subject.unwrap_or("nobody").to_owned())
+        PlainText(subject.unwrap_or("anonymous").to_owned())
     }
 
     #[oai(path = "/scoped", method = "get")]
@@ -37,11 +37,11 @@ fn public(world: &World) -> Secured<Api> {
 }
 
 #[tokio::test]
-async fn nobody_passes_and_an_invalid_token_does_not() {
+async fn an_anonymous_request_is_accepted_and_an_invalid_token_is_not() {
     let world = World::new().await;
     let (client, document) = serve(public(&world));
     let token = world.tenant.token().subject("alice").mint();
-    client.send("GET /maybe", "").await.assert_text("nobody").await;
+    client.send("GET /maybe", "").await.assert_text("anonymous").await;
     client.send("GET /maybe", &token).await.assert_text("alice").await;
     for invalid in [world.expired().as_str(), "garbage", "a.b.c"] {
         let challenges = client.challenges("GET /maybe", invalid).await;
@@ -57,14 +57,14 @@ async fn nobody_passes_and_an_invalid_token_does_not() {
 }
 
 #[tokio::test]
-async fn the_default_does_not_make_it_mandatory() {
+async fn a_default_does_not_make_a_token_mandatory() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
     assert_eq!(client.status("GET /maybe", "").await, 200);
 }
 
 #[tokio::test]
-async fn its_scopes_hold_for_a_token_that_is_there() {
+async fn its_scopes_apply_to_a_token_that_is_present() {
     let world = World::new().await;
     let (client, document) = serve(public(&world));
     assert_eq!(client.status("GET /scoped", "").await, 200);
@@ -76,7 +76,7 @@ async fn its_scopes_hold_for_a_token_that_is_there() {
 }
 
 #[tokio::test]
-async fn poems_extractors_work_only_where_a_token_is_declared() {
+async fn poems_extractors_work_only_with_a_declared_token() {
     let world = World::new().await;
     let (client, _) = serve(public(&world));
     let token = world.token("");

@@ -1,4 +1,4 @@
-//! Authentication comes first; what is no operation stays what it was.
+//! Authentication comes first; requests without an operation are not affected.
 
 use monocloud_backend::{Bearer, Policy};
 use poem::{
@@ -57,7 +57,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn no_token_beats_a_bad_path_a_bad_query_and_a_bad_body() {
+async fn authentication_comes_before_the_path_the_query_and_the_body() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
     let put = |path: &str, token: &str| {
@@ -70,25 +70,25 @@ async fn no_token_beats_a_bad_path_a_bad_query_and_a_bad_body() {
         assert_eq!(put(path, &world.token("posts:read")).await.0.status(), 403, "{path}");
         assert!(put(path, &world.token("posts:write")).await.0.status().is_client_error());
     }
-    let refused = put("/posts/7?page=1", &world.token("posts:write")).await;
-    assert_eq!(refused.0.status(), 400, "the body is bad");
+    let accepted = put("/posts/7?page=1", &world.token("posts:write")).await;
+    assert_eq!(accepted.0.status(), 400, "the body is bad");
 }
 
 #[tokio::test]
-async fn a_bad_request_handler_does_not_get_our_refusal() {
+async fn a_bad_request_handler_does_not_get_rejections() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
     let realm = r#"Bearer realm="https://api.example.com""#;
     let missing = client.send("GET /handled", "").await;
     assert_eq!((missing.0.status().as_u16(), challenges(&missing)), (401, vec![realm.to_owned()]));
     assert_eq!(client.status("GET /handled", &world.expired()).await, 401);
-    // It does get what is for it.
+    // It does get other errors.
     assert_eq!(client.status("GET /handled?_page=x", &world.token("")).await, 418);
     assert_eq!(client.status("GET /handled", &world.token("")).await, 200);
 }
 
 #[tokio::test]
-async fn answers_carry_the_operations_id_refusals_too() {
+async fn all_answers_have_the_operations_id_including_rejections() {
     let world = World::new().await;
     let (client, document) = serve(world.protect.secure(Api));
     for token in ["", &world.expired(), &world.token("")] {
@@ -101,7 +101,7 @@ async fn answers_carry_the_operations_id_refusals_too() {
 }
 
 #[tokio::test]
-async fn head_is_judged_as_get_and_has_no_body() {
+async fn head_is_authorized_as_get_and_has_no_body() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
     assert_eq!(client.status("HEAD /handled", "").await, 401);
@@ -110,7 +110,7 @@ async fn head_is_judged_as_get_and_has_no_body() {
 }
 
 #[tokio::test]
-async fn unknown_paths_stay_404_and_methods_405() {
+async fn unknown_paths_are_404_and_unknown_methods_405() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
     for token in ["", &world.token("")] {
@@ -121,7 +121,7 @@ async fn unknown_paths_stay_404_and_methods_405() {
 }
 
 #[tokio::test]
-async fn a_preflight_passes_to_the_application_and_an_options_operation_is_judged() {
+async fn a_preflight_is_left_to_the_application_and_an_options_operation_is_authorized() {
     let world = World::new().await;
     let (service, _) = (world.protect.secure(Api))
         .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))

@@ -1,11 +1,12 @@
-//! Swagger UI.
+//! The page with Swagger UI.
 
+use harness::support;
 use monocloud_backend::ProtectApi;
 use poem::Route;
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
-use crate::world::{Client, http_client, listen, offline, serve};
+use crate::world::{Client, listen, offline, serve};
 
 struct Api;
 
@@ -26,7 +27,7 @@ async fn text(client: &Client, path: &str) -> String {
     response.0.into_body().into_string().await.unwrap()
 }
 
-/// What the page tells its script.
+/// The settings that the page passes to its script.
 fn settings(page: &str) -> Value {
     let (_, settings) = page.split_once(r#"type="application/json">"#).unwrap();
     let (settings, _) = settings.split_once("</script>").unwrap();
@@ -34,11 +35,12 @@ fn settings(page: &str) -> Value {
 }
 
 #[tokio::test]
-async fn it_opens_with_and_without_a_slash_and_finds_its_assets_from_both() {
+async fn the_page_finds_its_assets_with_and_without_a_trailing_slash() {
     let (_, document) = serve(offline().secure(Api).public("GET", "/"));
     let api = listen(Route::new().nest("/docs", document.swagger_ui("/openapi.json")));
     for (path, base) in [("/docs", "docs/"), ("/docs/", "./")] {
-        let response = http_client().get(format!("{api}{path}")).send().await.unwrap();
+        let response =
+            support::client(None, None).get(format!("{api}{path}")).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
         let page = response.text().await.unwrap();
@@ -51,7 +53,7 @@ async fn it_opens_with_and_without_a_slash_and_finds_its_assets_from_both() {
 }
 
 #[tokio::test]
-async fn everything_the_page_loads_is_there() {
+async fn everything_that_the_page_loads_is_served() {
     let client = page(&offline(), "/openapi.json");
     let html = text(&client, "/docs").await;
     for (asset, content_type) in [
@@ -81,7 +83,7 @@ async fn settings_cannot_break_out_of_the_page() {
 }
 
 #[tokio::test]
-async fn people_log_in_with_the_client_that_is_configured_for_the_page() {
+async fn users_log_in_with_the_client_that_is_configured_for_the_page() {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
@@ -94,7 +96,7 @@ async fn people_log_in_with_the_client_that_is_configured_for_the_page() {
 }
 
 #[tokio::test]
-async fn a_token_can_be_pasted_and_is_kept_nowhere_but_in_the_page() {
+async fn a_token_can_be_pasted_and_is_kept_only_in_the_page() {
     let html = text(&page(&offline(), "/openapi.json"), "/docs").await;
     assert!(html.contains(r#"<label for="token">"#));
     assert!(html.contains(r#"role="status""#));
@@ -102,6 +104,6 @@ async fn a_token_can_be_pasted_and_is_kept_nowhere_but_in_the_page() {
         assert!(!html.contains(store), "{store}");
     }
     assert!(html.contains("persistAuthorization: false"));
-    // A password field would be offered to the browser's store of passwords.
+    // The browser would offer to store the value of a password field.
     assert!(!html.contains(r#"type="password""#));
 }

@@ -1,22 +1,13 @@
-//! Policies by type: groups, and scopes of a type's own.
+//! Policies by type: groups, and scopes that a type requires.
 
+use harness::named_policies;
 use monocloud_backend::{Bearer, Policy, ProtectApi, Require};
 use poem_openapi::OpenApi;
 use serde_json::{Value, json};
 
 use crate::world::{Scope, World, serve};
 
-macro_rules! policies {
-    ($($name:ident = $policy:expr;)*) => {$(
-        struct $name;
-
-        impl Require for $name {
-            const POLICY: Policy = $policy;
-        }
-    )*};
-}
-
-policies! {
+named_policies! {
     Any = Policy::ANY_TOKEN.any_group(&["admin", "staff"]);
     All = Policy::ANY_TOKEN.all_groups(&["admin", "staff"]);
     Unsaid = Policy::ANY_TOKEN.groups(&["admin", "staff"]);
@@ -45,7 +36,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn groups_are_an_extension_of_the_operation_and_no_scheme_of_their_own() {
+async fn groups_are_an_extension_of_the_operation_and_not_a_scheme() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api));
     let document = document.render_with(&world.tenant.metadata()).unwrap();
@@ -68,7 +59,7 @@ async fn groups_are_an_extension_of_the_operation_and_no_scheme_of_their_own() {
 async fn groups_are_enforced_as_documented() {
     let world = World::new().await;
     let (client, _) = serve(world.protect.secure(Api));
-    let nobody = world.member([]);
+    let outsider = world.member([]);
     let admin = world.member(["admin"]);
     let both = world.member(["staff", "admin"]);
     for (request, statuses) in [
@@ -76,14 +67,14 @@ async fn groups_are_enforced_as_documented() {
         ("GET /all", [403, 403, 200]),
         ("GET /unsaid", [403, 200, 200]),
     ] {
-        for (token, status) in [&nobody, &admin, &both].into_iter().zip(statuses) {
+        for (token, status) in [&outsider, &admin, &both].into_iter().zip(statuses) {
             assert_eq!(client.status(request, token).await, status, "{request}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_configuration_decides_where_a_policy_does_not_say_any_or_all() {
+async fn the_configuration_decides_between_any_and_all_if_the_policy_does_not() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).groups_match_all(true).build();
     let (client, _) = serve(protect.unwrap().describe_scopes::<Scope>().secure(Api));

@@ -1,4 +1,4 @@
-//! What cannot be read of a given document cannot be the policy: the API does not start.
+//! An API does not start if parts of its document cannot be read, as they cannot be the policy.
 
 use monocloud_backend::poem::Handlers;
 use poem::{Route, handler, http::Method};
@@ -11,7 +11,7 @@ fn up() -> &'static str {
     "up"
 }
 
-/// A document of some version with these members beside `info`.
+/// A document of this version with these members in addition to `info`.
 fn document(version: &str, rest: Value) -> String {
     let mut document = json!({ "openapi": version, "info": { "title": "Posts", "version": "1" } });
     document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
@@ -23,13 +23,13 @@ fn needs() -> Value {
     json!({ "security": [{ "MonoCloud": [] }], "responses": { "200": { "description": "" } } })
 }
 
-/// Why a document is refused.
-fn refusal(text: &str) -> String {
+/// The reason for which a document is rejected.
+fn rejection(text: &str) -> String {
     offline().document(text).err().map_or_else(String::new, |error| error.to_string())
 }
 
-fn refusal_31(rest: Value) -> String {
-    refusal(&document("3.1.0", rest))
+fn rejection_31(rest: Value) -> String {
+    rejection(&document("3.1.0", rest))
 }
 
 fn served(world: &World, text: &str, handlers: Handlers) -> Client {
@@ -39,7 +39,7 @@ fn served(world: &World, text: &str, handlers: Handlers) -> Client {
 }
 
 #[test]
-fn members_that_are_written_twice_are_refused_wherever_they_are() {
+fn duplicate_members_are_rejected_everywhere() {
     let text = |paths: &str| {
         format!(r#"{{"openapi":"3.1.0","info":{{"title":"","version":""}},"paths":{paths}}}"#)
     };
@@ -55,7 +55,7 @@ fn members_that_are_written_twice_are_refused_wherever_they_are() {
             "security.0.MonoCloud",
         ),
     ] {
-        let problem = refusal(&text(paths));
+        let problem = rejection(&text(paths));
         assert!(problem.starts_with("the document cannot be read:"), "{problem}");
         assert!(
             problem.contains(&format!("the same member twice: {place}")) || problem.contains(place),
@@ -65,7 +65,7 @@ fn members_that_are_written_twice_are_refused_wherever_they_are() {
 }
 
 #[test]
-fn operations_and_path_items_elsewhere_or_nowhere_are_named() {
+fn operations_and_path_items_that_cannot_be_read_are_named() {
     for (paths, expected) in [
         (
             json!({ "/a": { "get": { "$ref": "ops/a.yaml" } } }),
@@ -100,7 +100,7 @@ fn operations_and_path_items_elsewhere_or_nowhere_are_named() {
         (json!({ "/a": { "additionalOperations": {} } }), "is of OpenAPI 3.2"),
         (json!({ "a": {} }), "a: a path begins with `/`"),
     ] {
-        let problem = refusal_31(json!({ "paths": paths }));
+        let problem = rejection_31(json!({ "paths": paths }));
         assert!(problem.starts_with("the document cannot be enforced:\n"), "{paths}: {problem}");
         assert!(problem.contains(expected), "{paths}: {problem}");
     }
@@ -134,17 +134,18 @@ fn operations_and_path_items_elsewhere_or_nowhere_are_named() {
             "/a: its `additionalOperations` is not an object",
         ),
     ] {
-        let problem = refusal(&document("3.2.0", json!({ "paths": paths })));
+        let problem = rejection(&document("3.2.0", json!({ "paths": paths })));
         assert!(problem.contains(expected), "{paths}: {problem}");
     }
 }
 
 #[test]
-fn schemes_and_refusals_that_refer_to_nothing_are_named() {
+fn schemes_and_responses_with_dangling_references_are_named() {
     let schemes = json!({ "MonoCloud": { "$ref": "#/components/securitySchemes/Base" } });
-    let problem = refusal_31(json!({ "paths": {}, "components": { "securitySchemes": schemes } }));
+    let problem =
+        rejection_31(json!({ "paths": {}, "components": { "securitySchemes": schemes } }));
     assert!(problem.contains("components.securitySchemes.MonoCloud: it refers to"), "{problem}");
-    let problem = refusal_31(
+    let problem = rejection_31(
         json!({ "paths": {}, "components": { "securitySchemes": { "MonoCloud": null } } }),
     );
     assert!(
@@ -161,7 +162,7 @@ fn schemes_and_refusals_that_refer_to_nothing_are_named() {
 }
 
 #[test]
-fn security_where_it_is_not_read_is_named() {
+fn misplaced_security_is_named() {
     let at = |pointer: &str| {
         let mut document = json!({
             "info": { "title": "", "version": "" },
@@ -173,7 +174,7 @@ fn security_where_it_is_not_read_is_named() {
             } } },
         });
         document.pointer_mut(pointer).unwrap()["security"] = json!([{ "MonoCloud": [] }]);
-        refusal_31(document)
+        rejection_31(document)
     };
     for (pointer, place) in [
         ("/paths/~1a", "/a"),
@@ -192,24 +193,24 @@ fn security_where_it_is_not_read_is_named() {
     for pointer in ["", "/paths/~1a/get", "/components/schemas"] {
         assert_eq!(at(pointer), "", "{pointer}");
     }
-    let problem = refusal_31(json!({ "paths": { "security": [] } }));
+    let problem = rejection_31(json!({ "paths": { "security": [] } }));
     assert!(problem.contains("security: a path begins with `/`"), "{problem}");
 }
 
 #[test]
-fn a_misspelt_security_is_named() {
+fn misspelt_security_is_named() {
     for name in ["Security", "SECURITY", "securty", "secuirty", "securities"] {
         let operation = json!({ name: [{ "MonoCloud": ["posts:read"] }], "responses": {} });
-        let problem = refusal_31(json!({ "paths": { "/a": { "get": operation } } }));
+        let problem = rejection_31(json!({ "paths": { "/a": { "get": operation } } }));
         let is_named = problem.contains(&format!("GET /a: {name:?} is not read; write `security`"));
         assert_eq!(is_named, name != "securities", "{name}: {problem}");
     }
-    let problem = refusal_31(json!({ "paths": {}, "Security": [{ "MonoCloud": [] }] }));
+    let problem = rejection_31(json!({ "paths": {}, "Security": [{ "MonoCloud": [] }] }));
     assert!(problem.contains("the document: \"Security\" is not read"), "{problem}");
 }
 
 #[test]
-fn extensions_that_are_unknown_or_misplaced_are_named() {
+fn unknown_and_misplaced_extensions_are_named() {
     let with = |pointer: &str, name: &str| {
         let mut document = json!({
             "info": {},
@@ -220,7 +221,7 @@ fn extensions_that_are_unknown_or_misplaced_are_named() {
             "components": { "schemas": { "A": {} }, "securitySchemes": { "MonoCloud": {}, "Other": {} } },
         });
         document.pointer_mut(pointer).unwrap()[name] = json!(["admin"]);
-        refusal_31(document)
+        rejection_31(document)
     };
     let operation = "/paths/~1a/get";
     for name in [
@@ -285,22 +286,22 @@ fn data_and_names_are_not_extensions() {
         "paths": { "x-owner": policy, "/a": { "get": operation } },
         "components": { "schemas": { "security": {} }, "examples": { "a": { "value": policy } } },
     });
-    assert_eq!(refusal_31(rest), "");
+    assert_eq!(rejection_31(rest), "");
 }
 
 #[test]
-fn a_document_without_paths_is_one_of_version_31() {
+fn only_a_document_of_version_31_may_have_no_paths() {
     for members in [json!({ "webhooks": {} }), json!({ "components": {} })] {
-        assert_eq!(refusal_31(members.clone()), "");
-        let problem = refusal(&document("3.0.3", members));
+        assert_eq!(rejection_31(members.clone()), "");
+        let problem = rejection(&document("3.0.3", members));
         assert!(problem.contains("it has no `paths`"), "{problem}");
     }
-    assert!(refusal_31(json!({})).contains("it has no `paths`"));
-    assert!(refusal_31(json!({ "paths": null })).contains("its `paths` is not an object"));
+    assert!(rejection_31(json!({})).contains("it has no `paths`"));
+    assert!(rejection_31(json!({ "paths": null })).contains("its `paths` is not an object"));
 }
 
 #[tokio::test]
-async fn local_references_are_enforced_as_what_they_refer_to() {
+async fn local_references_are_followed_and_enforced() {
     let world = World::new().await;
     let read = json!({ "security": [{ "MonoCloud": ["posts:read"] }] });
     let text = document(
@@ -320,8 +321,8 @@ async fn local_references_are_enforced_as_what_they_refer_to() {
     );
     let handlers =
         Handlers::new().get("/a", up).get("/b", up).get("/:x/~c", up).get("/d", up).post("/d", up);
-    // An operation within a path item that is a reference is found once that one is written out.
-    let problem = refusal(&text);
+    // An operation in a path item that is a reference is found only without that reference.
+    let problem = rejection(&text);
     assert!(problem.contains("GET /d: it refers to \"#/paths/~1a/get\""), "{problem}");
     let text = text.replace("#/paths/~1a/get", "#/components/pathItems/Other/get");
     let client = served(&world, &text, handlers);
@@ -337,7 +338,7 @@ async fn local_references_are_enforced_as_what_they_refer_to() {
 }
 
 #[tokio::test]
-async fn a_scheme_that_is_given_by_reference_describes_its_scopes() {
+async fn a_scheme_by_reference_describes_its_scopes() {
     let flows = json!({ "clientCredentials": { "tokenUrl": "https://x.test", "scopes": { "posts:purge": "Purge" } } });
     let text = document(
         "3.1.0",
@@ -365,7 +366,7 @@ async fn a_scheme_that_is_given_by_reference_describes_its_scopes() {
 }
 
 #[tokio::test]
-async fn refusals_by_reference_describe_the_challenge() {
+async fn responses_by_reference_describe_the_challenge() {
     let with = |reference: &str| {
         let mut operation = needs();
         operation["responses"]["401"] = json!({ "$ref": reference, "description": "Beside" });
@@ -428,7 +429,7 @@ async fn methods_of_openapi_32_are_enforced_and_documented() {
             assert!(response["headers"]["WWW-Authenticate"].is_object());
         }
     }
-    // They are compared with the routes.
+    // They are compared with the routes too.
     let problem = world.protect.document(&text).unwrap().routes(Handlers::new()).err().unwrap();
     for operation in ["QUERY /a", "COPY /a"] {
         let expected = format!("{operation}: it is documented, and nothing is routed there");
@@ -457,7 +458,7 @@ async fn a_head_beside_a_get_is_authorized_as_the_get() {
 }
 
 #[test]
-fn a_base_path_by_which_routes_differ_is_named() {
+fn a_base_path_that_routes_have_or_lack_is_named() {
     for servers in [
         json!([{ "url": "/v1" }]),
         json!([{ "url": "https://x.test/" }, { "url": "https://x.test/v1/" }]),
@@ -475,7 +476,7 @@ fn a_base_path_by_which_routes_differ_is_named() {
 }
 
 #[tokio::test]
-async fn a_document_that_was_served_complete_is_accepted_and_served_again() {
+async fn a_complete_served_document_is_accepted_and_served_again() {
     let world = World::new().await;
     let text = document("3.1.0", json!({ "paths": { "/a": { "get": needs() } } }));
     let handlers = || Handlers::new().get("/a", up);
@@ -491,7 +492,7 @@ async fn a_document_that_was_served_complete_is_accepted_and_served_again() {
         incomplete["components"]["securitySchemes"]["MonoCloud"]["x-monocloud-incomplete"],
         true
     );
-    // It lacks the scopes, and would let any token pass.
+    // An incomplete one lacks the scopes, and would accept any token.
     let problem = world.protect.document(&incomplete.to_string()).unwrap_err().to_string();
     assert!(
         problem.contains("the document was served while the tenant's metadata was unavailable")

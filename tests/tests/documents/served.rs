@@ -1,4 +1,4 @@
-//! The document that is served.
+//! The served document.
 
 use monocloud_backend::{Bearer, ProtectApi, error::TenantError};
 use monocloud_testkit::MockTenant;
@@ -41,7 +41,7 @@ fn scheme(document: &Value) -> &Value {
 }
 
 #[tokio::test]
-async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
+async fn the_scheme_has_the_tenants_endpoints_and_every_scope() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
@@ -62,7 +62,7 @@ async fn the_scheme_names_the_tenants_own_endpoints_and_every_scope() {
 }
 
 #[tokio::test]
-async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
+async fn secured_operations_describe_their_rejections_and_public_ones_do_not() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
@@ -82,7 +82,11 @@ async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
     assert_eq!(document["paths"]["/own"]["get"]["description"], Value::Null);
     let responses = document["components"]["responses"].as_object().unwrap();
     let names: Vec<_> = responses.keys().collect();
-    assert_eq!(names, ["MonoCloudForbidden", "MonoCloudUnauthorized"], "once, not per operation");
+    assert_eq!(
+        names,
+        ["MonoCloudForbidden", "MonoCloudUnauthorized"],
+        "once, not for each operation"
+    );
 
     let health = &document["paths"]["/health"]["get"];
     assert_eq!(health["security"], Value::Null);
@@ -90,12 +94,12 @@ async fn secured_operations_describe_their_refusals_and_public_ones_do_not() {
 }
 
 #[tokio::test]
-async fn the_body_that_the_application_chose_is_the_one_described() {
+async fn the_body_that_the_application_chose_is_described() {
     let tenant = MockTenant::start().await;
     let builder = || ProtectApi::builder().vars(tenant.vars());
     let own = json!({ "type": "object", "required": ["errors"] });
-    let by_function = builder().error_body("application/vnd.acme+json", own.clone(), |refusal| {
-        json!({ "errors": [refusal.error().reason()] }).to_string()
+    let by_function = builder().error_body("application/vnd.acme+json", own.clone(), |rejection| {
+        json!({ "errors": [rejection.error().reason()] }).to_string()
     });
     for (builder, content_type, required) in [
         (builder(), "application/json", json!(["message"])),
@@ -113,7 +117,7 @@ async fn the_body_that_the_application_chose_is_the_one_described() {
         let content = response["content"].as_object().unwrap();
         assert_eq!(content.len(), 1);
         assert_eq!(content[content_type]["schema"]["required"], required);
-        // And so it is.
+        // The body is as described.
         let answer = client.send("GET /posts", "").await;
         assert_eq!(answer.0.status(), 401);
         assert_eq!(answer.0.content_type(), Some(content_type));
@@ -126,7 +130,7 @@ async fn the_body_that_the_application_chose_is_the_one_described() {
 }
 
 #[tokio::test]
-async fn a_401_of_the_applications_own_keeps_its_words_and_gains_the_challenge() {
+async fn the_applications_description_of_a_401_is_kept_and_the_challenge_is_added() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let document = document.render().await;
@@ -138,7 +142,7 @@ async fn a_401_of_the_applications_own_keeps_its_words_and_gains_the_challenge()
 }
 
 #[tokio::test]
-async fn json_and_yaml_are_one_document() {
+async fn json_and_yaml_are_the_same_document() {
     let world = World::new().await;
     let (_, document) = serve(world.protect.secure(Api).public("GET", "/health"));
     let app =
@@ -176,7 +180,7 @@ async fn operations_are_in_the_order_of_their_declaration() {
 }
 
 #[test]
-fn it_can_be_rendered_without_a_network() {
+fn a_document_can_be_rendered_without_a_network() {
     let (_, document) = serve(offline().secure(Api).public("GET", "/health"));
     let issuer = "https://acme.us.monocloud.com";
     let metadata = json!({
@@ -192,14 +196,14 @@ fn it_can_be_rendered_without_a_network() {
     for foreign in ["https://other.us.monocloud.com", "https://acme.us.monocloud.com/"] {
         let mut metadata = metadata.clone();
         metadata["issuer"] = foreign.into();
-        let refused = document.render_with(&metadata).unwrap_err();
-        assert!(matches!(refused, TenantError::Issuer { .. }), "{refused}");
+        let error = document.render_with(&metadata).unwrap_err();
+        assert!(matches!(error, TenantError::Issuer { .. }), "{error}");
     }
     assert!(document.render_with(&json!([])).is_err());
 }
 
 #[tokio::test]
-async fn the_scheme_has_the_name_that_was_configured() {
+async fn the_scheme_has_the_configured_name() {
     let world = World::new().await;
     let protect = ProtectApi::builder().vars(world.tenant.vars()).scheme_name("Acme-2").build();
     let (client, document) =
@@ -214,7 +218,7 @@ async fn the_scheme_has_the_name_that_was_configured() {
 }
 
 #[tokio::test]
-async fn two_tenants_in_one_process_have_two_right_documents() {
+async fn each_of_two_tenants_in_one_process_has_its_own_document() {
     let (one, two) = (World::new().await, World::new().await);
     let builder = ProtectApi::builder().vars(two.tenant.vars()).scheme_name("Two").build();
     let protect_two = builder.unwrap().describe_scope("posts:read", "Look");
@@ -239,7 +243,7 @@ async fn two_tenants_in_one_process_have_two_right_documents() {
 }
 
 #[tokio::test]
-async fn the_frameworks_own_document_stays_valid() {
+async fn the_frameworks_document_stays_valid() {
     let tenant = MockTenant::start().await;
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap().describe_scopes::<Scope>();
     let (service, _) = (protect.secure(Api).public("GET", "/health"))
@@ -249,7 +253,7 @@ async fn the_frameworks_own_document_stays_valid() {
     let schemes = raw["components"]["securitySchemes"].as_object().unwrap();
     assert_eq!(schemes["MonoCloud"]["type"], "oauth2");
     assert_eq!(schemes["MonoCloud"]["flows"], json!({}));
-    // Each requirement names a scheme that is there, and the operations of both documents agree.
+    // Each requirement names an existing scheme, and both documents have the same operations.
     for (path, item) in raw["paths"].as_object().unwrap() {
         for requirement in item["get"]["security"].as_array().into_iter().flatten() {
             let names = requirement.as_object().unwrap().keys();

@@ -1,9 +1,9 @@
-//! What prevents an API from starting, each in one line that names the operation.
+//! Problems that prevent an API from starting, each in one line that names the operation.
 
 use monocloud_backend::{Authenticated, Bearer, Policy, Require};
 use poem_openapi::{OpenApi, SecurityScheme, auth::ApiKey, param::Path};
 
-use crate::world::{Scope, World, offline, refusal_to_start, serve, serve_unchecked};
+use crate::world::{Scope, World, offline, serve, serve_unchecked, start_error};
 
 struct Undescribed;
 
@@ -84,20 +84,20 @@ impl Silent {
 #[tokio::test]
 async fn an_operation_that_declares_nothing_prevents_the_start() {
     let world = World::new().await;
-    insta::assert_snapshot!(refusal_to_start(world.protect.secure(Silent)), @r#"
+    insta::assert_snapshot!(start_error(world.protect.secure(Silent)), @r#"
     the API and its document do not agree:
     GET /extractor: it does not declare what it needs: take a `Bearer` argument (or `MaybeBearer`), set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/extractor")`
     GET /silent/{id}: it does not declare what it needs: take a `Bearer` argument (or `MaybeBearer`), set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/silent/{id}")`
     POST /silent/{id}: it does not declare what it needs: take a `Bearer` argument (or `MaybeBearer`), set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("POST", "/silent/{id}")`
     "#);
-    // Each of the three remedies.
+    // Each of the three corrections.
     serve(world.protect.secure(Silent).by_default(Policy::ANY_TOKEN));
     let public = world.protect.secure(Silent).public("GET", "/silent/:id");
     serve(public.public("POST", "/silent/{id}").public("GET", "/extractor"));
 }
 
 #[test]
-fn every_kind_of_problem_is_told_at_once() {
+fn every_kind_of_problem_is_reported_at_once() {
     let api = (offline().secure((Wrong, WrongToo)))
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/helth")
@@ -105,7 +105,7 @@ fn every_kind_of_problem_is_told_at_once() {
         .public("POST", "/secured/:id")
         .public("G E T", "/secured/:id")
         .public("GET", "/hidden/{x}");
-    insta::assert_snapshot!(refusal_to_start(api), @r#"
+    insta::assert_snapshot!(start_error(api), @r#"
     the API and its document do not agree:
     GET /double: two operations are documented there, and one would be lost; rename one
     GET /either/{x}: it could be any of the routes /either/:param0 and /either/{x}; rename or remove one of them
@@ -127,7 +127,7 @@ fn every_kind_of_problem_is_told_at_once() {
 }
 
 #[test]
-fn a_scope_is_described_by_its_enum_or_by_hand() {
+fn a_scope_is_described_by_its_enum_or_separately() {
     struct Api;
 
     #[OpenApi]
@@ -136,7 +136,7 @@ fn a_scope_is_described_by_its_enum_or_by_hand() {
         async fn both(&self, #[oai(scope = "Scope::Read")] _caller: Bearer<Undescribed>) {}
     }
 
-    let problems = refusal_to_start(offline().secure(Api));
+    let problems = start_error(offline().secure(Api));
     assert!(problems.contains(r#"GET /: it needs the scope "posts:purge""#), "{problems}");
     assert!(!problems.contains("posts:read"), "{problems}");
     serve(offline().describe_scope("posts:purge", "Delete every post").secure(Api));
@@ -163,13 +163,13 @@ async fn a_documented_operation_without_a_route_is_a_problem() {
         fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
     }
 
-    let problems = refusal_to_start(offline().secure(NotRouted));
+    let problems = start_error(offline().secure(NotRouted));
     let expected = "PUT /secured/{id}: it is documented, and nothing is routed there";
     assert!(problems.lines().any(|line| line.starts_with(expected)), "{problems}");
 }
 
 #[tokio::test]
-async fn an_api_that_was_never_secured_answers_500_and_no_guard_before_it_helps() {
+async fn an_api_that_was_never_secured_answers_500_even_behind_a_guard() {
     use poem::{EndpointExt, Route};
     use poem_openapi::OpenApiService;
 
@@ -185,7 +185,7 @@ async fn an_api_that_was_never_secured_answers_500_and_no_guard_before_it_helps(
     let client = serve_unchecked(Api);
     assert_eq!(client.status("GET /", &world.token("posts:read")).await, 500);
 
-    // That guard does not know which scopes the operation needs.
+    // The guard does not know which scopes the operation needs.
     let service = OpenApiService::new(Api, "Posts", "1.0");
     let app = Route::new().nest("/", service.with(world.protect.require(Policy::ANY_TOKEN)));
     let client = crate::world::Client::new(app);

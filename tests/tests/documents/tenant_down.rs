@@ -1,4 +1,4 @@
-//! The document while the tenant cannot be read.
+//! The document while the tenant is unavailable.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn scheme(document: &Value) -> &Value {
 }
 
 #[tokio::test]
-async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers() {
+async fn the_document_is_marked_as_incomplete_until_the_tenant_answers() {
     let clock = Clock::frozen();
     let tenant = MockTenant::builder().clock(clock.clone()).start().await;
     let protect = ProtectApi::builder().vars(tenant.vars()).clock(clock.reading()).build();
@@ -34,11 +34,11 @@ async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers()
     assert_eq!(scheme(&incomplete)["scheme"], "bearer");
     assert_eq!(scheme(&incomplete)["x-monocloud-incomplete"], true);
     assert_eq!(scheme(&incomplete)["flows"], Value::Null);
-    // An http scheme has no scopes; the refusals are described all the same.
+    // An http scheme has no scopes; the rejections are described anyway.
     let operation = &incomplete["paths"]["/posts"]["get"];
     assert_eq!(operation["security"], json!([{ "MonoCloud": [] }]));
     assert!(described(&incomplete, operation, "401")["headers"]["WWW-Authenticate"].is_object());
-    // Whatever the document cannot say, the door knows.
+    // What the incomplete document does not have is still enforced.
     assert_eq!(client.status("GET /posts", "").await, 401);
 
     tenant.recover(Endpoint::Discovery);
@@ -54,7 +54,7 @@ async fn it_says_that_it_is_incomplete_and_is_complete_once_the_tenant_answers()
 }
 
 #[tokio::test]
-async fn metadata_of_another_issuer_is_as_good_as_none() {
+async fn metadata_of_another_issuer_is_not_used() {
     let tenant = MockTenant::start().await;
     let mut metadata = tenant.metadata();
     metadata["issuer"] = "https://evil.example.com".into();
@@ -68,7 +68,7 @@ async fn metadata_of_another_issuer_is_as_good_as_none() {
 }
 
 #[tokio::test]
-async fn metadata_without_a_login_leaves_the_document_incomplete() {
+async fn with_metadata_without_a_login_the_document_stays_incomplete() {
     let tenant = MockTenant::start().await;
     let mut metadata = tenant.metadata();
     metadata.as_object_mut().unwrap().remove("authorization_endpoint");

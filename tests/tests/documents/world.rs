@@ -1,11 +1,9 @@
-//! What the tests share: a tenant, an API behind it, and requests in one line.
-
-use std::sync::Arc;
+//! Helpers: a tenant, the API it protects, and requests in one line.
 
 use monocloud_backend::{ApiDocument, ProtectApi, poem_openapi::Secured};
 use monocloud_testkit::MockTenant;
 use poem::{
-    Route, Server,
+    Request, Route, Server,
     http::{
         Method,
         header::{AUTHORIZATION, WWW_AUTHENTICATE},
@@ -13,7 +11,7 @@ use poem::{
     listener::TcpAcceptor,
     test::{TestClient, TestResponse},
 };
-use poem_openapi::{OAuthScopes, OpenApi, OpenApiService};
+use poem_openapi::{OAuthScopes, OpenApi, OpenApiService, SecurityScheme, auth::ApiKey};
 use serde_json::Value;
 
 /// The scopes of every API in these tests.
@@ -27,7 +25,16 @@ pub(crate) enum Scope {
     Write,
 }
 
-/// A tenant, and what it protects.
+/// An API key, of which one is valid: `known`.
+#[derive(SecurityScheme)]
+#[oai(ty = "api_key", key_name = "X-Api-Key", key_in = "header", checker = "known_key")]
+pub(crate) struct Key(#[allow(dead_code)] String);
+
+async fn known_key(_: &Request, key: ApiKey) -> Option<String> {
+    (key.key == "known").then_some(key.key)
+}
+
+/// A tenant and the API it protects.
 pub(crate) struct World {
     pub(crate) tenant: MockTenant,
     pub(crate) protect: ProtectApi,
@@ -40,12 +47,12 @@ impl World {
         Self { tenant, protect }
     }
 
-    /// A token with scopes, separated by blanks.
+    /// A token with these scopes, separated by spaces.
     pub(crate) fn token(&self, scopes: &str) -> String {
         self.tenant.token().scope(scopes).mint()
     }
 
-    /// A token in groups.
+    /// A token with these groups.
     pub(crate) fn member<const N: usize>(&self, groups: [&str; N]) -> String {
         self.tenant.token().groups(groups).mint()
     }
@@ -55,7 +62,7 @@ impl World {
     }
 }
 
-/// An API for which no tenant answers: enough where no token is judged.
+/// An API whose tenant never answers, for tests in which no token is validated.
 pub(crate) fn offline() -> ProtectApi {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
@@ -71,12 +78,12 @@ pub(crate) fn serve<T: OpenApi + 'static>(api: Secured<T>) -> (Client, ApiDocume
     (Client::new(Route::new().nest("/", service)), document)
 }
 
-/// Serves an API without asking whether it may start.
+/// Serves an API without the check that prevents it from starting.
 pub(crate) fn serve_unchecked<T: OpenApi + 'static>(api: T) -> Client {
     Client::new(Route::new().nest("/", OpenApiService::new(api, "Posts", "1.0")))
 }
 
-/// The description of an operation's response, in the components if it is there.
+/// The description of an operation's response, from the components if it refers to them.
 pub(crate) fn described<'d>(document: &'d Value, operation: &'d Value, status: &str) -> &'d Value {
     let response = &operation["responses"][status];
     match response["$ref"].as_str() {
@@ -86,7 +93,7 @@ pub(crate) fn described<'d>(document: &'d Value, operation: &'d Value, status: &
 }
 
 /// Why an API does not start.
-pub(crate) fn refusal_to_start<T: OpenApi>(api: Secured<T>) -> String {
+pub(crate) fn start_error<T: OpenApi>(api: Secured<T>) -> String {
     let started = api.into_service(|api| OpenApiService::new(api, "Posts", "1.0"));
     started.err().expect("the API must not start").to_string()
 }
@@ -103,7 +110,7 @@ impl Client {
         &self.0
     }
 
-    /// Sends a request, `GET /posts`, with a token if it is not blank.
+    /// Sends a request such as `GET /posts`, with a token unless it is empty.
     pub(crate) async fn send(&self, request: &str, token: &str) -> TestResponse {
         let (method, path) = request.split_once(' ').unwrap();
         let request = self.0.request(Method::from_bytes(method.as_bytes()).unwrap(), path);
@@ -129,7 +136,7 @@ pub(crate) fn challenges(response: &TestResponse) -> Vec<String> {
     values.map(|value| value.to_str().unwrap().to_owned()).collect()
 }
 
-/// Serves an application on loopback, until the test's runtime ends.
+/// Serves an application on loopback until the test's runtime ends.
 pub(crate) fn listen(app: Route) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -137,15 +144,4 @@ pub(crate) fn listen(app: Route) -> String {
     let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener).unwrap());
     tokio::spawn(server.run(app));
     format!("http://{address}")
-}
-
-/// A client for `http` alone; what it could do over TLS is nobody's business.
-pub(crate) fn http_client() -> reqwest::Client {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }

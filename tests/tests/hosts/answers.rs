@@ -1,4 +1,4 @@
-//! What a refused request is answered with, spelled out once.
+//! The answers to rejected requests, spelled out once.
 
 use harness::{
     hosts::Host,
@@ -8,12 +8,12 @@ use monocloud_testkit::{Endpoint, Fault};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
 on_every_host! {
-    every_refusal_has_its_status_its_one_challenge_and_its_body,
-    server_errors_carry_no_challenge,
-    the_error_is_in_the_extensions_so_that_an_application_can_replace_the_body,
+    every_rejection_has_its_status_one_challenge_and_its_body,
+    server_errors_have_no_challenge,
+    the_error_is_in_the_extensions_so_an_application_can_replace_the_body,
 }
 
-async fn every_refusal_has_its_status_its_one_challenge_and_its_body(host: Host) {
+async fn every_rejection_has_its_status_one_challenge_and_its_body(host: Host) {
     const REALM: &str = r#"Bearer realm="https://api.example.com""#;
     const UNAUTHORIZED: &str = r#"{"message":"unauthorized"}"#;
     let tenant = frozen_tenant().await;
@@ -62,7 +62,7 @@ async fn every_refusal_has_its_status_its_one_challenge_and_its_body(host: Host)
     }
 }
 
-async fn server_errors_carry_no_challenge(host: Host) {
+async fn server_errors_have_no_challenge(host: Host) {
     for (failure, status, body) in [
         (503, 503, r#"{"message":"service unavailable"}"#),
         (401, 500, r#"{"message":"internal server error"}"#),
@@ -78,7 +78,7 @@ async fn server_errors_carry_no_challenge(host: Host) {
     }
 }
 
-async fn the_error_is_in_the_extensions_so_that_an_application_can_replace_the_body(host: Host) {
+async fn the_error_is_in_the_extensions_so_an_application_can_replace_the_body(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let forbidden = get("/branded/read").bearer(&tenant.token().mint());

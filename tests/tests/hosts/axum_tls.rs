@@ -1,4 +1,4 @@
-//! A client certificate on its way from the TLS connection to the guard.
+//! The guard gets the client certificate of the TLS connection.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ fn pem(tag: &str, der: &[u8]) -> String {
     format!("-----BEGIN {tag}-----\n{}\n-----END {tag}-----\n", BASE64_STANDARD.encode(der))
 }
 
-/// Serves `GET /` for any token, and changes the acceptor as a test wants it.
+/// Serves `GET /` for any token, with an acceptor that `change` adjusts.
 async fn serve(
     world: &World,
     server: &SelfSigned,
@@ -48,9 +48,9 @@ async fn serve(
     fs::write(&certificate, pem("CERTIFICATE", &server.certificate)).unwrap();
     fs::write(&key, pem("PRIVATE KEY", &server.key.serialize_der())).unwrap();
     let acceptor = change(TlsAcceptor::new(ServerTls::new(certificate, key)).unwrap());
-    let whose = async || "hello";
+    let hello = async || "hello";
     let app =
-        Router::new().route("/", get(whose).route_layer(world.protect.require(Policy::ANY_TOKEN)));
+        Router::new().route("/", get(hello).route_layer(world.protect.require(Policy::ANY_TOKEN)));
     let handle = Handle::new();
     let server =
         axum_server::bind("127.0.0.1:0".parse().unwrap()).handle(handle.clone()).acceptor(acceptor);
@@ -58,7 +58,7 @@ async fn serve(
     handle.listening().await.unwrap()
 }
 
-/// A client that trusts the server, and has a certificate of its own or none.
+/// A client that trusts the server, with or without its own certificate.
 fn client(server: &SelfSigned, own: Option<&SelfSigned>) -> reqwest::Client {
     let mut roots = RootCertStore::empty();
     roots.add(server.certificate.clone()).unwrap();
@@ -78,7 +78,7 @@ fn client(server: &SelfSigned, own: Option<&SelfSigned>) -> reqwest::Client {
 }
 
 #[tokio::test]
-async fn a_token_is_for_the_holder_of_the_certificate_it_is_bound_to() {
+async fn a_bound_token_is_accepted_only_with_its_certificate() {
     let world = World::new().await;
     let (server, owner, thief) = (self_signed(), self_signed(), self_signed());
     let address = serve(&world, &server, |acceptor| acceptor).await;
@@ -92,7 +92,7 @@ async fn a_token_is_for_the_holder_of_the_certificate_it_is_bound_to() {
         ("unbound, without", &world.token(""), None, 200),
     ] {
         let client = client(&server, own);
-        // More than one request, as the certificate is the connection's.
+        // More than one request, as they share the connection's certificate.
         for _ in 0..2 {
             let url = format!("https://localhost:{}/", address.port());
             let answer = client.get(url).bearer_auth(token).send().await.unwrap();
@@ -109,13 +109,13 @@ async fn a_handshake_times_out() {
     let address = serve(&world, &server, |acceptor| acceptor.handshake_timeout(soon)).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut buffer = [0; 9];
-    // Less than what a handshake may take unless it is told.
+    // Less than the default timeout of a handshake.
     let end = tokio::time::timeout(Duration::from_secs(5), silent.read(&mut buffer)).await;
     assert_eq!(end.unwrap().unwrap_or(0), 0);
 }
 
 #[test]
-fn unusable_files_are_reported_at_start() {
+fn unusable_files_are_an_error() {
     let error = TlsAcceptor::new(ServerTls::new("no-such.pem", "no-such-key.pem")).unwrap_err();
     assert!(error.to_string().contains("no-such"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The part of a request that a token is read from (RFC 6750 §2).
+//! Where a token may be in a request (RFC 6750 §2).
 
 use harness::{
     hosts::Host,
@@ -8,13 +8,13 @@ use monocloud_backend::error::InvalidToken;
 use monocloud_testkit::{Endpoint, MockTenant};
 
 on_every_host! {
-    a_token_anywhere_but_in_a_bearer_header_is_ignored,
-    a_token_in_the_query_changes_nothing_for_the_one_in_the_header,
+    a_token_outside_the_authorization_header_is_ignored,
+    a_token_in_the_query_does_not_affect_the_one_in_the_header,
     invalid_bytes_and_repeated_headers_never_reach_a_handler,
-    a_token_of_16_kib_is_read_and_a_longer_one_is_not,
+    a_token_may_have_up_to_16_kib,
 }
 
-async fn a_token_anywhere_but_in_a_bearer_header_is_ignored(host: Host) {
+async fn a_token_outside_the_authorization_header_is_ignored(host: Host) {
     let tenant = MockTenant::start().await;
     let (api, token) =
         (host.protected_by(&tenant), tenant.token().scope("posts:read posts:write").mint());
@@ -22,13 +22,13 @@ async fn a_token_anywhere_but_in_a_bearer_header_is_ignored(host: Host) {
     for (case, call) in [
         ("no header", get("/any")),
         ("an empty header", get("/any").authorization("")),
-        ("a scheme alone", get("/any").authorization("Bearer")),
-        ("a scheme and a blank", get("/any").authorization("Bearer ")),
-        ("a scheme and a tab", get("/any").authorization("Bearer\t")),
+        ("only the scheme", get("/any").authorization("Bearer")),
+        ("the scheme and a space", get("/any").authorization("Bearer ")),
+        ("the scheme and a tab", get("/any").authorization("Bearer\t")),
         ("Basic", get("/any").authorization("Basic YWxpY2U6c2VjcmV0")),
         ("DPoP", get("/any").authorization(format!("DPoP {token}"))),
-        ("a token alone", get("/any").authorization(&token)),
-        ("no blank", get("/any").authorization(format!("Bearer{token}"))),
+        ("only the token", get("/any").authorization(&token)),
+        ("no space", get("/any").authorization(format!("Bearer{token}"))),
         ("an equals sign", get("/any").authorization(format!("Bearer={token}"))),
         ("a colon", get("/any").authorization(format!("Bearer: {token}"))),
         ("another header", get("/any").header("x-access-token", &token)),
@@ -43,7 +43,7 @@ async fn a_token_anywhere_but_in_a_bearer_header_is_ignored(host: Host) {
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
-async fn a_token_in_the_query_changes_nothing_for_the_one_in_the_header(host: Host) {
+async fn a_token_in_the_query_does_not_affect_the_one_in_the_header(host: Host) {
     let tenant = MockTenant::start().await;
     let (api, token) = (host.protected_by(&tenant), tenant.token().mint());
     api.check("query ignored", get("/any?access_token=x").bearer(&token), &ok()).await;
@@ -70,7 +70,7 @@ async fn invalid_bytes_and_repeated_headers_never_reach_a_handler(host: Host) {
     }
 }
 
-async fn a_token_of_16_kib_is_read_and_a_longer_one_is_not(host: Host) {
+async fn a_token_may_have_up_to_16_kib(host: Host) {
     let tenant = MockTenant::start().await;
     let api = host.protected_by(&tenant);
     let oversized = invalid_token(InvalidToken::Oversized);
@@ -88,5 +88,5 @@ async fn a_token_of_16_kib_is_read_and_a_longer_one_is_not(host: Host) {
     }
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
     let longest = token_of_length(&tenant, 16 * 1024);
-    api.check("as long as can be", get("/any").bearer(&longest), &ok()).await;
+    api.check("of the maximum length", get("/any").bearer(&longest), &ok()).await;
 }

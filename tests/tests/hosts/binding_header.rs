@@ -1,4 +1,4 @@
-//! A certificate that a proxy passes on in a header.
+//! A certificate that a proxy passes in a header.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use harness::{

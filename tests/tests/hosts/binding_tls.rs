@@ -1,4 +1,4 @@
-//! Tokens bound to the certificate of the TLS connection they come by.
+//! Tokens bound to the client certificate of their TLS connection.
 
 use std::{fs, path::PathBuf};
 
@@ -17,9 +17,9 @@ on_every_host! {
     a_bound_token_is_rejected_on_another_connection,
     a_client_without_the_certificates_key_fails_the_handshake,
     a_certificate_header_does_not_replace_the_certificate_of_the_connection,
-    certificates_can_be_asked_of_one_authority_alone,
-    a_client_that_hangs_in_the_handshake_does_not_block_others,
-    a_renewed_server_certificate_is_picked_up_and_a_spoiled_one_is_not,
+    client_certificates_can_be_limited_to_one_authority,
+    a_client_that_stalls_in_the_handshake_does_not_block_others,
+    a_renewed_server_certificate_is_loaded_and_an_unusable_one_is_not,
 }
 
 fn server_tls(server: &Certificate) -> ServerTls {
@@ -36,12 +36,12 @@ async fn a_bound_token_is_rejected_on_another_connection(host: Host) {
         let thief = authority.client("own");
         for token in [tenant.token(), tenant.opaque_token()] {
             let call = get("/any").bearer(&token.bound_to(own).mint());
-            let refused = invalid_token(InvalidToken::Binding);
+            let rejected = invalid_token(InvalidToken::Binding);
             let owner = secure.to(&authority, Some(own));
             owner.check("the owner", call.clone(), &ok()).await;
             let thief = secure.to(&authority, Some(&thief));
-            thief.check("another certificate", call.clone(), &refused).await;
-            secure.to(&authority, None).check("none", call.clone(), &refused).await;
+            thief.check("another certificate", call.clone(), &rejected).await;
+            secure.to(&authority, None).check("none", call.clone(), &rejected).await;
             owner.check("the owner again", call, &ok()).await;
         }
     }
@@ -69,24 +69,24 @@ async fn a_certificate_header_does_not_replace_the_certificate_of_the_connection
     let (server, own) = (authority.server("localhost"), authority.client("own"));
     let tenant = frozen_tenant().await;
     let call = get("/any").bearer(&tenant.token().bound_to(&own).mint());
-    let refused = invalid_token(InvalidToken::Binding);
+    let rejected = invalid_token(InvalidToken::Binding);
 
     let secure = host.serve_tls(&protect(&tenant).build().unwrap(), server_tls(&server));
     let claimed = BASE64_STANDARD.encode(own.der());
     for name in ["client-cert", "x-forwarded-client-cert", "x-client-cert"] {
         let call = call.clone().header(name, &claimed);
-        secure.to(&authority, None).check(name, call, &refused).await;
+        secure.to(&authority, None).check(name, call, &rejected).await;
     }
 
-    // Nor a connection for its caller where it is a proxy's.
+    // Nor does a proxy's certificate stand for that of the proxy's client.
     let behind_proxy = protect(&tenant).client_certificate_header("client-cert");
     let secure = host.serve_tls(&behind_proxy.build().unwrap(), server_tls(&server));
     let proxy = secure.to(&authority, Some(&own));
-    proxy.check("the proxy's own", call.clone(), &refused).await;
-    proxy.check("its caller's", call.header("client-cert", &claimed), &ok()).await;
+    proxy.check("the proxy's own", call.clone(), &rejected).await;
+    proxy.check("its client's", call.header("client-cert", &claimed), &ok()).await;
 }
 
-async fn certificates_can_be_asked_of_one_authority_alone(host: Host) {
+async fn client_certificates_can_be_limited_to_one_authority(host: Host) {
     let (authority, callers) = (Authority::new(), Authority::new());
     let server = authority.server("localhost");
     let (own, foreign) = (callers.client("own"), authority.client("own"));
@@ -102,7 +102,7 @@ async fn certificates_can_be_asked_of_one_authority_alone(host: Host) {
     secure.to(&authority, None).check("none", get("/health"), &ok()).await;
 }
 
-async fn a_client_that_hangs_in_the_handshake_does_not_block_others(host: Host) {
+async fn a_client_that_stalls_in_the_handshake_does_not_block_others(host: Host) {
     let authority = Authority::new();
     let (server, own) = (authority.server("localhost"), authority.client("own"));
     let tenant = frozen_tenant().await;
@@ -115,7 +115,7 @@ async fn a_client_that_hangs_in_the_handshake_does_not_block_others(host: Host) 
     secure.to(&authority, Some(&own)).check("beside them", call, &ok()).await;
 }
 
-/// Files that an issuer renews, and sometimes spoils.
+/// Files that are replaced while the server runs.
 struct Files(TempDir);
 
 impl Files {
@@ -129,7 +129,7 @@ impl Files {
     }
 }
 
-async fn a_renewed_server_certificate_is_picked_up_and_a_spoiled_one_is_not(host: Host) {
+async fn a_renewed_server_certificate_is_loaded_and_an_unusable_one_is_not(host: Host) {
     let (old, new) = (Authority::new(), Authority::new());
     let files = Files(TempDir::new().unwrap());
     let (first, second) = (old.server("localhost"), new.server("localhost"));

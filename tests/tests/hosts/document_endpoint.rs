@@ -1,4 +1,4 @@
-//! The document over HTTP: kept until the metadata changes, and not sent to clients who have it.
+//! The document over HTTP: cached until the metadata changes, and not sent to clients that have it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
 use serde_json::Value;
 
 on_every_host! {
-    a_client_that_has_the_document_gets_no_body,
+    a_client_that_has_the_document_gets_304_without_a_body,
 }
 
 fn document(protect: &ProtectApi) -> ApiDocument {
@@ -28,7 +28,7 @@ paths:
 #[poem::handler]
 fn posts() {}
 
-async fn a_client_that_has_the_document_gets_no_body(host: Host) {
+async fn a_client_that_has_the_document_gets_304_without_a_body(host: Host) {
     let tenant = frozen_tenant().await;
     let document = document(&protect(&tenant).build().unwrap());
     let mut etags = Vec::new();
@@ -60,7 +60,7 @@ async fn a_client_that_has_the_document_gets_no_body(host: Host) {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_the_document_of_the_present_metadata() {
+async fn the_cached_document_follows_the_current_metadata() {
     let clock = Clock::frozen();
     let tenant = MockTenant::builder().clock(clock.clone()).start().await;
     let api = document(&protect(&tenant).build().unwrap()).json();
@@ -81,7 +81,7 @@ async fn what_is_kept_is_the_document_of_the_present_metadata() {
     assert_eq!(scheme["type"], "oauth2");
     assert_ne!(complete, incomplete);
 
-    // The same endpoints, fetched anew, are the same document; other ones are another.
+    // The document changes only if the fetched endpoints change.
     clock.advance(Duration::from_secs(301));
     assert_eq!(seen(&api).await.0, complete);
     let mut metadata = tenant.metadata();
@@ -95,7 +95,7 @@ async fn what_is_kept_is_the_document_of_the_present_metadata() {
 }
 
 #[tokio::test]
-async fn two_processes_give_one_document_one_tag() {
+async fn two_processes_give_the_same_document_the_same_etag() {
     let tenant = frozen_tenant().await;
     let tag = async || {
         let endpoint = document(&protect(&tenant).build().unwrap()).json();

@@ -1,4 +1,4 @@
-//! Bodies of refusals that the application chooses.
+//! Bodies of rejections that the application chooses.
 
 use harness::{
     hosts::Host,
@@ -9,13 +9,13 @@ use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use serde_json::{Value, json};
 
 on_every_host! {
-    problem_details_replace_the_body_and_nothing_else,
-    a_function_writes_any_other_body,
-    a_refusal_of_head_has_no_body_either_way,
+    problem_details_replace_only_the_body,
+    a_function_can_write_any_other_body,
+    a_rejection_of_head_has_no_body_in_any_format,
 }
 
-/// A request for each status that a refusal can have, with its reason and the challenge's phrase.
-async fn refusals(
+/// A request for each status that a rejection can have, with its reason and the challenge's phrase.
+async fn rejections(
     serve: impl Fn(ProtectApiBuilder) -> Api,
 ) -> Vec<(Api, Call, u16, &'static str, Option<&'static str>)> {
     let tenant: &'static MockTenant = Box::leak(Box::new(frozen_tenant().await));
@@ -50,10 +50,10 @@ async fn refusals(
     ]
 }
 
-async fn problem_details_replace_the_body_and_nothing_else(host: Host) {
-    let plain = refusals(|builder| host.serve(&builder.build().unwrap())).await;
+async fn problem_details_replace_only_the_body(host: Host) {
+    let plain = rejections(|builder| host.serve(&builder.build().unwrap())).await;
     let problems =
-        refusals(|builder| host.serve(&builder.problem_details().build().unwrap())).await;
+        rejections(|builder| host.serve(&builder.problem_details().build().unwrap())).await;
     for ((api, call, ..), (with_problem, same_call, status, code, detail)) in
         plain.into_iter().zip(problems)
     {
@@ -74,14 +74,14 @@ async fn problem_details_replace_the_body_and_nothing_else(host: Host) {
     }
 }
 
-async fn a_function_writes_any_other_body(host: Host) {
-    let refusals = refusals(|builder| {
-        let builder = builder.error_body("text/plain", json!({"type": "string"}), |refusal| {
-            format!("{} {}", refusal.status().as_u16(), refusal.error().reason())
+async fn a_function_can_write_any_other_body(host: Host) {
+    let rejections = rejections(|builder| {
+        let builder = builder.error_body("text/plain", json!({"type": "string"}), |rejection| {
+            format!("{} {}", rejection.status().as_u16(), rejection.error().reason())
         });
         host.serve(&builder.build().unwrap())
     });
-    for (api, call, status, code, _) in refusals.await {
+    for (api, call, status, code, _) in rejections.await {
         let answer = api.send(call).await;
         assert_eq!(answer.status, status, "{code}");
         assert_eq!(answer.header("content-type"), Some("text/plain"));
@@ -89,7 +89,7 @@ async fn a_function_writes_any_other_body(host: Host) {
     }
 }
 
-async fn a_refusal_of_head_has_no_body_either_way(host: Host) {
+async fn a_rejection_of_head_has_no_body_in_any_format(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.serve(&protect(&tenant).problem_details().build().unwrap());
     let answer = api.send(head("/read")).await;
@@ -97,7 +97,7 @@ async fn a_refusal_of_head_has_no_body_either_way(host: Host) {
 }
 
 #[test]
-fn a_body_that_cannot_be_described_is_a_mistake_at_start() {
+fn a_body_that_cannot_be_described_is_a_configuration_error() {
     for (content_type, schema, rule) in [
         ("", json!({}), "media type"),
         ("json", json!({}), "media type"),

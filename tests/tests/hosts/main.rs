@@ -1,4 +1,4 @@
-//! What a host can get wrong: how it hands a request to a guard and an answer to the caller. Every
+//! What a host can get wrong: how it passes a request to a guard and an answer to the caller. Every
 //! case is a test for every host, over real HTTP.
 
 /// Makes a test for every host of functions that take one: `manners::a_case::poem` runs

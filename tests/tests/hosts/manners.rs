@@ -1,4 +1,4 @@
-//! How authentication sits among the rest of HTTP: bodies, methods, paths, CORS.
+//! Authentication together with the rest of HTTP: bodies, methods, paths, CORS.
 
 use harness::{
     hosts::Host,
@@ -16,10 +16,10 @@ on_every_host! {
     authentication_comes_before_the_body_is_read,
     public_routes_ignore_tokens_and_optional_ones_validate_them,
     an_extractor_without_a_guard_answers_500,
-    other_paths_stay_404_other_methods_405_and_head_is_authorized_as_get,
-    a_preflight_passes_and_reaches_no_handler,
-    a_browser_can_read_a_refusal,
-    an_extractor_without_a_guard_is_logged_with_its_path_and_the_remedy,
+    other_paths_are_404_other_methods_405_and_head_is_authorized_as_get,
+    a_preflight_is_answered_and_reaches_no_handler,
+    a_browser_can_read_a_rejection,
+    an_extractor_without_a_guard_is_logged_with_its_path_and_the_cause,
 }
 
 async fn authentication_comes_before_the_body_is_read(host: Host) {
@@ -34,7 +34,7 @@ async fn authentication_comes_before_the_body_is_read(host: Host) {
         let answer = api.send(post("/write", bad).bearer(&writer)).await;
         assert_eq!(answer.status, 400, "{bad:?}: {answer:?}");
     }
-    // A body that is announced and never comes.
+    // A body that is announced and never sent.
     let request = "POST /write HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n";
     let answer = api.send_raw(request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
@@ -46,7 +46,7 @@ async fn public_routes_ignore_tokens_and_optional_ones_validate_them(host: Host)
     let expired = tenant.token().expires_in(-3600).mint();
     for (case, call, expected) in [
         ("public", get("/health"), says("up")),
-        ("public, with rubbish", get("/health").bearer("a b"), says("up")),
+        ("public, with a malformed token", get("/health").bearer("a b"), says("up")),
         ("optional, without", get("/optional"), says("anonymous")),
         (
             "optional, another scheme",
@@ -72,7 +72,7 @@ async fn an_extractor_without_a_guard_answers_500(host: Host) {
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
-async fn other_paths_stay_404_other_methods_405_and_head_is_authorized_as_get(host: Host) {
+async fn other_paths_are_404_other_methods_405_and_head_is_authorized_as_get(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     let status = async |call: Call| api.send(call).await.status;
@@ -97,7 +97,7 @@ async fn other_paths_stay_404_other_methods_405_and_head_is_authorized_as_get(ho
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
 }
 
-async fn a_preflight_passes_and_reaches_no_handler(host: Host) {
+async fn a_preflight_is_answered_and_reaches_no_handler(host: Host) {
     let tenant = frozen_tenant().await;
     let api = host.protected_by(&tenant);
     for (path, method) in [("/write", "POST"), ("/any", "GET"), ("/unguarded", "GET")] {
@@ -114,7 +114,7 @@ async fn a_preflight_passes_and_reaches_no_handler(host: Host) {
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }
 
-async fn a_browser_can_read_a_refusal(host: Host) {
+async fn a_browser_can_read_a_rejection(host: Host) {
     let tenant = frozen_tenant().await;
     let call = get("/any").header("origin", "https://app.example.com");
     let answer = host.protected_by(&tenant).send(call).await;
@@ -122,7 +122,7 @@ async fn a_browser_can_read_a_refusal(host: Host) {
     assert!(answer.headers.contains_key("access-control-allow-origin"));
 }
 
-async fn an_extractor_without_a_guard_is_logged_with_its_path_and_the_remedy(host: Host) {
+async fn an_extractor_without_a_guard_is_logged_with_its_path_and_the_cause(host: Host) {
     let tenant = frozen_tenant().await;
     let (api, log) = (host.protected_by(&tenant), Log::capture());
     api.send(get("/unguarded?secret=canary")).await;

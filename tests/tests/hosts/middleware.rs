@@ -1,15 +1,15 @@
-//! The manual's examples of CORS and of a request log, served as they are printed there.
+//! The manual's examples of CORS and of a request log, served unchanged.
 
-#[allow(unreachable_pub, reason = "an application would export it")]
+#[allow(unreachable_pub, reason = "applications export it")]
 #[path = "../../../src/manual/middleware/axum.rs"]
 mod axum_example;
-#[allow(unreachable_pub, reason = "an application would export it")]
+#[allow(unreachable_pub, reason = "applications export it")]
 #[path = "../../../src/manual/middleware/poem.rs"]
 mod poem_example;
-#[allow(unreachable_pub, reason = "an application would export it")]
+#[allow(unreachable_pub, reason = "applications export it")]
 #[path = "../../../src/manual/middleware/poem_openapi.rs"]
 mod poem_openapi_example;
-#[allow(unreachable_pub, reason = "an application would export it")]
+#[allow(unreachable_pub, reason = "applications export it")]
 #[path = "../../../src/manual/middleware/salvo.rs"]
 mod salvo_example;
 
@@ -64,7 +64,7 @@ fn names(value: Option<&str>) -> Vec<String> {
 const ORIGIN: (&str, &str) = ("origin", "https://app.example.com");
 
 #[tokio::test]
-async fn a_browser_passes_the_preflight_and_reads_every_refusal() {
+async fn a_browser_passes_the_preflight_and_can_read_every_rejection() {
     for (host, serve) in EXAMPLES {
         let tenant = frozen_tenant().await;
         let api = served(host, serve, &protect(&tenant).build().unwrap());
@@ -124,7 +124,7 @@ async fn the_log_has_the_subject_or_the_reason_of_every_request() {
 }
 
 #[tokio::test]
-async fn on_poem_an_error_of_the_handler_carries_the_caller_too() {
+async fn on_poem_an_error_of_the_handler_has_the_caller_too() {
     use monocloud_backend::Caller;
     use poem::{Endpoint as _, EndpointExt as _, http::StatusCode};
 

@@ -1,4 +1,4 @@
-//! What only poem-openapi has: a document that states the policy.
+//! What only poem-openapi has: a document that declares the policy.
 
 use harness::{
     hosts::POEM_OPENAPI,
@@ -16,7 +16,7 @@ async fn a_hidden_operation_is_authorized_by_its_listing_before_its_body_is_read
         ("an admin", get("/hidden").bearer(&alice().groups(["admin"]).mint()), says("hidden")),
         ("a bad body without a token", post("/hidden", "{"), missing()),
         ("a bad body, no group", post("/hidden", "{").bearer(&alice().mint()), missing_group()),
-        ("optional by type, not as listed", get("/hidden-optional"), missing()),
+        ("optional by type, required by its listing", get("/hidden-optional"), missing()),
         ("a token", get("/hidden-optional").bearer(&alice().mint()), says("alice")),
     ] {
         api.check(case, call, &expected).await;

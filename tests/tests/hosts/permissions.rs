@@ -8,7 +8,7 @@ use harness::{
 on_every_host! {
     all_scopes_are_needed_and_the_challenge_names_all_of_them,
     scopes_are_checked_before_groups,
-    any_or_all_groups_are_needed_as_the_policy_says_or_else_the_configuration,
+    the_policy_or_else_the_configuration_decides_whether_any_or_all_groups_are_needed,
 }
 
 async fn all_scopes_are_needed_and_the_challenge_names_all_of_them(host: Host) {
@@ -27,7 +27,9 @@ async fn all_scopes_are_needed_and_the_challenge_names_all_of_them(host: Host) {
     }
 }
 
-async fn any_or_all_groups_are_needed_as_the_policy_says_or_else_the_configuration(host: Host) {
+async fn the_policy_or_else_the_configuration_decides_whether_any_or_all_groups_are_needed(
+    host: Host,
+) {
     let tenant = frozen_tenant().await;
     for (match_all, route, groups, passes) in [
         ("false", "/groups", &["a", "other"][..], true),
@@ -42,7 +44,7 @@ async fn any_or_all_groups_are_needed_as_the_policy_says_or_else_the_configurati
         ("true", "/both", &["a", "other"], false),
         ("true", "/both", &["b", "a"], true),
         ("true", "/both", &["c"], false),
-        // `any_group` wins over the configuration.
+        // `any_group` takes precedence over the configuration.
         ("true", "/admin", &["admin"], true),
     ] {
         let vars = [("MONOCLOUD_BACKEND_GROUPS_MATCH_ALL", match_all)];

@@ -1,4 +1,4 @@
-//! poem's TLS listener, beyond what every host does alike.
+//! poem's TLS listener, beyond what all hosts have in common.
 
 use std::{fs, net::SocketAddr, time::Duration};
 
@@ -25,7 +25,7 @@ async fn serve(tls: ServerTls, handshake_timeout: Duration) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn a_silent_connection_is_closed() {
     let server = Authority::new().server("localhost");
     let tls = ServerTls::new(server.certificate_file(), server.key_file());
     let address = serve(tls, Duration::from_millis(10)).await;
@@ -42,7 +42,7 @@ async fn an_unusable_file_is_named_in_the_error_before_the_server_starts() {
     fs::write(&text, "hello").unwrap();
     let missing = folder.path().join("missing.pem");
     let good = || ServerTls::new(server.certificate_file(), server.key_file());
-    for (tls, told) in [
+    for (tls, expected) in [
         (ServerTls::new(&missing, server.key_file()), "missing.pem cannot be read"),
         (ServerTls::new(&text, server.key_file()), "text.pem holds no certificate"),
         (
@@ -59,6 +59,6 @@ async fn an_unusable_file_is_named_in_the_error_before_the_server_starts() {
     ] {
         let listener = TlsListener::new(TcpListener::bind("127.0.0.1:0"), tls);
         let error = listener.into_acceptor().await.err().unwrap().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }

@@ -8,13 +8,13 @@ use monocloud_backend::ProtectApi;
 use serde_json::{Value, json};
 
 on_every_host! {
-    clients_find_the_tenant_by_the_url_of_the_api,
+    clients_find_the_tenant_through_the_url_of_the_api,
     every_challenge_names_the_metadata_once_it_is_served,
 }
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
-async fn clients_find_the_tenant_by_the_url_of_the_api(host: Host) {
+async fn clients_find_the_tenant_through_the_url_of_the_api(host: Host) {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).resource("https://api.example.com/posts").build().unwrap();
     let protect = protect.describe_scope("posts:read", "Read posts");
@@ -71,7 +71,7 @@ async fn without_a_url_of_the_api_there_is_no_metadata() {
 }
 
 #[tokio::test]
-async fn partner_tenants_are_named_where_the_application_asks_for_it() {
+async fn partner_tenants_are_named_if_the_application_requests_it() {
     let [own, partner] = [frozen_tenant().await, frozen_tenant().await];
     let api = protect(&own).build().unwrap();
     let api = api.also_accept(protect(&partner).build().unwrap()).unwrap();

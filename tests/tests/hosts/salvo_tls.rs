@@ -1,4 +1,4 @@
-//! What goes wrong before anything is served.
+//! Errors before the server starts.
 
 use monocloud_backend::certificate::ServerTls;
 use salvo::conn::{Listener, TcpListener};

@@ -16,8 +16,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-/// A client of one proxy. Each request gets a connection of its own, which resumes the TLS session
-/// of the one before if the proxy allows it.
+/// A client of one proxy. Each request gets a new connection, which resumes the TLS session of the
+/// previous one if the proxy permits it.
 pub(crate) struct Client {
     address: SocketAddr,
     tls: TlsConnector,
@@ -39,7 +39,7 @@ impl Answer {
 }
 
 impl Client {
-    /// Trusts `authority`, and presents a certificate or none.
+    /// Trusts `authority`, and presents a certificate if there is one.
     pub(crate) fn new(
         address: SocketAddr,
         authority: &Authority,
@@ -84,7 +84,7 @@ impl Client {
         Self { address, tls: Arc::new(tls).into() }
     }
 
-    /// `GET /` with a token and header lines as they are, without the line end of the last one.
+    /// `GET /` with a token and these header lines, the last without its line end.
     pub(crate) async fn get(&self, token: &str, lines: &str) -> io::Result<Answer> {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;

@@ -21,29 +21,29 @@ const HEADER: &str = "X-Client-Cert";
 
 #[tokio::test]
 #[ignore = "needs nginx, see CONTRIBUTING.md"]
-async fn nginx_passes_on_the_certificate_of_the_handshake_only() {
+async fn nginx_passes_only_the_certificate_of_the_handshake() {
     assert_binding(NGINX, percent_encoded_pem).await;
 }
 
 #[tokio::test]
 #[ignore = "needs haproxy, see CONTRIBUTING.md"]
-async fn haproxy_passes_on_the_certificate_of_the_handshake_only() {
+async fn haproxy_passes_only_the_certificate_of_the_handshake() {
     assert_binding(HAPROXY, base64_der).await;
 }
 
 #[tokio::test]
 #[ignore = "needs apache2, see CONTRIBUTING.md"]
-async fn apache_passes_on_the_certificate_of_the_handshake_only() {
+async fn apache_passes_only_the_certificate_of_the_handshake() {
     assert_binding(APACHE, pem_with_spaces).await;
 }
 
 #[tokio::test]
 #[ignore = "needs caddy, see CONTRIBUTING.md"]
-async fn caddy_passes_on_the_certificate_of_the_handshake_only() {
+async fn caddy_passes_only_the_certificate_of_the_handshake() {
     assert_binding(CADDY, base64_der).await;
 }
 
-/// `encode` writes a certificate as the proxy does.
+/// Checks a proxy; `encode` writes a certificate as the proxy does.
 async fn assert_binding(program: Program, encode: fn(&Certificate) -> String) {
     let (tenant, authority) = (MockTenant::start().await, Authority::new());
     let proxy = Proxy::start(program, serve(&tenant).await, &authority.server("localhost")).await;
@@ -59,7 +59,7 @@ async fn assert_binding(program: Program, encode: fn(&Certificate) -> String) {
     }
 }
 
-/// Answers with the header's values as the API received them, a line each.
+/// Answers with the header's values as the API received them, one per line.
 #[handler]
 fn received(headers: &HeaderMap) -> String {
     let values = headers.get_all(HEADER).iter();
@@ -158,9 +158,9 @@ fn forged(value: &str) -> Vec<(&'static str, String)> {
         ("with underscores", format!("X_Client_Cert: {value}")),
         ("with one underscore", format!("X-Client_Cert: {value}")),
         ("twice", format!("{line}\r\n{line}")),
-        ("empty and once more", format!("X-Client-Cert:\r\n{line}")),
+        ("empty, then repeated", format!("X-Client-Cert:\r\n{line}")),
         ("listed in Connection", format!("{line}\r\nConnection: X-Client-Cert")),
-        ("as it is", line),
+        ("unchanged", line),
     ]
 }
 
@@ -176,7 +176,7 @@ fn malformed(value: &str) -> [(&'static str, String); 6] {
     ]
 }
 
-/// What `$ssl_client_escaped_cert` of nginx holds.
+/// The value of nginx's `$ssl_client_escaped_cert`.
 fn percent_encoded_pem(certificate: &Certificate) -> String {
     let pem = lines(certificate).join("\n") + "\n";
     pem.bytes()

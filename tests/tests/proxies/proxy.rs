@@ -19,17 +19,17 @@ const PAGE: &str = include_str!("../../../src/manual/proxies.md");
 /// How a proxy is started.
 #[derive(Clone, Copy)]
 pub(crate) struct Program {
-    /// The program's name, and that of its Debian package.
+    /// The name of the program and of its Debian package.
     name: &'static str,
     /// The language of the code block that configures it in the manual.
     language: &'static str,
-    /// Arguments; `{folder}` stands for a directory of the test's own, which has the configuration
+    /// Arguments; `{folder}` stands for a temporary directory, which has the configuration
     /// in `config`.
     arguments: &'static [&'static str],
-    /// The address to listen on, as the manual writes it and as the test does.
+    /// The address to listen on, as the manual and as the test writes it.
     listen: (&'static str, &'static str),
-    /// What belongs around the manual's configuration: no daemon, no port beside the one, no file
-    /// outside the directory.
+    /// Configuration around that of the manual: no daemon, no other port, no file outside the
+    /// directory.
     around: &'static str,
 }
 
@@ -161,7 +161,7 @@ impl Proxy {
         Self { address, process, folder }
     }
 
-    /// Fails with what the process has logged if it ends instead.
+    /// Fails with the log of the process if it ends.
     async fn wait_until_ready(&mut self) -> Result<(), String> {
         for _ in 0..10_000 {
             if TcpStream::connect(self.address).await.is_ok() {
@@ -207,7 +207,7 @@ fn configured(
     let (certificate, key) = (server.chain_pem(), server.key_pem());
     let block = code_block(program.language);
     assert!(block.contains(written), "the manual's {} block has no `{written}`", program.language);
-    assert!(block.contains("127.0.0.1:3000"), "the API is where the manual's examples have it");
+    assert!(block.contains("127.0.0.1:3000"), "the address of the API in the manual's examples");
     block
         .replace(written, &listen)
         .replace("127.0.0.1:3000", &api.to_string())
@@ -225,7 +225,7 @@ fn code_block(language: &str) -> &'static str {
     block.unwrap_or_else(|| panic!("the manual has no {language} block"))
 }
 
-/// Debian keeps servers where a user's search path does not lead.
+/// Debian installs servers in directories that a user's search path does not have.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let servers = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);

@@ -12,7 +12,7 @@ use std::{
 use redis::Commands;
 use tempfile::TempDir;
 
-/// A Redis of the test's own, on loopback.
+/// A Redis on loopback that belongs to one test.
 pub(crate) struct Redis {
     process: Child,
     pub(crate) port: u16,
@@ -21,7 +21,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// None, said aloud, where there is no `redis-server` and need not be one.
+    /// `None`, with a message, if `redis-server` is not installed and not required.
     pub(crate) fn start(options: &[&str]) -> Option<Self> {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         loop {
@@ -34,7 +34,7 @@ impl Redis {
                 process => process.unwrap(),
             };
             let mut redis = Self { process, port, options: options.clone(), folder };
-            // Somebody else may have taken the port first.
+            // Another process may have taken the port first.
             if redis.is_ready() {
                 return Some(redis);
             }
@@ -56,7 +56,7 @@ impl Redis {
         assert!(self.is_ready(), "Redis starts again on its port");
     }
 
-    /// A connection of the test's own.
+    /// A connection for the test itself.
     pub(crate) fn commands(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
@@ -65,7 +65,7 @@ impl Redis {
         self.commands().keys("*").unwrap()
     }
 
-    /// Waits until this very process has its port and answers there, or has ended.
+    /// Waits until this process listens on its port and answers, or has ended.
     fn is_ready(&mut self) -> bool {
         let log = self.folder.path().join("redis.log");
         for _ in 0..30_000 {
@@ -91,14 +91,14 @@ impl Drop for Redis {
 }
 
 fn skip() {
-    assert_ne!(env::var("CI").as_deref(), Ok("true"), "there is no redis-server in CI");
-    // Past the test harness, which shows nothing of a test that passes.
+    assert_ne!(env::var("CI").as_deref(), Ok("true"), "redis-server is not installed in CI");
+    // Written directly, as the test harness hides the output of a test that passes.
     let name = thread::current().name().unwrap_or("a test").to_owned();
-    let mut aloud = io::stderr();
-    writeln!(aloud, "SKIPPED, there is no redis-server: {name}").unwrap();
+    let mut stderr = io::stderr();
+    writeln!(stderr, "SKIPPED, redis-server is not installed: {name}").unwrap();
 }
 
-/// Any answer will do: a password may be wanted first.
+/// Any answer counts, as the server may require a password first.
 fn answers_ping(port: u16) -> bool {
     let Ok(mut stream) = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
         return false;

@@ -1,4 +1,4 @@
-//! `rediss://`: whom the cache trusts.
+//! `rediss://`: which certificates the cache trusts.
 
 use harness::{
     hosts::POEM,
@@ -10,21 +10,21 @@ use std::{env, process::Command};
 use tracing::Level;
 
 use crate::{
-    asked, hold_time, introspecting, served,
+    hold_time, introspecting, introspections, served,
     server::{Redis, free_port},
     warnings,
 };
 
-/// In time that runs: a Redis may well wait for the rest of what it takes for a command.
+/// The clock runs, as Redis may wait for the rest of what it reads as a command.
 #[tokio::test]
-async fn tls_to_a_plain_port_harms_nobody() {
+async fn tls_to_a_plain_port_fails_no_request() {
     let Some(redis) = Redis::start(&[]) else { return };
     let tenant = frozen_tenant().await;
     let url = format!("rediss://:pa55word@localhost:{}", redis.port);
     let (api, log) = (served(&tenant, &url), Log::capture());
     let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    assert_eq!(introspections(&api, &tenant, &token).await, 1);
+    assert_eq!(introspections(&api, &tenant, &token).await, 2);
     assert_eq!(redis.keys(), [""; 0]);
     assert_eq!(log.lines(Level::WARN).len(), 1, "{}", warnings(&log));
     assert!(!warnings(&log).contains("pa55word"), "{}", warnings(&log));
@@ -41,9 +41,9 @@ fn start_with(authority: &Authority) -> Option<(Redis, String)> {
     Some((redis, port))
 }
 
-/// The system's roots are found by a variable, and so in a process of its own.
+/// A variable names the system's roots, so the test runs in a separate process.
 #[tokio::test]
-async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
+async fn tls_accepts_only_a_certificate_of_the_systems_authorities() {
     const PORT: &str = "TEST_TLS_REDIS_PORT";
     if let Ok(port) = env::var(PORT) {
         return with_trusted_authority(&port).await;
@@ -52,28 +52,28 @@ async fn tls_takes_a_certificate_of_the_systems_authorities_and_no_other() {
     let Some((redis, tls_port)) = start_with(&authority) else { return };
 
     let child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "tls::tls_takes_a_certificate_of_the_systems_authorities_and_no_other"])
+        .args(["--exact", "tls::tls_accepts_only_a_certificate_of_the_systems_authorities"])
         .env(PORT, &tls_port)
         .env("SSL_CERT_FILE", authority.certificate_file())
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-    assert_eq!(redis.keys().len(), 1, "the child kept a verdict");
+    assert_eq!(redis.keys().len(), 1, "the child stored a result");
 
-    let _still = hold_time();
+    let _held_time = hold_time();
     let tenant = frozen_tenant().await;
     let (api, log) = (served(&tenant, &format!("rediss://localhost:{tls_port}")), Log::capture());
     let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    assert_eq!(asked(&api, &tenant, &token).await, 2);
+    assert_eq!(introspections(&api, &tenant, &token).await, 1);
+    assert_eq!(introspections(&api, &tenant, &token).await, 2);
     assert!(warnings(&log).contains("an authority that is not trusted"), "{}", warnings(&log));
 }
 
 #[tokio::test]
-async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
+async fn tls_also_accepts_a_certificate_of_the_configured_authorities() {
     let authority = Authority::new();
     let Some((redis, tls_port)) = start_with(&authority) else { return };
-    let _still = hold_time();
+    let _held_time = hold_time();
     let tenant = frozen_tenant().await;
     let url = format!("rediss://localhost:{tls_port}");
     let pem = std::fs::read(authority.certificate_file()).unwrap();
@@ -93,7 +93,7 @@ async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
     {
         let (api, token) = (POEM.serve(&protect.build().unwrap()), tenant.opaque_token().mint());
         for _ in 0..2 {
-            assert_eq!(asked(&api, &tenant, &token).await, number + 1);
+            assert_eq!(introspections(&api, &tenant, &token).await, number + 1);
         }
     }
     assert_eq!(redis.keys().len(), 2);
@@ -104,14 +104,14 @@ async fn tls_takes_a_certificate_of_the_configured_authorities_too() {
 }
 
 async fn with_trusted_authority(port: &str) {
-    let _still = hold_time();
+    let _held_time = hold_time();
     let tenant = frozen_tenant().await;
     let (api, log) = (served(&tenant, &format!("rediss://localhost:{port}")), Log::capture());
     let token = tenant.opaque_token().mint();
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
-    assert_eq!(asked(&api, &tenant, &token).await, 1);
+    assert_eq!(introspections(&api, &tenant, &token).await, 1);
+    assert_eq!(introspections(&api, &tenant, &token).await, 1);
     let wrong_name = served(&tenant, &format!("rediss://127.0.0.1:{port}"));
-    assert_eq!(asked(&wrong_name, &tenant, &token).await, 2);
+    assert_eq!(introspections(&wrong_name, &tenant, &token).await, 2);
     assert!(warnings(&log).contains("for another name"), "{}", warnings(&log));
     assert!(!warnings(&log).contains("127.0.0.1"), "{}", warnings(&log));
 }

@@ -1,4 +1,4 @@
-//! The document is the policy: what it says of an operation is what its handler's callers meet.
+//! The document is the policy: each operation requires what the document declares.
 
 use axum::{
     Json, Router,
@@ -10,7 +10,9 @@ use axum::{
 };
 use harness::given::{
     alternatives::assert_every_alternative,
-    promises::{api, assert_head_is_authorized_as_get, assert_rows},
+    promises::{
+        api, assert_another_scheme_is_possible, assert_head_is_authorized_as_get, assert_rows,
+    },
     world::{Client, World, guarded, needs},
 };
 use monocloud_backend::{Authenticated, Caller};
@@ -21,7 +23,7 @@ async fn say_id(Path(id): Path<u64>) -> String {
 }
 
 #[tokio::test]
-async fn every_operation_needs_exactly_what_its_document_says() {
+async fn every_operation_needs_exactly_what_its_document_declares() {
     let world = World::new().await;
     let router = Router::new()
         .route("/posts", get(|| async { "all" }).post(|_: Json<Value>| async { "new" }))
@@ -41,7 +43,7 @@ async fn every_operation_needs_exactly_what_its_document_says() {
     let client = Client::new(api(&world).routes(router).unwrap().0).await;
     let own = [
         ("GET /posts/x", [401, 403, 400, 403], "Invalid URL: Cannot parse `x` to a `u64`"),
-        // Nothing of a request for a hidden operation is read before either.
+        // The body of a hidden operation is not read before authorization either.
         ("POST /hidden", [401, 403, 403, 415], ""),
     ];
     assert_rows(&world, &client, &own).await;
@@ -60,7 +62,7 @@ async fn what_an_operation_needs_follows_from_every_alternative() {
 }
 
 #[tokio::test]
-async fn a_handler_of_head_is_judged_as_its_own_operation() {
+async fn a_handler_of_head_is_authorized_as_its_own_operation() {
     let world = World::new().await;
     let router = Router::new().route("/", head(|| async {}).get(|| async {}));
     let paths = json!({ "/": { "get": needs(&["posts:read"]), "head": needs(&["posts:write"]) } });
@@ -91,7 +93,7 @@ async fn a_router_may_have_state_and_may_be_nested_after_it_was_guarded() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_for_the_application_and_reaches_no_secured_handler() {
+async fn a_preflight_is_left_to_the_application_and_reaches_no_secured_handler() {
     let world = World::new().await;
     let cors = from_fn(async |request: Request, next: Next| -> Response {
         match request.headers().contains_key("access-control-request-method") {
@@ -112,13 +114,13 @@ async fn a_preflight_is_for_the_application_and_reaches_no_secured_handler() {
     let answer = preflight.header("access-control-request-method", "POST").send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "preflight");
     assert_eq!(client.status("OPTIONS /posts", "").await, 405);
-    // Documented, it is an operation like any other.
+    // A documented OPTIONS is an operation like any other.
     assert_eq!(client.status("OPTIONS /own", "").await, 401);
     assert_eq!(client.text("OPTIONS /own", &world.token("posts:read")).await, "own");
 }
 
 #[tokio::test]
-async fn a_fallback_of_a_route_is_no_way_around_the_document() {
+async fn a_fallback_of_a_route_does_not_bypass_the_document() {
     let world = World::new().await;
     let secret = || async { "a secret" };
     let router = Router::new().route("/posts", get(secret).fallback(secret));
@@ -134,7 +136,7 @@ async fn a_fallback_of_a_route_is_no_way_around_the_document() {
 }
 
 #[tokio::test]
-async fn what_is_added_afterwards_is_the_applications_own_affair() {
+async fn routes_added_afterwards_are_left_to_the_application() {
     let world = World::new().await;
     let router = Router::new().route("/posts", get(|| async {})).fallback(|| async { "nothing" });
     let paths = json!({ "/posts": { "get": needs(&[]) } });
@@ -150,9 +152,8 @@ async fn what_is_added_afterwards_is_the_applications_own_affair() {
 }
 
 #[tokio::test]
-async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
-    let world = World::new().await;
-    let handler = async |caller: Caller, request: Request| -> Response {
+async fn with_another_scheme_the_application_decides_and_its_401_gets_the_challenge_too() {
+    let either = async |caller: Caller, request: Request| -> Response {
         let has_key = request.headers().contains_key("x-api-key");
         match caller.authenticated() {
             Some(_) => "token".into_response(),
@@ -160,26 +161,12 @@ async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challen
             None => (StatusCode::UNAUTHORIZED, [("www-authenticate", "ApiKey")]).into_response(),
         }
     };
-    let ours = async |caller: Caller| caller.require().map(|_| ());
-    let paths = json!({
-        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
-        "/ours": { "get": { "security": [{}, { "MonoCloud": [] }] } },
-    });
-    let router = Router::new().route("/either", get(handler)).route("/ours", get(ours));
-    let client = world.serve(&paths, router).await;
-
-    let realm = r#"Bearer realm="https://api.example.com""#;
-    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
-    assert_eq!(client.challenges("GET /ours", "").await, [realm]);
-    let with_key = client.request("GET /either", "").header("x-api-key", "k");
-    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
-    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
-    // A token that is there is judged, and its failure is the answer.
-    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
-    assert_eq!(with_both.send().await.unwrap().status(), 403);
+    let optional = async |caller: Caller| caller.require().map(|_| ());
+    let router = Router::new().route("/either", get(either)).route("/optional", get(optional));
+    assert_another_scheme_is_possible(router).await;
 }
 
 #[tokio::test]
-async fn a_documented_head_is_authorized_as_its_get() {
+async fn a_documented_head_is_authorized_as_get() {
     assert_head_is_authorized_as_get(|| Router::new().route("/posts", get(async || "all"))).await;
 }

@@ -1,4 +1,4 @@
-//! A guard before tower services of every kind.
+//! Guards as layers of tower services.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ async fn whose(caller: Authenticated) -> String {
 }
 
 #[tokio::test]
-async fn it_fits_methods_handlers_routers_and_services() {
+async fn a_guard_is_a_layer_for_methods_handlers_routers_and_services() {
     let world = World::new().await;
     let guard = || world.protect.require(READ);
     let router = || Router::new().route("/x", get(whose));
@@ -44,7 +44,7 @@ async fn it_fits_methods_handlers_routers_and_services() {
     }
 }
 
-/// A service that knows nothing of axum.
+/// A service that does not use axum.
 #[derive(Clone)]
 struct Echo;
 
@@ -63,7 +63,7 @@ impl Service<Request<&'static str>> for Echo {
 }
 
 #[tokio::test]
-async fn it_fits_services_of_other_bodies() {
+async fn a_guard_is_a_layer_for_services_with_other_bodies() {
     let world = World::new().await;
     let mut service = world.protect.require(READ).layer(Echo);
     let mut request = Request::new("hello");

@@ -1,4 +1,4 @@
-//! What only axum has: routes that are found by probes, layers.
+//! What only axum has: routes that are found by probing, and layers.
 
 mod document;
 mod enforced;

@@ -1,4 +1,4 @@
-//! What prevents an API from starting, each in one line that names the operation.
+//! Problems that prevent an API from starting, each in one line that names the operation.
 
 use axum::{
     Router,
@@ -6,19 +6,19 @@ use axum::{
 };
 use harness::given::{
     promises::start_with_methods_of_openapi_32,
-    world::{declared, needs, offline, public, why_not},
+    world::{declared, needs, offline, public, start_error},
 };
 use monocloud_backend::Policy;
 use serde_json::{Value, json};
 
 async fn fine() {}
 
-fn refusal_to_start(paths: &Value, router: Router) -> String {
-    why_not(declared(&offline(), paths), router)
+fn problems_of(paths: &Value, router: Router) -> String {
+    start_error(declared(&offline(), paths), router)
 }
 
 #[test]
-fn every_kind_of_problem_is_told_at_once() {
+fn every_kind_of_problem_is_reported_at_once() {
     let paths = json!({
         "/posts": { "get": needs(&["posts:read"]), "put": needs(&[]) },
         "/posts/{id}": { "get": needs(&["posts:purge"]) },
@@ -46,7 +46,7 @@ fn every_kind_of_problem_is_told_at_once() {
         .public("get", "/listed")
         .public("GET", "/secured")
         .public("GET", "/helth");
-    insta::assert_snapshot!(why_not(api, router), @r#"
+    insta::assert_snapshot!(start_error(api, router), @r#"
     the API and its document do not agree:
     ANY /all: `any` and `route_service` take every method, and a document lists each; write `get(…)` (a WebSocket opens with GET), `post(…)` or `get_service(…)`, or route it in the router that `routes` returns, behind `protect.require(POLICY)`
     ANY /anything: `any` and `route_service` take every method, and a document lists each; write `get(…)` (a WebSocket opens with GET), `post(…)` or `get_service(…)`, or route it in the router that `routes` returns, behind `protect.require(POLICY)`
@@ -73,7 +73,7 @@ fn every_kind_of_problem_is_told_at_once() {
 #[test]
 fn a_router_without_routes_serves_no_documented_operation() {
     let paths = json!({ "/posts": { "get": needs(&[]) } });
-    let problems = refusal_to_start(&paths, Router::new());
+    let problems = problems_of(&paths, Router::new());
     assert!(problems.contains("GET /posts: it is documented, and nothing is routed there"));
     assert!(declared(&offline(), &json!({})).routes(Router::new()).is_ok());
 }
@@ -83,7 +83,7 @@ async fn run() {
 }
 
 #[test]
-fn no_handler_is_run_to_find_out_where_it_is() {
+fn finding_the_routes_runs_no_handler() {
     let paths = json!({ "/posts/{id}": { "get": needs(&[]) }, "/none": { "get": needs(&[]) } });
     let router = Router::new()
         .route("/posts/{id}", get(run).fallback(run))
@@ -91,21 +91,21 @@ fn no_handler_is_run_to_find_out_where_it_is() {
         .nest("/nested", Router::new().route("/", get(run)).fallback(run))
         .fallback(run)
         .method_not_allowed_fallback(run);
-    let problems = refusal_to_start(&paths, router);
+    let problems = problems_of(&paths, router);
     assert!(problems.contains("GET /none: it is documented"), "{problems}");
     assert!(problems.contains("GET /nested: it is routed"), "{problems}");
 }
 
 #[test]
-fn a_handler_that_no_request_reaches_is_a_problem_as_nobody_can_tell_what_it_is() {
+fn a_handler_that_no_request_can_reach_is_a_problem() {
     let router = Router::new().route("/a b", get(fine));
-    let problems = refusal_to_start(&json!({}), router);
+    let problems = problems_of(&json!({}), router);
     let expected = "a handler is routed where no request for its path arrives";
     assert!(problems.lines().any(|line| line.starts_with(expected)), "{problems}");
 }
 
 #[test]
-fn routes_and_documents_agree_however_their_parameters_are_named() {
+fn parameters_may_have_different_names_in_routes_and_document() {
     let router = Router::new()
         .route("/posts/{post}", get(fine).delete(fine))
         .route("/files/{*path}", get(fine))
@@ -128,7 +128,7 @@ fn routes_and_documents_agree_however_their_parameters_are_named() {
 }
 
 #[test]
-fn methods_that_axum_does_not_route_are_refused_by_name() {
+fn methods_that_axum_does_not_route_are_named() {
     let problems = start_with_methods_of_openapi_32(Router::new().route("/posts", get(fine)));
     for method in ["COPY", "QUERY"] {
         let expected = format!("{method} /posts: it is documented, and nothing is routed there");

@@ -1,4 +1,4 @@
-//! APIs made up at run time, which document and route what the derive macro would.
+//! APIs made up at run time, which document and route operations as the derive macro would.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -14,7 +14,7 @@ use poem_openapi::{
     registry::{MetaApi, MetaOperation, MetaPath, Registry},
 };
 
-/// Names the operation that answered.
+/// A header that names the operation that answered.
 pub(crate) const ANSWERED_BY: &str = "x-operation";
 
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl Operation {
         }
     }
 
-    /// Takes the arguments that it declares, and then says who it is.
+    /// Takes the arguments that it declares, and then names itself.
     fn endpoint(&self, index: usize) -> BoxEndpoint<'static> {
         let needs = self.needs;
         let endpoint = make(move |request: Request| async move {

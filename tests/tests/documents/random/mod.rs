@@ -1,5 +1,5 @@
-//! Over random APIs: nothing secured is reachable without what it needs, and nothing public is
-//! refused, unless the API did not start and said so.
+//! Random APIs: no secured operation is reachable without what it needs, and no public one is
+//! rejected, unless the API did not start and named it.
 
 mod api;
 
@@ -19,17 +19,17 @@ use proptest::{
 use self::api::{ANSWERED_BY, Described, Needs, Operation, describe};
 use crate::world::{Client, World};
 
-/// Segments as they are declared; the same letters in different roles.
+/// Segments as they are declared, with the same letters in different roles.
 const SEGMENTS: [&str; 9] =
     ["a", "7", ":x", ":param0", ":y<\\d+>", "{x}", "{param0}", "<\\d+>", "param0"];
 
 const PREFIXES: [Option<&str>; 6] =
     [None, Some("/"), Some("a"), Some("/:p"), Some("/{x}"), Some(OWN_NAME)];
 
-/// The route of a first parameter is called so.
+/// The name that poem-openapi gives to the first parameter of a route.
 const OWN_NAME: &str = "/:param0/";
 
-/// What a request puts in a parameter's place.
+/// Values of parameters in requests.
 const VALUES: [&str; 3] = ["7", "{x}", "q"];
 
 /// Most of the random APIs contradict themselves somewhere and do not start.
@@ -39,14 +39,14 @@ const CASES: u32 = 1000;
 struct Case {
     operations: Vec<Operation>,
     has_default: bool,
-    /// Which operations are listed as public, and whether in the document's words.
+    /// The operations that are listed as public, and whether with the path of the document.
     public: Vec<(usize, bool)>,
-    /// Which are listed as hidden, with the scope to write.
+    /// The operations that are listed as hidden, with the scope to write.
     hidden: Vec<(usize, bool)>,
 }
 
 #[test]
-fn nothing_secured_is_reachable_and_nothing_public_is_refused() {
+fn no_secured_operation_is_reachable_and_no_public_one_is_rejected() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let world = runtime.block_on(World::new());
     let tokens =
@@ -66,10 +66,10 @@ fn nothing_secured_is_reachable_and_nothing_public_is_refused() {
     assert!(started > CASES / 10, "only {started} of the APIs started");
 }
 
-/// A token and its scopes; blank where a request has none.
+/// A token and its scopes; empty for a request without one.
 type Token = (String, Option<Vec<&'static str>>);
 
-/// Whether the API starts; if it does, each operation asks for what it needs.
+/// Checks that, if the API starts, each operation requires what it needs. Returns whether it starts.
 async fn check(case: &Case, protect: &ProtectApi, tokens: &[Token]) -> Result<bool, TestCaseError> {
     // poem's router panics on some tables that hold regular expressions, depending on their order.
     let start = || secured(case, protect).into_service(|api| OpenApiService::new(api, "", ""));
@@ -79,7 +79,7 @@ async fn check(case: &Case, protect: &ProtectApi, tokens: &[Token]) -> Result<bo
     let client = match started {
         Ok(Ok(client)) => client,
         Ok(Err(error)) => {
-            // What stops the start names operations that exist, and nothing is served.
+            // The problems name existing operations, and nothing is served.
             let is_accounted_for = |problem: &String| {
                 problem.contains("it is listed as") || is_about_one_of(problem, case)
             };
@@ -89,7 +89,7 @@ async fn check(case: &Case, protect: &ProtectApi, tokens: &[Token]) -> Result<bo
         Err(_) => return Ok(false),
     };
     for request in requests(case) {
-        // With every scope there is, what is routed answers.
+        // With all scopes, a routed operation answers.
         let (best, _) = &tokens[0];
         let open = answer(&client, &request, best).await;
         prop_assert!(matches!(open, (200, Some(_)) | (404 | 405, None)), "{request}: {open:?}");
@@ -110,7 +110,7 @@ async fn check(case: &Case, protect: &ProtectApi, tokens: &[Token]) -> Result<bo
     Ok(true)
 }
 
-/// The scopes a token must carry to reach an operation; nothing where none is needed.
+/// The scopes that a token needs to reach an operation; `None` if no token is needed.
 fn needed(case: &Case, index: usize) -> Option<Vec<&'static str>> {
     let operation = &case.operations[index];
     let declared = match operation.needs {
@@ -125,10 +125,10 @@ fn needed(case: &Case, index: usize) -> Option<Vec<&'static str>> {
     });
     match (operation.is_hidden, is_public, declared) {
         (_, true, None) => None,
-        // What is listed, and what the type asks for.
+        // What the listing and the type require.
         (true, _, declared) => Some([vec!["posts:write"], declared.unwrap_or_default()].concat()),
         (false, _, Some(declared)) => Some(declared),
-        // Only a default makes it answer at all.
+        // It answers only if there is a default.
         (false, false, None) => Some(vec!["posts:read"]),
     }
 }
@@ -205,15 +205,15 @@ fn case() -> impl Strategy<Value = Case> {
     (operations, any::<bool>(), public, hidden).prop_map(
         |(operations, has_default, public, hidden)| {
             let public = public.into_iter().map(|(at, words)| (at.index(operations.len()), words));
-            // A hidden operation that is public and takes a token is a 500 that nobody is told of before.
+            // A hidden, public operation that takes a token answers 500, which is not reported.
             let asks =
                 |at: usize| operations[at].is_hidden && operations[at].needs != Needs::Nothing;
             let public = public.filter(|(at, _)| !asks(*at));
             let hidden = operations.iter().zip(hidden).enumerate();
             let hidden = hidden.filter(|(_, (operation, _))| operation.is_hidden);
             let hidden = hidden.filter_map(|(at, (_, words))| Some((at, words?)));
-            // A prefix with poem-openapi's own name for a parameter cannot be told from one; whoever
-            // lists such an operation is told that there is none.
+            // A prefix with poem-openapi's own name for a parameter looks like a parameter, so a
+            // listing of such an operation is a problem.
             let is_unmistakable =
                 |(at, _): &(usize, bool)| operations[*at].prefix != Some(OWN_NAME);
             let public = public.filter(is_unmistakable).collect();
@@ -236,7 +236,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let flags = (any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.2));
     (segments, prefix, method, needs, flags).prop_map(
         |(mut segments, prefix, method, needs, (is_in_second, is_hidden, has_rest))| {
-            // The macro takes no name twice.
+            // The macro does not accept a name twice.
             let mut names = Vec::new();
             segments.retain(|segment| {
                 !segment.starts_with(':') || {
@@ -256,8 +256,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     )
 }
 
-/// Without hidden operations that replace another on its very route: poem-openapi's table has room
-/// for one, and nobody could tell that there was another.
+/// Removes hidden operations that would replace another on the same route: poem-openapi's table has
+/// room for one, and does not show that there was another.
 fn routable(operations: Vec<Operation>) -> Vec<Operation> {
     let is_same_route = |one: &Operation, other: &Operation| {
         one.method == other.method && one.paths().1 == other.paths().1

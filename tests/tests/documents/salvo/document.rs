@@ -1,12 +1,15 @@
-//! The document that is served, and the page that shows it.
+//! The served document, and the page that shows it.
 
 use harness::given::{
-    promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
-    world::{Client, World, assert_refusals_are_described, guarded, needs},
+    promises::{
+        assert_document_is_served, assert_incomplete_while_the_tenant_is_down,
+        assert_swagger_ui_is_found,
+    },
+    world::{Client, World, guarded, needs},
 };
 use monocloud_backend::{Bearer, ProtectApi};
 use salvo::{oapi::extract::PathParam, prelude::*};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::endpoints::Admins;
 
@@ -42,34 +45,21 @@ fn app(protect: &ProtectApi) -> Router {
 async fn a_document_of_salvo_is_served_with_the_tenants_endpoints() {
     let world = World::new().await;
     let client = Client::new(app(&world.protect)).await;
-    let document = json(&client, "GET /openapi.json").await;
-    let scheme = &document["components"]["securitySchemes"]["MonoCloud"];
-    let flow = &scheme["flows"]["authorizationCode"];
-    assert_eq!(flow["tokenUrl"], format!("{}/connect/token", world.tenant.issuer()));
-    assert_eq!(flow["scopes"], json!({ "posts:read": "Read posts", "posts:write": "Write posts" }));
+    let document = assert_document_is_served(&world, &client).await;
     assert_eq!(document["x-own"], json!([1]));
-    let listing = &document["paths"]["/posts"]["get"];
-    assert_eq!(listing["summary"], "All posts");
-    assert_eq!(listing["description"], "Requires `posts:read`.");
-    assert_refusals_are_described(&document, listing);
     let removal = &document["paths"]["/posts/{id}"]["delete"];
     assert_eq!(removal["x-monocloud-groups"], json!({ "any": ["admin"] }));
-    // No parameter of a document is called `**rest`.
+    // In a document, the parameter `**rest` is called `rest`.
     assert!(document["paths"]["/files/{rest}"]["get"].is_object());
-
-    let yaml = client.send("GET /openapi.yaml", "").await;
-    assert_eq!(yaml.headers()["content-type"], "application/yaml");
-    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
-    assert_eq!(yaml, document);
 }
 
 #[tokio::test]
-async fn it_is_incomplete_while_the_tenant_is_down() {
+async fn the_document_is_incomplete_while_the_tenant_is_down() {
     assert_incomplete_while_the_tenant_is_down(app).await;
 }
 
 #[tokio::test]
-async fn swagger_ui_finds_its_assets_wherever_it_is_nested() {
+async fn swagger_ui_finds_its_assets_at_any_path() {
     let world = World::new().await;
     let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) = guarded(&world.protect, &paths, Router::with_path("posts").get(list));

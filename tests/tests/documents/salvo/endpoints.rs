@@ -1,4 +1,4 @@
-//! Endpoints that say themselves what they need.
+//! Endpoints that declare what they need.
 
 use harness::given::world::{Client, World, guarded, needs};
 use monocloud_backend::{Authenticated, Bearer, Caller, MaybeBearer, Policy, Require};
@@ -15,7 +15,7 @@ impl Require for Admins {
 }
 
 #[endpoint(security(("MonoCloud" = ["posts:read"])))]
-async fn by_words(caller: Authenticated) -> String {
+async fn by_attribute(caller: Authenticated) -> String {
     caller.claims().subject().unwrap_or_default().to_owned()
 }
 
@@ -41,11 +41,11 @@ async fn optional(caller: MaybeBearer) -> String {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_declared_by_words_by_type_or_by_the_router_above() {
+async fn an_endpoint_is_declared_by_attribute_by_type_or_by_the_router_above() {
     let world = World::new().await;
     let write = SecurityRequirement::new("MonoCloud", ["posts:write"]);
     let api = Router::new()
-        .push(Router::with_path("words").get(by_words))
+        .push(Router::with_path("words").get(by_attribute))
         .push(Router::with_path("type").get(by_type))
         .push(Router::with_path("any").get(by_router))
         .push(Router::with_path("above").oapi_security(write).push(Router::new().get(inherits)))
@@ -89,7 +89,7 @@ async fn an_endpoint_is_declared_by_words_by_type_or_by_the_router_above() {
 }
 
 #[tokio::test]
-async fn an_argument_asks_for_its_own_policy_where_a_document_or_a_guard_says_less() {
+async fn an_argument_enforces_its_own_policy_if_a_document_or_a_guard_requires_less() {
     let world = World::new().await;
     let paths = json!({ "/type": { "get": needs(&[]) } });
     let (api, _) = guarded(&world.protect, &paths, Router::with_path("type").get(by_type));
@@ -109,7 +109,7 @@ async fn an_argument_asks_for_its_own_policy_where_a_document_or_a_guard_says_le
 }
 
 #[tokio::test]
-async fn no_argument_makes_do_without_a_guard() {
+async fn arguments_without_a_guard_answer_500() {
     let world = World::new().await;
     let app = Router::new()
         .push(Router::with_path("type").get(by_type))

@@ -1,22 +1,18 @@
-//! The document is the policy: what it says of an operation is what its handler's callers meet.
+//! The document is the policy: each operation requires what the document declares.
 
-use harness::given::{
-    alternatives::assert_every_alternative,
-    promises::{api, assert_head_is_authorized_as_get, assert_rows},
-    world::{Client, World, guarded, needs, public},
+use harness::{
+    given::{
+        alternatives::assert_every_alternative,
+        promises::{
+            api, assert_another_scheme_is_possible, assert_head_is_authorized_as_get, assert_rows,
+        },
+        world::{Client, World, guarded, needs, public},
+    },
+    hosts::Say,
 };
 use monocloud_backend::{Authenticated, Caller, Error};
 use salvo::{oapi::extract::JsonBody, prelude::*, routing::filters};
 use serde_json::{Value, json};
-
-struct Say(&'static str);
-
-#[handler]
-impl Say {
-    async fn handle(&self) -> &'static str {
-        self.0
-    }
-}
 
 #[handler]
 async fn say_id(request: &mut Request) -> String {
@@ -39,7 +35,7 @@ async fn new(_post: JsonBody<Value>) -> &'static str {
 }
 
 #[tokio::test]
-async fn every_operation_needs_exactly_what_its_document_says() {
+async fn every_operation_needs_exactly_what_its_document_declares() {
     let world = World::new().await;
     let at = Router::with_path;
     let router = Router::new()
@@ -59,7 +55,7 @@ async fn every_operation_needs_exactly_what_its_document_says() {
         ("HEAD /posts/7", [401, 403, 200, 403], ""),
         ("HEAD /listed", [200, 200, 200, 200], ""),
         ("GET /posts/x", [404, 404, 404, 404], ""),
-        // Nothing of a request for a hidden operation is read before either.
+        // The body of a hidden operation is not read before authorization either.
         ("POST /hidden", [401, 403, 403, 400], ""),
     ];
     assert_rows(&world, &client, &own).await;
@@ -76,7 +72,7 @@ async fn what_an_operation_needs_follows_from_every_alternative() {
 }
 
 #[tokio::test]
-async fn head_and_options_are_operations_of_their_own_where_they_are_documented() {
+async fn documented_head_and_options_are_separate_operations() {
     let world = World::new().await;
     let router = Router::new()
         .get(Say("get"))
@@ -108,7 +104,7 @@ async fn head_and_options_are_operations_of_their_own_where_they_are_documented(
 }
 
 #[tokio::test]
-async fn an_options_that_is_not_documented_is_left_to_the_application() {
+async fn an_undocumented_options_is_left_to_the_application() {
     let world = World::new().await;
     let router = Router::new()
         .push(Router::with_path("own").get(Say("a secret")).options(Say("preflight")))
@@ -119,7 +115,7 @@ async fn an_options_that_is_not_documented_is_left_to_the_application() {
     assert_eq!(client.status("OPTIONS /none", "").await, 405);
 }
 
-/// Says what it has seen of the answer, and of the caller.
+/// Writes the answer's error and the caller that it has seen.
 #[handler]
 async fn above(
     request: &mut Request,
@@ -140,7 +136,7 @@ async fn beside(caller: Authenticated, response: &mut Response) {
 }
 
 #[tokio::test]
-async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller() {
+async fn a_hoop_above_sees_rejections_and_one_of_the_handler_knows_the_caller() {
     let world = World::new().await;
     let router = Router::new()
         .hoop(above)
@@ -149,9 +145,9 @@ async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller(
     let paths = json!({ "/handler": { "get": needs(&[]) }, "/router": { "get": needs(&[]) } });
     let client = world.serve(&paths, router).await;
     for request in ["GET /handler", "GET /router"] {
-        let refused = client.send(request, "").await;
-        assert_eq!(refused.status(), 401, "{request}");
-        assert_eq!(refused.text().await.unwrap(), Error::MissingToken.to_string(), "{request}");
+        let rejected = client.send(request, "").await;
+        assert_eq!(rejected.status(), 401, "{request}");
+        assert_eq!(rejected.text().await.unwrap(), Error::MissingToken.to_string(), "{request}");
         let answer = client.send(request, &world.token("")).await;
         assert_eq!(answer.headers()["x-caller"], "alice", "{request}");
         assert_eq!(answer.text().await.unwrap(), "all", "{request}");
@@ -159,7 +155,7 @@ async fn a_hoop_above_sees_refusals_and_one_beside_the_handler_knows_the_caller(
 }
 
 #[tokio::test]
-async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
+async fn the_guard_of_an_endpoint_does_not_apply_to_those_below_it() {
     let world = World::new().await;
     let router = Router::with_path("tree")
         .filter(filters::get())
@@ -173,14 +169,14 @@ async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
     });
     let client = world.serve(&paths, router).await;
     let (read, write) = (world.token("posts:read"), world.token("posts:write"));
-    for (request, [nobody, reader, writer]) in [
+    for (request, [anonymous, reader, writer]) in [
         ("GET /tree", [401, 403, 200]),
         ("GET /tree/public", [200, 200, 200]),
         ("GET /tree/leaf", [401, 200, 403]),
         ("GET /tree/none", [404, 404, 404]),
         ("POST /tree", [405, 405, 405]),
     ] {
-        assert_eq!(client.status(request, "").await, nobody, "{request}");
+        assert_eq!(client.status(request, "").await, anonymous, "{request}");
         assert_eq!(client.status(request, &read).await, reader, "{request}");
         assert_eq!(client.status(request, &write).await, writer, "{request}");
     }
@@ -189,7 +185,7 @@ async fn an_endpoint_above_others_is_guarded_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn what_is_added_afterwards_is_the_applications_own_affair() {
+async fn routes_added_afterwards_are_left_to_the_application() {
     let world = World::new().await;
     let paths = json!({ "/posts": { "get": needs(&[]) } });
     let (api, document) =
@@ -217,36 +213,21 @@ async fn either(caller: Caller, request: &mut Request, response: &mut Response) 
 }
 
 #[handler]
-async fn ours(caller: Caller, response: &mut Response) {
+async fn optional(caller: Caller, response: &mut Response) {
     if let Err(refusal) = caller.require() {
         response.render(refusal);
     }
 }
 
 #[tokio::test]
-async fn with_another_scheme_the_application_judges_and_its_401_gets_the_challenge_too() {
-    let world = World::new().await;
-    let paths = json!({
-        "/either": { "get": { "security": [{ "Key": [] }, { "MonoCloud": ["posts:read"] }] } },
-        "/ours": { "get": { "security": [{}, { "MonoCloud": [] }] } },
-    });
+async fn with_another_scheme_the_application_decides_and_its_401_gets_the_challenge_too() {
     let router = Router::new()
         .push(Router::with_path("either").get(either))
-        .push(Router::with_path("ours").get(ours));
-    let client = world.serve(&paths, router).await;
-
-    let realm = r#"Bearer realm="https://api.example.com""#;
-    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
-    assert_eq!(client.challenges("GET /ours", "").await, [realm]);
-    let with_key = client.request("GET /either", "").header("x-api-key", "k");
-    assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");
-    assert_eq!(client.text("GET /either", &world.token("posts:read")).await, "token");
-    // A token that is there is judged, and its failure is the answer.
-    let with_both = client.request("GET /either", &world.token("")).header("x-api-key", "k");
-    assert_eq!(with_both.send().await.unwrap().status(), 403);
+        .push(Router::with_path("optional").get(optional));
+    assert_another_scheme_is_possible(router).await;
 }
 
 #[tokio::test]
-async fn a_documented_head_is_authorized_as_its_get() {
+async fn a_documented_head_is_authorized_as_get() {
     assert_head_is_authorized_as_get(|| Router::with_path("posts").get(Say("all"))).await;
 }

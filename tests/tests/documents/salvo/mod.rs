@@ -1,5 +1,5 @@
 //! What only salvo has: routes that are read from its routers, endpoints that describe themselves,
-//! hoops.
+//! and hoops.
 
 mod document;
 mod endpoints;

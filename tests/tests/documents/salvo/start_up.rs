@@ -1,8 +1,8 @@
-//! What prevents an API from starting, each in one line that names the operation.
+//! Problems that prevent an API from starting, each in one line that names the operation.
 
 use harness::given::{
     promises::start_with_methods_of_openapi_32,
-    world::{declared, needs, offline, public, why_not},
+    world::{declared, needs, offline, public, start_error},
 };
 use monocloud_backend::{Authenticated, Bearer, Policy, ProtectApi};
 use salvo::{
@@ -17,7 +17,7 @@ use super::endpoints::Admins;
 #[handler]
 async fn fine() {}
 
-/// A filter of the application's own.
+/// A filter that the application defines.
 #[derive(Debug)]
 struct Whatever;
 
@@ -29,7 +29,7 @@ impl Filter for Whatever {
 }
 
 #[test]
-fn every_kind_of_problem_is_told_at_once() {
+fn every_kind_of_problem_is_reported_at_once() {
     let at = Router::with_path;
     let paths = json!({
         "/posts": { "get": needs(&["posts:read"]), "put": needs(&[]) },
@@ -59,7 +59,7 @@ fn every_kind_of_problem_is_told_at_once() {
         .public("get", "/listed")
         .public("GET", "/secured")
         .public("GET", "/helth");
-    insta::assert_snapshot!(why_not(api, router), @r#"
+    insta::assert_snapshot!(start_error(api, router), @r#"
     the API and its document do not agree:
     ANY /anything: it takes every method, and a document lists each; write `.get(…)`, `.post(…)` and so on instead of `.goal(…)`, or push it to the router that `routes` returns, behind `.hoop(protect.require(POLICY))`
     GET /twice: it is routed twice; remove one of the two
@@ -82,7 +82,7 @@ fn every_kind_of_problem_is_told_at_once() {
 }
 
 #[endpoint(security(("MonoCloud" = ["posts:read"])))]
-async fn words_and_type(_caller: Bearer<Admins>) {}
+async fn attribute_and_type(_caller: Bearer<Admins>) {}
 
 #[endpoint]
 async fn two_types(_reader: Bearer, _admin: Bearer<Admins>) {}
@@ -92,14 +92,14 @@ async fn by_type(_caller: Bearer) {}
 
 fn of_salvo(protect: &ProtectApi, api: Router) -> String {
     let document = OpenApi::new("Posts", "1.0").merge_router(&api).to_json().unwrap();
-    why_not(protect.document(&document).unwrap(), api)
+    start_error(protect.document(&document).unwrap(), api)
 }
 
 #[test]
-fn an_argument_that_declares_what_it_needs_stands_alone() {
+fn only_one_argument_may_declare_what_it_needs() {
     let write = SecurityRequirement::new("MonoCloud", ["posts:write"]);
     let api = Router::new()
-        .push(Router::with_path("a").get(words_and_type))
+        .push(Router::with_path("a").get(attribute_and_type))
         .push(Router::with_path("b").get(two_types))
         .push(Router::with_path("c").oapi_security(write).get(by_type));
     insta::assert_snapshot!(of_salvo(&offline(), api), @r#"
@@ -111,7 +111,7 @@ fn an_argument_that_declares_what_it_needs_stands_alone() {
 }
 
 #[test]
-fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
+fn an_argument_declares_nothing_if_the_scheme_has_another_name() {
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),
@@ -121,7 +121,7 @@ fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
     let remedy = r#"configure `ProtectApi::builder().scheme_name("MonoCloud")`"#;
     assert!(problems.contains(remedy), "{problems}");
 
-    // Nor does it where the application says that it enforces that scheme.
+    // Nor does it if the application declares that it enforces that scheme.
     let api = || Router::with_path("a").get(by_type);
     let document = OpenApi::new("Posts", "1.0").merge_router(&api()).to_json().unwrap();
     for default in [None, Some(Policy::ANY_TOKEN)] {
@@ -130,7 +130,7 @@ fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
             Some(policy) => declared.by_default(policy),
             None => declared,
         };
-        let problems = why_not(declared, api());
+        let problems = start_error(declared, api());
         let problem = "GET /a: an argument's type declares what it needs";
         assert!(problems.contains(problem), "{problems}");
     }
@@ -140,7 +140,7 @@ fn an_argument_declares_nothing_in_a_scheme_of_another_name() {
 async fn asks(_caller: Authenticated) {}
 
 #[test]
-fn routes_and_documents_agree_however_their_parameters_are_written() {
+fn parameters_may_be_written_differently_in_routes_and_document() {
     let at = Router::with_path;
     let router = Router::new()
         .push(at("posts/{post:num}").get(asks).delete(fine))
@@ -165,9 +165,9 @@ fn routes_and_documents_agree_however_their_parameters_are_written() {
 }
 
 #[test]
-fn an_undocumented_router_serves_nothing() {
+fn an_undocumented_router_is_a_problem() {
     assert!(declared(&offline(), &json!({})).routes(Router::new()).is_ok());
-    let problems = why_not(declared(&offline(), &json!({})), Router::new().get(fine));
+    let problems = start_error(declared(&offline(), &json!({})), Router::new().get(fine));
     assert!(problems.contains("GET /: it is routed, and the document does not have it"));
 }
 

@@ -1,4 +1,4 @@
-//! What a refusal tells the caller, and what it does not.
+//! What a rejection tells the caller, and what it does not.
 
 use harness::support::{frozen_tenant, get, ok, protect, serve, served};
 use monocloud_backend::error::InvalidToken;
@@ -7,7 +7,7 @@ use reqwest::header::WWW_AUTHENTICATE;
 
 /// RFC 6750 §3: `%x20-21 / %x23-5B / %x5D-7E`.
 #[test]
-fn every_error_description_has_only_the_characters_it_may_have() {
+fn every_error_description_has_only_allowed_characters() {
     use InvalidToken::*;
     for reason in [
         Algorithm,
@@ -34,7 +34,7 @@ fn every_error_description_has_only_the_characters_it_may_have() {
 }
 
 #[tokio::test]
-async fn no_value_of_a_token_shows_in_its_refusal() {
+async fn no_value_of_a_token_appears_in_its_rejection() {
     let tenant = frozen_tenant().await;
     let api = served(&tenant);
     for claim in ["iss", "aud", "exp", "nbf", "cnf", "sub"] {
@@ -46,7 +46,7 @@ async fn no_value_of_a_token_shows_in_its_refusal() {
 }
 
 #[tokio::test]
-async fn the_realm_is_the_audience_unless_one_is_set_and_is_always_one_quoted_string() {
+async fn the_realm_is_a_quoted_string_with_the_audience_unless_one_is_set() {
     for (audience, realm, shown) in [
         ("urn:my api", None, "urn:my api"),
         ("a\"b\\c", None, r#"a\"b\\c"#),
