@@ -88,6 +88,14 @@ pub async fn assert_incomplete_while_the_tenant_is_down<R: App>(app: fn(&Protect
     assert_eq!(scheme().await["type"], "oauth2");
 }
 
+/// The YAML at `/openapi.yaml` says the same as the JSON that was served.
+pub async fn assert_yaml_is(client: &Client, document: &Value) {
+    let yaml = client.send("GET /openapi.yaml", "").await;
+    assert_eq!(yaml.headers()["content-type"], "application/yaml");
+    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
+    assert_eq!(yaml, *document);
+}
+
 /// Swagger UI is at `/docs` and at `/v1/docs`, with its assets.
 pub async fn assert_swagger_ui_is_found(client: &Client) {
     for (path, base) in

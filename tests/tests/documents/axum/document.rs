@@ -2,11 +2,14 @@
 
 use axum::{Router, routing::get};
 use harness::given::{
-    promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
+    promises::{
+        assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, assert_yaml_is,
+        json,
+    },
     world::{Client, World, assert_refusals_are_described, guarded, needs},
 };
 use monocloud_backend::ProtectApi;
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -59,11 +62,7 @@ async fn a_document_of_utoipa_is_enforced_and_served_with_the_tenants_endpoints(
     assert_eq!(remove["x-monocloud-groups"], json!({ "any": ["admin"] }));
     assert!(remove["description"].as_str().unwrap().ends_with("the group `admin`."));
     assert_eq!(remove["x-own"], json!([1]));
-
-    let yaml = client.send("GET /openapi.yaml", "").await;
-    assert_eq!(yaml.headers()["content-type"], "application/yaml");
-    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
-    assert_eq!(yaml, document);
+    assert_yaml_is(&client, &document).await;
 }
 
 #[tokio::test]

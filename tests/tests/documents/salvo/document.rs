@@ -1,12 +1,15 @@
 //! The document that is served, and the page that shows it.
 
 use harness::given::{
-    promises::{assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, json},
+    promises::{
+        assert_incomplete_while_the_tenant_is_down, assert_swagger_ui_is_found, assert_yaml_is,
+        json,
+    },
     world::{Client, World, assert_refusals_are_described, guarded, needs},
 };
 use monocloud_backend::{Bearer, ProtectApi};
 use salvo::{oapi::extract::PathParam, prelude::*};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::endpoints::Admins;
 
@@ -56,11 +59,7 @@ async fn a_document_of_salvo_is_served_with_the_tenants_endpoints() {
     assert_eq!(removal["x-monocloud-groups"], json!({ "any": ["admin"] }));
     // No parameter of a document is called `**rest`.
     assert!(document["paths"]["/files/{rest}"]["get"].is_object());
-
-    let yaml = client.send("GET /openapi.yaml", "").await;
-    assert_eq!(yaml.headers()["content-type"], "application/yaml");
-    let yaml: Value = serde_saphyr::from_str(&yaml.text().await.unwrap()).unwrap();
-    assert_eq!(yaml, document);
+    assert_yaml_is(&client, &document).await;
 }
 
 #[tokio::test]
