@@ -53,7 +53,8 @@
         feature = "redis",
         feature = "salvo",
         feature = "swagger-ui",
-        feature = "tls"
+        feature = "tls",
+        feature = "yaml"
     )),
     allow(
         dead_code,

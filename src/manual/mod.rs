@@ -83,7 +83,7 @@ page!(configuration);
 page!(
     declaring,
     starts feature = "axum": "axum, with utoipa" "axum.rs",
-    starts all(feature = "openapi", feature = "poem"): "poem, with a document written by hand" "poem.rs",
+    starts all(feature = "poem", feature = "yaml"): "poem, with a document written by hand" "poem.rs",
     starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
     starts feature = "salvo": "salvo" "salvo.rs",
 );
@@ -108,7 +108,7 @@ page!(
 page!(
     several_schemes,
     starts feature = "axum": "axum, with utoipa" "axum.rs",
-    starts all(feature = "openapi", feature = "poem"): "poem, with a document written by hand" "poem.rs",
+    starts all(feature = "poem", feature = "yaml"): "poem, with a document written by hand" "poem.rs",
     starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
 );
 page!(several_tenants);

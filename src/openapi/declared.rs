@@ -13,7 +13,8 @@ use super::{
 use crate::{certificate::CertificateBinding, policy::PolicyBuf, protect::ProtectApi};
 
 impl ProtectApi {
-    /// Takes an OpenAPI document (3.0 to 3.2, as JSON or YAML) for the policy of an API.
+    /// Takes an OpenAPI document (3.0 to 3.2, as JSON, or as YAML with the feature `yaml`) for the
+    /// policy of an API.
     ///
     /// An operation declares what it needs as `security`, in this library's scheme (`MonoCloud`
     /// unless configured), with root `security` for those without their own; groups are in
@@ -27,15 +28,14 @@ impl ProtectApi {
     /// # let vars = [("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"), ("MONOCLOUD_BACKEND_AUDIENCE", "api")];
     /// # let protect = ProtectApi::from_vars(vars)?;
     /// let api = protect.document(
-    ///     r#"
-    ///     openapi: 3.1.0
-    ///     info: { title: Posts, version: "1.0" }
-    ///     paths:
-    ///       /posts:
-    ///         get:
-    ///           security: [MonoCloud: []]
-    ///           responses: { "200": { description: All posts } }
-    ///     "#,
+    ///     r#"{
+    ///         "openapi": "3.1.0",
+    ///         "info": { "title": "Posts", "version": "1.0" },
+    ///         "paths": { "/posts": { "get": {
+    ///             "security": [{ "MonoCloud": [] }],
+    ///             "responses": { "200": { "description": "All posts" } }
+    ///         } } }
+    ///     }"#,
     /// )?;
     /// # let _ = api;
     /// # Ok(())
@@ -44,9 +44,9 @@ impl ProtectApi {
     ///
     /// # Errors
     ///
-    /// [`DocumentError`] if the text is not valid JSON or YAML, has a member twice, is of another
-    /// version, refers to operations in other files, or has `security` or an extension of this
-    /// library where it is not read.
+    /// [`DocumentError`] if the text is not valid JSON or YAML, is YAML without that feature, has a
+    /// member twice, is of another version, refers to operations in other files, or has `security`
+    /// or an extension of this library where it is not read.
     pub fn document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
         let document = read_document(text, self.scheme_name(), self.binding())?;
         let mut protect = self.clone();
@@ -63,7 +63,7 @@ impl ProtectApi {
     }
 }
 
-/// Reads a given document, as JSON or YAML, whose scheme of this library is `scheme`.
+/// Reads a given document whose scheme of this library is `scheme`.
 fn read_document(
     text: &str,
     scheme: &str,
@@ -198,17 +198,18 @@ impl DeclaredApi {
 /// start; if it did, every one of them would have to reject.
 #[cfg(test)]
 pub(crate) fn unclear_api() -> DeclaredApi {
-    let document = r#"
-openapi: 3.1.0
-info: { title: Posts, version: "1.0" }
-components: { securitySchemes: { Foreign: { type: http, scheme: bearer } } }
-paths:
-  /silent: { get: {} }
-  /malformed: { get: { security: { MonoCloud: [] } } }
-  /foreign: { get: { security: [Foreign: []] } }
-  /shared/{one}: { get: { security: [] } }
-  /shared/{other}: { get: { security: [] } }
-"#;
+    let document = r#"{
+        "openapi": "3.1.0",
+        "info": { "title": "Posts", "version": "1.0" },
+        "components": { "securitySchemes": { "Foreign": { "type": "http", "scheme": "bearer" } } },
+        "paths": {
+            "/silent": { "get": {} },
+            "/malformed": { "get": { "security": { "MonoCloud": [] } } },
+            "/foreign": { "get": { "security": [{ "Foreign": [] }] } },
+            "/shared/{one}": { "get": { "security": [] } },
+            "/shared/{other}": { "get": { "security": [] } }
+        }
+    }"#;
     let vars = [
         ("MONOCLOUD_BACKEND_TENANT_DOMAIN", "acme.us.monocloud.com"),
         ("MONOCLOUD_BACKEND_AUDIENCE", "https://api.example.com"),

@@ -2,7 +2,7 @@
 //!
 //! - `declared`: an API whose document is given
 //! - `document`: a document as JSON, and the operations in it
-//! - `read`: the text of a given document, parsed strictly
+//! - `read`, `yaml`: the text of a given document, parsed strictly
 //! - `references`, `pointer`: local references, followed
 //! - `check`: what a given document may not say
 //! - `extensions`: the names of this library's extensions
@@ -40,6 +40,8 @@ pub(crate) mod security;
 mod serve;
 #[cfg(feature = "swagger-ui")]
 mod swagger_ui;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 pub(crate) use self::declared::Declaration;
 #[cfg(test)]

@@ -62,6 +62,7 @@ impl ApiDocument {
     }
 
     /// Serves the document as YAML.
+    #[cfg(feature = "yaml")]
     #[must_use]
     pub fn yaml(&self) -> DocumentEndpoint {
         DocumentEndpoint { document: self.clone(), format: Format::Yaml }
@@ -123,6 +124,7 @@ pub struct DocumentEndpoint {
 #[derive(Clone, Copy, Debug)]
 enum Format {
     Json,
+    #[cfg(feature = "yaml")]
     Yaml,
 }
 
@@ -131,10 +133,7 @@ impl DocumentEndpoint {
     /// client has it already (RFC 9110 §13.1.2). A host drops the body of a response to HEAD.
     pub async fn respond(&self, headers: &HeaderMap) -> Response<Bytes> {
         let rendered = self.document.rendered().await;
-        let text = match self.format {
-            Format::Json => rendered.json(&self.document.document),
-            Format::Yaml => rendered.yaml(&self.document.document),
-        };
+        let text = rendered.text(self.format, &self.document.document);
         let mut response = Response::default();
         let answer = response.headers_mut();
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -191,22 +190,19 @@ impl Rendered {
         kept.map(|(authorization, token)| Endpoints { authorization, token }) == endpoints
     }
 
-    /// As JSON, in the order of the document that it was made from.
-    fn json(&self, of: &Document) -> &Text {
-        self.json.get_or_init(|| {
-            let document = of.in_order(&self.document);
-            Text::new(
-                "application/json",
-                serde_json::to_string_pretty(&document).unwrap_or_default(),
-            )
-        })
-    }
-
-    fn yaml(&self, of: &Document) -> &Text {
-        self.yaml.get_or_init(|| {
-            let yaml = serde_saphyr::to_string(&of.in_order(&self.document)).unwrap_or_default();
-            Text::new("application/yaml", yaml)
-        })
+    /// As text, in the order of the document that it was made from.
+    fn text(&self, format: Format, of: &Document) -> &Text {
+        let document = of.in_order(&self.document);
+        match format {
+            Format::Json => self.json.get_or_init(|| {
+                let json = serde_json::to_string_pretty(&document).unwrap_or_default();
+                Text::new("application/json", json)
+            }),
+            #[cfg(feature = "yaml")]
+            Format::Yaml => self
+                .yaml
+                .get_or_init(|| Text::new("application/yaml", super::yaml::write(&document))),
+        }
     }
 }
 

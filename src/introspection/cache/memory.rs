@@ -22,8 +22,8 @@ struct Entry<V> {
 #[derive(Clone)]
 struct EntrySize;
 
-impl<V> Weighter<CacheKey, Entry<V>> for EntrySize {
-    fn weight(&self, _: &CacheKey, entry: &Entry<V>) -> u64 {
+impl<K, V> Weighter<K, Entry<V>> for EntrySize {
+    fn weight(&self, _: &K, entry: &Entry<V>) -> u64 {
         entry.size
     }
 }
