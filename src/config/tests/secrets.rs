@@ -161,8 +161,8 @@ fn a_cache_in_redis_needs_its_feature() {
         ("INTROSPECTION_CACHE", "redis://c"),
         ("FLEET_KEY", FLEET_KEY),
     ];
-    let needed =
-        "INTROSPECTION_CACHE: a cache in Redis needs the feature `redis` of monocloud-backend";
+    let needed = "INTROSPECTION_CACHE: a cache in Redis needs the feature `redis` of \
+                  monocloud-backend; add it";
     let mistakes = mistakes(&vars);
     match cfg!(feature = "redis") {
         true => assert!(mistakes.is_empty(), "{mistakes:?}"),
