@@ -450,10 +450,37 @@ async fn a_head_beside_a_get_is_authorized_as_the_get() {
     let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
     assert!(problem.contains("HEAD /a: HEAD is answered by the handler of GET /a"), "{problem}");
 
+    let api = world.protect.document(&paths(needs())).unwrap();
+    let problem = api.routes(Handlers::new().get("/b", up)).err().unwrap().to_string();
+    for operation in ["GET /a", "HEAD /a"] {
+        let expected = format!("{operation}: it is documented, and nothing is routed there");
+        assert!(problem.contains(&expected), "{problem}");
+    }
+
     let own = Handlers::new().get("/a", up).at(Method::HEAD, "/a", up);
     let client = served(&world, &paths(json!({ "security": [] })), own);
     assert_eq!(client.status("HEAD /a", "").await, 200);
     assert_eq!(client.status("GET /a", "").await, 401);
+}
+
+#[test]
+fn a_head_that_lets_other_callers_pass_than_the_get_is_an_error() {
+    let [nothing, key] = [json!({}), json!({ "Key": [] })];
+    for (get, head) in [(&nothing, &key), (&key, &nothing)] {
+        let needs = |other| json!({ "security": [{ "MonoCloud": [] }, other] });
+        let key = json!({ "type": "apiKey", "in": "header", "name": "x-api-key" });
+        let item = json!({ "get": needs(get), "head": needs(head) });
+        let rest = json!({
+            "components": { "securitySchemes": { "Key": key } },
+            "paths": { "/a": item },
+        });
+        let api = offline().document(&document("3.1.0", rest)).unwrap().application_scheme("Key");
+        let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
+        assert!(
+            problem.contains("HEAD /a: HEAD is answered by the handler of GET /a"),
+            "{problem}"
+        );
+    }
 }
 
 #[test]
