@@ -166,10 +166,13 @@ fn security_where_it_is_not_read_is_named() {
         let mut document = json!({
             "info": { "title": "", "version": "" },
             "tags": [{ "name": "a" }],
-            "components": { "schemas": { "A": {} } },
-            "paths": { "/a": { "parameters": [{}], "get": {
+            "components": {
+                "schemas": { "A": {}, "default": {} },
+                "callbacks": { "c": { "{$u}": { "post": {} } } },
+            },
+            "paths": { "/a": { "parameters": [{}], "gets": {}, "get": {
                 "requestBody": { "content": { "a/b": {} } },
-                "responses": { "200": { "description": "" } },
+                "responses": { "200": { "description": "" }, "default": { "description": "" } },
             } } },
         });
         document.pointer_mut(pointer).unwrap()["security"] = json!([{ "MonoCloud": [] }]);
@@ -180,20 +183,28 @@ fn security_where_it_is_not_read_is_named() {
         ("/info", "info"),
         ("/tags/0", "tags.0"),
         ("/paths/~1a/parameters/0", "/a, at parameters.0"),
+        ("/paths/~1a/gets", "/a, at gets"),
         ("/paths/~1a/get/requestBody", "GET /a, at requestBody"),
         ("/paths/~1a/get/requestBody/content/a~1b", "GET /a, at requestBody.content.a/b"),
         ("/paths/~1a/get/responses", "GET /a, at responses"),
         ("/paths/~1a/get/responses/200", "GET /a, at responses.200"),
+        ("/paths/~1a/get/responses/default", "GET /a, at responses.default"),
         ("/components/schemas/A", "components.schemas.A"),
+        ("/components/schemas/default", "components.schemas.default"),
     ] {
         let problem = at(pointer);
         assert!(problem.contains(&format!("\n{place}: `security` is not read here")), "{problem}");
     }
-    for pointer in ["", "/paths/~1a/get", "/components/schemas"] {
+    let callback = "/components/callbacks/c/{$u}/post";
+    for pointer in ["", "/paths/~1a/get", "/components/schemas", callback] {
         assert_eq!(at(pointer), "", "{pointer}");
     }
     let problem = refusal_31(json!({ "paths": { "security": [] } }));
     assert!(problem.contains("security: a path begins with `/`"), "{problem}");
+    let copy = json!({ "security": [], "parameters": [{ "security": [] }] });
+    let rest = json!({ "paths": { "/a": { "additionalOperations": { "COPY": copy } } } });
+    let problem = refusal(&document("3.2.0", rest));
+    assert!(problem.contains("\nCOPY /a, at parameters.0: `security` is not read"), "{problem}");
 }
 
 #[test]
@@ -280,6 +291,7 @@ fn data_and_names_are_not_extensions() {
         "properties": { "x-monocloud-group": {}, "security": {} },
     }, "examples": { "one": { "value": policy } } }]);
     operation["responses"]["200"]["headers"] = json!({ "X-MonoCloud-Request": { "schema": {} } });
+    operation["responses"]["200"]["links"] = json!({ "next": { "parameters": policy } });
     operation["x-own"] = policy.clone();
     let rest = json!({
         "paths": { "x-owner": policy, "/a": { "get": operation } },
