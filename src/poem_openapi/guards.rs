@@ -89,3 +89,19 @@ fn operation_ids<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
     let ids = keys::<T>().filter_map(|(key, operation)| Some((key, operation.operation_id?)));
     ids.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use ::poem::{Endpoint as _, Request, endpoint::make_sync};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn where_the_document_cannot_be_read_every_route_rejects() {
+        let endpoint = make_sync(|_| "in").map_to_response().boxed();
+        let methods = [(Method::GET, endpoint)].into();
+        let table = all_refused([("/posts".to_owned(), methods)].into());
+        let response = table["/posts"][&Method::GET].get_response(Request::default()).await;
+        assert_eq!(response.status(), 500);
+    }
+}

@@ -449,6 +449,21 @@ async fn methods_of_openapi_32_are_enforced_and_documented() {
 }
 
 #[tokio::test]
+async fn handlers_have_a_function_for_each_of_the_common_methods() {
+    let world = World::new().await;
+    let methods = ["delete", "get", "patch", "post", "put"];
+    let item: Value = methods.map(|method| (method, needs())).into_iter().collect();
+    let handlers =
+        Handlers::new().delete("/a", up).get("/a", up).patch("/a", up).post("/a", up).put("/a", up);
+    let client = served(&world, &document("3.1.0", json!({ "paths": { "/a": item } })), handlers);
+    for method in methods.map(str::to_ascii_uppercase) {
+        assert_eq!(client.status(&format!("{method} /a"), "").await, 401, "{method}");
+        let status = client.status(&format!("{method} /a"), &world.token("")).await;
+        assert_eq!(status, 200, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_beside_a_get_is_authorized_as_the_get() {
     let world = World::new().await;
     let paths = |head: Value| {
