@@ -287,3 +287,40 @@ fn full_path<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r str {
 fn full_uri<'r>(extensions: &'r Extensions, uri: &'r Uri) -> &'r Uri {
     extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::Ready, task::Waker};
+
+    use super::*;
+    use crate::{policy::Policy, protect::ProtectApi};
+
+    /// A service that is never ready.
+    #[derive(Clone)]
+    pub(super) struct Busy;
+
+    impl Service<Request> for Busy {
+        type Response = Response;
+        type Error = Infallible;
+        type Future = Ready<Result<Response, Infallible>>;
+
+        fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Pending
+        }
+
+        fn call(&mut self, _request: Request) -> Self::Future {
+            std::future::ready(Ok(Response::default()))
+        }
+    }
+
+    pub(super) fn is_ready(service: &mut impl Service<Request>) -> bool {
+        service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn a_guarded_service_is_ready_when_the_service_is() {
+        let builder = ProtectApi::builder().tenant_domain("acme.us.monocloud.com").audience("api");
+        let guard = builder.build().unwrap().require(Policy::ANY_TOKEN);
+        assert!(!is_ready(&mut guard.layer(Busy)));
+    }
+}

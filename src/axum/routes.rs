@@ -186,4 +186,16 @@ mod tests {
             assert_eq!(router.call(request).await.unwrap().status(), 500, "{path}");
         }
     }
+    #[test]
+    fn a_parameter_is_another_parameter_and_no_text() {
+        assert!(is_route("/posts/{id}", "/posts/{post}"));
+        assert!(is_route("/posts/{{id}}", "/posts/{{id}}"));
+        for (documented, routed) in [
+            ("/posts/{id}", "/posts/mine"),
+            ("/posts/mine", "/posts/{id}"),
+            ("/posts/{id}", "/posts/{{id}}"),
+        ] {
+            assert!(!is_route(documented, routed), "{documented} {routed}");
+        }
+    }
 }

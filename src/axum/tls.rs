@@ -102,3 +102,14 @@ impl<B, S: Service<Request<B>>> Service<Request<B>> for WithPeerCertificate<S> {
         self.service.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axum::tests::{Busy, is_ready};
+
+    #[test]
+    fn a_service_behind_tls_is_ready_when_the_service_is() {
+        assert!(!is_ready(&mut WithPeerCertificate { certificate: None, service: Busy }));
+    }
+}

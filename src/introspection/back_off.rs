@@ -169,6 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn of_two_pauses_with_one_end_the_first_stays() {
+        let mut back_off = EndpointBackOff::default();
+        let now = Clock::SYSTEM.monotonic();
+        for _ in 0..3 {
+            back_off.failed(timeout(), now, now);
+        }
+        back_off.failed(status(429, Some(1)), now, now);
+        assert!(matches!(back_off.refusal(now).unwrap().error, TenantError::Timeout { .. }));
+    }
+
+    #[test]
     fn an_endpoint_that_answers_is_reachable() {
         let now = Clock::SYSTEM.monotonic();
         let mut back_off = EndpointBackOff::default();

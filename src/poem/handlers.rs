@@ -162,4 +162,13 @@ mod tests {
             assert_eq!(client.get(path).send().await.0.status(), 500, "{path}");
         }
     }
+    #[test]
+    fn a_documented_parameter_is_in_braces() {
+        for routed in ["/posts/:id", "/posts/:id<\\d+>", "/posts/<\\d+>", "/posts/*id"] {
+            assert!(is_route("/posts/{id}", routed), "{routed}");
+            for documented in ["/posts/{id", "/posts/id}", "/posts/id"] {
+                assert!(!is_route(documented, routed), "{documented} {routed}");
+            }
+        }
+    }
 }

@@ -171,6 +171,8 @@ async fn handshake<Io: AsyncRead + AsyncWrite + Unpin>(
 mod tests {
     use std::future::{pending, ready};
 
+    use tokio::sync::oneshot;
+
     use super::*;
 
     #[tokio::test]
@@ -179,10 +181,20 @@ mod tests {
         let failed = || ready(Err(io::Error::other("failed")));
         handshakes.start(failed());
         assert!(handshakes.tasks.join_next().await.unwrap().unwrap().is_err());
-        for _ in 0..MAX_HANDSHAKES {
+        let (end, ended) = oneshot::channel::<()>();
+        for _ in 0..MAX_HANDSHAKES - 1 {
             handshakes.start(pending());
         }
+        handshakes.start(async move {
+            let _ = ended.await;
+            failed().await
+        });
         assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);
+        end.send(()).unwrap();
+        assert!(handshakes.tasks.join_next().await.unwrap().unwrap().is_err());
+        handshakes.start(pending());
+        tokio::task::yield_now().await;
+        assert!(handshakes.tasks.try_join_next().is_none(), "none has given way");
         handshakes.start(pending());
         assert!(handshakes.tasks.join_next().await.unwrap().unwrap_err().is_cancelled());
         assert_eq!(handshakes.tasks.len(), MAX_HANDSHAKES);

@@ -94,7 +94,7 @@ fn operation_ids<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
 mod tests {
     use std::{collections::HashMap, iter};
 
-    use ::poem::{Endpoint, Request, http::StatusCode};
+    use ::poem::{Endpoint, Request, endpoint::make_sync, http::StatusCode};
 
     use super::*;
     use crate::{Authenticated, Bearer};
@@ -136,5 +136,14 @@ mod tests {
             let refusal = endpoint.call(request).await.unwrap_err();
             assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
         }
+    }
+
+    #[tokio::test]
+    async fn where_the_document_cannot_be_read_every_route_rejects() {
+        let endpoint = make_sync(|_| "in").map_to_response().boxed();
+        let methods = [(Method::GET, endpoint)].into();
+        let table = all_refused([("/posts".to_owned(), methods)].into());
+        let response = table["/posts"][&Method::GET].get_response(Request::default()).await;
+        assert_eq!(response.status(), 500);
     }
 }

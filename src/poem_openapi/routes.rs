@@ -80,6 +80,8 @@ mod tests {
             ("/posts/{id}", "/posts/:param1"),
             ("/posts/{id}", "/posts/id"),
             ("/posts/id", "/posts/:param0"),
+            ("/posts/{id", "/posts/:param0"),
+            ("/posts/id}", "/posts/:param0"),
             ("/posts/", "/posts"),
         ] {
             assert!(!matches(documented, routed), "{documented} {routed}");

@@ -115,3 +115,17 @@ pub(crate) struct Accepted {
     pub(crate) guard: Guard,
     pub(crate) caller: Caller,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_caller() {
+        let caller = Authenticated::for_tests(Claims::for_tests(json!({"sub": "alice"})));
+        let bearer = Bearer::<AnyToken>::for_tests(caller.clone());
+        assert_eq!(format!("{bearer:?}"), format!("Bearer({caller:?})"));
+    }
+}

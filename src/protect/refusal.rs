@@ -361,3 +361,27 @@ fn problem(refusal: &Refusal) -> String {
     };
     serde_json::to_string(&problem).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> Refusal {
+        Refusal::new(Error::MissingToken, &Realm::new("api"))
+    }
+
+    #[test]
+    fn a_refusal_reads_as_its_error_which_is_its_source() {
+        let message = Error::MissingToken.to_string();
+        assert_eq!(refusal().to_string(), message);
+        assert_eq!(refusal().source().map(ToString::to_string), Some(message));
+    }
+
+    #[test]
+    fn debug_shows_how_the_application_describes_its_body() {
+        let body = ErrorBody::custom("text/plain", json!({}), |_| String::new()).unwrap();
+        let shown = format!("{:?}", refusal().with_body(&body));
+        let expected = r#"CustomBody { content_type: "text/plain", schema: Object {}, .. }"#;
+        assert!(shown.contains(expected), "{shown}");
+    }
+}

@@ -20,33 +20,36 @@ impl<'t> Iterator for Pieces<'t> {
     type Item = Piece<'t>;
 
     fn next(&mut self) -> Option<Piece<'t>> {
-        let text = |length| (length, false);
-        let (length, is_parameter) = match self.0.strip_prefix('{') {
+        let text = |length| {
+            let (text, rest) = self.0.split_at(length);
+            (Piece::Text(text), rest)
+        };
+        let (piece, rest) = match self.0.strip_prefix('{') {
             None if self.0.is_empty() => return None,
             None => text(self.0.find('{').unwrap_or(self.0.len())),
             // A brace that is text is written twice.
             Some(inner) if inner.starts_with('{') => text(2),
-            Some(inner) => match parameter_length(inner) {
-                Some(length) => (1 + length, true),
+            Some(inner) => match after_parameter(inner) {
+                Some(rest) => (Piece::Parameter, rest),
                 None => text(self.0.len()),
             },
         };
-        let (piece, rest) = self.0.split_at(length);
         self.0 = rest;
-        Some(if is_parameter { Piece::Parameter } else { Piece::Text(piece) })
+        Some(piece)
     }
 }
 
-/// Where the brace is that closes a parameter. A regular expression has braces of its own.
-fn parameter_length(inner: &str) -> Option<usize> {
+/// What follows the brace that closes a parameter. A regular expression has braces of its own.
+fn after_parameter(inner: &str) -> Option<&str> {
     let mut depth = 0;
     let mut is_escaped = false;
-    for (index, char) in inner.char_indices() {
+    let mut chars = inner.chars();
+    while let Some(char) = chars.next() {
         match char {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
             '{' => depth += 1,
-            '}' if depth == 0 => return Some(index + 1),
+            '}' if depth == 0 => return Some(chars.as_str()),
             '}' => depth -= 1,
             _ => {}
         }

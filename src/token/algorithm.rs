@@ -1,7 +1,5 @@
 //! The signature algorithms a token may use.
 
-use std::fmt;
-
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1) with a public verification key.
 ///
 /// HMAC and `none` have no variant: a token that names one cannot be expressed, so it cannot be
@@ -65,11 +63,5 @@ impl SigningAlgorithm {
             Self::Rs384 => "RS384",
             Self::Rs512 => "RS512",
         }
-    }
-}
-
-impl fmt::Display for SigningAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -523,6 +523,22 @@ mod tests {
     }
 
     #[test]
+    fn claims_for_tests_are_those_of_an_object_and_nothing_else_is_taken() {
+        let taken = Claims::for_tests(json!({"sub": "alice"}));
+        assert_eq!(taken, claims(json!({"sub": "alice"})));
+        for odd in [json!(null), json!([]), json!("alice")] {
+            assert!(std::panic::catch_unwind(|| Claims::for_tests(odd)).is_err());
+        }
+    }
+
+    #[test]
+    fn the_size_of_claims_is_that_of_their_object() {
+        let claims = claims(json!({"sub": "a".repeat(1000)}));
+        assert!(claims.heap_size() > 1000);
+        assert_eq!(claims.heap_size(), json::heap_size_of_object(&claims.0));
+    }
+
+    #[test]
     fn all_claims_can_be_read_into_a_type_of_the_applications() {
         let read = |value: Value| {
             claims(value).deserialize::<std::collections::BTreeMap<String, u8>>().ok()

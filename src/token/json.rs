@@ -280,6 +280,32 @@ mod tests {
     }
 
     #[test]
+    fn the_size_of_an_object_counts_every_allocation_at_its_capacity() {
+        let size = |json: &str| heap_size_of_object(&parse_object(json.as_bytes()).unwrap());
+        let node =
+            16 + 12 * size_of::<usize>() + 11 * size_of::<String>() + 11 * size_of::<Value>();
+        assert_eq!(size("{}"), 0);
+        let name = size(r#"{"a":1}"#) - node;
+        assert!(name > 16, "{name}");
+        for scalar in ["null", "true", "-1.5", r#""""#, "[]", "{}"] {
+            assert_eq!(size(&format!(r#"{{"a":{scalar}}}"#)), node + name, "{scalar}");
+        }
+        assert_eq!(size(r#"{"a":{"a":1}}"#), 2 * (node + name));
+        for (count, nodes) in [(3, 1), (4, 2), (8, 3)] {
+            let members: Vec<_> = (0..count).map(|n| format!(r#""{n}":1"#)).collect();
+            let members = size(&format!("{{{}}}", members.join(",")));
+            assert_eq!(members, nodes * node + count * name, "{count}");
+        }
+
+        let mut text = String::with_capacity(1000);
+        text.push('a');
+        assert_eq!(heap_size(&text.into()), 1016);
+        let mut elements = Vec::with_capacity(100);
+        elements.extend([Value::from("abc"), Value::Null]);
+        assert_eq!(heap_size(&elements.into()), 16 + 100 * size_of::<Value>() + 16 + 3);
+    }
+
+    #[test]
     fn integers_are_exact_within_64_bits_and_a_nearby_fraction_beyond() {
         let read = |number: &str| {
             let object = parse_object(format!("{{\"n\":{number}}}").as_bytes()).unwrap();
@@ -356,5 +382,7 @@ mod tests {
             assert!(!parses(json), "{json}");
         }
         assert!(parses(r#"{"a":"$serde_json::private::Number"}"#));
+        let error = parse_object(br#"{"a":{"$serde_json::private::Number":1}}"#).unwrap_err();
+        assert!(error.to_string().contains("a number of serde_json's own"), "{error}");
     }
 }

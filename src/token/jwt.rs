@@ -167,6 +167,7 @@ mod tests {
             (json!("application/"), false, false),
             (json!("application/application/jwt"), false, false),
             (json!("text/jwt"), false, false),
+            (json!("application-jwt"), false, false),
             (json!("JOSE"), false, false),
             (json!("dpop+jwt"), false, false),
             (json!("jwt;a=b"), false, false),

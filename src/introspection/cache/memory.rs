@@ -66,3 +66,40 @@ impl<V: Clone> Memory<V> {
         self.entries.remove(&key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::AccessToken;
+
+    fn key(number: usize) -> CacheKey {
+        CacheKey::new(
+            "https://acme.test",
+            "api",
+            "client",
+            &AccessToken::new(&format!("{number}")).unwrap(),
+        )
+    }
+
+    /// How many of `count` values are still there once the last one was set.
+    fn kept(memory: &Memory<()>, count: usize, heap_size: usize) -> usize {
+        for number in 0..count {
+            memory.set(key(number), (), heap_size, Duration::from_secs(60));
+        }
+        (0..count).filter(|number| memory.get(key(*number)).is_some()).count()
+    }
+
+    #[test]
+    fn a_large_cache_keeps_thousands_of_values_in_16_mebibytes() {
+        let memory = Memory::large(Clock::SYSTEM);
+        assert!(kept(&memory, 2_500, 4_096) > 2_000);
+        assert!(kept(&memory, 10_000, 4_096) <= 4_096);
+    }
+
+    #[test]
+    fn a_small_cache_keeps_thousands_of_values_that_have_nothing_on_the_heap() {
+        let memory = Memory::small(Clock::SYSTEM);
+        assert!(kept(&memory, 2_500, 0) > 2_000);
+        assert!(kept(&memory, 10_000, 0) <= 4_096);
+    }
+}

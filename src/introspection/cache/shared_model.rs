@@ -354,3 +354,26 @@ async fn what_a_stranger_wrote_is_replaced_unless_it_is_long() {
         assert_eq!(held != vec![b'x'; length], is_replaced, "{length} bytes");
     }
 }
+
+#[tokio::test]
+async fn the_result_of_a_call_that_took_five_minutes_is_not_written() {
+    for (seconds, is_written) in [(299, true), (300, false)] {
+        let mut model = Model::new();
+        for step in [Step::LookUp(0), Step::Advance(seconds), Step::Accept(0)] {
+            model.take(step).await;
+        }
+        let held = model.store.get(key(&model.token)).await.unwrap();
+        assert_eq!(held.is_some(), is_written, "{seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_tombstone_lives_as_long_as_a_call_the_tolerance_and_the_result_of_the_call() {
+    let mut model = Model::new();
+    model.take(Step::Forget(0)).await;
+    for (seconds, is_there) in [(300 + 60 + 299, true), (1, false)] {
+        model.take(Step::Advance(seconds)).await;
+        let held = model.store.get(key(&model.token)).await.unwrap();
+        assert_eq!(held.is_some(), is_there);
+    }
+}

@@ -243,6 +243,10 @@ async fn jwts_are_introspected_only_if_that_is_configured() {
         let encrypted = invalid_token(InvalidToken::Encrypted);
         api.check("a JWE", get("/any").bearer("a.b.c.d.e"), &encrypted).await;
         assert_eq!(tenant.requests(Endpoint::Introspection), calls);
+        let malformed =
+            if introspect { inactive() } else { invalid_token(InvalidToken::Malformed) };
+        api.check("three words", get("/any").bearer("a.b.c"), &malformed).await;
+        assert_eq!(tenant.requests(Endpoint::Introspection), calls + usize::from(introspect));
     }
 }
 

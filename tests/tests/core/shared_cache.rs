@@ -8,12 +8,13 @@ use std::{
 };
 
 use harness::support::{
-    FLEET_KEY, forged, frozen_tenant, get, introspecting, invalid_token, ok, serve, until,
+    FLEET_KEY, Log, forged, frozen_tenant, get, introspecting, invalid_token, ok, serve, until,
 };
 use monocloud_backend::{
     Error, Guard, Policy, ProtectApi, error::InvalidToken, token::AccessToken,
 };
 use monocloud_testkit::{Clock, Endpoint};
+use tracing::Level;
 
 use crate::{
     introspection_cache::{Behavior, Store},
@@ -98,6 +99,25 @@ async fn a_response_requested_after_a_token_was_forgotten_is_cached_for_all() {
     for process in [1, 1, 0, 0] {
         assert!(fleet.accepts(process).await);
         assert_eq!(fleet.tenant.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_failing_store_is_logged_once_in_five_seconds_and_with_each_token_that_is_forgotten() {
+    let (fleet, log) = (Fleet::new(), Log::capture());
+    fleet.store.set_mood(Mood::Fails);
+    for pause in [Duration::ZERO, Duration::ZERO, REST] {
+        fleet.clock.advance(pause);
+        assert!(fleet.accepts(0).await);
+    }
+    fleet.processes[0].forget(&token()).await.unwrap_err();
+    let lines = log.lines(Level::WARN);
+    let failures = [("read", 1), ("read", 2), ("forget", 3)];
+    assert_eq!(lines.len(), failures.len(), "{lines:?}");
+    for (line, (operation, number)) in lines.iter().zip(failures) {
+        assert!(line.contains("the introspection cache failed"), "{line}");
+        assert!(line.contains(&format!("operation=\"{operation}\" ")), "{line}");
+        assert!(line.contains(&format!("failures={number} ")), "{line}");
     }
 }
 

@@ -263,6 +263,27 @@ paths:
 }
 
 #[test]
+fn groups_that_are_neither_a_list_nor_any_or_all_of_one_are_errors() {
+    for groups in [
+        "[]",
+        "[1]",
+        "admin",
+        "{}",
+        "{ any: [] }",
+        "{ all: admin }",
+        "{ some: [admin] }",
+        "{ any: [admin], all: [owner] }",
+        "{ any: [admin], some: [owner] }",
+    ] {
+        let operation = format!("security: [MonoCloud: []], x-monocloud-groups: {groups}");
+        let rest = format!("paths: {{ /a: {{ get: {{ {operation} }} }} }}");
+        let problem = start_error(&rest, Handlers::new().get("/a", up));
+        let expected = "GET /a: its groups are neither a list nor an object with `any` or `all`";
+        assert!(problem.contains(expected), "{groups}: {problem}");
+    }
+}
+
+#[test]
 fn text_that_is_not_a_document_is_rejected_with_the_reason() {
     for (text, reason) in [
         ("", "it is empty"),

@@ -3,10 +3,10 @@
 use monocloud_backend::{
     Authenticated, Bearer, Caller, MaybeBearer, Policy, poem_openapi::Secured,
 };
-use poem_openapi::{OpenApi, payload::PlainText};
-use serde_json::json;
+use poem_openapi::{OpenApi, OpenApiService, payload::PlainText};
+use serde_json::{Value, json};
 
-use crate::world::{Scope, World, described, serve};
+use crate::world::{Scope, World, described, offline, serve};
 
 struct Api;
 
@@ -89,4 +89,22 @@ async fn poems_extractors_work_only_with_a_declared_token() {
     let (client, _) = serve(world.protect.secure(Api).by_default(Policy::ANY_TOKEN));
     assert_eq!(client.status("GET /undeclared", "").await, 401);
     assert_eq!(client.status("GET /undeclared", &token).await, 200);
+}
+
+struct OnlyOptional;
+
+#[OpenApi]
+impl OnlyOptional {
+    #[oai(path = "/maybe", method = "get")]
+    async fn maybe(&self, _caller: MaybeBearer) {}
+}
+
+#[test]
+fn the_frameworks_own_document_has_the_scheme_that_it_names() {
+    let (service, _) = offline()
+        .secure(OnlyOptional)
+        .into_service(|api| OpenApiService::new(api, "Posts", "1.0"))
+        .unwrap();
+    let raw: Value = serde_json::from_str(&service.spec()).unwrap();
+    assert_eq!(raw["components"]["securitySchemes"]["MonoCloud"]["type"], "oauth2", "{raw}");
 }

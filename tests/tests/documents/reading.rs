@@ -167,10 +167,13 @@ fn misplaced_security_is_named() {
         let mut document = json!({
             "info": { "title": "", "version": "" },
             "tags": [{ "name": "a" }],
-            "components": { "schemas": { "A": {} } },
-            "paths": { "/a": { "parameters": [{}], "get": {
+            "components": {
+                "schemas": { "A": {}, "default": {} },
+                "callbacks": { "c": { "{$u}": { "post": {} } } },
+            },
+            "paths": { "/a": { "parameters": [{}], "gets": {}, "get": {
                 "requestBody": { "content": { "a/b": {} } },
-                "responses": { "200": { "description": "" } },
+                "responses": { "200": { "description": "" }, "default": { "description": "" } },
             } } },
         });
         document.pointer_mut(pointer).unwrap()["security"] = json!([{ "MonoCloud": [] }]);
@@ -181,20 +184,28 @@ fn misplaced_security_is_named() {
         ("/info", "info"),
         ("/tags/0", "tags.0"),
         ("/paths/~1a/parameters/0", "/a, at parameters.0"),
+        ("/paths/~1a/gets", "/a, at gets"),
         ("/paths/~1a/get/requestBody", "GET /a, at requestBody"),
         ("/paths/~1a/get/requestBody/content/a~1b", "GET /a, at requestBody.content.a/b"),
         ("/paths/~1a/get/responses", "GET /a, at responses"),
         ("/paths/~1a/get/responses/200", "GET /a, at responses.200"),
+        ("/paths/~1a/get/responses/default", "GET /a, at responses.default"),
         ("/components/schemas/A", "components.schemas.A"),
+        ("/components/schemas/default", "components.schemas.default"),
     ] {
         let problem = at(pointer);
         assert!(problem.contains(&format!("\n{place}: `security` is not read here")), "{problem}");
     }
-    for pointer in ["", "/paths/~1a/get", "/components/schemas"] {
+    let callback = "/components/callbacks/c/{$u}/post";
+    for pointer in ["", "/paths/~1a/get", "/components/schemas", callback] {
         assert_eq!(at(pointer), "", "{pointer}");
     }
     let problem = rejection_31(json!({ "paths": { "security": [] } }));
     assert!(problem.contains("security: a path begins with `/`"), "{problem}");
+    let copy = json!({ "security": [], "parameters": [{ "security": [] }] });
+    let rest = json!({ "paths": { "/a": { "additionalOperations": { "COPY": copy } } } });
+    let problem = rejection(&document("3.2.0", rest));
+    assert!(problem.contains("\nCOPY /a, at parameters.0: `security` is not read"), "{problem}");
 }
 
 #[test]
@@ -281,6 +292,7 @@ fn data_and_names_are_not_extensions() {
         "properties": { "x-monocloud-group": {}, "security": {} },
     }, "examples": { "one": { "value": policy } } }]);
     operation["responses"]["200"]["headers"] = json!({ "X-MonoCloud-Request": { "schema": {} } });
+    operation["responses"]["200"]["links"] = json!({ "next": { "parameters": policy } });
     operation["x-own"] = policy.clone();
     let rest = json!({
         "paths": { "x-owner": policy, "/a": { "get": operation } },
@@ -438,6 +450,21 @@ async fn methods_of_openapi_32_are_enforced_and_documented() {
 }
 
 #[tokio::test]
+async fn handlers_have_a_function_for_each_of_the_common_methods() {
+    let world = World::new().await;
+    let methods = ["delete", "get", "patch", "post", "put"];
+    let item: Value = methods.map(|method| (method, needs())).into_iter().collect();
+    let handlers =
+        Handlers::new().delete("/a", up).get("/a", up).patch("/a", up).post("/a", up).put("/a", up);
+    let client = served(&world, &document("3.1.0", json!({ "paths": { "/a": item } })), handlers);
+    for method in methods.map(str::to_ascii_uppercase) {
+        assert_eq!(client.status(&format!("{method} /a"), "").await, 401, "{method}");
+        let status = client.status(&format!("{method} /a"), &world.token("")).await;
+        assert_eq!(status, 200, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_beside_a_get_is_authorized_as_the_get() {
     let world = World::new().await;
     let paths = |head: Value| {
@@ -451,10 +478,37 @@ async fn a_head_beside_a_get_is_authorized_as_the_get() {
     let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
     assert!(problem.contains("HEAD /a: HEAD is answered by the handler of GET /a"), "{problem}");
 
+    let api = world.protect.document(&paths(needs())).unwrap();
+    let problem = api.routes(Handlers::new().get("/b", up)).err().unwrap().to_string();
+    for operation in ["GET /a", "HEAD /a"] {
+        let expected = format!("{operation}: it is documented, and nothing is routed there");
+        assert!(problem.contains(&expected), "{problem}");
+    }
+
     let own = Handlers::new().get("/a", up).at(Method::HEAD, "/a", up);
     let client = served(&world, &paths(json!({ "security": [] })), own);
     assert_eq!(client.status("HEAD /a", "").await, 200);
     assert_eq!(client.status("GET /a", "").await, 401);
+}
+
+#[test]
+fn a_head_that_lets_other_callers_pass_than_the_get_is_an_error() {
+    let [nothing, key] = [json!({}), json!({ "Key": [] })];
+    for (get, head) in [(&nothing, &key), (&key, &nothing)] {
+        let needs = |other| json!({ "security": [{ "MonoCloud": [] }, other] });
+        let key = json!({ "type": "apiKey", "in": "header", "name": "x-api-key" });
+        let item = json!({ "get": needs(get), "head": needs(head) });
+        let rest = json!({
+            "components": { "securitySchemes": { "Key": key } },
+            "paths": { "/a": item },
+        });
+        let api = offline().document(&document("3.1.0", rest)).unwrap().application_scheme("Key");
+        let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
+        assert!(
+            problem.contains("HEAD /a: HEAD is answered by the handler of GET /a"),
+            "{problem}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The served document.
 
-use monocloud_backend::{Bearer, ProtectApi, error::TenantError};
+use monocloud_backend::{Bearer, ProtectApi, certificate::CertificateBinding, error::TenantError};
 use monocloud_testkit::MockTenant;
 use poem::Route;
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService, payload::PlainText};
@@ -59,6 +59,22 @@ async fn the_scheme_has_the_tenants_endpoints_and_every_scope() {
             }},
         }),
     );
+}
+
+#[tokio::test]
+async fn the_scheme_says_which_tokens_must_be_bound_to_a_certificate() {
+    let tenant = MockTenant::start().await;
+    for (binding, word) in [
+        (CertificateBinding::Required, "required"),
+        (CertificateBinding::WhenPresent, "when_present"),
+        (CertificateBinding::DangerouslyIgnore, "dangerously_ignore"),
+    ] {
+        let protect = ProtectApi::builder().vars(tenant.vars()).certificate_binding(binding);
+        let protect = protect.build().unwrap().describe_scopes::<Scope>();
+        let (_, document) = serve(protect.secure(Api).public("GET", "/health"));
+        let document = document.render().await;
+        assert_eq!(scheme(&document)["x-monocloud-certificate-binding"], word);
+    }
 }
 
 #[tokio::test]

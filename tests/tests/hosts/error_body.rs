@@ -101,6 +101,8 @@ fn a_body_that_cannot_be_described_is_a_configuration_error() {
     for (content_type, schema, rule) in [
         ("", json!({}), "media type"),
         ("json", json!({}), "media type"),
+        ("/json", json!({}), "media type"),
+        ("application/", json!({}), "media type"),
         ("text/\n", json!({}), "ASCII"),
         ("text/plain", json!([]), "JSON object"),
     ] {

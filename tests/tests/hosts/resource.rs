@@ -4,7 +4,7 @@ use harness::{
     hosts::{AXUM, Host},
     support::{frozen_tenant, get, protect},
 };
-use monocloud_backend::ProtectApi;
+use monocloud_backend::{ProtectApi, certificate::CertificateBinding};
 use serde_json::{Value, json};
 
 on_every_host! {
@@ -68,6 +68,22 @@ async fn without_a_url_of_the_api_there_is_no_metadata() {
     let protect = ProtectApi::builder().vars(tenant.vars()).audience("urn:posts").build().unwrap();
     let error = protect.serve_resource_metadata().unwrap_err().to_string();
     assert!(error.contains("MONOCLOUD_BACKEND_RESOURCE"), "{error}");
+}
+
+#[tokio::test]
+async fn clients_are_told_that_every_token_must_be_bound_to_a_certificate() {
+    let tenant = frozen_tenant().await;
+    for (binding, told) in [
+        (CertificateBinding::Required, json!(true)),
+        (CertificateBinding::WhenPresent, Value::Null),
+        (CertificateBinding::DangerouslyIgnore, Value::Null),
+    ] {
+        let protect = protect(&tenant).certificate_binding(binding).build().unwrap();
+        let metadata = protect.serve_resource_metadata().unwrap();
+        let answer = AXUM.serve_metadata(metadata).send(get(PATH)).await;
+        let metadata = serde_json::from_str::<Value>(&answer.body).unwrap();
+        assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], told, "{binding:?}");
+    }
 }
 
 #[tokio::test]
