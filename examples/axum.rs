@@ -124,7 +124,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .nest_service("/docs", document.swagger_ui("/openapi.json"));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.serve_resource_metadata() {
-        app = app.route(metadata.path(), get(metadata.clone()));
+        app = metadata.paths().fold(app, |app, path| app.route(path, get(metadata.clone())));
     }
     Ok((app, document))
 }

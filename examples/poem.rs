@@ -88,7 +88,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(impl Endpoint, ApiDocument), D
         .nest("/docs", document.swagger_ui("/openapi.json"));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.serve_resource_metadata() {
-        app = app.at(metadata.path(), metadata.clone());
+        app = metadata.paths().fold(app, |app, path| app.at(path, metadata.clone()));
     }
     Ok((app.data(Arc::new(Posts::default())), document))
 }

@@ -120,7 +120,9 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("docs/{**rest}").get(document.swagger_ui("/openapi.json")));
     // Unless the audience is an https URL, or RESOURCE is set, the API has no URL to publish.
     if let Ok(metadata) = document.serve_resource_metadata() {
-        app = app.push(Router::with_path(metadata.path()).get(metadata));
+        for path in metadata.paths() {
+            app = app.push(Router::with_path(path).get(metadata.clone()));
+        }
     }
     Ok((app, document))
 }

@@ -106,6 +106,10 @@ settings! {
     ResponseTimeout = "response_timeout", Plain;
     /// The API's own public URL.
     Resource = "resource", Plain;
+    /// What the API's metadata calls it.
+    ResourceName = "resource_name", Code;
+    /// The page about the API that its metadata names.
+    ResourceDocumentation = "resource_documentation", Code;
     /// The secret that the instances of one API share, and that no store knows.
     FleetKey = "fleet_key", Secret;
     /// The public client of the login on `/docs`.

@@ -39,7 +39,7 @@ pub(crate) use client::{ClientAuth, ClientConfig};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use fleet_key::{FleetKey, expand};
 pub(crate) use key::Key;
-pub(crate) use resource::Resource;
+pub(crate) use resource::{Resource, WELL_KNOWN};
 pub(crate) use signing_key::SigningKey;
 pub(crate) use sources::Sources;
 pub(crate) use tenant_domain::{TenantDomain, is_loopback};

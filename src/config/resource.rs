@@ -6,7 +6,8 @@ use url::Url;
 
 use super::{Key, settings::Settings, tenant_domain::is_loopback};
 
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+/// Where clients look for the metadata of a host's only API (RFC 9728 §3).
+pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// What this API is to its clients, and where they read about it.
 #[derive(Clone, Debug)]
@@ -16,12 +17,29 @@ pub(crate) struct Resource {
     /// Where clients read about it; every challenge shares it.
     pub(crate) metadata_url: Arc<str>,
     pub(crate) metadata_path: String,
+    /// What it is called for people.
+    pub(crate) name: Option<String>,
+    /// A page about it for developers.
+    pub(crate) documentation: Option<String>,
 }
 
 impl Resource {
-    /// RFC 9728 §1.2: an https URL without a fragment. The audience is one, if none is set.
     pub(super) fn validate(settings: &mut Settings, audience: Option<&str>) -> Option<Self> {
+        let name = settings.text(Key::ResourceName);
+        let documentation = settings.parsed(Key::ResourceDocumentation, |text| {
+            let is_page = Url::parse(text).is_ok_and(|url| is_public(&url));
+            is_page
+                .then(|| text.to_owned())
+                .ok_or("must be a URL such as https://docs.example.com, without user information")
+        });
+        let resource = Self::find(settings, audience)?;
+        Some(Self { name, documentation, ..resource })
+    }
+
+    /// RFC 9728 §1.2: an https URL without a fragment. The audience is one, if none is set.
+    fn find(settings: &mut Settings, audience: Option<&str>) -> Option<Self> {
         let read = |text: &str| {
+            let is_resource = |url: &Url| is_public(url) && url.fragment().is_none();
             let url = Url::parse(text).ok().filter(is_resource)?;
             Some(Self::new(text, url))
         };
@@ -46,18 +64,21 @@ impl Resource {
             identifier: identifier.to_owned(),
             metadata_url: url.as_str().into(),
             metadata_path: url.path().to_owned(),
+            name: None,
+            documentation: None,
         }
     }
 }
 
-fn is_resource(url: &Url) -> bool {
+/// Whether clients may be told a URL: an https one, or one on loopback, that holds no credentials.
+fn is_public(url: &Url) -> bool {
     let is_secure = match url.scheme() {
         "https" => true,
         "http" => is_loopback(url),
         _ => false,
     };
     let has_user = !url.username().is_empty() || url.password().is_some();
-    is_secure && !has_user && url.fragment().is_none()
+    is_secure && !has_user
 }
 
 #[cfg(test)]

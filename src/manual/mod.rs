@@ -134,12 +134,14 @@ mod tests {
     use crate::config::Key;
 
     /// Settings of the builder that have no variable.
-    const BUILDER_ONLY: [&str; 7] = [
+    const BUILDER_ONLY: [&str; 9] = [
         "dangerously_allow_http",
         "http_client",
         "introspection_cache_store",
         "last_forwarded_certificate_counts",
         "realm",
+        "resource_documentation",
+        "resource_name",
         "scheme_name",
         "svid_provider",
     ];

@@ -20,7 +20,9 @@ impl ProtectApi {
     /// unless configured), with root `security` for those without their own; groups are in
     /// `x-monocloud-groups`. The scheme itself need not be described, since the document that is
     /// served has the tenant's endpoints in it; if it is, its flows describe the scopes. Other
-    /// schemes are those of [`application_scheme`](DeclaredApi::application_scheme).
+    /// schemes are those of [`application_scheme`](DeclaredApi::application_scheme), and are served
+    /// as they are described. A requirement names a scheme of `components.securitySchemes`, never a
+    /// URI (OpenAPI 3.2).
     ///
     /// ```
     /// # use monocloud_backend::ProtectApi;

@@ -76,10 +76,7 @@ impl Document {
 
     /// The scopes that the flows of an oauth2 scheme describe (OpenAPI 3.0 §4.7.29).
     pub(crate) fn scopes(&self, scheme: &str) -> impl Iterator<Item = (&str, &str)> {
-        let scheme = schemes(&self.members).find(|(name, _)| *name == scheme);
-        let flows = scheme.and_then(|(_, scheme)| {
-            pointer::follow(&self.members, scheme).ok()?.get("flows")?.as_object()
-        });
+        let flows = self.scheme(scheme).and_then(|scheme| scheme.get("flows")?.as_object());
         let flows = flows.into_iter().flatten();
         let scopes = flows.filter_map(|(_, flow)| flow.get("scopes")?.as_object()).flatten();
         scopes.filter_map(|(scope, description)| Some((scope.as_str(), description.as_str()?)))
@@ -87,12 +84,20 @@ impl Document {
 
     /// What the scopes of a scheme imply, by its extension.
     pub(super) fn implied_scopes(&self, scheme: &str) -> Vec<(&str, Vec<String>)> {
-        let scheme = schemes(&self.members).find(|(name, _)| *name == scheme);
-        let implies = scheme.and_then(|(_, scheme)| {
-            pointer::follow(&self.members, scheme).ok()?.get(IMPLIES)?.as_object()
-        });
+        let implies = self.scheme(scheme).and_then(|scheme| scheme.get(IMPLIES)?.as_object());
         let implies = implies.into_iter().flatten();
         implies.filter_map(|(scope, implied)| Some((scope.as_str(), strings(implied)?))).collect()
+    }
+
+    /// Whether a scheme should not be used any more (OpenAPI 3.2).
+    pub(super) fn is_scheme_deprecated(&self, scheme: &str) -> bool {
+        let deprecated = self.scheme(scheme).and_then(|scheme| scheme.get("deprecated"));
+        deprecated == Some(&Value::Bool(true))
+    }
+
+    fn scheme(&self, scheme: &str) -> Option<&Value> {
+        let (_, scheme) = schemes(&self.members).find(|(name, _)| *name == scheme)?;
+        pointer::follow(&self.members, scheme).ok()
     }
 
     /// The schemes whose requirements have scopes (OpenAPI 3.0 §4.7.30).

@@ -1,11 +1,13 @@
 //! The document that is served: the tenant's own endpoints, scopes with their descriptions, and on
 //! every secured operation what it requires and how it rejects a request.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::{
     document::{Document, edit},
     extensions::{CERTIFICATE_BINDING, IMPLIES, INCOMPLETE},
+    read::Version,
     refusals::Refusals,
     requirement_text, security,
 };
@@ -25,6 +27,8 @@ pub(crate) struct Scheme<'s> {
     /// Whether one or all of the groups count where an operation does not say.
     pub(crate) default_match: GroupMatch,
     pub(crate) error_body: &'s ErrorBody,
+    /// Where the tenant's metadata is.
+    pub(crate) metadata_url: &'s str,
     /// The tenant's, if they could be fetched.
     pub(crate) endpoints: Option<Endpoints<'s>>,
 }
@@ -34,6 +38,7 @@ pub(crate) struct Scheme<'s> {
 pub(crate) struct Endpoints<'m> {
     pub(crate) authorization: &'m str,
     pub(crate) token: &'m str,
+    pub(crate) device_authorization: Option<&'m str>,
 }
 
 impl<'m> Endpoints<'m> {
@@ -41,6 +46,7 @@ impl<'m> Endpoints<'m> {
         Some(Self {
             authorization: metadata.authorization_endpoint.as_ref()?.as_str(),
             token: metadata.token_endpoint.as_ref()?.as_str(),
+            device_authorization: metadata.device_authorization_endpoint.as_ref().map(Url::as_str),
         })
     }
 }
@@ -49,9 +55,14 @@ impl<'m> Endpoints<'m> {
 /// incomplete: `http` schemes have no endpoints, and no scopes either.
 pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
     let accesses = security::compile(&document, scheme.name);
+    let is_of_3_2 = Version::of(document.members()).is_ok_and(|it| it >= Version::V3_2);
+    let is_deprecated = document.is_scheme_deprecated(scheme.name);
     edit(document.members_mut(), "components", |components| {
         edit(components, "securitySchemes", |schemes| {
             schemes.insert(scheme.name.to_owned(), scheme.describe());
+            if is_of_3_2 {
+                edit(schemes, scheme.name, |it| scheme.complete(it, is_deprecated));
+            }
         });
     });
     let takes_scopes = document.schemes_with_scopes();
@@ -83,6 +94,24 @@ pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
 }
 
 impl Scheme<'_> {
+    /// Adds what OpenAPI 3.2 has and earlier versions do not.
+    fn complete(&self, description: &mut Map<String, Value>, is_deprecated: bool) {
+        if is_deprecated {
+            description.insert("deprecated".to_owned(), true.into());
+        }
+        let Some(endpoints) = self.endpoints else { return };
+        description.insert("oauth2MetadataUrl".to_owned(), self.metadata_url.into());
+        let Some(device_authorization) = endpoints.device_authorization else { return };
+        edit(description, "flows", |flows| {
+            let flow = json!({
+                "deviceAuthorizationUrl": device_authorization,
+                "tokenUrl": endpoints.token,
+                "scopes": self.scopes,
+            });
+            flows.insert("deviceAuthorization".to_owned(), flow);
+        });
+    }
+
     fn describe(&self) -> Value {
         let mut scheme = self.without_implied_scopes();
         let implied = self.implied.declared();
@@ -94,7 +123,7 @@ impl Scheme<'_> {
 
     fn without_implied_scopes(&self) -> Value {
         match self.endpoints {
-            Some(Endpoints { authorization, token }) => json!({
+            Some(Endpoints { authorization, token, .. }) => json!({
                 "type": "oauth2",
                 "description": "An access token of the MonoCloud tenant",
                 CERTIFICATE_BINDING: self.binding.word(),

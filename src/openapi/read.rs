@@ -43,7 +43,7 @@ pub(super) enum Version {
 }
 
 impl Version {
-    fn of(members: &Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn of(members: &Map<String, Value>) -> Result<Self, String> {
         let version = match members.get("openapi") {
             Some(Value::String(version)) => version,
             Some(Value::Number(version)) => {

@@ -260,6 +260,9 @@ impl<'d> Reader<'d> {
         let is_described = name == self.scheme
             || self.described.is_some_and(|described| described.get(name).is_some());
         match (is_enforced, is_described) {
+            (_, false) if is_uri(name) => Err(format!(
+                "{whose} names a scheme by the URI {name:?}, and URIs are not followed; describe the scheme in `components.securitySchemes`, and name it as it is called there"
+            )),
             (true, true) => Ok(()),
             (true, false) => Err(format!(
                 "{whose} names the scheme {name:?}, which the document does not describe; add it to `components.securitySchemes`"
@@ -270,4 +273,10 @@ impl<'d> Reader<'d> {
             )),
         }
     }
+}
+
+/// Whether a name that is not a component's is a URI (OpenAPI 3.2); those of components have letters,
+/// digits, `.`, `_` and `-`.
+fn is_uri(name: &str) -> bool {
+    name.contains(['/', ':', '#', '?'])
 }

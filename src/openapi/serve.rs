@@ -19,6 +19,7 @@ use crate::{
     config::ConfigError,
     error::TenantError,
     protect::{ProtectApi, resource::ResourceMetadata},
+    tenant::{lifecycle::Kept, metadata::Metadata},
 };
 
 /// The document of a protected API, which names the tenant's own endpoints.
@@ -42,7 +43,7 @@ impl ApiDocument {
     /// The document as it would be served now.
     pub async fn render(&self) -> Value {
         let metadata = self.protect.tenant().metadata().await;
-        self.finish(metadata.as_ref().and_then(|loaded| Endpoints::of(&loaded.value)))
+        self.finish(endpoints_in(metadata.as_deref()))
     }
 
     /// The document for metadata that is given: for a build step without a network.
@@ -90,12 +91,13 @@ impl ApiDocument {
     /// until they change.
     async fn rendered(&self) -> Arc<Rendered> {
         let metadata = self.protect.tenant().metadata().await;
-        let endpoints = metadata.as_ref().and_then(|loaded| Endpoints::of(&loaded.value));
+        let endpoints = endpoints_in(metadata.as_deref());
         let mut kept = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rendered) = kept.as_ref().filter(|rendered| rendered.is_for(endpoints)) {
             return Arc::clone(rendered);
         }
-        let rendered = Arc::new(Rendered::new(self.finish(endpoints), endpoints));
+        let document = self.finish(endpoints);
+        let rendered = Arc::new(Rendered::new(document, metadata));
         *kept = Some(Arc::clone(&rendered));
         rendered
     }
@@ -108,6 +110,7 @@ impl ApiDocument {
             binding: self.protect.binding(),
             default_match: self.protect.default_group_match(),
             error_body: self.protect.error_body(),
+            metadata_url: self.protect.tenant().discovery_url().as_str(),
             endpoints,
         };
         finish(Document::clone(&self.document), &scheme)
@@ -157,11 +160,15 @@ fn has(headers: &HeaderMap, etag: &str) -> bool {
     })
 }
 
+fn endpoints_in(metadata: Option<&Kept<Metadata>>) -> Option<Endpoints<'_>> {
+    Endpoints::of(&metadata?.value)
+}
+
 /// A document for certain endpoints of the tenant, and its texts once they were asked for.
 #[derive(Debug)]
 struct Rendered {
-    /// Authorization and token endpoint.
-    endpoints: Option<(String, String)>,
+    /// Where the endpoints are from.
+    metadata: Option<Arc<Kept<Metadata>>>,
     document: Value,
     json: OnceLock<Text>,
     yaml: OnceLock<Text>,
@@ -175,19 +182,12 @@ struct Text {
 }
 
 impl Rendered {
-    fn new(document: Value, endpoints: Option<Endpoints<'_>>) -> Self {
-        let owned = |it: Endpoints<'_>| (it.authorization.to_owned(), it.token.to_owned());
-        Self {
-            endpoints: endpoints.map(owned),
-            document,
-            json: OnceLock::new(),
-            yaml: OnceLock::new(),
-        }
+    fn new(document: Value, metadata: Option<Arc<Kept<Metadata>>>) -> Self {
+        Self { metadata, document, json: OnceLock::new(), yaml: OnceLock::new() }
     }
 
     fn is_for(&self, endpoints: Option<Endpoints<'_>>) -> bool {
-        let kept = self.endpoints.as_ref();
-        kept.map(|(authorization, token)| Endpoints { authorization, token }) == endpoints
+        endpoints_in(self.metadata.as_deref()) == endpoints
     }
 
     /// As text, in the order of the document that it was made from.

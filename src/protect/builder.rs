@@ -382,6 +382,17 @@ impl ProtectApiBuilder {
         self.set(Key::Resource, url.into())
     }
 
+    /// What the API is called for people, in its [metadata](ProtectApi::serve_resource_metadata).
+    pub fn resource_name(self, name: impl Into<String>) -> Self {
+        self.set(Key::ResourceName, name.into())
+    }
+
+    /// The URL of a page about this API for developers, in its
+    /// [metadata](ProtectApi::serve_resource_metadata).
+    pub fn resource_documentation(self, url: impl Into<String>) -> Self {
+        self.set(Key::ResourceDocumentation, url.into())
+    }
+
     /// Takes only tokens that say they are access tokens and carry every claim that RFC 9068 §2.2
     /// requires.
     pub fn require_rfc9068(mut self) -> Self {

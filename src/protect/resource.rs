@@ -1,7 +1,7 @@
 //! What clients find out about the API itself (RFC 9728): where its tokens come from, and what they
 //! may carry.
 
-use std::{ops::Not, sync::Arc};
+use std::{iter, ops::Not, sync::Arc};
 
 use http::{
     HeaderValue, Response,
@@ -12,11 +12,14 @@ use serde::Serialize;
 use super::api::ProtectApi;
 use crate::{
     certificate::CertificateBinding,
-    config::{ConfigError, Key, Resource},
+    config::{ConfigError, Key, Resource, WELL_KNOWN},
 };
 
+/// A scope of the authorization server alone, which a resource should not list.
+const OFFLINE_ACCESS: &str = "offline_access";
+
 impl ProtectApi {
-    /// The metadata of this API, to be served at its [path](ResourceMetadata::path). From then on
+    /// The metadata of this API, to be served at its [paths](ResourceMetadata::paths). From then on
     /// every challenge says where it is, so that a client that knows nothing but the API's URL, as
     /// those of the Model Context Protocol do, finds the tenant (RFC 9728 §5.1).
     ///
@@ -38,11 +41,14 @@ impl ProtectApi {
 }
 
 fn document(protect: &ProtectApi, resource: &Resource, issuers: &[&str]) -> Arc<str> {
+    let scopes = protect.scope_descriptions().keys();
     let document = Document {
         resource: &resource.identifier,
+        resource_name: resource.name.as_deref(),
+        resource_documentation: resource.documentation.as_deref(),
         authorization_servers: issuers,
         bearer_methods_supported: ["header"],
-        scopes_supported: protect.scope_descriptions().keys().collect(),
+        scopes_supported: scopes.filter(|scope| *scope != OFFLINE_ACCESS).collect(),
         tls_client_certificate_bound_access_tokens: protect.binding()
             == CertificateBinding::Required,
     };
@@ -53,6 +59,10 @@ fn document(protect: &ProtectApi, resource: &Resource, issuers: &[&str]) -> Arc<
 #[derive(Serialize)]
 struct Document<'d> {
     resource: &'d str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_name: Option<&'d str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_documentation: Option<&'d str>,
     authorization_servers: &'d [&'d str],
     bearer_methods_supported: [&'d str; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,11 +94,21 @@ impl ResourceMetadata {
         self
     }
 
-    /// Where clients look for it: `/.well-known/oauth-protected-resource`, and after it the path of
-    /// the API's URL (RFC 9728 §3.1).
+    /// Where challenges say that it is: `/.well-known/oauth-protected-resource`, followed by the
+    /// path of the API's URL (RFC 9728 §3.1).
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Every path at which clients look for it, for an application that has its host to itself: its
+    /// [path](Self::path) and, if the API's URL has a path, also
+    /// `/.well-known/oauth-protected-resource`, which clients without a challenge try as well.
+    ///
+    /// Where several APIs share a host, only one of them can answer there.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let root = (&*self.path != WELL_KNOWN).then_some(WELL_KNOWN);
+        iter::once(&*self.path).chain(root)
     }
 
     /// The answer to any request. Clients in browsers may read it from anywhere.

@@ -24,7 +24,7 @@ impl EndpointOutRegister for Refusal {
     fn register(_components: &mut Components, _operation: &mut Operation) {}
 }
 
-/// To be mounted at its [path](Self::path).
+/// To be mounted at its [paths](Self::paths).
 #[async_trait]
 impl Handler for ResourceMetadata {
     async fn handle(

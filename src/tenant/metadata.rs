@@ -15,6 +15,8 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) authorization_endpoint: Option<Url>,
     pub(crate) token_endpoint: Option<Url>,
+    /// For the login on devices without a browser (RFC 8628 §4).
+    pub(crate) device_authorization_endpoint: Option<Url>,
     /// The endpoint, or why there is none.
     pub(crate) introspection_endpoint: Result<Url, TenantError>,
 }
@@ -40,6 +42,7 @@ impl Metadata {
             jwks_uri: endpoint("jwks_uri")?,
             authorization_endpoint: endpoint("authorization_endpoint").ok(),
             token_endpoint: endpoint("token_endpoint").ok(),
+            device_authorization_endpoint: endpoint("device_authorization_endpoint").ok(),
             introspection_endpoint: introspection.find(&members, rule),
         })
     }

@@ -32,7 +32,8 @@
 //! ```
 //!
 //! [`Hostile`] lists several hundred tokens that no API may accept, and [`Control`] unusual ones
-//! that every API must accept. The tenant and the API share a [`Clock`].
+//! that every API must accept. [`Insufficient`] tokens are valid, and fall short of the user
+//! authentication that an operation demands (RFC 9470). The tenant and the API share a [`Clock`].
 //!
 //! Start one tenant per test: it starts in a millisecond or two, shares no state, and frees its
 //! ports when dropped. A mistake in a test panics at the line that made it, so no function returns
@@ -135,7 +136,7 @@ mod tls;
 mod token;
 
 pub use crate::clock::Clock;
-pub use crate::hostile::{Class, Control, Hostile};
+pub use crate::hostile::{Class, Control, Hostile, Insufficient, InsufficientClass, StepUp};
 pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
 pub use crate::tenant::{
     FaultGuard, KeySetState, MockTenant, MockTenantBuilder, Times, TokenBuilder,

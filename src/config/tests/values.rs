@@ -174,6 +174,25 @@ fn a_resource_is_an_absolute_https_url_without_a_fragment() {
 }
 
 #[test]
+fn the_page_about_a_resource_has_a_public_url() {
+    let documentation = |url: &str| {
+        let mut sources = sources(&[]);
+        sources.set(Key::ResourceDocumentation, url);
+        sources
+    };
+    for url in ["https://docs.example.com/api?lang=en#start", "http://localhost:3000/docs"] {
+        let resource = documentation(url).resolve().unwrap().resource.unwrap();
+        assert_eq!(resource.documentation.as_deref(), Some(url));
+    }
+    for url in ["docs", "/docs", "http://docs.example.com", "ftp://docs.example.com"] {
+        let rule = "must be a URL such as https://docs.example.com, without user information";
+        let mistake = format!("builder: resource_documentation: {url:?} {rule}");
+        assert_eq!(mistakes_of(documentation(url)), [mistake]);
+    }
+    assert_eq!(mistakes_of(documentation("https://me:hunter2@docs.example.com")).len(), 1);
+}
+
+#[test]
 fn a_realm_can_be_quoted_in_a_header() {
     let mut right = sources(&[]);
     right.set(Key::Realm, "the posts API");

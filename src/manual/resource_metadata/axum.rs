@@ -3,5 +3,5 @@ use monocloud_backend::{ApiDocument, ConfigError};
 
 fn with_metadata(app: Router, document: &ApiDocument) -> Result<Router, ConfigError> {
     let metadata = document.serve_resource_metadata()?;
-    Ok(app.route(metadata.path(), get(metadata.clone())))
+    Ok(metadata.paths().fold(app, |app, path| app.route(path, get(metadata.clone()))))
 }

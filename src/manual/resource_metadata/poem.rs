@@ -3,5 +3,5 @@ use poem::Route;
 
 fn with_metadata(app: Route, document: &ApiDocument) -> Result<Route, ConfigError> {
     let metadata = document.serve_resource_metadata()?;
-    Ok(app.at(metadata.path(), metadata.clone()))
+    Ok(metadata.paths().fold(app, |app, path| app.at(path, metadata.clone())))
 }

@@ -3,5 +3,6 @@ use salvo::Router;
 
 fn with_metadata(app: Router, document: &ApiDocument) -> Result<Router, ConfigError> {
     let metadata = document.serve_resource_metadata()?;
-    Ok(app.push(Router::with_path(metadata.path()).get(metadata.clone())))
+    let route = |path| Router::with_path(path).get(metadata.clone());
+    Ok(metadata.paths().fold(app, |app, path| app.push(route(path))))
 }

@@ -9,9 +9,11 @@ mod encoding;
 mod header;
 mod key_choice;
 mod signature;
+mod step_up;
 mod table;
 
 pub use control::Control;
+pub use step_up::{Insufficient, InsufficientClass, StepUp};
 
 /// An access token that every resource server must reject with 401 and `error="invalid_token"`
 /// (RFC 6750 §3.1).

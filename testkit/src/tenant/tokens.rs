@@ -132,6 +132,18 @@ impl<'a> TokenBuilder<'a> {
         self.claim("groups", groups.collect::<Vec<_>>())
     }
 
+    /// Sets the `acr` claim: how the user authenticated (RFC 9068 §2.2.1).
+    pub fn acr(self, acr: &str) -> Self {
+        self.claim("acr", acr)
+    }
+
+    /// Sets the `auth_time` claim to this many seconds before the tenant's time (RFC 9068 §2.2.1).
+    /// With a negative number, the user authenticates in the future.
+    pub fn authenticated_ago(self, seconds: i64) -> Self {
+        let auth_time = self.now() - seconds;
+        self.claim("auth_time", auth_time)
+    }
+
     /// Binds the token to a client's certificate (RFC 8705 §3.1).
     pub fn bound_to(self, certificate: &Certificate) -> Self {
         self.claim("cnf", json!({ "x5t#S256": certificate.thumbprint() }))
@@ -239,9 +251,14 @@ impl<'a> TokenBuilder<'a> {
         }
     }
 
+    /// The tenant's time.
+    pub(crate) fn now(&self) -> i64 {
+        unix_seconds(self.tenant.clock().now())
+    }
+
     /// RFC 9068 §2.2.
     fn default_claims(&self) -> Members {
-        let now = unix_seconds(self.tenant.clock().now());
+        let now = self.now();
         let mut claims = members([
             ("iss", self.tenant.issuer().into()),
             ("aud", self.tenant.audience().into()),

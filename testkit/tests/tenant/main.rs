@@ -17,6 +17,7 @@ mod mocks;
 mod mutual_tls;
 mod reader;
 mod serving;
+mod step_up;
 mod timers;
 mod tls;
 mod tokens;

@@ -42,7 +42,8 @@ pub(super) fn serve_documented(
 }
 
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
-    run(Router::new().route(metadata.path(), get(metadata.clone())), listener, None);
+    let route = |app: Router, path| app.route(path, get(metadata.clone()));
+    run(metadata.paths().fold(Router::new(), route), listener, None);
 }
 
 pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {

@@ -68,7 +68,8 @@ paths:
 "#;
 
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
-    run(Route::new().at(metadata.path(), get(metadata.clone())), listener, None);
+    let route = |app: Route, path| app.at(path, get(metadata.clone()));
+    run(metadata.paths().fold(Route::new(), route), listener, None);
 }
 
 pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {

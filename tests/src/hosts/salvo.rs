@@ -40,7 +40,8 @@ pub(super) fn serve_documented(
 }
 
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: net::TcpListener) {
-    run(Router::with_path(metadata.path()).get(metadata), listener, None);
+    let route = |path| Router::with_path(path).get(metadata.clone());
+    run(metadata.paths().fold(Router::new(), |app, path| app.push(route(path))), listener, None);
 }
 
 fn app(api: impl Fn() -> Router) -> Router {

@@ -1,7 +1,9 @@
 //! Several hundred tokens that no API may accept, and the unusual ones that it must.
 
-use harness::support::{Api, get, protect, serve, served};
-use monocloud_testkit::{Algorithm, Clock, Control, Endpoint, Hostile, MockTenant};
+use harness::support::{Api, get, introspecting, protect, serve, served};
+use monocloud_testkit::{
+    Algorithm, Clock, Control, Endpoint, Hostile, Insufficient, MockTenant, StepUp,
+};
 use reqwest::header::WWW_AUTHENTICATE;
 
 /// A tenant whose tokens have the scope that `/read` needs.
@@ -66,4 +68,17 @@ async fn a_hostile_token_is_rejected_where_a_token_is_optional() {
     let tenant = tenant(Algorithm::Rs256).await;
     assert_rejected(&served(&tenant), "/optional", &Hostile::all(&tenant)).await;
     assert_eq!(tenant.requests(Endpoint::Canary), 0);
+}
+
+#[tokio::test]
+async fn a_weak_or_old_authentication_is_accepted_where_none_is_demanded() {
+    let tenant = tenant(Algorithm::Es256).await;
+    let api = serve(&introspecting(&tenant).build().unwrap());
+    let demanded = StepUp::new().acr_values(["urn:example:mfa"]).max_age(300);
+    for token in [tenant.token(), tenant.opaque_token()] {
+        for insufficient in Insufficient::all(&token, &demanded) {
+            let answer = api.send(get("/read").bearer(&insufficient.token)).await;
+            assert_eq!(answer.status, 200, "{}", insufficient.name);
+        }
+    }
 }

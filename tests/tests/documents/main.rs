@@ -15,6 +15,7 @@ mod policies;
 mod random;
 mod reading;
 mod salvo;
+mod schemes_of_32;
 mod served;
 mod start_up;
 mod tenant_down;

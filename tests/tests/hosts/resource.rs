@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 on_every_host! {
     clients_find_the_tenant_through_the_url_of_the_api,
     every_challenge_names_the_metadata_once_it_is_served,
+    clients_that_know_no_path_find_it_at_the_root,
 }
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
@@ -31,6 +32,25 @@ async fn clients_find_the_tenant_through_the_url_of_the_api(host: Host) {
             "scopes_supported": ["posts:read"],
         }),
     );
+}
+
+async fn clients_that_know_no_path_find_it_at_the_root(host: Host) {
+    let tenant = frozen_tenant().await;
+    for (url, path) in [
+        ("https://api.example.com/posts/v1", &*format!("{PATH}/posts/v1")),
+        ("https://api.example.com/", PATH),
+        ("https://api.example.com", PATH),
+    ] {
+        let protect = protect(&tenant).resource(url).build().unwrap();
+        let api = host.serve_metadata(protect.serve_resource_metadata().unwrap());
+        for path in [path, PATH] {
+            let answer = api.send(get(path)).await;
+            assert_eq!(answer.status, 200, "{path}");
+            let metadata = serde_json::from_str::<Value>(&answer.body).unwrap();
+            assert_eq!(metadata["resource"], url);
+        }
+        assert_eq!(api.send(get(&format!("{PATH}/other"))).await.status, 404);
+    }
 }
 
 async fn every_challenge_names_the_metadata_once_it_is_served(host: Host) {
@@ -68,6 +88,40 @@ async fn without_a_url_of_the_api_there_is_no_metadata() {
     let protect = ProtectApi::builder().vars(tenant.vars()).audience("urn:posts").build().unwrap();
     let error = protect.serve_resource_metadata().unwrap_err().to_string();
     assert!(error.contains("MONOCLOUD_BACKEND_RESOURCE"), "{error}");
+}
+
+#[tokio::test]
+async fn it_says_what_is_configured_and_no_more() {
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant)
+        .resource_name("Posts")
+        .resource_documentation("https://docs.example.com/posts#start")
+        .certificate_binding(CertificateBinding::Required)
+        .build()
+        .unwrap();
+    let protect = protect.describe_scope("offline_access", "Stay signed in");
+    let metadata = protect.describe_scope("posts:read", "Read").serve_resource_metadata().unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(metadata.respond().body()).unwrap(),
+        json!({
+            "resource": "https://api.example.com",
+            "resource_name": "Posts",
+            "resource_documentation": "https://docs.example.com/posts#start",
+            "authorization_servers": [tenant.issuer()],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["posts:read"],
+            "tls_client_certificate_bound_access_tokens": true,
+        }),
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_would_be_empty_is_left_out() {
+    let tenant = frozen_tenant().await;
+    let protect = protect(&tenant).build().unwrap().describe_scope("offline_access", "Stay");
+    let metadata = protect.serve_resource_metadata().unwrap();
+    let metadata = serde_json::from_str::<Value>(metadata.respond().body()).unwrap();
+    assert_eq!(metadata.get("scopes_supported"), None);
 }
 
 #[tokio::test]
