@@ -24,8 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, header::AUTHORIZATION};
-use monocloud_backend::{Guard, Policy, ProtectApi};
+use http::{HeaderMap, Method, Uri, header::AUTHORIZATION};
+use monocloud_backend::{Guard, Policy, ProtectApi, RequestHead};
 use monocloud_testkit::{ClientAuth, MockTenant};
 use tokio::runtime::Runtime;
 
@@ -87,8 +87,10 @@ impl Contender {
     /// The time of one check, averaged over a turn.
     async fn run(&self) -> Duration {
         let start = Instant::now();
+        let uri = Uri::from_static("/posts");
         for _ in 0..self.turns {
-            self.guard.check(&self.headers, None).await.unwrap();
+            let head = RequestHead::new(&Method::GET, &uri, &self.headers);
+            self.guard.check(head).await.unwrap();
         }
         start.elapsed() / self.turns
     }

@@ -41,9 +41,9 @@ use aws_lc_rs::signature::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use criterion::{Criterion, Throughput};
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method, Uri, header::AUTHORIZATION};
 use jsonwebtoken::{DecodingKey, Validation, crypto::aws_lc, jwk::Jwk};
-use monocloud_backend::{Guard, Policy, ProtectApi};
+use monocloud_backend::{Guard, Policy, ProtectApi, RequestHead};
 use monocloud_testkit::{Algorithm, MockTenant};
 use serde_json::{Value, json};
 
@@ -145,7 +145,9 @@ impl Scene {
     }
 
     fn check(&self) {
-        let check = pin!(self.guard.check(black_box(&self.headers), None));
+        let uri = Uri::from_static("/posts");
+        let head = RequestHead::new(&Method::GET, &uri, black_box(&self.headers));
+        let check = pin!(self.guard.check(head));
         match check.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(caller) => drop(black_box(caller.unwrap())),
             Poll::Pending => panic!("a warm check waits for nothing"),

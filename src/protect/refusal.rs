@@ -367,7 +367,7 @@ mod tests {
     use super::*;
 
     fn refusal() -> Refusal {
-        Refusal::new(Error::MissingToken, &Realm::new("api"))
+        Refusal::new(Error::MissingToken, Answering::in_realm("api"))
     }
 
     #[test]
@@ -380,7 +380,8 @@ mod tests {
     #[test]
     fn debug_shows_how_the_application_describes_its_body() {
         let body = ErrorBody::custom("text/plain", json!({}), |_| String::new()).unwrap();
-        let shown = format!("{:?}", refusal().with_body(&body));
+        let api = Arc::new(Answering { realm: "api".to_owned(), body });
+        let shown = format!("{:?}", Refusal::new(Error::MissingToken, api));
         let expected = r#"CustomBody { content_type: "text/plain", schema: Object {}, .. }"#;
         assert!(shown.contains(expected), "{shown}");
     }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use harness::support::request_head;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use monocloud_backend::{
     Error, Guard, Policy, ProtectApi,
@@ -53,7 +54,7 @@ async fn allocated(guard: &Guard, token: &str, reason: InvalidToken) -> usize {
     let mut least = usize::MAX;
     for _ in 0..5 {
         let region = Region::new(ALLOCATOR);
-        let refusal = guard.check(&headers, None).await.unwrap_err();
+        let refusal = guard.check(request_head(&headers)).await.unwrap_err();
         least = least.min(region.change().bytes_allocated);
         assert!(
             matches!(refusal.error(), Error::InvalidToken(found) if *found == reason),
@@ -198,7 +199,7 @@ async fn occupied(claims: &str, tokens: usize) -> (usize, usize) {
         let mut headers = HeaderMap::new();
         let authorization = HeaderValue::try_from(format!("Bearer opaque-{number:06}")).unwrap();
         headers.insert(AUTHORIZATION, authorization);
-        guard.check(&headers, None).await.unwrap();
+        guard.check(request_head(&headers)).await.unwrap();
     };
     check(tokens).await;
     let region = Region::new(ALLOCATOR);

@@ -1,12 +1,12 @@
 //! A guard's decisions about tokens, without a host: fast enough for `cargo mutants`.
 
+use harness::support::request_head;
 use http::{
-    HeaderMap, HeaderValue, Method, Uri,
+    HeaderMap, HeaderValue,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 use monocloud_backend::{
-    Caller, Error, Guard, Policy, ProtectApi, ProtectApiBuilder, Refusal, RequestHead,
-    error::InvalidToken,
+    Caller, Error, Guard, Policy, ProtectApi, ProtectApiBuilder, Refusal, error::InvalidToken,
 };
 use monocloud_testkit::{Clock, Control, Hostile, MockTenant};
 use serde_json::json;
@@ -26,8 +26,7 @@ fn guard(builder: ProtectApiBuilder) -> Guard {
 
 /// What a guard says of a request with a token.
 async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
-    let uri = Uri::from_static("/");
-    guard.check(RequestHead::new(&Method::GET, &uri, &bearer(token))).await
+    guard.check(request_head(&bearer(token))).await
 }
 
 /// The status of the answer to a token, and its challenge.

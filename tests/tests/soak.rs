@@ -22,7 +22,7 @@ use std::{
 
 use aws_lc_rs::rand;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use harness::memory::resident_kilobytes;
+use harness::{memory::resident_kilobytes, support::request_head};
 use monocloud_backend::{Error, Guard, Policy, ProtectApi, token::AccessToken};
 use monocloud_testkit::{
     Algorithm, ClientAuth, Clock, Endpoint, Fault, FaultGuard, MockTenant, Signer,
@@ -93,7 +93,7 @@ impl World {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        match self.guard.check(&headers, None).await {
+        match self.guard.check(request_head(&headers)).await {
             Ok(_) => Verdict::Accepted,
             Err(refusal) => match refusal.error() {
                 Error::Unavailable { .. } => Verdict::Unavailable,

@@ -1,8 +1,8 @@
 //! The API of `hosts`, without a host: each route is a guard that is called directly.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 use monocloud_backend::{Claims, Guard, Policy, ProtectApi, RequestHead};
 use serde_json::Value;
 
@@ -14,6 +14,13 @@ pub const ADMIN: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
 pub const BOTH: Policy = Policy::ANY_TOKEN.all_groups(&["a", "b"]);
 pub const GROUPS: Policy = Policy::ANY_TOKEN.groups(&["a", "b"]);
 pub const SCOPE_AND_GROUP: Policy = READ.any_group(&["admin"]);
+
+static PATH: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("/"));
+
+/// What a guard sees of a `GET` request with these headers.
+pub fn request_head(headers: &HeaderMap) -> RequestHead<'_> {
+    RequestHead::new(&Method::GET, &PATH, headers)
+}
 
 /// The guard of each route.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The library and `jsonwebtoken`, with another implementation of cryptography (RustCrypto), agree
 //! on every algorithm that both support, which is all but ES512.
 
+use harness::support::request_head;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use jsonwebtoken::{
     Algorithm as JwtAlgorithm, DecodingKey, EncodingKey, Header, Validation,
@@ -37,7 +38,7 @@ async fn check(tenant: &MockTenant, token: &str) -> Result<Value, Error> {
     let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    match protect.require(Policy::ANY_TOKEN).check(&headers, None).await {
+    match protect.require(Policy::ANY_TOKEN).check(request_head(&headers)).await {
         Ok(caller) => Ok(serde_json::to_value(caller.claims().unwrap()).unwrap()),
         Err(rejection) => Err(rejection.error().clone()),
     }

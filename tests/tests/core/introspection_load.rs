@@ -18,8 +18,8 @@ use bytes::Bytes;
 use harness::{
     memory::resident_kilobytes,
     support::{
-        FLEET_KEY, Log, at_once, frozen_tenant, get, introspecting, mock, ok, protect, serve,
-        unavailable, until,
+        FLEET_KEY, Log, at_once, frozen_tenant, get, introspecting, mock, ok, protect,
+        request_head, serve, unavailable, until,
     },
 };
 use http::{
@@ -191,7 +191,7 @@ impl HttpClient for Tenant {
 pub(crate) async fn check(guard: &Guard, token: &str) -> Result<Caller, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    guard.check(&headers, None).await
+    guard.check(request_head(&headers)).await
 }
 
 /// Starts this many callers, each with its own token.

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use harness::support::{Api, at_once, body, frozen_tenant, get, mock, ok, protect, serve, served};
+use harness::support::{
+    Api, at_once, body, frozen_tenant, get, mock, ok, protect, request_head, serve, served,
+};
 use monocloud_backend::Policy;
 use monocloud_testkit::{Endpoint, Fault, MockTenant};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
@@ -93,7 +95,7 @@ async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch
     let token = format!("Bearer {}", tenant.token().mint());
     headers.insert(AUTHORIZATION, token.parse().unwrap());
     for _ in 0..10 {
-        let mut left = std::pin::pin!(guard.check(&headers, None));
+        let mut left = std::pin::pin!(guard.check(request_head(&headers)));
         assert!(
             std::future::poll_fn(|context| {
                 std::task::Poll::Ready(left.as_mut().poll(context).is_pending())
@@ -101,7 +103,7 @@ async fn a_caller_that_leaves_neither_fails_the_others_nor_starts_a_second_fetch
             .await
         );
     }
-    let (answer, ()) = tokio::join!(guard.check(&headers, None), async {
+    let (answer, ()) = tokio::join!(guard.check(request_head(&headers)), async {
         tenant.requested(Endpoint::Discovery, 1).await;
         drop(hanging);
     });

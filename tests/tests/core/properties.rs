@@ -4,6 +4,7 @@ use std::{future::Future, sync::LazyLock, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use harness::support::request_head;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use monocloud_backend::{
     Caller, Guard, Policy, ProtectApi, Refusal,
@@ -57,7 +58,7 @@ fn wait<F: Future>(future: F) -> F::Output {
 fn check_header(guard: &Guard, value: &[u8]) -> Option<Result<Caller, Refusal>> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(value).ok()?);
-    Some(wait(guard.check(&headers, None)))
+    Some(wait(guard.check(request_head(&headers))))
 }
 
 fn check(policy: Policy, token: &str) -> Result<Caller, Refusal> {

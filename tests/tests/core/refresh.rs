@@ -9,8 +9,8 @@ use std::{
 };
 
 use harness::support::{
-    at_once, fetches_done, frozen_tenant, get, invalid_token, ok, protect, serve, served,
-    unavailable, until,
+    at_once, fetches_done, frozen_tenant, get, invalid_token, ok, protect, request_head, serve,
+    served, unavailable, until,
 };
 use monocloud_backend::{Policy, ProtectApi, error::InvalidToken, health::DocumentState};
 use monocloud_testkit::{Clock, Endpoint, Fault, MockTenant};
@@ -433,7 +433,7 @@ async fn a_panic_in_an_http_client_is_a_failed_fetch() {
         .unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, "Bearer e30.e30.e30".parse().unwrap());
-    let _ = protect.require(Policy::ANY_TOKEN).check(&headers, None).await;
+    let _ = protect.require(Policy::ANY_TOKEN).check(request_head(&headers)).await;
     assert!(protect.warm_up().await.is_err());
     let failure = protect.health().tenants.remove(0).keys.failure.unwrap();
     assert_eq!(failure.error, "the fetch from the tenant was interrupted");

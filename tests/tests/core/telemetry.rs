@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use harness::support::request_head;
 use metrics_util::{
     MetricKind,
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
@@ -151,7 +152,7 @@ impl World {
         if !token.is_empty() {
             headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         }
-        match self.guard.check(&headers, None).await {
+        match self.guard.check(request_head(&headers)).await {
             Ok(_) => "accepted",
             Err(refusal) => refusal.error().reason(),
         }
