@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Posts", version = "1.0"), paths(health, me, list, create, remove))]
+#[openapi(info(title = "Posts", version = "1.0"), paths(health, me, profile, list, create, remove))]
 struct PostsApi;
 
 #[derive(Clone, Serialize, ToSchema)]
@@ -31,6 +31,20 @@ struct Post {
 #[derive(Deserialize, ToSchema)]
 struct NewPost {
     title: String,
+}
+
+/// What `profile` reads of a token.
+#[derive(Deserialize)]
+struct Member {
+    email: String,
+    plan: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Profile {
+    subject: Option<String>,
+    email: String,
+    plan: Option<String>,
 }
 
 type Posts = Arc<Mutex<Vec<Post>>>;
@@ -45,6 +59,14 @@ async fn health() -> &'static str {
 #[utoipa::path(get, path = "/api/me", responses((status = 200, description = "The claims of the token", body = serde_json::Value)))]
 async fn me(caller: Authenticated) -> Json<Claims> {
     Json(caller.claims().clone())
+}
+
+/// The caller's profile
+#[utoipa::path(get, path = "/api/profile", responses((status = 200, description = "The profile", body = Profile)))]
+async fn profile(caller: Authenticated<Member>) -> Json<Profile> {
+    let Member { email, plan } = caller.claims();
+    let subject = caller.token_claims().subject().map(str::to_owned);
+    Json(Profile { subject, email: email.clone(), plan: plan.clone() })
 }
 
 /// List posts
@@ -107,6 +129,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
     let routes = Router::new()
         .route("/health", get(health))
         .route("/api/me", get(me))
+        .route("/api/profile", get(profile))
         .route("/api/posts", get(list).post(create))
         .route("/api/posts/{id}", delete(remove))
         .with_state(Posts::default());

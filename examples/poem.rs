@@ -31,6 +31,20 @@ struct NewPost {
     title: String,
 }
 
+/// What `profile` reads of a token.
+#[derive(Deserialize)]
+struct Member {
+    email: String,
+    plan: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Profile {
+    subject: Option<String>,
+    email: String,
+    plan: Option<String>,
+}
+
 #[derive(Default)]
 struct Posts(Mutex<Vec<Post>>);
 
@@ -42,6 +56,13 @@ fn health() -> &'static str {
 #[handler]
 fn me(caller: Authenticated) -> Json<Claims> {
     Json(caller.claims().clone())
+}
+
+#[handler]
+fn profile(caller: Authenticated<Member>) -> Json<Profile> {
+    let Member { email, plan } = caller.claims();
+    let subject = caller.token_claims().subject().map(str::to_owned);
+    Json(Profile { subject, email: email.clone(), plan: plan.clone() })
 }
 
 #[handler]
@@ -77,6 +98,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(impl Endpoint, ApiDocument), D
     let handlers = Handlers::new()
         .get("/health", health)
         .get("/api/me", me)
+        .get("/api/profile", profile)
         .get("/api/posts", list)
         .post("/api/posts", create)
         .delete("/api/posts/:id", remove);

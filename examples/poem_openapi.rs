@@ -9,6 +9,7 @@ use std::{
 
 use monocloud_backend::{
     ApiDocument, Bearer, DocumentError, Policy, ProtectApi, Require, health::Health,
+    policy::AnyToken,
 };
 use poem::{
     EndpointExt, Route, Server, get, handler, http::StatusCode, listener::TcpListener, web,
@@ -18,6 +19,7 @@ use poem_openapi::{
     param::Path,
     payload::{Json, PlainText},
 };
+use serde::Deserialize;
 
 #[derive(OAuthScopes)]
 enum Scope {
@@ -44,6 +46,20 @@ struct Post {
 #[derive(Object)]
 struct NewPost {
     title: String,
+}
+
+/// What `profile` reads of a token.
+#[derive(Deserialize)]
+struct Member {
+    email: String,
+    plan: Option<String>,
+}
+
+#[derive(Object)]
+struct Profile {
+    subject: Option<String>,
+    email: String,
+    plan: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -76,6 +92,14 @@ impl PostsApi {
     async fn me(&self, caller: Bearer) -> poem::Result<Json<serde_json::Value>> {
         let claims = serde_json::to_value(caller.claims());
         Ok(Json(claims.map_err(poem::error::InternalServerError)?))
+    }
+
+    /// The caller's profile
+    #[oai(path = "/api/profile", method = "get")]
+    async fn profile(&self, caller: Bearer<AnyToken, Member>) -> Json<Profile> {
+        let Member { email, plan } = caller.claims();
+        let subject = caller.token_claims().subject().map(str::to_owned);
+        Json(Profile { subject, email: email.clone(), plan: plan.clone() })
     }
 
     /// List posts

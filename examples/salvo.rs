@@ -7,7 +7,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use monocloud_backend::{ApiDocument, Authenticated, Bearer, Policy, ProtectApi, Require};
+use monocloud_backend::{
+    ApiDocument, Authenticated, Bearer, Policy, ProtectApi, Require, policy::AnyToken,
+};
 use salvo::{
     oapi::{
         ToSchema,
@@ -36,6 +38,21 @@ struct NewPost {
     title: String,
 }
 
+/// What `profile` reads of a token.
+#[derive(Deserialize)]
+struct Member {
+    email: String,
+    plan: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = "Profile"))]
+struct Profile {
+    subject: Option<String>,
+    email: String,
+    plan: Option<String>,
+}
+
 static POSTS: Mutex<Vec<Post>> = Mutex::new(Vec::new());
 
 /// Liveness
@@ -51,6 +68,14 @@ async fn health() -> &'static str {
 )]
 async fn me(caller: Authenticated, res: &mut Response) {
     res.render(Json(caller.claims()));
+}
+
+/// The caller's profile
+#[endpoint(operation_id = "profile")]
+async fn profile(caller: Bearer<AnyToken, Member>) -> Json<Profile> {
+    let Member { email, plan } = caller.claims();
+    let subject = caller.token_claims().subject().map(str::to_owned);
+    Json(Profile { subject, email: email.clone(), plan: plan.clone() })
 }
 
 /// List posts
@@ -103,6 +128,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
     let routes = Router::new()
         .push(Router::with_path("health").get(health))
         .push(Router::with_path("api/me").get(me))
+        .push(Router::with_path("api/profile").get(profile))
         .push(Router::with_path("api/posts").get(list).post(create))
         .push(Router::with_path("api/posts/{id}").delete(remove));
     let ready = Ready(protect.clone());

@@ -175,6 +175,9 @@ reasons! {
         /// `typ` says that this is not an access token.
         #[error("the token is not an access token")]
         Type => "type",
+        /// The claims do not fit the type that the handler reads them into.
+        #[error("a claim of the token is missing or malformed")]
+        TypedClaims => "typed_claims",
         /// The token is not bound to a certificate where every token must be (RFC 8705 §3).
         #[error("the token is not bound to a certificate")]
         Unbound => "unbound",

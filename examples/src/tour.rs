@@ -39,6 +39,12 @@ const POSTS: &str = r#"
 
 200: the claims of a token
   curl -i -H "Authorization: Bearer $READER" $API/api/me
+
+200: the caller's profile, by a token with an email
+  curl -i -H "Authorization: Bearer $MEMBER" $API/api/profile
+
+401: a reader's token has none
+  curl -i -H "Authorization: Bearer $READER" $API/api/profile
 "#;
 
 /// Requests to the posts API, with every kind of token.
@@ -50,6 +56,7 @@ pub(crate) fn of_posts(tenant: &MockTenant, api: &str) -> Result<TempPath, Strin
         ("READER", token().scope("posts:read").mint()),
         ("WRITER", token().scope("posts:read posts:write").mint()),
         ("ADMIN", token().groups(["admin"]).mint()),
+        ("MEMBER", token().claim("email", "alice@example.com").mint()),
         ("OPAQUE", opaque.mint()),
     ];
     print(POSTS, &variables)

@@ -126,6 +126,7 @@ use crate::{
         refusal::Refusal,
         resource::ResourceMetadata,
     },
+    token::typed::FromClaims,
 };
 
 #[cfg(feature = "axum-server")]
@@ -196,15 +197,15 @@ where
     Ok(response)
 }
 
-impl<S: Sync> FromRequestParts<S> for Authenticated {
+impl<S: Sync, C: FromClaims> FromRequestParts<S> for Authenticated<C> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        caller(parts)?.require().cloned()
+        caller(parts)?.require()?.typed()
     }
 }
 
-impl<S: Sync, P: Require> FromRequestParts<S> for Bearer<P> {
+impl<S: Sync, P: Require, C: FromClaims> FromRequestParts<S> for Bearer<P, C> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {

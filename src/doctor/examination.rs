@@ -6,6 +6,7 @@ use super::diagnosis::{Finding, quoted};
 use crate::{
     config::{Key, TenantDomain},
     protect::api::ApiSettings,
+    token::{claims::Claims, typed::Unfit},
     validator::TokenValidator,
 };
 
@@ -13,12 +14,21 @@ use crate::{
 pub(super) struct Doctor<'p> {
     pub(super) validator: &'p TokenValidator,
     pub(super) settings: &'p ApiSettings,
+    /// Reads claims into a type of the application's, if there is one to try.
+    pub(super) typed: Option<ReadClaims>,
     pub(super) findings: Vec<Finding>,
 }
 
+/// Whether claims fit a type.
+pub(super) type ReadClaims = fn(&Claims) -> Result<(), Unfit>;
+
 impl<'p> Doctor<'p> {
-    pub(super) const fn of(validator: &'p TokenValidator, settings: &'p ApiSettings) -> Self {
-        Self { validator, settings, findings: Vec::new() }
+    pub(super) const fn of(
+        validator: &'p TokenValidator,
+        settings: &'p ApiSettings,
+        typed: Option<ReadClaims>,
+    ) -> Self {
+        Self { validator, settings, typed, findings: Vec::new() }
     }
 
     pub(super) fn find(&mut self, finding: Finding) {

@@ -21,8 +21,12 @@ mod token;
 
 use std::sync::Arc;
 
-use self::{diagnosis::Diagnosis, examination::Doctor, token::Presented};
-use crate::protect::ProtectApi;
+use self::{
+    diagnosis::Diagnosis,
+    examination::{Doctor, ReadClaims},
+    token::Presented,
+};
+use crate::{protect::ProtectApi, token::typed::FromClaims};
 
 impl ProtectApi {
     /// Examines this deployment: the tenant, this API's client there, the clock, and a token, if one
@@ -34,16 +38,39 @@ impl ProtectApi {
     ///
     /// Of several tenants each is examined, and a JWT is validated for the tenant that it names.
     pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        self.examine(token, None).await
+    }
+
+    /// As [`diagnose`](Self::diagnose), for a handler that takes the claims in a type of its own:
+    /// also says whether those of the token fit `C`, and if not, which path fails.
+    ///
+    /// ```no_run
+    /// # use monocloud_backend::ProtectApi;
+    /// #[derive(serde::Deserialize)]
+    /// struct Profile {
+    ///     email: String,
+    /// }
+    ///
+    /// # async fn diagnose(protect: ProtectApi, token: &str) {
+    /// eprintln!("{}", protect.diagnose_as::<Profile>(token).await);
+    /// # }
+    /// ```
+    pub async fn diagnose_as<C: FromClaims>(&self, token: &str) -> Diagnosis {
+        let read: ReadClaims = |claims| C::read(&Arc::new(claims.clone())).map(|_| ());
+        self.examine(Some(token), Some(read)).await
+    }
+
+    async fn examine(&self, token: Option<&str>, typed: Option<ReadClaims>) -> Diagnosis {
         let (tenants, settings) = (self.tenants(), self.settings());
         if tenants.all().nth(1).is_none() {
-            return Doctor::of(tenants.own(), settings).examine(token).await;
+            return Doctor::of(tenants.own(), settings, typed).examine(token).await;
         }
         let claimed = token.map(|token| tenants.claimed_by(token));
         let mut diagnoses = Vec::new();
         for validator in tenants.all() {
             let is_claimed = claimed.is_some_and(|claimed| Arc::ptr_eq(claimed, validator));
             let token = token.filter(|_| is_claimed);
-            let diagnosis = Doctor::of(validator, settings).examine(token).await;
+            let diagnosis = Doctor::of(validator, settings, typed).examine(token).await;
             diagnoses.push((validator.issuer().to_owned(), diagnosis));
         }
         Diagnosis::of_several(diagnoses)

@@ -9,7 +9,7 @@ use crate::{
     config::Key,
     doctor::diagnosis::{Finding, FindingKind, listed, quoted},
     error::InvalidToken,
-    token::{algorithm::SigningAlgorithm, claims::Claims},
+    token::{algorithm::SigningAlgorithm, claims::Claims, typed::Unfit},
 };
 
 /// What a token says, verified or not.
@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) claims: Claims,
     /// Why the key that the token names is ignored, if it is.
     pub(super) ignored_key: Option<&'static str>,
+    /// Where the claims do not fit the type they are read into.
+    pub(super) unfit: Option<Unfit>,
 }
 
 impl Doctor<'_> {
@@ -157,6 +159,18 @@ impl Doctor<'_> {
                     false => "present the access token, not an ID token or any other",
                 }
                 .to_owned(),
+            ),
+            InvalidToken::TypedClaims => (
+                FindingKind::TokenClaim,
+                match &seen.unfit {
+                    Some(Unfit { path, expected }) => {
+                        format!("the token's claims do not fit {expected} at {}", seen.text(path))
+                    }
+                    None => "the token's claims do not fit the application's type".to_owned(),
+                },
+                "have the tenant put it into the token as the type needs it, or make it optional \
+                 there"
+                    .to_owned(),
             ),
             InvalidToken::Unbound => (
                 FindingKind::TokenBinding,

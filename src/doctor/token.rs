@@ -116,17 +116,19 @@ impl Doctor<'_> {
     /// Validates the claims, then the binding, and reports a token without a fault.
     fn claims(
         &mut self,
-        seen: Seen,
+        mut seen: Seen,
         kind: TokenKind,
         mut faults: Vec<InvalidToken>,
         is_verified: bool,
     ) {
-        let Seen { claims, .. } = &seen;
+        let Seen { claims, unfit, .. } = &mut seen;
         faults.extend(self.validator.expectations.faults(
             claims,
             kind,
             self.validator.clock().wall(),
         ));
+        *unfit = self.typed.and_then(|read| read(claims).err());
+        faults.extend(unfit.as_ref().map(|_| InvalidToken::TypedClaims));
         let mut lacks_certificate = false;
         let bound = self.validator.binding.validate(claims, || {
             lacks_certificate = true;
@@ -173,6 +175,7 @@ impl Seen {
             header: serde_json::Map::new(),
             claims: Claims::new(serde_json::Map::new()),
             ignored_key: None,
+            unfit: None,
         }
     }
 }

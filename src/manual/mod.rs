@@ -5,27 +5,28 @@
 //! 1. [`configuration`]: every variable and feature, and which value counts.
 //! 2. [`declaring`]: what an operation needs, on each host.
 //! 3. [`groups`]: requiring groups.
-//! 4. [`optional`]: operations that serve anonymous callers too.
-//! 5. [`several_schemes`]: a token or an API key.
-//! 6. [`middleware`]: CORS, a request log and other middleware around an API.
-//! 7. [`testing`]: tests against a mock tenant, and of a handler alone.
+//! 4. [`claims`]: the claims in a type of the application's.
+//! 5. [`optional`]: operations that serve anonymous callers too.
+//! 6. [`several_schemes`]: a token or an API key.
+//! 7. [`middleware`]: CORS, a request log and other middleware around an API.
+//! 8. [`testing`]: tests against a mock tenant, and of a handler alone.
 //!
 //! Then what some APIs need:
 //!
-//! 8. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 9. [`certificates`]: tokens that are bound to a client certificate.
-//! 10. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 11. [`several_tenants`]: callers of several tenants.
-//! 12. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 9. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 10. [`certificates`]: tokens that are bound to a client certificate.
+//! 11. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 12. [`several_tenants`]: callers of several tenants.
+//! 13. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 13. [`tokens`]: which tokens are accepted.
-//! 14. [`answers`]: how a request is rejected.
-//! 15. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 16. [`watching`]: readiness, events, spans and metrics.
-//! 17. [`troubleshooting`]: messages, and what to do about them.
-//! 18. [`adding_a_host`]: other frameworks.
+//! 14. [`tokens`]: which tokens are accepted.
+//! 15. [`answers`]: how a request is rejected.
+//! 16. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 17. [`watching`]: readiness, events, spans and metrics.
+//! 18. [`troubleshooting`]: messages, and what to do about them.
+//! 19. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -78,6 +79,13 @@ page!(
     compiles feature = "axum-server": "axum, with axum-server" "axum.rs",
     compiles all(feature = "poem", feature = "tls"): "poem and poem-openapi" "poem.rs",
     compiles all(feature = "salvo", feature = "tls"): "salvo" "salvo.rs",
+);
+page!(
+    claims,
+    starts feature = "axum": "axum" "axum.rs",
+    starts feature = "poem": "poem" "poem.rs",
+    starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
+    starts feature = "salvo": "salvo" "salvo.rs",
 );
 page!(configuration);
 page!(

@@ -58,6 +58,7 @@ use crate::{
     protect::{
         Authenticated, Caller, Guard, RequestHead, refusal::Refusal, resource::ResourceMetadata,
     },
+    token::typed::FromClaims,
 };
 
 #[cfg(feature = "openapi")]
@@ -114,9 +115,9 @@ fn with_challenge(answer: Result<Response>, challenge: HeaderValue) -> Result<Re
     if is_error { Err(::poem::Error::from_response(response)) } else { Ok(response) }
 }
 
-impl<'a> FromRequest<'a> for Authenticated {
+impl<'a, C: FromClaims> FromRequest<'a> for Authenticated<C> {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        caller(request)?.require().cloned().map_err(refused)
+        caller(request)?.require().and_then(Authenticated::typed).map_err(refused)
     }
 }
 

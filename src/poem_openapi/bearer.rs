@@ -14,9 +14,10 @@ use crate::{
         Guard,
         bearer::{Accepted, Bearer, MaybeBearer},
     },
+    token::typed::FromClaims,
 };
 
-impl<'a, P: Require> ApiExtractor<'a> for Bearer<P> {
+impl<'a, P: Require, C: FromClaims> ApiExtractor<'a> for Bearer<P, C> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();
@@ -99,4 +100,29 @@ fn register(registry: &mut Registry, name: &'static str) {
             openid_connect_url: None,
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    struct Admins;
+
+    impl Require for Admins {
+        const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+    }
+
+    fn documented<T: for<'a> ApiExtractor<'a>>() -> (Vec<&'static str>, Vec<&'static str>) {
+        let mut registry = Registry::new();
+        T::register(&mut registry);
+        (T::security_schemes(), registry.security_schemes.into_keys().collect())
+    }
+
+    #[test]
+    fn the_type_of_the_claims_is_not_in_the_document() {
+        assert_eq!(documented::<Bearer<AnyToken, String>>(), documented::<Bearer>());
+        assert_eq!(documented::<Bearer<Admins, String>>(), documented::<Bearer<Admins>>());
+        assert_ne!(documented::<Bearer<Admins, String>>(), documented::<Bearer>());
+    }
 }

@@ -1,14 +1,6 @@
 //! An API's settings, and the tenants whose tokens it accepts.
 
-use std::{
-    collections::BTreeMap,
-    error::Error as StdError,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeMap, error::Error as StdError, fmt, sync::Arc};
 
 use http::HeaderMap;
 
@@ -51,8 +43,6 @@ pub(crate) struct ApiSettings {
     pub(crate) certificate_header: Option<CertificateHeader>,
     pub(crate) answering: Arc<Answering>,
     pub(crate) resource: Option<Resource>,
-    /// Whether the application serves the resource's metadata, so that challenges can name it.
-    pub(crate) is_metadata_served: AtomicBool,
     pub(crate) scheme_name: String,
     pub(crate) swagger_client_id: Option<String>,
     pub(crate) max_token_length: usize,
@@ -248,8 +238,9 @@ impl ProtectApi {
 
     /// This API as a resource, if it has a URL. Challenges name its metadata from now on.
     pub(crate) fn announce_resource(&self) -> Option<&Resource> {
-        self.settings.is_metadata_served.store(true, Ordering::Relaxed);
-        self.settings.resource.as_ref()
+        let resource = self.settings.resource.as_ref()?;
+        self.settings.answering.metadata.get_or_init(|| Arc::clone(&resource.metadata_url));
+        Some(resource)
     }
 
     pub(crate) fn scheme_name(&self) -> &str {
@@ -265,10 +256,7 @@ impl ProtectApi {
     }
 
     pub(crate) fn refuse(&self, error: Error) -> Refusal {
-        let served = self.settings.is_metadata_served.load(Ordering::Relaxed);
-        let metadata = self.settings.resource.as_ref().filter(|_| served);
         Refusal::new(error, Arc::clone(&self.settings.answering))
-            .with_metadata_at(metadata.map(|resource| &resource.metadata_url))
     }
 
     pub(crate) fn tenants(&self) -> &Tenants {

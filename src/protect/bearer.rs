@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     policy::{AnyToken, Require},
-    token::claims::Claims,
+    token::{claims::Claims, typed::FromClaims},
 };
 
 /// Declares that an operation needs an access token, and extracts its caller.
@@ -34,43 +34,75 @@ use crate::{
 ///     caller.claims().subject().unwrap_or_default().to_owned()
 /// }
 /// ```
-pub struct Bearer<P = AnyToken> {
-    caller: Authenticated,
+///
+/// `C` is the type of the claims: [`Claims`], or one of the application's, as for [`Authenticated`].
+/// It is not part of the document.
+///
+/// ```
+/// use monocloud_backend::{Authenticated, Bearer, Claims, policy::AnyToken};
+/// use serde::Deserialize;
+/// use serde_json::json;
+///
+/// #[derive(Deserialize)]
+/// struct Profile {
+///     email: String,
+/// }
+///
+/// async fn greet(caller: Bearer<AnyToken, Profile>) -> String {
+///     format!("hello, {}", caller.claims().email)
+/// }
+///
+/// let claims = Claims::for_tests(json!({ "email": "alice@example.com" }));
+/// let alice = Authenticated::for_tests(claims).typed().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// assert_eq!(greet(Bearer::for_tests(alice)).await, "hello, alice@example.com");
+/// # });
+/// ```
+pub struct Bearer<P = AnyToken, C = Claims> {
+    caller: Authenticated<C>,
     policy: PhantomData<fn() -> P>,
 }
 
-impl<P> Bearer<P> {
+impl<P, C> Bearer<P, C> {
     /// An argument for unit tests of handlers. The policy is not applied.
     #[must_use]
-    pub fn for_tests(caller: Authenticated) -> Self {
+    pub fn for_tests(caller: Authenticated<C>) -> Self {
         Self { caller, policy: PhantomData }
     }
 
-    /// The claims of the token.
+    /// The claims of the token, in the type that the handler asks for.
     #[must_use]
-    pub fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &C {
         self.caller.claims()
+    }
+
+    /// All claims of the token, whatever type [`claims`](Self::claims) are.
+    #[must_use]
+    pub fn token_claims(&self) -> &Claims {
+        self.caller.token_claims()
     }
 
     /// The caller, to be passed on.
     #[must_use]
-    pub fn into_authenticated(self) -> Authenticated {
+    pub fn into_authenticated(self) -> Authenticated<C> {
         self.caller
     }
 }
 
-impl<P: Require> Bearer<P> {
+impl<P: Require, C: FromClaims> Bearer<P, C> {
     /// The caller of a request that a guard accepted, authorized by the type's policy too: the guard
     /// may have been told of another one.
     #[allow(dead_code, reason = "hosts use it")]
     pub(crate) fn of(accepted: &Accepted) -> Result<Self, Refusal> {
         let caller = accepted.caller.require()?;
+        // What is wrong with the token comes before what it lacks.
+        let typed = caller.typed()?;
         accepted.guard.authorize(caller, P::POLICY)?;
-        Ok(Self::for_tests(caller.clone()))
+        Ok(Self::for_tests(typed))
     }
 }
 
-impl<P> fmt::Debug for Bearer<P> {
+impl<P, C> fmt::Debug for Bearer<P, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bearer").field(&self.caller).finish()
     }

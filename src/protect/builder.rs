@@ -5,7 +5,7 @@ use std::{
     error::Error as StdError,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -553,9 +553,9 @@ impl ProtectApiBuilder {
             answering: Arc::new(Answering {
                 realm: config.realm.unwrap_or(config.audience),
                 body: error_body,
+                metadata: OnceLock::new(),
             }),
             resource: config.resource,
-            is_metadata_served: AtomicBool::new(false),
             scheme_name: config.scheme_name,
             swagger_client_id: config.swagger_client_id,
             max_token_length: self.max_token_length,

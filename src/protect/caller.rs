@@ -1,15 +1,19 @@
 //! The caller of a request that a guard accepted.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 
 use super::refusal::{Answering, Refusal};
 use crate::{
     clock::Clock,
-    error::Error,
-    policy::{AuthorizationRules, Evidence, GroupMatch, ImpliedScopes},
-    token::{TokenKind, claims::Claims},
+    error::{Error, InvalidToken},
+    policy::{Access, AuthorizationRules, Evidence, GroupMatch, ImpliedScopes},
+    token::{
+        TokenKind,
+        claims::Claims,
+        typed::{FromClaims, Unfit},
+    },
 };
 
 /// The caller of a request that a guard accepted; anonymous where a token is optional and absent.
@@ -75,28 +79,74 @@ impl Caller {
 }
 
 /// A caller with a valid access token that permits the operation.
-#[derive(Clone, Debug)]
-pub struct Authenticated {
-    claims: Arc<Claims>,
+///
+/// `C` is the type that the handler reads the claims in: [`Claims`], or one of the application's, which
+/// serde deserializes. A token whose claims do not fit is rejected with 401 and
+/// `error="invalid_token"`; the event `token.claim_unfit` of the debug log names the path that failed.
+/// Claims that the type does not name are ignored. Make optional what not every token has.
+///
+/// ```
+/// use monocloud_backend::{Authenticated, Claims};
+/// use serde::Deserialize;
+/// use serde_json::json;
+///
+/// #[derive(Deserialize)]
+/// struct Profile {
+///     email: String,
+///     plan: Option<String>,
+/// }
+///
+/// // A handler on axum, salvo or poem.
+/// async fn greet(caller: Authenticated<Profile>) -> String {
+///     format!("hello, {}", caller.claims().email)
+/// }
+///
+/// let claims = Claims::for_tests(json!({ "sub": "alice", "email": "alice@example.com" }));
+/// let alice = Authenticated::for_tests(claims).typed::<Profile>().unwrap();
+/// assert_eq!(alice.claims().plan, None);
+/// assert_eq!(alice.token_claims().subject(), Some("alice"));
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// assert_eq!(greet(alice).await, "hello, alice@example.com");
+/// # });
+/// ```
+pub struct Authenticated<C = Claims> {
+    claims: Arc<C>,
+    token_claims: Arc<Claims>,
     kind: TokenKind,
     /// Whether the request proved that the token was issued to its sender.
     is_sender_constrained: bool,
     /// Those of the tenant that issued the token.
     rules: Arc<AuthorizationRules>,
+    /// Nothing in unit tests of handlers.
+    accepted_by: Option<AcceptedBy>,
+}
+
+/// How a guard answers a caller whose claims turn out not to fit the handler.
+#[derive(Clone)]
+struct AcceptedBy {
+    answering: Arc<Answering>,
+    access: Arc<Access>,
 }
 
 impl Authenticated {
-    pub(super) const fn new(
+    pub(super) fn new(
         claims: Arc<Claims>,
         kind: TokenKind,
         is_sender_constrained: bool,
         rules: Arc<AuthorizationRules>,
     ) -> Self {
-        Self { claims, kind, is_sender_constrained, rules }
+        Self {
+            claims: Arc::clone(&claims),
+            token_claims: claims,
+            kind,
+            is_sender_constrained,
+            rules,
+            accepted_by: None,
+        }
     }
 
     /// A caller that no guard has authenticated, for unit tests of handlers. The token passes for a
-    /// JWT.
+    /// JWT. A handler that takes a type of its own is given [`typed`](Self::typed).
     ///
     /// ```
     /// use monocloud_backend::{Authenticated, Claims};
@@ -117,16 +167,10 @@ impl Authenticated {
         Self::new(Arc::new(claims), TokenKind::Jwt, false, Arc::new(rules))
     }
 
-    /// What the token says.
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// How the token was validated.
-    #[must_use]
-    pub const fn kind(&self) -> TokenKind {
-        self.kind
+    /// The caller as a guard hands it out, which answers in this way and requires this.
+    pub(super) fn accepted_by(self, answering: &Arc<Answering>, access: &Arc<Access>) -> Self {
+        let (answering, access) = (Arc::clone(answering), Arc::clone(access));
+        Self { accepted_by: Some(AcceptedBy { answering, access }), ..self }
     }
 
     pub(super) fn shared_claims(&self) -> Arc<Claims> {
@@ -141,6 +185,80 @@ impl Authenticated {
             rules: &self.rules,
             implied,
         }
+    }
+}
+
+impl<C> Authenticated<C> {
+    /// What the token says, in the type that the handler asks for.
+    #[must_use]
+    pub fn claims(&self) -> &C {
+        &self.claims
+    }
+
+    /// All that the token says, whatever type [`claims`](Self::claims) are.
+    #[must_use]
+    pub fn token_claims(&self) -> &Claims {
+        &self.token_claims
+    }
+
+    /// How the token was validated.
+    #[must_use]
+    pub const fn kind(&self) -> TokenKind {
+        self.kind
+    }
+
+    /// The same caller with the claims in another type. Handlers that take `Authenticated<T>` or
+    /// `Bearer<P, T>` have it done; this is for optional callers, middleware and tests.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] of a token whose claims do not fit `T`. The debug log names the path.
+    pub fn typed<T: FromClaims>(&self) -> Result<Authenticated<T>, Refusal> {
+        let claims = T::read(&self.token_claims).map_err(|Unfit { path, expected }| {
+            tracing::debug!(
+                name: "token.claim_unfit",
+                path,
+                expected,
+                "the claims of a token do not fit the application's type"
+            );
+            let error = Error::InvalidToken(InvalidToken::TypedClaims);
+            match &self.accepted_by {
+                Some(AcceptedBy { answering, access }) => {
+                    Refusal::by_first_of(access, error, Arc::clone(answering))
+                }
+                None => Refusal::new(error, Answering::in_realm("tests")),
+            }
+        })?;
+        Ok(self.with_claims(claims))
+    }
+
+    fn with_claims<T>(&self, claims: Arc<T>) -> Authenticated<T> {
+        Authenticated {
+            claims,
+            token_claims: Arc::clone(&self.token_claims),
+            kind: self.kind,
+            is_sender_constrained: self.is_sender_constrained,
+            rules: Arc::clone(&self.rules),
+            accepted_by: self.accepted_by.clone(),
+        }
+    }
+}
+
+/// `C` need not be `Clone`: it is shared.
+impl<C> Clone for Authenticated<C> {
+    fn clone(&self) -> Self {
+        self.with_claims(Arc::clone(&self.claims))
+    }
+}
+
+/// Shows all that the token says, and asks nothing of `C`.
+impl<C> fmt::Debug for Authenticated<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("claims", &self.token_claims)
+            .field("kind", &self.kind)
+            .field("is_sender_constrained", &self.is_sender_constrained)
+            .finish_non_exhaustive()
     }
 }
 

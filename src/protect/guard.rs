@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Chain, Error},
-    policy::{Access, Denied, Policy, PolicyBuf, Requirement},
+    policy::{Access, Denied, Policy, PolicyBuf},
 };
 
 impl ProtectApi {
@@ -112,13 +112,13 @@ impl Guard {
             let decided = hook.ask(clock, head, &caller, self.operation.as_deref()).await;
             decided.map_err(|error| self.refuse(error))?;
         }
-        Ok(caller.into())
+        let answering = &self.protect.settings().answering;
+        Ok(caller.accepted_by(answering, &self.access).into())
     }
 
-    /// Rejects a request by what the first alternative needs: the document lists it first.
     fn refuse(&self, error: Error) -> Refusal {
-        let scope = self.access.alternatives.first().and_then(Requirement::scope);
-        self.protect.refuse(error).with_scope(scope)
+        let answering = Arc::clone(&self.protect.settings().answering);
+        Refusal::by_first_of(&self.access, error, answering)
     }
 
     fn refuse_by(&self, Denied { error, alternative }: Denied<'_>) -> Refusal {

@@ -12,7 +12,12 @@
 //!
 //! Every 401 names the scopes that the operation needs, so that a client knows what to ask for.
 
-use std::{error::Error as StdError, fmt, fmt::Write as _, sync::Arc};
+use std::{
+    error::Error as StdError,
+    fmt,
+    fmt::Write as _,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{
@@ -23,7 +28,10 @@ use http::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::{Denial, Error, Internal, InvalidToken};
+use crate::{
+    error::{Denial, Error, Internal, InvalidToken},
+    policy::{Access, Requirement},
+};
 
 /// A rejected request: the [`Error`], and what is needed to answer it.
 ///
@@ -35,8 +43,6 @@ pub struct Refusal {
     api: Arc<Answering>,
     /// Every scope that the operation needs, blank-separated.
     scope: Option<Arc<str>>,
-    /// Where the metadata of this API is (RFC 9728 §5.1).
-    metadata: Option<Arc<str>>,
 }
 
 /// How an API answers the requests that it rejects.
@@ -45,18 +51,24 @@ pub(crate) struct Answering {
     /// The protection space a challenge names (RFC 9110 §11.5).
     pub(crate) realm: String,
     pub(crate) body: ErrorBody,
+    /// Where the metadata of this API is (RFC 9728 §5.1), once the application serves it.
+    pub(crate) metadata: OnceLock<Arc<str>>,
 }
 
 impl Answering {
     /// With the usual body.
     pub(crate) fn in_realm(realm: &str) -> Arc<Self> {
-        Arc::new(Self { realm: realm.to_owned(), body: ErrorBody::Message })
+        Arc::new(Self {
+            realm: realm.to_owned(),
+            body: ErrorBody::Message,
+            metadata: OnceLock::new(),
+        })
     }
 }
 
 impl Refusal {
     pub(crate) const fn new(error: Error, api: Arc<Answering>) -> Self {
-        Self { error, api, scope: None, metadata: None }
+        Self { error, api, scope: None }
     }
 
     /// Rejects a request that no guard has checked. The log says why and what to write instead; the
@@ -71,9 +83,10 @@ impl Refusal {
         Self { scope, ..self }
     }
 
-    pub(crate) fn with_metadata_at(mut self, url: Option<&Arc<str>>) -> Self {
-        self.metadata = url.cloned();
-        self
+    /// Rejects a request by what the first alternative needs: the document lists it first.
+    pub(crate) fn by_first_of(access: &Access, error: Error, api: Arc<Answering>) -> Self {
+        let scope = access.alternatives.first().and_then(Requirement::scope);
+        Self::new(error, api).with_scope(scope)
     }
 
     /// Why the request was rejected.
@@ -134,7 +147,7 @@ impl Refusal {
         if let Some(scope) = scope {
             challenge.parameter("scope", scope);
         }
-        if let Some(url) = &self.metadata {
+        if let Some(url) = self.api.metadata.get() {
             challenge.parameter("resource_metadata", url);
         }
         challenge.into_header()

@@ -16,13 +16,14 @@ use crate::{
         bearer::{Bearer, MaybeBearer},
         refusal::Refusal,
     },
+    token::typed::FromClaims,
 };
 
 /// The scheme that a type declares itself in; a [`ProtectApi`](crate::ProtectApi) whose scheme has
 /// another name is rejected at start.
 pub(super) const SCHEME: &str = crate::config::SCHEME_NAME;
 
-impl<'r, P: Require> Extractible<'r> for Bearer<P> {
+impl<'r, P: Require, C: FromClaims> Extractible<'r> for Bearer<P, C> {
     fn metadata() -> &'static Metadata {
         &NO_METADATA
     }
@@ -33,7 +34,7 @@ impl<'r, P: Require> Extractible<'r> for Bearer<P> {
     }
 }
 
-impl<P: Require> EndpointArgRegister for Bearer<P> {
+impl<P: Require, C> EndpointArgRegister for Bearer<P, C> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
         let alternatives = Access::from(P::POLICY).alternatives;
         for requirement in &alternatives {

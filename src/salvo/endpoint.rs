@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Registers nothing: it takes the caller that the guard accepted, whatever the operation declares.
-impl EndpointArgRegister for Authenticated {
+impl<C> EndpointArgRegister for Authenticated<C> {
     fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
 }
 

@@ -2,16 +2,19 @@
 
 use ::salvo_core::{Depot, Extractible, Request, extract::Metadata};
 
-use crate::protect::{Authenticated, Caller, bearer::Accepted, refusal::Refusal};
+use crate::{
+    protect::{Authenticated, Caller, bearer::Accepted, refusal::Refusal},
+    token::typed::FromClaims,
+};
 
-impl<'r> Extractible<'r> for Authenticated {
+impl<'r, C: FromClaims> Extractible<'r> for Authenticated<C> {
     fn metadata() -> &'static Metadata {
         &NO_METADATA
     }
 
     #[allow(refining_impl_trait, reason = "a caller that extracts by hand sees the type")]
     async fn extract(request: &'r mut Request, _depot: &'r mut Depot) -> Result<Self, Refusal> {
-        accepted(request)?.caller.require().cloned()
+        accepted(request)?.caller.require()?.typed()
     }
 }
 

@@ -16,8 +16,8 @@ const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 /// The claims of a validated token.
 ///
 /// They serialise as the JSON object the token carried. Reach a claim of your own by
-/// [`get`](Self::get), or read all of them into a type of yours with
-/// [`deserialize`](Self::deserialize).
+/// [`get`](Self::get), or take all of them in a type of yours, as
+/// [`Authenticated`](crate::Authenticated) does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Claims(Map<String, Value>);
@@ -123,7 +123,11 @@ impl Claims {
     ///
     /// What serde finds missing or misshapen.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(Value::Object(self.0.clone()))
+        T::deserialize(&self.0)
+    }
+
+    pub(super) const fn members(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// About how much memory they occupy beside the value itself, in bytes.

@@ -1,5 +1,6 @@
 //! Rejecting a hostile token takes memory in proportion to its length, and rejecting an oversized
-//! one takes none. The cache of introspection results is bounded by the memory that they occupy.
+//! one takes none. The cache of introspection results is bounded by the memory that they occupy. Claims
+//! in the application's own type take what that type holds.
 //!
 //! The allocator of this binary counts all bytes that are allocated, even if they are freed again.
 
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use harness::support::request_head;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use monocloud_backend::{
-    Error, Guard, Policy, ProtectApi,
+    Claims, Error, Guard, Policy, ProtectApi,
     error::InvalidToken,
     http_client::{HttpClient, HttpFuture},
 };
@@ -153,6 +154,36 @@ async fn an_oversized_token_takes_no_memory() {
         let allocated = allocated(&guard, &token, InvalidToken::Oversized).await;
         assert!((0..=COUNTING).contains(&allocated), "{allocated} bytes for {}", token.len());
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Profile {
+    email: String,
+}
+
+#[tokio::test]
+async fn typed_claims_cost_what_the_type_holds_and_the_claims_themselves_nothing() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let (tenant, guard) = world().await;
+    let token = tenant.token().claim("email", "a@b.example").claim("other", vec!["x"; 1_000]);
+    let mut headers = HeaderMap::new();
+    let authorization = HeaderValue::try_from(format!("Bearer {}", token.mint())).unwrap();
+    headers.insert(AUTHORIZATION, authorization);
+    let caller = guard.check(&headers, None).await.unwrap();
+    let caller = caller.authenticated().unwrap();
+    let (mut untyped, mut typed) = (usize::MAX, usize::MAX);
+    for _ in 0..5 {
+        let region = Region::new(ALLOCATOR);
+        let same = caller.typed::<Claims>().unwrap();
+        untyped = untyped.min(region.change().bytes_allocated);
+        assert!(std::ptr::eq(same.claims(), caller.claims()));
+        let region = Region::new(ALLOCATOR);
+        let profile = caller.typed::<Profile>().unwrap();
+        typed = typed.min(region.change().bytes_allocated);
+        assert_eq!(profile.claims().email, "a@b.example");
+    }
+    assert_eq!(untyped, 0);
+    assert!(typed <= 100, "{typed} bytes");
 }
 
 /// The bytes that the in-process cache of introspection results may occupy, and its tables.

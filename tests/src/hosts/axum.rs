@@ -15,13 +15,14 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use monocloud_backend::{
-    Authenticated, Caller, Claims, Error, Guard, Policy, ProtectApi, axum::TlsAcceptor,
-    certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
+    Authenticated, Bearer, Caller, Claims, Error, Guard, Policy, ProtectApi, axum::TlsAcceptor,
+    certificate::ServerTls, openapi::DocumentEndpoint, policy::AnyToken,
+    resource::ResourceMetadata,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     run(router(protect, |methods, guard| methods.route_layer(guard)), listener, tls);
@@ -62,6 +63,7 @@ fn router(protect: &ProtectApi, guarded: fn(MethodRouter, Guard) -> MethodRouter
         .route("/groups", requiring(GROUPS, get(groups)))
         .route("/scope-and-group", requiring(SCOPE_AND_GROUP, get(scope_and_group)))
         .route("/optional", guarded(get(optional), protect.optional()))
+        .route("/profile", requiring(Policy::ANY_TOKEN, get(profile)))
         .route("/unguarded", get(unguarded))
 }
 
@@ -115,6 +117,7 @@ async fn cors(request: Request, next: Next) -> Response {
     groups,
     scope_and_group,
     optional,
+    profile,
     unguarded
 ))]
 struct Api;
@@ -191,6 +194,11 @@ async fn scope_and_group() -> &'static str {
 #[utoipa::path(get, path = "/optional", security((), ("MonoCloud" = [])), responses((status = 200, description = "")))]
 async fn optional(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+}
+
+#[utoipa::path(get, path = "/profile", security(("MonoCloud" = [])), responses((status = 200, description = "")))]
+async fn profile(caller: Authenticated<Profile>, _: Bearer<AnyToken, Profile>) -> String {
+    caller.claims().text(caller.token_claims())
 }
 
 #[utoipa::path(get, path = "/unguarded", responses((status = 200, description = "")))]

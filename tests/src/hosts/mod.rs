@@ -11,6 +11,7 @@
 //! | `GET /groups` | `a` or `b`, or both: as configured | `groups` |
 //! | `GET /scope-and-group` | scope `posts:read` and the group `admin` | `scope and group` |
 //! | `GET /optional` | – | the subject, or `anonymous` |
+//! | `GET /profile` | any token with an `email` | subject, `email` and `plan`, from typed claims |
 //! | `GET /unguarded` | asks for the caller with no guard before it | 500 |
 //! | `/branded/…` | the same routes | rejections say `sorry: ` and the error instead |
 //!

@@ -15,7 +15,7 @@ use poem::{
 };
 use serde_json::Value;
 
-use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let app = Route::new().nest("/", api(protect)).nest("/branded", branded(api(protect)));
@@ -41,6 +41,7 @@ pub(super) fn serve_documented(
             .get("/groups", say("groups"))
             .get("/scope-and-group", say("scope and group"))
             .get("/optional", subject_or_anonymous)
+            .get("/profile", profile)
             .get("/unguarded", claims);
         let (route, _) = protect.document(DOCUMENT).unwrap().routes(handlers).unwrap();
         route
@@ -64,6 +65,7 @@ paths:
   /scope-and-group:
     get: { security: [MonoCloud: [posts:read]], x-monocloud-groups: { any: [admin] } }
   /optional: { get: { security: [MonoCloud: [], {}] } }
+  /profile: { get: {} }
   /unguarded: { get: { security: [] } }
 "#;
 
@@ -112,6 +114,7 @@ fn api(protect: &ProtectApi) -> Route {
         .at("/groups", get(say("groups").with(protect.require(GROUPS))))
         .at("/scope-and-group", get(say("scope and group").with(protect.require(SCOPE_AND_GROUP))))
         .at("/optional", get(subject_or_anonymous.with(protect.optional())))
+        .at("/profile", get(profile.with(protect.require(Policy::ANY_TOKEN))))
         .at("/unguarded", get(claims))
 }
 
@@ -133,4 +136,9 @@ fn write(Json(post): Json<Value>) -> poem::Result<String> {
 #[handler]
 fn subject_or_anonymous(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+}
+
+#[handler]
+fn profile(caller: Authenticated<Profile>) -> String {
+    caller.claims().text(caller.token_claims())
 }

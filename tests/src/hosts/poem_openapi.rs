@@ -10,7 +10,8 @@
 use std::net::TcpListener;
 
 use monocloud_backend::{
-    Authenticated, Bearer, Claims, MaybeBearer, Policy, ProtectApi, Require, certificate::ServerTls,
+    Authenticated, Bearer, Claims, MaybeBearer, Policy, ProtectApi, Require,
+    certificate::ServerTls, policy::AnyToken,
 };
 use poem::{EndpointExt, Route, middleware::Cors};
 use poem_openapi::{
@@ -19,7 +20,7 @@ use poem_openapi::{
 };
 
 use super::poem::{branded, run};
-use crate::support::{ADMIN, BOTH, GROUPS};
+use crate::support::{ADMIN, BOTH, GROUPS, Profile};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
     let protect = protect.clone().describe_scopes::<Scope>();
@@ -116,6 +117,11 @@ impl Api {
     #[oai(path = "/optional", method = "get")]
     async fn optional(&self, caller: MaybeBearer) -> Text {
         text(caller.claims().and_then(Claims::subject).unwrap_or("anonymous"))
+    }
+
+    #[oai(path = "/profile", method = "get")]
+    async fn profile(&self, caller: Bearer<AnyToken, Profile>) -> Text {
+        PlainText(caller.claims().text(caller.token_claims()))
     }
 
     #[oai(path = "/public-asks", method = "get")]

@@ -4,7 +4,8 @@ use std::net;
 
 use monocloud_backend::{
     Authenticated, Bearer, Caller, Claims, Error, MaybeBearer, Policy, ProtectApi, Require,
-    certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
+    certificate::ServerTls, openapi::DocumentEndpoint, policy::AnyToken,
+    resource::ResourceMetadata,
 };
 use salvo::{
     conn::tcp::TcpAcceptor,
@@ -14,7 +15,7 @@ use salvo::{
 };
 use serde_json::Value;
 
-use crate::support::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE};
+use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: net::TcpListener, tls: Option<ServerTls>) {
     let api = || guarded(protect);
@@ -118,6 +119,7 @@ fn guarded(protect: &ProtectApi) -> Router {
         .push(get("groups", Say("groups")).hoop(requiring(GROUPS)))
         .push(get("scope-and-group", Say("scope and group")).hoop(requiring(SCOPE_AND_GROUP)))
         .push(get("optional", subject_or_anonymous).hoop(protect.optional()))
+        .push(get("profile", profile).hoop(requiring(Policy::ANY_TOKEN)))
         .push(get("unguarded", claims))
 }
 
@@ -152,6 +154,11 @@ async fn subject_or_anonymous(caller: Caller) -> String {
     caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
 }
 
+#[handler]
+async fn profile(caller: Authenticated<Profile>) -> String {
+    caller.claims().text(caller.token_claims())
+}
+
 fn title(post: &Value) -> Result<String, StatusError> {
     post["title"].as_str().map(str::to_owned).ok_or_else(StatusError::bad_request)
 }
@@ -173,6 +180,7 @@ mod documented {
             .push(at("groups").get(groups))
             .push(at("scope-and-group").get(scope_and_group))
             .push(at("optional").get(optional))
+            .push(at("profile").get(profile))
             .push(at("unguarded").get(unguarded))
     }
 
@@ -226,6 +234,11 @@ mod documented {
     #[endpoint]
     async fn optional(caller: MaybeBearer) -> String {
         caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
+    }
+
+    #[endpoint]
+    async fn profile(caller: Bearer<AnyToken, Profile>, _same: Authenticated<Profile>) -> String {
+        caller.claims().text(caller.token_claims())
     }
 
     #[endpoint]

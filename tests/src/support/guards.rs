@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, Method, Uri};
-use monocloud_backend::{Claims, Guard, Policy, ProtectApi, RequestHead};
+use monocloud_backend::{Claims, Guard, Policy, ProtectApi, Refusal, RequestHead};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -22,6 +23,21 @@ pub fn request_head(headers: &HeaderMap) -> RequestHead<'_> {
     RequestHead::new(&Method::GET, &PATH, headers)
 }
 
+/// What `/profile` reads of a token.
+#[derive(Debug, Deserialize)]
+pub struct Profile {
+    email: String,
+    plan: Option<String>,
+}
+
+impl Profile {
+    /// What `/profile` answers.
+    pub fn text(&self, token: &Claims) -> String {
+        let subject = token.subject().unwrap_or("anonymous");
+        format!("{subject} {} {}", self.email, self.plan.as_deref().unwrap_or("-"))
+    }
+}
+
 /// The guard of each route.
 #[derive(Clone, Debug)]
 pub(super) struct Guards(Arc<[(&'static str, Guard)]>);
@@ -37,6 +53,7 @@ impl Guards {
             ("GET /groups", protect.require(GROUPS)),
             ("GET /scope-and-group", protect.require(SCOPE_AND_GROUP)),
             ("GET /optional", protect.optional()),
+            ("GET /profile", protect.require(Policy::ANY_TOKEN)),
         ];
         Self(guards.into())
     }
@@ -52,20 +69,20 @@ impl Guards {
         let route = format!("{method} {path}");
         let guard = self.0.iter().find(|(of, _)| *of == route);
         let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists only on hosts"));
-        let caller =
-            match guard.check(RequestHead::new(method, &path.parse().unwrap(), headers)).await {
-                Ok(caller) => caller,
-                Err(refusal) => {
-                    let (head, body) = refusal.response().into_parts();
-                    let body = String::from_utf8(body.to_vec()).unwrap();
-                    return Answer { status: head.status.as_u16(), headers: head.headers, body };
-                }
-            };
+        let head = RequestHead::new(method, &path.parse().unwrap(), headers);
+        let caller = match guard.check(head).await {
+            Ok(caller) => caller,
+            Err(refusal) => return refused(&refusal),
+        };
         let body = match path {
             "/any" => serde_json::to_string(caller.claims().unwrap()).unwrap(),
             "/optional" => {
                 caller.claims().and_then(Claims::subject).unwrap_or("anonymous").to_owned()
             }
+            "/profile" => match caller.require().unwrap().typed::<Profile>() {
+                Ok(caller) => caller.claims().text(caller.token_claims()),
+                Err(refusal) => return refused(&refusal),
+            },
             "/write" => {
                 let post: Value = serde_json::from_str(body).unwrap();
                 post["title"].as_str().unwrap().to_owned()
@@ -75,4 +92,10 @@ impl Guards {
         };
         Answer { status: 200, headers: HeaderMap::new(), body }
     }
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let (head, body) = refusal.response().into_parts();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    Answer { status: head.status.as_u16(), headers: head.headers, body }
 }

@@ -17,7 +17,7 @@ pub use self::{
     },
     call::{Api, Call, call, client, get, head, impostor, post, serve},
     forged::forged,
-    guards::{ADMIN, BOTH, GROUPS, READ, SCOPE_AND_GROUP, WRITE, request_head},
+    guards::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE, request_head},
     http2::Http2,
     log::Log,
     raw_server::{RawServer, Script},

@@ -34,3 +34,4 @@ mod shared_cache;
 mod telemetry;
 mod tenants;
 mod tls;
+mod typed_claims;

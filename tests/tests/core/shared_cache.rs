@@ -105,8 +105,8 @@ async fn a_response_requested_after_a_token_was_forgotten_is_cached_for_all() {
 #[tokio::test]
 async fn a_failing_store_is_logged_once_in_five_seconds_and_with_each_token_that_is_forgotten() {
     let (fleet, log) = (Fleet::new(), Log::capture());
-    fleet.store.set_mood(Mood::Fails);
-    for pause in [Duration::ZERO, Duration::ZERO, REST] {
+    fleet.store.set_behavior(Behavior::Fails);
+    for pause in [Duration::ZERO, Duration::ZERO, PAUSE] {
         fleet.clock.advance(pause);
         assert!(fleet.accepts(0).await);
     }

@@ -40,3 +40,4 @@ mod permissions;
 mod poem_tls;
 mod resource;
 mod salvo_tls;
+mod typed_claims;
