@@ -393,7 +393,7 @@ mod tests {
     #[test]
     fn debug_shows_how_the_application_describes_its_body() {
         let body = ErrorBody::custom("text/plain", json!({}), |_| String::new()).unwrap();
-        let api = Arc::new(Answering { realm: "api".to_owned(), body });
+        let api = Arc::new(Answering { realm: "api".to_owned(), metadata: OnceLock::new(), body });
         let shown = format!("{:?}", Refusal::new(Error::MissingToken, api));
         let expected = r#"CustomBody { content_type: "text/plain", schema: Object {}, .. }"#;
         assert!(shown.contains(expected), "{shown}");

@@ -69,7 +69,8 @@ impl Guards {
         let route = format!("{method} {path}");
         let guard = self.0.iter().find(|(of, _)| *of == route);
         let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists only on hosts"));
-        let head = RequestHead::new(method, &path.parse().unwrap(), headers);
+        let uri = path.parse().unwrap();
+        let head = RequestHead::new(method, &uri, headers);
         let caller = match guard.check(head).await {
             Ok(caller) => caller,
             Err(refusal) => return refused(&refusal),
