@@ -76,7 +76,7 @@
 //!
 //! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
 //! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body, in the document too. A refusal
-//! is a response with the [`Error`] in its extensions, so a layer can change it as well, unknown to the
+//! is a response with the [`Error`](crate::Error) in its extensions, so a layer can change it as well, unknown to the
 //! document.
 //!
 //! ```

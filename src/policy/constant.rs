@@ -7,7 +7,7 @@ use super::evidence::GroupMatch;
 /// What a token must carry beyond being valid.
 ///
 /// A policy is a constant, so that one declaration serves every place that needs it. One that
-/// depends on configuration is a [`PolicyBuf`].
+/// depends on configuration is a [`PolicyBuf`](crate::policy::PolicyBuf).
 ///
 /// ```
 /// use std::time::Duration;
@@ -162,7 +162,7 @@ impl Policy {
     }
 
     /// A claim of the token must be this string, or an array that contains it. There is room for
-    /// four; a [`PolicyBuf`] takes more, and other values than strings.
+    /// four; a [`PolicyBuf`](crate::policy::PolicyBuf) takes more, and other values than strings.
     ///
     /// # Panics
     ///

@@ -77,7 +77,7 @@
 //!
 //! [`problem_details`](crate::ProtectApiBuilder::problem_details) and
 //! [`error_body`](crate::ProtectApiBuilder::error_body) choose the body, in the document too. A refusal
-//! has its [`Error`] in the response's extensions, so a hoop above can change it as well, unknown to the
+//! has its [`Error`](crate::Error) in the response's extensions, so a hoop above can change it as well, unknown to the
 //! document.
 //!
 //! ```
