@@ -169,7 +169,7 @@ async fn typed_claims_cost_what_the_type_holds_and_the_claims_themselves_nothing
     let mut headers = HeaderMap::new();
     let authorization = HeaderValue::try_from(format!("Bearer {}", token.mint())).unwrap();
     headers.insert(AUTHORIZATION, authorization);
-    let caller = guard.check(&headers, None).await.unwrap();
+    let caller = guard.check(request_head(&headers)).await.unwrap();
     let caller = caller.authenticated().unwrap();
     let (mut untyped, mut typed) = (usize::MAX, usize::MAX);
     for _ in 0..5 {
