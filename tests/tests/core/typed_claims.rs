@@ -1,8 +1,10 @@
 //! Claims in a type of the application's: which tokens fit, and what is said of those that do not.
 
 use harness::support::{
-    Expected, Log, Profile, frozen_tenant, get, introspecting, invalid_token, protect, says, serve,
+    Expected, Log, Profile, READ, frozen_tenant, get, introspecting, invalid_token, protect,
+    request_head, says, serve,
 };
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use monocloud_backend::{
     Authenticated, Bearer, Claims, Error, error::InvalidToken, policy::AnyToken,
 };
@@ -68,17 +70,20 @@ async fn the_log_names_the_path_and_the_type_and_never_the_value() {
 }
 
 #[tokio::test]
-async fn the_refusal_has_the_realm_the_metadata_and_the_body_of_the_api() {
+async fn the_refusal_has_the_realm_the_scope_the_metadata_and_the_body_of_the_api() {
     let tenant = frozen_tenant().await;
     let protect = protect(&tenant).realm("posts").problem_details().build().unwrap();
     let _ = protect.serve_resource_metadata().unwrap();
-    let api = serve(&protect);
-    let answer = api.send(get("/profile").bearer(&tenant.token().mint())).await;
-    let challenge = answer.header("www-authenticate").unwrap();
-    let start = r#"Bearer realm="posts", error="invalid_token", error_description="a claim of the token is missing or malformed", resource_metadata=""#;
+    let token = format!("Bearer {}", tenant.token().scope("posts:read").mint());
+    let headers = [(AUTHORIZATION, token.parse().unwrap())].into_iter().collect();
+    let caller = protect.require(READ).check(request_head(&headers)).await.unwrap();
+    let refusal = caller.require().unwrap().typed::<Profile>().unwrap_err();
+    let answer = refusal.response();
+    let challenge = answer.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+    let start = r#"Bearer realm="posts", error="invalid_token", error_description="a claim of the token is missing or malformed", scope="posts:read", resource_metadata=""#;
     assert!(challenge.starts_with(start), "{challenge}");
-    let body: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!(body["code"], "typed_claims", "{body}");
+    let body: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!((answer.status().as_u16(), &body["code"]), (401, &json!("typed_claims")));
 }
 
 #[tokio::test]
