@@ -295,8 +295,9 @@ fn text_that_is_not_a_document_is_rejected_with_the_reason() {
         (r#"{"openapi": "3.1.0"}"#, "it has no `paths`"),
         ("openapi: 3.1.0\npaths: {}\npaths: {}", "not valid YAML"),
     ] {
-        let error = offline().document(text).unwrap_err().to_string();
-        assert!(error.contains(reason), "{text}: {error}");
+        let error = offline().document(text).unwrap_err();
+        assert!(error.to_string().contains(reason), "{text}: {error}");
+        assert_eq!(format!("{error:?}"), error.to_string());
     }
 }
 
@@ -344,6 +345,10 @@ paths:
         let (_, again) = api.routes(handlers()).unwrap();
         assert_eq!(again.render().await, once);
     }
+    let mut stale = once.clone();
+    stale["paths"]["/read"]["get"]["responses"]["403"]["description"] = json!("Says nothing");
+    let api = world.protect.document(&stale.to_string()).unwrap();
+    assert_eq!(api.routes(handlers()).unwrap().1.render().await, once);
     // With another body the components change, and there is still one of each.
     let builder = monocloud_backend::ProtectApi::builder().vars(world.tenant.vars());
     let protect = builder.problem_details().build().unwrap();

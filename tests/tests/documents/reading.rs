@@ -140,6 +140,19 @@ fn operations_and_path_items_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn references_do_not_multiply_a_document_without_limit() {
+    let problem = |count: usize| {
+        let paths: Value = (0..count)
+            .map(|number| (format!("/{number}"), json!({ "$ref": "#/components/pathItems/A" })))
+            .collect();
+        let item = json!({ "get": needs(), "x-own": vec![0; 100_000] });
+        rejection_31(json!({ "paths": paths, "components": { "pathItems": { "A": item } } }))
+    };
+    assert_eq!(problem(9), "");
+    assert!(problem(10).contains("the references up to here copy too much; write it out"));
+}
+
+#[test]
 fn schemes_and_responses_with_dangling_references_are_named() {
     let schemes = json!({ "MonoCloud": { "$ref": "#/components/securitySchemes/Base" } });
     let problem =
@@ -155,10 +168,14 @@ fn schemes_and_responses_with_dangling_references_are_named() {
 
     let mut operation = needs();
     operation["responses"]["401"] = json!({ "$ref": "responses.yaml#/Unauthorized" });
-    let text = document("3.1.0", json!({ "paths": { "/a": { "get": operation } } }));
-    let api = offline().document(&text).unwrap();
-    let problem = api.routes(Handlers::new().get("/a", up)).err().unwrap().to_string();
+    let routes = |operation: &Value| {
+        let text = document("3.1.0", json!({ "paths": { "/a": { "get": operation } } }));
+        offline().document(&text).unwrap().routes(Handlers::new().get("/a", up))
+    };
+    let problem = routes(&operation).err().unwrap().to_string();
     assert!(problem.contains("GET /a: its response 401: it refers to"), "{problem}");
+    operation["security"] = json!([]);
+    assert!(routes(&operation).is_ok(), "a public operation needs no description of a rejection");
 }
 
 #[test]
@@ -284,6 +301,20 @@ fn unknown_and_misplaced_extensions_are_named() {
 }
 
 #[test]
+fn a_scheme_is_this_librarys_by_references_to_security_schemes_alone() {
+    let problem = |place: &str| {
+        let other = json!({ "x-monocloud-implies": ["a"] });
+        let mut components = json!({ place: { "Other": {} } });
+        let own = json!({ "$ref": format!("#/components/{place}/Other") });
+        components["securitySchemes"]["MonoCloud"] = own;
+        components["securitySchemes"]["Other"] = other;
+        rejection_31(json!({ "paths": {}, "components": components }))
+    };
+    assert_eq!(problem("securitySchemes"), "");
+    assert!(problem("schemas").contains("\"x-monocloud-implies\" is read only on"));
+}
+
+#[test]
 fn data_and_names_are_not_extensions() {
     let policy = json!({ "x-monocloud-group": ["admin"], "security": [] });
     let mut operation = needs();
@@ -321,7 +352,7 @@ async fn local_references_are_followed_and_enforced() {
         json!({
             "paths": {
                 "/a": { "$ref": "#/components/pathItems/A" },
-                "/b": { "$ref": "#/paths/~1%7Bx%7D~1~0c", "summary": "B" },
+                "/b": { "$ref": "#/paths/~1%7Bx%7D~1~0c", "summary": "B", "put": read },
                 "/{x}/~c": { "get": read },
                 "/d": { "get": { "$ref": "#/paths/~1a/get" }, "post": { "$ref": "#/components/x-operations/post" } },
             },
@@ -331,18 +362,22 @@ async fn local_references_are_followed_and_enforced() {
             },
         }),
     );
-    let handlers =
-        Handlers::new().get("/a", up).get("/b", up).get("/:x/~c", up).get("/d", up).post("/d", up);
+    let handlers = Handlers::new()
+        .get("/a", up)
+        .get("/b", up)
+        .put("/b", up)
+        .get("/:x/~c", up)
+        .get("/d", up)
+        .post("/d", up);
     // An operation in a path item that is a reference is found only without that reference.
     let problem = rejection(&text);
     assert!(problem.contains("GET /d: it refers to \"#/paths/~1a/get\""), "{problem}");
     let text = text.replace("#/paths/~1a/get", "#/components/pathItems/Other/get");
     let client = served(&world, &text, handlers);
     let (read, write) = (world.token("posts:read"), world.token("posts:write"));
-    for path in ["/a", "/b", "/z/~c", "/d"] {
-        let request = format!("GET {path}");
+    for request in ["GET /a", "GET /b", "PUT /b", "GET /z/~c", "GET /d"] {
         for (token, status) in [("", 401), (&*write, 403), (&*read, 200)] {
-            assert_eq!(client.status(&request, token).await, status, "{request}");
+            assert_eq!(client.status(request, token).await, status, "{request}");
         }
     }
     assert_eq!(client.status("POST /d", &read).await, 403);
