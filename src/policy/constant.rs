@@ -188,7 +188,8 @@ impl Policy {
         );
     }
 
-    const fn requires_nothing(&self) -> bool {
+    /// Whether any valid token will do.
+    pub(crate) const fn requires_nothing(&self) -> bool {
         self.scopes.is_empty()
             && self.groups.is_empty()
             && self.acr_values.is_empty()

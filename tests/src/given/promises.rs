@@ -116,7 +116,8 @@ pub async fn assert_another_scheme_is_possible(router: impl App) {
     });
     let client = world.serve(&paths, router).await;
     let realm = r#"Bearer realm="https://api.example.com""#;
-    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", realm]);
+    let naming_the_scope = format!(r#"{realm}, scope="posts:read""#);
+    assert_eq!(client.challenges("GET /either", "").await, ["ApiKey", naming_the_scope.as_str()]);
     assert_eq!(client.challenges("GET /optional", "").await, [realm]);
     let with_key = client.request("GET /either", "").header("x-api-key", "k");
     assert_eq!(with_key.send().await.unwrap().text().await.unwrap(), "key");

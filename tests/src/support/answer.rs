@@ -52,6 +52,14 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// A 401 of an operation that needs these scopes names them.
+    #[must_use]
+    pub fn naming(mut self, scopes: &str) -> Self {
+        let challenge = self.challenge.as_mut().expect("it has a challenge");
+        challenge.push_str(&format!(r#", scope="{scopes}""#));
+        self
+    }
+
     fn is_rejection(&self) -> bool {
         self.body.as_ref().is_some_and(|body| body.starts_with(r#"{"message":"#))
     }

@@ -75,14 +75,11 @@ async fn the_binding_is_checked_after_the_claims_and_before_the_scopes() {
     let tenant = frozen_tenant().await;
     let api = serve(&protect(&tenant).build().unwrap());
     let bound = || tenant.token().claim("cnf", json!({"x5t#S256": "x"}));
+    let invalid = |reason| invalid_token(reason).naming("posts:read");
     for (case, token, expected) in [
-        ("bound, and no scope", bound(), invalid_token(InvalidToken::Binding)),
-        ("bound, and expired", bound().expires_in(-61), invalid_token(InvalidToken::Expired)),
-        (
-            "bound, and no subject",
-            bound().claim("sub", 1),
-            invalid_token(InvalidToken::Claim("sub")),
-        ),
+        ("bound, and no scope", bound(), invalid(InvalidToken::Binding)),
+        ("bound, and expired", bound().expires_in(-61), invalid(InvalidToken::Expired)),
+        ("bound, and no subject", bound().claim("sub", 1), invalid(InvalidToken::Claim("sub"))),
         ("not bound, and no scope", tenant.token(), missing_scope("posts:read")),
     ] {
         api.check(case, get("/read").bearer(&token.mint()), &expected).await;

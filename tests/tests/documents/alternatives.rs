@@ -109,7 +109,11 @@ async fn without_a_token_the_key_decides() {
         for key in ["", "wrong"] {
             let rejected = send(&client, path, "", key).await;
             assert_eq!(rejected.0.status(), 401, "{path} {key}");
-            assert_eq!(challenges(&rejected), [REALM], "{path} {key}");
+            assert_eq!(
+                challenges(&rejected),
+                [format!("{REALM}, scope=\"posts:read\"")],
+                "{path} {key}"
+            );
         }
     }
 }

@@ -208,7 +208,7 @@ paths:
     the API and its document do not agree:
     GET /documented: it does not declare what it needs: write `security: [{MonoCloud: []}]` in the document, set a default with `.by_default(Policy::ANY_TOKEN)`, or list it with `.public("GET", "/documented")`
     GET /documented: it is documented, and nothing is routed there; route it, or remove it from the document
-    GET /groups: it names groups and requires no token; give it `security: [{MonoCloud: []}]`
+    GET /groups: it says what a token must carry, and requires no token; give it `security: [{MonoCloud: []}]`
     GET /malformed: its security is not a list; write `security: [{MonoCloud: []}]`
     GET /misspelt: its security names the scheme "Monocloud", which nothing enforces; if it is meant to be this library's, configure `ProtectApi::builder().scheme_name("Monocloud")`; if the application enforces it, call `.application_scheme("Monocloud")`; did you mean "MonoCloud"?
     GET /posts: it needs the scope "posts:purge", which is not described; describe it with `.describe_scope("posts:purge", "…")`
@@ -256,7 +256,7 @@ paths:
     application_scheme("ApiKy"): no security requirement names it; the nearest is "ApiKey"
     application_scheme("MonoCloud"): that is the name of this library's own scheme
     by_default_under("/grups"): no documented operation lies under it; the nearest is "/groups"
-    GET /groups: it names groups, and so does the default that applies to it; give it `security: [{MonoCloud: []}]`
+    GET /groups: it names groups, and so does the policy that applies to it besides; write each once
     GET /scope: it needs the scope "post:read", which is not described; did you mean "posts:read"?
     GET /undescribed: its security names the scheme "Undescribed", which the document does not describe; add it to `components.securitySchemes`
     "#);

@@ -22,6 +22,7 @@ async fn every_rejection_has_its_status_one_challenge_and_its_body(host: Host) {
     let read = |token: String| get("/read").bearer(&token);
     for (call, status, parameters, body) in [
         (get("/any"), 401, "", UNAUTHORIZED),
+        (get("/read"), 401, r#", scope="posts:read""#, UNAUTHORIZED),
         (
             get("/any").bearer("a b"),
             400,
@@ -31,13 +32,13 @@ async fn every_rejection_has_its_status_one_challenge_and_its_body(host: Host) {
         (
             read(token().expires_in(-3600).mint()),
             401,
-            r#", error="invalid_token", error_description="the token has expired""#,
+            r#", error="invalid_token", error_description="the token has expired", scope="posts:read""#,
             UNAUTHORIZED,
         ),
         (
             read(token().without("exp").mint()),
             401,
-            r#", error="invalid_token", error_description="a claim of the token is missing or malformed (exp)""#,
+            r#", error="invalid_token", error_description="a claim of the token is missing or malformed (exp)", scope="posts:read""#,
             UNAUTHORIZED,
         ),
         (

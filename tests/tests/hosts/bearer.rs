@@ -35,10 +35,14 @@ async fn a_token_outside_the_authorization_header_is_ignored(host: Host) {
         ("a proxy's header", get("/any").header("proxy-authorization", format!("Bearer {token}"))),
         ("a cookie", get("/any").header("cookie", format!("access_token={token}"))),
         ("the query", get(&format!("/any?access_token={token}"))),
+    ] {
+        api.check(case, call, &missing()).await;
+    }
+    for (case, call) in [
         ("a form", form.body(&format!("access_token={token}"))),
         ("a JSON body", post("/write", &format!(r#"{{"title":"x","access_token":"{token}"}}"#))),
     ] {
-        api.check(case, call, &missing()).await;
+        api.check(case, call, &missing().naming("posts:read posts:write")).await;
     }
     assert_eq!(tenant.requests(Endpoint::Discovery), 0);
 }

@@ -29,7 +29,8 @@ async fn authentication_comes_before_the_body_is_read(host: Host) {
     let writer = tenant.token().scope("posts:read posts:write").mint();
     let all = missing_scope("posts:read posts:write");
     for bad in ["", "{", "[]", "{}"] {
-        api.check("no token", post("/write", bad), &missing()).await;
+        api.check("no token", post("/write", bad), &missing().naming("posts:read posts:write"))
+            .await;
         api.check("no scope", post("/write", bad).bearer(&reader), &all).await;
         let answer = api.send(post("/write", bad).bearer(&writer)).await;
         assert_eq!(answer.status, 400, "{bad:?}: {answer:?}");

@@ -104,9 +104,9 @@ fn only_one_argument_may_declare_what_it_needs() {
         .push(Router::with_path("c").oapi_security(write).get(by_type));
     insta::assert_snapshot!(of_salvo(&offline(), api), @r#"
     the API and its document do not agree:
+    GET /c: one of its alternatives is met by any token, so that the others mean nothing; remove it or them
     GET /a: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
     GET /b: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
-    GET /c: an argument's type declares what it needs, in the scheme "MonoCloud"; remove what else declares it
     "#);
 }
 
