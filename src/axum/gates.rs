@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_gate_that_was_not_settled_lets_nobody_in() {
+    async fn a_gate_that_was_not_settled_rejects_every_request() {
         let gates = Gates::default();
         let mut router =
             Router::new().route("/", get(|| async { "in" })).route_layer(gates.clone());

@@ -99,7 +99,7 @@ fn paths(router: &Router, declaration: &Declaration<'_>) -> BTreeSet<String> {
 type GatesByRoute = BTreeMap<(String, String), Arc<Gate>>;
 
 /// axum routes none but the methods of RFC 9110 and PATCH.
-const NOBODYS_METHOD: &str = "PROBE";
+const UNUSED_METHOD: &str = "PROBE";
 
 /// Finds the gates at these paths, and what prevents the API from starting already.
 fn explore(router: Router, paths: BTreeSet<String>) -> (GatesByRoute, Vec<String>) {
@@ -108,7 +108,7 @@ fn explore(router: Router, paths: BTreeSet<String>) -> (GatesByRoute, Vec<String
     let mut routes = BTreeMap::new();
     let mut every_method = BTreeSet::new();
     for path in paths {
-        let Some((reached, methods)) = probe(&mut router, NOBODYS_METHOD, &path) else { continue };
+        let Some((reached, methods)) = probe(&mut router, UNUSED_METHOD, &path) else { continue };
         let Some(route) = reached.route else { continue };
         let route = route.as_str();
         if methods.is_empty() {

@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_finding_speaks_to_the_terminal_or_goes_on_forever() {
+    fn a_finding_has_no_control_characters_and_a_bounded_length() {
         let hostile =
             "\u{1b}[31m\r\n\0\u{9b}\u{202e}\u{2028}é\"'\\".to_owned() + &"x".repeat(9_999);
         for text in [hostile.clone(), quoted(&hostile)] {

@@ -268,7 +268,7 @@ impl Seen {
                 let texts: Vec<_> =
                     list.iter().filter_map(Value::as_str).map(|text| self.text(text)).collect();
                 match texts.is_empty() {
-                    true => "nobody".to_owned(),
+                    true => "an empty list".to_owned(),
                     false => listed(&texts),
                 }
             }

@@ -45,7 +45,7 @@ impl Evidence<'_> {
     }
 
     /// Whether the user authenticated at most so long ago. A time in the future, beyond what clocks
-    /// may differ, is no evidence.
+    /// may differ, is not accepted.
     pub(super) fn is_authentication_within(&self, max_age: Duration) -> bool {
         let Some(authenticated) = self.claims.authenticated_at_seconds() else {
             return false;

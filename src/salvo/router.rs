@@ -141,7 +141,7 @@ struct DeclaredByType {
 
 impl DeclaredByType {
     /// Whether it is all that an endpoint declares. Several alternatives are as many as the extension
-    /// lists, which the check of the document sees to; where the entry is rejected, the problems say
+    /// lists, which the check of the document compares; where the entry is rejected, the problems say
     /// more.
     fn is_alone(&self, entry: &Entry, protect: &ProtectApi) -> bool {
         match entry {

@@ -241,7 +241,7 @@ impl<T> Refreshing<T> {
 /// A factor from 0.9 to 1.1, so that many processes do not come back at once.
 fn jitter() -> f64 {
     let mut random = [128];
-    // Without randomness there is no jitter, which does no harm.
+    // Without randomness there is no jitter, which is harmless.
     let _ = aws_lc_rs::rand::fill(&mut random);
     0.9 + 0.2 * f64::from(random[0]) / 255.0
 }

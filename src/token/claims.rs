@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn an_introspection_answer_is_judged_alike_but_may_leave_exp_out() {
+    fn an_introspection_response_is_validated_alike_but_may_leave_exp_out() {
         let validated = |name: &str, value: Value| {
             let mut answer = json!({"iss": "https://acme.test", "aud": "api"});
             answer.as_object_mut().unwrap().insert(name.to_owned(), value);

@@ -251,7 +251,7 @@ impl Visitor<'_> for NumberText {
 
     fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
         let number: Number = text.parse().map_err(E::custom)?;
-        // Without `arbitrary_precision` a number beyond f64 is no number.
+        // Without `arbitrary_precision` a number beyond f64 is not a number.
         number
             .as_f64()
             .filter(|number| number.is_finite())

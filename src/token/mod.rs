@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_sets_no_limit_is_given_tokens_of_any_length() {
+    fn without_a_limit_a_token_may_have_any_length() {
         let token = "a".repeat(1 << 20);
         assert_eq!(AccessToken::new(&token).unwrap().expose(), token);
         let presented = presented(&[format!("Bearer {token}").as_bytes()]).unwrap();

@@ -1,6 +1,6 @@
 //! The examples of the RFCs: JWS (RFC 7515 A), the JOSE cookbook (RFC 7520), Ed25519 (RFC 8037 A).
 //!
-//! Most of their payloads are no claims, so they go through the key set and its verifiers.
+//! Most of their payloads are not claims, so they go through the key set and its verifiers.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};

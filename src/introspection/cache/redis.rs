@@ -264,7 +264,7 @@ impl Address {
             (_, Some(rest)) => (true, rest),
             _ => return Err("must be a URL that starts with redis:// or rediss://"),
         };
-        // There is no such thing as TLS without verification.
+        // TLS without verification is not supported.
         if url.query().is_some() || url.fragment().is_some() {
             return Err("must be a URL that has no query and no fragment");
         }

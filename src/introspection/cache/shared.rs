@@ -38,7 +38,7 @@ const REST: Duration = Duration::from_secs(5);
 /// over, and time to spare.
 const MAX_CALL: Duration = Duration::from_secs(300);
 
-/// A longer value that is no usable result is not kept in mind during a call, in bytes. It stays in
+/// A longer value that is not a usable result is not remembered during a call, in bytes. It stays in
 /// the store until it expires.
 const MAX_SEEN: usize = 64 * 1024;
 

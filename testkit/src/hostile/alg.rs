@@ -146,7 +146,7 @@ fn hmac(alg: &str, secret: &[u8], input: &str) -> hmac::Tag {
         "HS256" => hmac::HMAC_SHA256,
         "HS384" => hmac::HMAC_SHA384,
         "HS512" => hmac::HMAC_SHA512,
-        _ => panic!("{alg} is no HMAC"),
+        _ => panic!("{alg} is not an HMAC"),
     };
     hmac::sign(&hmac::Key::new(algorithm, secret), input.as_bytes())
 }

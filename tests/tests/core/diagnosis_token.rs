@@ -86,7 +86,7 @@ async fn each_reason_has_its_own_message() {
         (token().claim("sub", json!({"a": 1})).mint(), "token's sub is {\"a\":1}, which"),
         (token().without("exp").mint(), "token-claim the token's exp is missing"),
         (token().claim("cnf", json!({"jkt": "x"})).mint(), "bound by {\"jkt\":\"x\"}"),
-        (token().claim("aud", json!([])).mint(), "token-audience the token is for nobody"),
+        (token().claim("aud", json!([])).mint(), "token-audience the token is for an empty list"),
         (format!("{good}.a.b"), "token-encrypted"),
         (
             "a.b.c".to_owned(),
