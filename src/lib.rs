@@ -100,7 +100,7 @@ pub use crate::{
         builder::ProtectApiBuilder,
         refusal::Refusal,
     },
-    token::{claims::Claims, typed::FromClaims},
+    token::claims::Claims,
 };
 
 /// The stores that introspection results may be shared in.
