@@ -5,13 +5,14 @@
 use std::{
     error::Error,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
     Json, Router,
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
-    routing::{delete, get},
+    routing::{get, post},
 };
 use monocloud_backend::{ApiDocument, Authenticated, Claims, Policy, ProtectApi, health::Health};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,15 @@ use tokio::net::TcpListener;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Posts", version = "1.0"), paths(health, me, profile, list, create, remove))]
+#[openapi(
+    info(title = "Posts", version = "1.0"),
+    paths(health, me, profile, list, create, read, publish, remove)
+)]
 struct PostsApi;
+
+/// The user has logged in with a second factor, within five minutes.
+const RECENT_MFA: Policy =
+    Policy::ANY_TOKEN.acr_values(&["urn:example:mfa"]).max_age(Duration::from_secs(300));
 
 #[derive(Clone, Serialize, ToSchema)]
 struct Post {
@@ -31,6 +39,11 @@ struct Post {
 #[derive(Deserialize, ToSchema)]
 struct NewPost {
     title: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PostId {
+    id: u64,
 }
 
 /// What `profile` reads of a token.
@@ -103,6 +116,34 @@ async fn create(
     Ok((StatusCode::CREATED, Json(post)))
 }
 
+/// Read a post
+#[utoipa::path(
+    get,
+    path = "/api/posts/{id}",
+    params(("id" = u64, Path)),
+    security(("MonoCloud" = ["posts:read"]), ("MonoCloud" = [])),
+    extensions(("x-monocloud-alternatives" = json!([
+        {},
+        { "x-monocloud-groups": { "any": ["admin"] } }
+    ]))),
+    responses((status = 200, description = "The post", body = PostId))
+)]
+async fn read(Path(id): Path<u64>) -> Json<PostId> {
+    Json(PostId { id })
+}
+
+/// Publish a post
+#[utoipa::path(
+    post,
+    path = "/api/posts/{id}/publish",
+    params(("id" = u64, Path)),
+    security(("MonoCloud" = ["posts:write"])),
+    responses((status = 200, description = "The post is published", body = PostId))
+)]
+async fn publish(Path(id): Path<u64>) -> Json<PostId> {
+    Json(PostId { id })
+}
+
 /// Delete a post
 #[utoipa::path(
     delete,
@@ -131,15 +172,19 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .route("/api/me", get(me))
         .route("/api/profile", get(profile))
         .route("/api/posts", get(list).post(create))
-        .route("/api/posts/{id}", delete(remove))
+        .route("/api/posts/{id}", get(read).delete(remove))
+        .route("/api/posts/{id}/publish", post(publish))
         .with_state(Posts::default());
     let readiness = get(ready).with_state(protect.clone());
     let (api, document) = protect
         .describe_scope("posts:read", "Read posts")
         .describe_scope("posts:write", "Write posts")
+        .describe_scope("posts:admin", "Administer posts")
+        .implies("posts:admin", &["posts:read", "posts:write"])
         .document(&PostsApi::openapi().to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
+        .require("POST", "/api/posts/{id}/publish", RECENT_MFA)
         .routes(routes)?;
     let mut app = api
         .route("/ready", readiness)

@@ -31,6 +31,11 @@ struct NewPost {
     title: String,
 }
 
+#[derive(Serialize)]
+struct PostId {
+    id: u64,
+}
+
 /// What `profile` reads of a token.
 #[derive(Deserialize)]
 struct Member {
@@ -80,6 +85,16 @@ fn create(posts: Data<&Arc<Posts>>, Json(new): Json<NewPost>) -> (StatusCode, Js
 }
 
 #[handler]
+fn read(Path(id): Path<u64>) -> Json<PostId> {
+    Json(PostId { id })
+}
+
+#[handler]
+fn publish(Path(id): Path<u64>) -> Json<PostId> {
+    Json(PostId { id })
+}
+
+#[handler]
 fn remove(posts: Data<&Arc<Posts>>, Path(id): Path<u64>) -> StatusCode {
     posts.0.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|post| post.id != id);
     StatusCode::NO_CONTENT
@@ -101,6 +116,8 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(impl Endpoint, ApiDocument), D
         .get("/api/profile", profile)
         .get("/api/posts", list)
         .post("/api/posts", create)
+        .get("/api/posts/:id", read)
+        .post("/api/posts/:id/publish", publish)
         .delete("/api/posts/:id", remove);
     let (api, document) = protect.document(DOCUMENT)?.routes(handlers)?;
     let mut app = Route::new()

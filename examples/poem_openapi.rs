@@ -5,6 +5,7 @@
 use std::{
     error::Error,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use monocloud_backend::{
@@ -29,12 +30,30 @@ enum Scope {
     /// Write posts
     #[oai(rename = "posts:write")]
     Write,
+    /// Administer posts
+    #[oai(rename = "posts:admin")]
+    Admin,
 }
 
 struct Admins;
 
 impl Require for Admins {
     const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
+}
+
+struct ReadersAndAdmins;
+
+impl Require for ReadersAndAdmins {
+    const POLICY: Policy =
+        Policy::any_of(&[Policy::ANY_TOKEN.scopes(&["posts:read"]), Admins::POLICY]);
+}
+
+/// The user has logged in with a second factor, within five minutes.
+struct RecentMfa;
+
+impl Require for RecentMfa {
+    const POLICY: Policy =
+        Policy::ANY_TOKEN.acr_values(&["urn:example:mfa"]).max_age(Duration::from_secs(300));
 }
 
 #[derive(Clone, Object)]
@@ -46,6 +65,11 @@ struct Post {
 #[derive(Object)]
 struct NewPost {
     title: String,
+}
+
+#[derive(Object)]
+struct PostId {
+    id: u64,
 }
 
 /// What `profile` reads of a token.
@@ -122,6 +146,22 @@ impl PostsApi {
         Created::Post(Json(post))
     }
 
+    /// Read a post
+    #[oai(path = "/api/posts/:id", method = "get")]
+    async fn read(&self, _caller: Bearer<ReadersAndAdmins>, Path(id): Path<u64>) -> Json<PostId> {
+        Json(PostId { id })
+    }
+
+    /// Publish a post
+    #[oai(path = "/api/posts/:id/publish", method = "post")]
+    async fn publish(
+        &self,
+        #[oai(scope = "Scope::Write")] _caller: Bearer<RecentMfa>,
+        Path(id): Path<u64>,
+    ) -> Json<PostId> {
+        Json(PostId { id })
+    }
+
     /// Delete a post
     #[oai(path = "/api/posts/:id", method = "delete")]
     async fn delete(&self, _caller: Bearer<Admins>, Path(id): Path<u64>) -> Deleted {
@@ -143,6 +183,7 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Route, ApiDocument), DocumentE
     let readiness = get(ready.data(protect.clone()));
     let (service, document) = protect
         .describe_scopes::<Scope>()
+        .implies("posts:admin", &["posts:read", "posts:write"])
         .secure(PostsApi::default())
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")

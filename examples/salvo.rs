@@ -5,6 +5,7 @@
 use std::{
     error::Error,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use monocloud_backend::{
@@ -25,6 +26,23 @@ impl Require for Admins {
     const POLICY: Policy = Policy::ANY_TOKEN.any_group(&["admin"]);
 }
 
+struct ReadersAndAdmins;
+
+impl Require for ReadersAndAdmins {
+    const POLICY: Policy =
+        Policy::any_of(&[Policy::ANY_TOKEN.scopes(&["posts:read"]), Admins::POLICY]);
+}
+
+/// The user may write posts, and has logged in with a second factor within five minutes.
+struct Publishers;
+
+impl Require for Publishers {
+    const POLICY: Policy = Policy::ANY_TOKEN
+        .scopes(&["posts:write"])
+        .acr_values(&["urn:example:mfa"])
+        .max_age(Duration::from_secs(300));
+}
+
 #[derive(Clone, Serialize, ToSchema)]
 #[salvo(schema(name = "Post"))]
 struct Post {
@@ -36,6 +54,12 @@ struct Post {
 #[salvo(schema(name = "NewPost"))]
 struct NewPost {
     title: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = "PostId"))]
+struct PostId {
+    id: u64,
 }
 
 /// What `profile` reads of a token.
@@ -101,6 +125,18 @@ async fn create(new: JsonBody<NewPost>, res: &mut Response) {
     res.status_code(StatusCode::CREATED).render(Json(post));
 }
 
+/// Read a post
+#[endpoint(operation_id = "read")]
+async fn read(_caller: Bearer<ReadersAndAdmins>, id: PathParam<u64>) -> Json<PostId> {
+    Json(PostId { id: *id })
+}
+
+/// Publish a post
+#[endpoint(operation_id = "publish")]
+async fn publish(_caller: Bearer<Publishers>, id: PathParam<u64>) -> Json<PostId> {
+    Json(PostId { id: *id })
+}
+
 /// Delete a post
 #[endpoint(
     operation_id = "remove",
@@ -130,11 +166,14 @@ pub(crate) fn app(protect: ProtectApi) -> Result<(Router, ApiDocument), Box<dyn 
         .push(Router::with_path("api/me").get(me))
         .push(Router::with_path("api/profile").get(profile))
         .push(Router::with_path("api/posts").get(list).post(create))
-        .push(Router::with_path("api/posts/{id}").delete(remove));
+        .push(Router::with_path("api/posts/{id}").get(read).delete(remove))
+        .push(Router::with_path("api/posts/{id}/publish").post(publish));
     let ready = Ready(protect.clone());
     let (api, document) = protect
         .describe_scope("posts:read", "Read posts")
         .describe_scope("posts:write", "Write posts")
+        .describe_scope("posts:admin", "Administer posts")
+        .implies("posts:admin", &["posts:read", "posts:write"])
         .document(&OpenApi::new("Posts", "1.0").merge_router(&routes).to_json()?)?
         .by_default(Policy::ANY_TOKEN)
         .public("GET", "/health")
