@@ -34,6 +34,15 @@ const POSTS: &str = r#"
   curl -i -H "Authorization: Bearer $WRITER" $API/api/posts \
     -H "Content-Type: application/json" -d '{"title":"Hello"}'
 
+200: an admin, without the scope, reads a post as a reader may
+  curl -i -H "Authorization: Bearer $ADMIN" $API/api/posts/1
+
+401: publishing needs a recent login with a second factor
+  curl -i -H "Authorization: Bearer $WRITER" -X POST $API/api/posts/1/publish
+
+200: after that login
+  curl -i -H "Authorization: Bearer $MFA" -X POST $API/api/posts/1/publish
+
 204: an admin deletes a post
   curl -i -H "Authorization: Bearer $ADMIN" -X DELETE $API/api/posts/1
 
@@ -56,6 +65,7 @@ pub(crate) fn of_posts(tenant: &MockTenant, api: &str) -> Result<TempPath, Strin
         ("READER", token().scope("posts:read").mint()),
         ("WRITER", token().scope("posts:read posts:write").mint()),
         ("ADMIN", token().groups(["admin"]).mint()),
+        ("MFA", token().scope("posts:write").acr("urn:example:mfa").authenticated_ago(10).mint()),
         ("MEMBER", token().claim("email", "alice@example.com").mint()),
         ("OPAQUE", opaque.mint()),
     ];

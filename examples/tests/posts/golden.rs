@@ -1,27 +1,14 @@
 //! The examples' documents are in the repository, so that a review shows their changes.
 //!
-//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test golden` rewrites
+//! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test posts` rewrites
 //! them.
-
-#![allow(clippy::unwrap_used, reason = "a helper of a test may panic")]
-
-#[path = "../axum.rs"]
-#[allow(dead_code, reason = "the example's own `main` is not called")]
-mod axum_example;
-#[path = "../poem.rs"]
-#[allow(dead_code, reason = "the example's own `main` is not called")]
-mod poem_example;
-#[path = "../poem_openapi.rs"]
-#[allow(dead_code, reason = "the example's own `main` is not called")]
-mod poem_openapi_example;
-#[path = "../salvo.rs"]
-#[allow(dead_code, reason = "the example's own `main` is not called")]
-mod salvo_example;
 
 use std::{env, fs, path::Path};
 
 use monocloud_backend::{ApiDocument, ProtectApi};
 use serde_json::{Value, json};
+
+use crate::{axum_example, poem_example, poem_openapi_example, salvo_example};
 
 const ISSUER: &str = "https://acme.us.monocloud.com";
 
