@@ -5,28 +5,29 @@
 //! 1. [`configuration`]: every variable and feature, and which value counts.
 //! 2. [`declaring`]: what an operation needs, on each host.
 //! 3. [`groups`]: requiring groups.
-//! 4. [`claims`]: the claims in a type of the application's.
-//! 5. [`optional`]: operations that serve anonymous callers too.
-//! 6. [`several_schemes`]: a token or an API key.
-//! 7. [`middleware`]: CORS, a request log and other middleware around an API.
-//! 8. [`testing`]: tests against a mock tenant, and of a handler alone.
+//! 4. [`policies`]: alternatives, step-up, implied scopes, and policies built at run time.
+//! 5. [`claims`]: the claims in a type of the application's.
+//! 6. [`optional`]: operations that serve anonymous callers too.
+//! 7. [`several_schemes`]: a token or an API key.
+//! 8. [`middleware`]: CORS, a request log and other middleware around an API.
+//! 9. [`testing`]: tests against a mock tenant, and of a handler alone.
 //!
 //! Then what some APIs need:
 //!
-//! 9. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 10. [`certificates`]: tokens that are bound to a client certificate.
-//! 11. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 12. [`several_tenants`]: callers of several tenants.
-//! 13. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 10. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 11. [`certificates`]: tokens that are bound to a client certificate.
+//! 12. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 13. [`several_tenants`]: callers of several tenants.
+//! 14. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 14. [`tokens`]: which tokens are accepted.
-//! 15. [`answers`]: how a request is rejected.
-//! 16. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 17. [`watching`]: readiness, events, spans and metrics.
-//! 18. [`troubleshooting`]: messages, and what to do about them.
-//! 19. [`adding_a_host`]: other frameworks.
+//! 15. [`tokens`]: which tokens are accepted.
+//! 16. [`answers`]: how a request is rejected.
+//! 17. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 18. [`watching`]: readiness, events, spans and metrics.
+//! 19. [`troubleshooting`]: messages, and what to do about them.
+//! 20. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -56,6 +57,14 @@ macro_rules! starts {
     () => {
         "# let vars = [(\"MONOCLOUD_BACKEND_TENANT_DOMAIN\", \"acme.us.monocloud.com\"), (\"MONOCLOUD_BACKEND_AUDIENCE\", \"api\")];\n\
          # app(ProtectApi::from_vars(vars).unwrap()).unwrap();"
+    };
+}
+
+/// As `starts`, for an application that takes the groups of its operators.
+macro_rules! starts_for_operators {
+    () => {
+        "# let vars = [(\"MONOCLOUD_BACKEND_TENANT_DOMAIN\", \"acme.us.monocloud.com\"), (\"MONOCLOUD_BACKEND_AUDIENCE\", \"api\")];\n\
+         # app(ProtectApi::from_vars(vars).unwrap(), \"admin\").unwrap();"
     };
 }
 
@@ -106,6 +115,13 @@ page!(
 );
 page!(opaque);
 page!(optional);
+page!(
+    policies,
+    starts_for_operators feature = "axum": "axum, with utoipa" "axum.rs",
+    starts_for_operators all(feature = "poem", feature = "yaml"): "poem, with a document written by hand" "poem.rs",
+    starts_for_operators feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
+    starts_for_operators feature = "salvo": "salvo" "salvo.rs",
+);
 page!(proxies);
 page!(
     resource_metadata,
