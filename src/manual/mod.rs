@@ -13,20 +13,21 @@
 //!
 //! Then what some APIs need:
 //!
-//! 9. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 10. [`certificates`]: tokens that are bound to a client certificate.
-//! 11. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 12. [`several_tenants`]: callers of several tenants.
-//! 13. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 9. [`decisions`]: the application's own decision, after every other.
+//! 10. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 11. [`certificates`]: tokens that are bound to a client certificate.
+//! 12. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 13. [`several_tenants`]: callers of several tenants.
+//! 14. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 14. [`tokens`]: which tokens are accepted.
-//! 15. [`answers`]: how a request is rejected.
-//! 16. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 17. [`watching`]: readiness, events, spans and metrics.
-//! 18. [`troubleshooting`]: messages, and what to do about them.
-//! 19. [`adding_a_host`]: other frameworks.
+//! 15. [`tokens`]: which tokens are accepted.
+//! 16. [`answers`]: how a request is rejected.
+//! 17. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 18. [`watching`]: readiness, events, spans and metrics.
+//! 19. [`troubleshooting`]: messages, and what to do about them.
+//! 20. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -88,6 +89,7 @@ page!(
     starts feature = "salvo": "salvo" "salvo.rs",
 );
 page!(configuration);
+page!(decisions, compiles all(): "A decision point" "authzen.rs");
 page!(
     declaring,
     starts feature = "axum": "axum, with utoipa" "axum.rs",
