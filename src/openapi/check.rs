@@ -158,7 +158,8 @@ enum Kind {
     Operation {
         served: bool,
     },
-    /// What one alternative of an operation requires.
+    /// What each alternative of an operation requires, and one of them.
+    Alternatives,
     Alternative,
     Responses,
     Callbacks,
@@ -191,7 +192,7 @@ impl Kind {
                 Self::Operation { served }
             }
             (Self::Operations { served }, _) => Self::Operation { served },
-            (Self::Operation { served: true }, ALTERNATIVES) => Self::Alternative,
+            (Self::Operation { served: true }, ALTERNATIVES) => Self::Alternatives,
             (_, CLAIMS | IMPLIES) => Self::Data,
             (Self::Callbacks, _) => Self::PathItems { served: false },
             (Self::SecuritySchemes, name) if own_schemes.contains(&name) => Self::OwnScheme,
@@ -243,8 +244,12 @@ impl Walk<'_> {
             (Kind::Data, _) => {}
             (_, Value::Object(members)) => self.members(kind, place, members),
             (_, Value::Array(elements)) => {
+                let kind = match kind {
+                    Kind::Alternatives => Kind::Alternative,
+                    _ => Kind::Object,
+                };
                 for (index, element) in elements.iter().enumerate() {
-                    self.value(Kind::Object, &Place::Element(place, index), element);
+                    self.value(kind, &Place::Element(place, index), element);
                 }
             }
             _ => {}
