@@ -14,20 +14,21 @@
 //!
 //! Then what some APIs need:
 //!
-//! 10. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 11. [`certificates`]: tokens that are bound to a client certificate.
-//! 12. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 13. [`several_tenants`]: callers of several tenants.
-//! 14. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 10. [`decisions`]: the application's own decision, after every other.
+//! 11. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 12. [`certificates`]: tokens that are bound to a client certificate.
+//! 13. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 14. [`several_tenants`]: callers of several tenants.
+//! 15. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 15. [`tokens`]: which tokens are accepted.
-//! 16. [`answers`]: how a request is rejected.
-//! 17. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 18. [`watching`]: readiness, events, spans and metrics.
-//! 19. [`troubleshooting`]: messages, and what to do about them.
-//! 20. [`adding_a_host`]: other frameworks.
+//! 16. [`tokens`]: which tokens are accepted.
+//! 17. [`answers`]: how a request is rejected.
+//! 18. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 19. [`watching`]: readiness, events, spans and metrics.
+//! 20. [`troubleshooting`]: messages, and what to do about them.
+//! 21. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -97,6 +98,7 @@ page!(
     starts feature = "salvo": "salvo" "salvo.rs",
 );
 page!(configuration);
+page!(decisions, compiles all(): "A decision point" "authzen.rs");
 page!(
     declaring,
     starts feature = "axum": "axum, with utoipa" "axum.rs",

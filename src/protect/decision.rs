@@ -30,7 +30,7 @@ pub struct DecisionRequest {
     pub claims: Arc<Claims>,
     /// The tenant that issued the token.
     pub issuer: Arc<str>,
-    /// The method of the request.
+    /// The method of the request; on poem, `GET` for a `HEAD` that a `GET` handler answers.
     pub method: Method,
     /// The path of the request, as the client sent it.
     pub path: String,
@@ -79,8 +79,8 @@ impl DecisionHook {
         Self { limit, ..self }
     }
 
-    /// Asks the application. An error, a panic and an answer that takes too long are the API's
-    /// fault, and the request is rejected.
+    /// Asks the application, and logs its decision. An error, a panic and an answer that takes too
+    /// long are the API's fault, and the request is rejected.
     pub(super) async fn ask(
         &self,
         clock: &Clock,
@@ -95,42 +95,58 @@ impl DecisionHook {
             path: head.uri.path().to_owned(),
             operation: operation.cloned(),
         };
-        let DecisionRequest { claims, issuer, method, path, operation } = request.clone();
-        let id = operation.and_then(|operation| operation.id);
-        let decided =
-            clock.timeout(self.limit, catch_panic(async { (self.decide)(request).await }));
-        let failure = match decided.await {
-            Some(Some(Ok(Decision::Allow))) => {
-                tracing::info!(
-                    name: "decision.allowed",
-                    issuer = &*issuer,
-                    subject = claims.subject(),
-                    client_id = claims.client_id(),
+        match self.decision(clock, request.clone()).await {
+            Ok(decision) => {
+                request.log(decision);
+                match decision {
+                    Decision::Allow => Ok(()),
+                    Decision::Deny => Err(Error::InsufficientScope(Denial::Application)),
+                }
+            }
+            Err(failure) => {
+                let DecisionRequest { method, path, .. } = request;
+                tracing::error!(
+                    name: "decision.failed",
+                    error = %failure,
                     %method,
                     path,
-                    operation = id.as_deref(),
-                    "the application allowed a request"
+                    "the decision hook failed"
                 );
-                return Ok(());
+                Err(Error::Internal(Internal::Decision(failure)))
             }
-            Some(Some(Ok(Decision::Deny))) => {
-                tracing::info!(
-                    name: "decision.denied",
-                    issuer = &*issuer,
-                    subject = claims.subject(),
-                    client_id = claims.client_id(),
-                    %method,
-                    path,
-                    operation = id.as_deref(),
-                    "the application denied a request"
-                );
-                return Err(Error::InsufficientScope(Denial::Application));
-            }
-            Some(Some(Err(error))) => Cause::new(error),
-            Some(None) => Cause::new("it panicked"),
-            None => Cause::new(format!("it took longer than {:?}", self.limit)),
-        };
-        tracing::error!(name: "decision.failed", error = %failure, "the decision hook failed");
-        Err(Error::Internal(Internal::Decision(failure)))
+        }
+    }
+
+    async fn decision(&self, clock: &Clock, request: DecisionRequest) -> Result<Decision, Cause> {
+        // The hook itself may panic too, before there is a future.
+        let decided = catch_panic(async { (self.decide)(request).await });
+        match clock.timeout(self.limit, decided).await {
+            Some(Some(Ok(decision))) => Ok(decision),
+            Some(Some(Err(error))) => Err(Cause::new(error)),
+            Some(None) => Err(Cause::new("it panicked")),
+            None => Err(Cause::new(format!("it took longer than {:?}", self.limit))),
+        }
+    }
+}
+
+impl DecisionRequest {
+    /// One event per decision, so that an audit log is a subscriber.
+    fn log(&self, decision: Decision) {
+        let Self { claims, issuer, method, path, operation } = self;
+        let (issuer, subject, client_id) = (&**issuer, claims.subject(), claims.client_id());
+        let template = operation.as_ref().map(|operation| &*operation.path);
+        let operation = operation.as_ref().and_then(|operation| operation.id.as_deref());
+        match decision {
+            Decision::Allow => tracing::info!(
+                name: "decision.allowed",
+                issuer, subject, client_id, %method, path, template, operation,
+                "the application allowed a request"
+            ),
+            Decision::Deny => tracing::info!(
+                name: "decision.denied",
+                issuer, subject, client_id, %method, path, template, operation,
+                "the application denied a request"
+            ),
+        }
     }
 }

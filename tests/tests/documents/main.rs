@@ -14,6 +14,7 @@ mod page;
 mod policies;
 mod random;
 mod reading;
+mod requirements;
 mod salvo;
 mod schemes_of_32;
 mod served;

@@ -30,6 +30,7 @@ mod axum_tls;
 mod bearer;
 mod binding_header;
 mod binding_tls;
+mod decision;
 mod document_endpoint;
 mod error_body;
 mod hostile;

@@ -4,4 +4,5 @@
 mod document;
 mod endpoints;
 mod enforced;
+mod requirements;
 mod start_up;
