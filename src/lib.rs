@@ -110,6 +110,11 @@ pub mod cache {
     pub use crate::introspection::cache::{CacheFuture, CacheKey, IntrospectionCache};
 }
 
+/// The claims of a token in a type of the application's.
+pub mod claims {
+    pub use crate::token::typed::FromClaims;
+}
+
 /// What [`ProtectApi::diagnose`](crate::ProtectApi::diagnose) finds.
 pub mod diagnosis {
     pub use crate::doctor::diagnosis::{Diagnosis, Finding, FindingKind, Severity};

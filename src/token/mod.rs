@@ -15,8 +15,6 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::error::{Error, InvalidRequest, InvalidToken};
 
-pub use self::typed::FromClaims;
-
 /// An access token, as presented: not validated, and never printed.
 #[derive(Clone, Eq, PartialEq)]
 pub struct AccessToken(Box<str>);

@@ -85,7 +85,8 @@ async fn a_request_that_the_application_denies_is_answered_as_one_without_the_gr
 #[tokio::test]
 async fn a_hook_that_fails_or_panics_is_the_apis_fault() {
     let tenant = frozen_tenant().await;
-    let failing: [(&str, fn() -> Outcome); 3] = [
+    type Failing = (&'static str, fn() -> Outcome);
+    let failing: [Failing; 3] = [
         ("no rules for it", || Err("no rules for it".into())),
         ("it panicked", || panic!("the hook's own panic, before there is a future")),
         ("invalid digit", || {
