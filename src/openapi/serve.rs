@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     document::Document,
     finish::{Endpoints, Scheme, finish},
+    report::value::{self, PolicyReport},
 };
 use crate::{
     config::ConfigError,
@@ -54,6 +55,15 @@ impl ApiDocument {
     pub fn render_with(&self, metadata: &Value) -> Result<Value, TenantError> {
         let metadata = self.protect.tenant().read_metadata(metadata.to_string().as_bytes())?;
         Ok(self.finish(Endpoints::of(&metadata)))
+    }
+
+    /// What every operation of the document needs: for a snapshot test, and for reviewers. The tenant is
+    /// not asked.
+    #[must_use]
+    pub fn report(&self) -> PolicyReport {
+        // The operations were found to be clear when the routes were compared.
+        let (report, _) = value::read(&self.document, &self.protect);
+        report
     }
 
     /// Serves the document as JSON.
