@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::ConfigError,
+    doctor::diagnosis::Diagnosis,
     error::TenantError,
     protect::{ProtectApi, resource::ResourceMetadata},
     tenant::{lifecycle::Kept, metadata::Metadata},
@@ -64,6 +65,12 @@ impl ApiDocument {
         // The operations were found to be clear when the routes were compared.
         let (report, _) = value::read(&self.document, &self.protect);
         report
+    }
+
+    /// As [`ProtectApi::diagnose`], and compares the `acr` values that operations demand with those
+    /// that the tenant lists as supported, if it does.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        self.protect.diagnose_with(token, &self.report().demanded_acr()).await
     }
 
     /// Serves the document as JSON.

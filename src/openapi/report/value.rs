@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    doctor::examination::DemandedAcr,
     openapi::{
         document::{Document, operation_place},
         extensions::strings,
@@ -114,6 +115,21 @@ impl PolicyReport {
     /// understood could be missed where it is dropped later.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// The `acr` values that operations demand, each with the operations.
+    pub(in crate::openapi) fn demanded_acr(&self) -> DemandedAcr {
+        let mut demanded = DemandedAcr::new();
+        for operation in &self.operations {
+            for value in operation.tokens.iter().flat_map(|it| &it.acr_values) {
+                let operations = demanded.entry(value.clone()).or_default();
+                // Several alternatives may list it.
+                if operations.last() != Some(&operation.place()) {
+                    operations.push(operation.place());
+                }
+            }
+        }
+        demanded
     }
 
     pub(super) fn implications(&self) -> ImpliedScopes {
