@@ -180,7 +180,7 @@ fn what_is_as_strong_as_before_is_not_weaker() {
     let public = entries(json!([]));
     for (old, new) in [
         (public.clone(), public.clone()),
-        (public.clone(), any()),
+        (public, any()),
         (entries(json!([{}, key])), entries(json!([]))),
         (entries(json!([{}, { "MonoCloud": [] }])), entries(json!([{ "MonoCloud": [] }, key]))),
         (any(), entries(json!([a]))),
@@ -301,7 +301,19 @@ fn reviewed() -> PolicyReport {
 
 #[test]
 fn as_markdown_an_operation_is_a_line() {
-    insta::assert_snapshot!(reviewed().to_markdown(), @"");
+    insta::assert_snapshot!(reviewed().to_markdown(), @r"
+    | operation | needs |
+    |---|---|
+    | `GET /health` | nothing: public |
+    | `GET /me` | any token |
+    | `DELETE /posts` | a token that is bound to its sender |
+    | `GET /posts` | any token, or no credentials |
+    | `POST /posts`, deprecated | `posts:write` and one of the groups `staff` or `ops` and authentication at most 300 seconds ago, or `posts:admin` and the claim `plan` to be `` a\|b`c  `` and the claim `seats` to be `3` and authentication by `mfa` and the scheme `Partner` with `p`, or the scheme `ApiKey` |
+
+    Implied scopes:
+
+    - `posts:admin` implies `posts:read` and `posts:write`
+    ");
 }
 
 #[test]
