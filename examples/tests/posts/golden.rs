@@ -1,4 +1,5 @@
-//! The examples' documents, and what their operations need, are in the repository, so that a review shows their changes.
+//! The examples' documents, and what their operations need, are in the repository, so that a review
+//! shows their changes.
 //!
 //! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test posts` rewrites
 //! them.
