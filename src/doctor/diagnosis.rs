@@ -172,6 +172,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// An `acr` value that an operation demands, and the tenant does not list.
+    AcrUnsupported = "acr-unsupported",
     /// The certificate that this API shows the tenant.
     ClientCertificate = "client-certificate",
     /// The client that this API is at the tenant, and its credentials.

@@ -6,13 +6,17 @@ use url::Url;
 use super::examination::Doctor;
 use crate::{
     config::Key,
-    doctor::diagnosis::{Finding, FindingKind, listed, quoted},
+    doctor::{
+        diagnosis::{Finding, FindingKind, listed, quoted},
+        examination::DemandedAcr,
+    },
     tenant::metadata::{IntrospectionEndpoint, Metadata},
     token::{algorithm::SigningAlgorithm, json, keys::KeySet},
 };
 
 /// The endpoints whose host is looked at, introspection's apart.
-const ENDPOINTS: [&str; 3] = ["jwks_uri", "authorization_endpoint", "token_endpoint"];
+const ENDPOINTS: [&str; 4] =
+    ["jwks_uri", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint"];
 
 /// The metadata as this API reads it, and as the tenant wrote it.
 pub(super) struct Published {
@@ -44,6 +48,21 @@ impl Doctor<'_> {
         let members = json::parse_object(answer.body()).unwrap_or_default();
         self.endpoints(&members);
         Some(Published { metadata: metadata.ok()?, members })
+    }
+
+    /// The `acr` values that operations demand, and the tenant does not list.
+    pub(super) fn acr_values(&mut self, metadata: &Metadata, demanded: &DemandedAcr) {
+        let Some(supported) = &metadata.acr_values_supported else { return };
+        for (value, operations) in demanded.iter().filter(|(it, _)| !supported.contains(it)) {
+            let message = format!(
+                "the tenant's acr_values_supported does not list {}, which is demanded by {}",
+                quoted(value),
+                listed(operations)
+            );
+            let advice = "unless the tenant issues it all the same, no user satisfies these \
+                          operations by it: correct the value, or have the tenant support it";
+            self.find(Finding::warning(FindingKind::AcrUnsupported, message).advise(advice));
+        }
     }
 
     /// The key set, if it was there to be had.
@@ -90,7 +109,7 @@ impl Doctor<'_> {
             match self.validator.tenant.endpoint(member, Some(value)) {
                 Ok(url) => self.endpoint_elsewhere(member, &url),
                 // Of the others it is told where they are needed.
-                Err(error) if matches!(member, "authorization_endpoint" | "token_endpoint") => {
+                Err(error) if member != "jwks_uri" && Some(member) != introspection => {
                     let advice = "documents of this API show no login with it; correct it at the \
                                   tenant, or at the proxy before it";
                     let found = quoted(value.as_str().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What an examination has, and the words that its parts share.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use super::diagnosis::{Finding, quoted};
 use crate::{
@@ -18,6 +18,9 @@ pub(super) struct Doctor<'p> {
     pub(super) typed: Option<ReadClaims>,
     pub(super) findings: Vec<Finding>,
 }
+
+/// The `acr` values that an API's operations demand, each with the operations.
+pub(crate) type DemandedAcr = BTreeMap<String, Vec<String>>;
 
 /// Whether claims fit a type.
 pub(super) type ReadClaims = fn(&Claims) -> Result<(), Unfit>;

@@ -13,7 +13,7 @@
 mod clock;
 pub(crate) mod diagnosis;
 mod documents;
-mod examination;
+pub(crate) mod examination;
 mod failures;
 mod introspection;
 mod reasons;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use self::{
     diagnosis::Diagnosis,
-    examination::{Doctor, ReadClaims},
+    examination::{DemandedAcr, Doctor, ReadClaims},
     token::Presented,
 };
 use crate::{protect::ProtectApi, token::typed::FromClaims};
@@ -38,7 +38,7 @@ impl ProtectApi {
     ///
     /// Of several tenants each is examined, and a JWT is validated for the tenant that it names.
     pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
-        self.examine(token, None).await
+        self.examine(token, None, &DemandedAcr::new()).await
     }
 
     /// As [`diagnose`](Self::diagnose), for a handler that takes the claims in a type of its own:
@@ -57,20 +57,34 @@ impl ProtectApi {
     /// ```
     pub async fn diagnose_as<C: FromClaims>(&self, token: &str) -> Diagnosis {
         let read: ReadClaims = |claims| C::read(&Arc::new(claims.clone())).map(|_| ());
-        self.examine(Some(token), Some(read)).await
+        self.examine(Some(token), Some(read), &DemandedAcr::new()).await
     }
 
-    async fn examine(&self, token: Option<&str>, typed: Option<ReadClaims>) -> Diagnosis {
+    /// As [`diagnose`](Self::diagnose), for an API whose operations demand these `acr` values.
+    pub(crate) async fn diagnose_with(
+        &self,
+        token: Option<&str>,
+        demanded: &DemandedAcr,
+    ) -> Diagnosis {
+        self.examine(token, None, demanded).await
+    }
+
+    async fn examine(
+        &self,
+        token: Option<&str>,
+        typed: Option<ReadClaims>,
+        demanded: &DemandedAcr,
+    ) -> Diagnosis {
         let (tenants, settings) = (self.tenants(), self.settings());
         if tenants.all().nth(1).is_none() {
-            return Doctor::of(tenants.own(), settings, typed).examine(token).await;
+            return Doctor::of(tenants.own(), settings, typed).examine(token, demanded).await;
         }
         let claimed = token.map(|token| tenants.claimed_by(token));
         let mut diagnoses = Vec::new();
         for validator in tenants.all() {
             let is_claimed = claimed.is_some_and(|claimed| Arc::ptr_eq(claimed, validator));
             let token = token.filter(|_| is_claimed);
-            let diagnosis = Doctor::of(validator, settings, typed).examine(token).await;
+            let diagnosis = Doctor::of(validator, settings, typed).examine(token, demanded).await;
             diagnoses.push((validator.issuer().to_owned(), diagnosis));
         }
         Diagnosis::of_several(diagnoses)
@@ -78,11 +92,14 @@ impl ProtectApi {
 }
 
 impl Doctor<'_> {
-    async fn examine(mut self, token: Option<&str>) -> Diagnosis {
+    async fn examine(mut self, token: Option<&str>, demanded: &DemandedAcr) -> Diagnosis {
         let presented = token.map(|token| self.read(token));
         let published = self.metadata().await;
         let keys = match &published {
-            Some(published) => self.keys(&published.metadata.jwks_uri).await,
+            Some(published) => {
+                self.acr_values(&published.metadata, demanded);
+                self.keys(&published.metadata.jwks_uri).await
+            }
             None => None,
         };
         let readable = presented.as_ref().and_then(|presented| presented.as_ref().ok());

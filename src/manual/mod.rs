@@ -11,24 +11,25 @@
 //! 7. [`several_schemes`]: a token or an API key.
 //! 8. [`middleware`]: CORS, a request log and other middleware around an API.
 //! 9. [`testing`]: tests against a mock tenant, and of a handler alone.
+//! 10. [`reviewing`]: what every operation needs, for reviewers, and what became weaker.
 //!
 //! Then what some APIs need:
 //!
-//! 10. [`decisions`]: the application's own decision, after every other.
-//! 11. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 12. [`certificates`]: tokens that are bound to a client certificate.
-//! 13. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 14. [`several_tenants`]: callers of several tenants.
-//! 15. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 11. [`decisions`]: the application's own decision, after every other.
+//! 12. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 13. [`certificates`]: tokens that are bound to a client certificate.
+//! 14. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 15. [`several_tenants`]: callers of several tenants.
+//! 16. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 16. [`tokens`]: which tokens are accepted.
-//! 17. [`answers`]: how a request is rejected.
-//! 18. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 19. [`watching`]: readiness, events, spans and metrics.
-//! 20. [`troubleshooting`]: messages, and what to do about them.
-//! 21. [`adding_a_host`]: other frameworks.
+//! 17. [`tokens`]: which tokens are accepted.
+//! 18. [`answers`]: how a request is rejected.
+//! 19. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 20. [`watching`]: readiness, events, spans and metrics.
+//! 21. [`troubleshooting`]: messages, and what to do about them.
+//! 22. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -131,6 +132,8 @@ page!(
     compiles all(feature = "openapi", feature = "poem"): "poem and poem-openapi" "poem.rs",
     compiles feature = "salvo": "salvo" "salvo.rs",
 );
+#[cfg(feature = "openapi")]
+page!(reviewing);
 page!(
     several_schemes,
     starts feature = "axum": "axum, with utoipa" "axum.rs",

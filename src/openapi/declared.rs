@@ -2,11 +2,12 @@
 
 use super::{
     check,
-    document::Document,
+    document::{Document, operation_place},
     error::DocumentError,
     operations::{Dialect, Operations},
     plan::Plan,
     read, references,
+    report::value::{self, PolicyReport},
     security::{OperationKey, OtherSchemes, Unclear},
     serve::ApiDocument,
 };
@@ -182,6 +183,29 @@ impl DeclaredApi {
             return Err(DocumentError::new(problems));
         }
         Ok((guarded, ApiDocument::new(self.protect, self.document)))
+    }
+
+    /// What every operation of the document needs, without routes: of an older document, which a newer
+    /// report is [compared with](PolicyReport::weakened_since).
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError`] if it is not clear what an operation needs. One that declares nothing is
+    /// public in the report, although an API with it does not start.
+    pub fn report(&self) -> Result<PolicyReport, DocumentError> {
+        let Self { protect, mut document, plan } = self.clone();
+        let unclear = plan.apply(&mut document, "", protect.scheme_name());
+        let (report, mut problems) = value::read(&document, &protect);
+        problems.extend(unclear.into_iter().filter_map(|(key, why)| match why {
+            Unclear::Because(why) => {
+                Some(format!("{}: {why}", operation_place(&key.method, &key.path)))
+            }
+            Unclear::AtRoot => None,
+        }));
+        match problems.is_empty() {
+            true => Ok(report),
+            false => Err(DocumentError::unusable(problems)),
+        }
     }
 
     /// The routes with their guards, and what prevents the API from starting.

@@ -15,6 +15,7 @@
 //! - `security`: an operation's requirement, read and written
 //! - `finish`: the document that is served, with the tenant's own endpoints in it
 //! - `requirement_text`, `refusals`: what it says of an operation that can reject a request
+//! - `report`: what every operation needs, for reviewers, and what became weaker
 //! - `serve`: the document as a response
 //! - `swagger_ui`: the page that shows it
 //!
@@ -35,6 +36,7 @@ mod problems;
 mod read;
 mod references;
 mod refusals;
+mod report;
 mod requirement_text;
 pub(crate) mod security;
 mod serve;
@@ -51,5 +53,8 @@ pub use self::swagger_ui::SwaggerUi;
 pub use self::{
     declared::{DeclaredApi, Routes},
     error::DocumentError,
+    report::{
+        OperationPolicy, PolicyReport, RequiredGroups, TokenPolicy, Weakening, WeakeningKind,
+    },
     serve::{ApiDocument, DocumentEndpoint},
 };

@@ -39,7 +39,8 @@ pub(super) fn append(operation: &mut Map<String, Value>, sentence: &str) {
     operation.insert("description".to_owned(), description.into());
 }
 
-fn clause(requirement: &Requirement, default_match: GroupMatch) -> Option<String> {
+/// What one alternative requires beyond a valid token; `None` if it requires nothing.
+pub(super) fn clause(requirement: &Requirement, default_match: GroupMatch) -> Option<String> {
     let mut clauses = Vec::new();
     if !requirement.scopes.is_empty() {
         clauses.push(list(&requirement.scopes, "and"));
@@ -69,7 +70,8 @@ fn clause(requirement: &Requirement, default_match: GroupMatch) -> Option<String
     (!clauses.is_empty()).then(|| clauses.join(" and "))
 }
 
-fn list(names: &[String], conjunction: &str) -> String {
+/// Names as code, with a word before the last one.
+pub(super) fn list(names: &[String], conjunction: &str) -> String {
     let names: Vec<String> = names.iter().map(|name| code(name)).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
@@ -79,7 +81,7 @@ fn list(names: &[String], conjunction: &str) -> String {
 }
 
 /// A code span (`CommonMark` §6.1): its fence is longer than any run of backticks in it.
-fn code(name: &str) -> String {
+pub(super) fn code(name: &str) -> String {
     let name: String =
         name.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
     let runs = name.split(|char| char != '`').map(str::len);

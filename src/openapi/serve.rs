@@ -14,9 +14,11 @@ use serde_json::Value;
 use super::{
     document::Document,
     finish::{Endpoints, Scheme, finish},
+    report::value::{self, PolicyReport},
 };
 use crate::{
     config::ConfigError,
+    doctor::diagnosis::Diagnosis,
     error::TenantError,
     protect::{ProtectApi, resource::ResourceMetadata},
     tenant::{lifecycle::Kept, metadata::Metadata},
@@ -54,6 +56,21 @@ impl ApiDocument {
     pub fn render_with(&self, metadata: &Value) -> Result<Value, TenantError> {
         let metadata = self.protect.tenant().read_metadata(metadata.to_string().as_bytes())?;
         Ok(self.finish(Endpoints::of(&metadata)))
+    }
+
+    /// What every operation of the document needs: for a snapshot test, and for reviewers. The tenant is
+    /// not asked.
+    #[must_use]
+    pub fn report(&self) -> PolicyReport {
+        // The operations were found to be clear when the routes were compared.
+        let (report, _) = value::read(&self.document, &self.protect);
+        report
+    }
+
+    /// As [`ProtectApi::diagnose`], and compares the `acr` values that operations demand with those
+    /// that the tenant lists as supported, if it does.
+    pub async fn diagnose(&self, token: Option<&str>) -> Diagnosis {
+        self.protect.diagnose_with(token, &self.report().demanded_acr()).await
     }
 
     /// Serves the document as JSON.

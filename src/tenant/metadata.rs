@@ -17,6 +17,8 @@ pub(crate) struct Metadata {
     pub(crate) token_endpoint: Option<Url>,
     /// For the login on devices without a browser (RFC 8628 §4).
     pub(crate) device_authorization_endpoint: Option<Url>,
+    /// The `acr` values that the tenant says it issues (OpenID Connect Discovery 1.0 §3).
+    pub(crate) acr_values_supported: Option<Vec<String>>,
     /// The endpoint, or why there is none.
     pub(crate) introspection_endpoint: Result<Url, TenantError>,
 }
@@ -43,9 +45,15 @@ impl Metadata {
             authorization_endpoint: endpoint("authorization_endpoint").ok(),
             token_endpoint: endpoint("token_endpoint").ok(),
             device_authorization_endpoint: endpoint("device_authorization_endpoint").ok(),
+            acr_values_supported: members.get("acr_values_supported").and_then(strings),
             introspection_endpoint: introspection.find(&members, rule),
         })
     }
+}
+
+/// A list of strings; anything else is ignored, since no token depends on it.
+fn strings(list: &Value) -> Option<Vec<String>> {
+    list.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
 /// Which introspection endpoint is meant for this API. None stands in for another: where no
@@ -223,6 +231,27 @@ mod tests {
         let metadata =
             Metadata::parse(document.as_bytes(), ISSUER, EndpointRule::Https, &unknown).unwrap();
         assert!(metadata.introspection_endpoint.is_err());
+    }
+
+    #[test]
+    fn supported_acr_values_are_a_list_of_strings_or_ignored() {
+        for (supported, expected) in [
+            (json!(["mfa", "phr"]), Some(&["mfa", "phr"][..])),
+            (json!([]), Some(&[])),
+            (json!("mfa"), None),
+            (json!(["mfa", 1]), None),
+            (json!(null), None),
+        ] {
+            let document = json!({
+                "issuer": ISSUER,
+                "jwks_uri": "https://acme.test/jwks",
+                "acr_values_supported": supported,
+            });
+            let found = parse(&document.to_string(), EndpointRule::Https).unwrap();
+            let expected: Option<Vec<_>> =
+                expected.map(|it| it.iter().map(|it| (*it).to_owned()).collect());
+            assert_eq!(found.acr_values_supported, expected, "{supported}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The examples' documents are in the repository, so that a review shows their changes.
+//! The examples' documents, and what their operations need, are in the repository, so that a review
+//! shows their changes.
 //!
 //! `UPDATE_OPENAPI=1 cargo test -p monocloud-backend-examples --all-features --test posts` rewrites
 //! them.
@@ -34,6 +35,28 @@ fn the_document_of_the_poem_openapi_example_is_up_to_date() {
 fn the_document_of_the_salvo_example_is_up_to_date() {
     let (_, document) = salvo_example::app(protect()).unwrap();
     compare(&document, "salvo.json");
+}
+
+#[test]
+fn the_report_is_up_to_date_and_the_same_on_every_host() {
+    let (_, axum) = axum_example::app(protect()).unwrap();
+    let (_, poem) = poem_example::app(protect()).unwrap();
+    let (_, poem_openapi) = poem_openapi_example::app(protect()).unwrap();
+    let (_, salvo) = salvo_example::app(protect()).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/report.md");
+    if env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&path, axum.report().to_markdown()).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    for (host, document) in
+        [("axum", axum), ("poem", poem), ("poem_openapi", poem_openapi), ("salvo", salvo)]
+    {
+        assert_eq!(
+            document.report().to_markdown(),
+            golden,
+            "openapi/report.md is not that of {host}; set UPDATE_OPENAPI=1 and run the test again if the change is intended"
+        );
+    }
 }
 
 fn protect() -> ProtectApi {

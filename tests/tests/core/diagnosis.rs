@@ -248,12 +248,15 @@ async fn endpoints_on_another_host_are_a_warning_and_unusable_ones_are_reported(
     let elsewhere = json!({
         "authorization_endpoint": "https://login.example.com/authorize",
         "token_endpoint": "http://acme.test/token",
+        "device_authorization_endpoint": "https://devices.example.com/start",
     });
     insta::assert_snapshot!(with(elsewhere).await, @r#"
     warning endpoint-elsewhere authorization_endpoint is at login.example.com, and the tenant at 127.0.0.1
     → fine if both are the tenant's, as with a custom domain; otherwise look at what MONOCLOUD_BACKEND_TENANT_DOMAIN names
     warning endpoint-unusable the tenant's metadata has no usable token_endpoint: it is not an https URL: "http://acme.test/token"
     → documents of this API show no login with it; correct it at the tenant, or at the proxy before it
+    warning endpoint-elsewhere device_authorization_endpoint is at devices.example.com, and the tenant at 127.0.0.1
+    → fine if both are the tenant's, as with a custom domain; otherwise look at what MONOCLOUD_BACKEND_TENANT_DOMAIN names
     "#);
     let unusable = json!({"jwks_uri": "http://acme.test/jwks"});
     let report = with(unusable).await;

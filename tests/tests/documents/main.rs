@@ -4,6 +4,7 @@ mod alternatives;
 mod axum;
 mod declared;
 mod default;
+mod diagnosis;
 mod fixtures;
 mod given;
 mod hidden;
