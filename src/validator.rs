@@ -13,11 +13,7 @@ use crate::{
     meter::Meter,
     policy::AuthorizationRules,
     tenant::Tenant,
-    token::{
-        AccessToken, TokenKind,
-        claims::{Claims, Expectations},
-        jwt::DecodedJwt,
-    },
+    token::{AccessToken, TokenKind, claims::Claims, jwt::DecodedJwt, rules::Expectations},
 };
 
 /// Minimum interval between warnings about opaque tokens that cannot be introspected.

@@ -40,11 +40,7 @@ use crate::{
         lifecycle::Unavailable,
         shared_task::catch_panic,
     },
-    token::{
-        AccessToken, TokenKind,
-        claims::{Claims, Expectations},
-        json,
-    },
+    token::{AccessToken, TokenKind, claims::Claims, json, rules::Expectations},
 };
 
 /// RFC 7662 §2.2.

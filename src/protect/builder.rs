@@ -38,7 +38,7 @@ use crate::{
         http::{Http, HttpClient},
         settings::TenantConfig,
     },
-    token::claims::Expectations,
+    token::rules::Expectations,
     validator::TokenValidator,
 };
 

@@ -7,6 +7,7 @@ pub(crate) mod jwt;
 pub(crate) mod keys;
 #[cfg(test)]
 mod rfc_vectors;
+pub(crate) mod rules;
 pub(crate) mod typed;
 
 use std::fmt;
