@@ -69,15 +69,15 @@ fn question(request: &DecisionRequest) -> Option<Value> {
         "subject": {
             "type": kind,
             "id": id,
-            "properties": { "issuer": request.issuer, "client_id": claims.client_id() },
+            "properties": { "issuer": &*request.issuer, "client_id": claims.client_id() },
         },
         "action": { "name": request.method.as_str() },
         "resource": {
             "type": "path",
             "id": request.path,
             "properties": {
-                "template": operation.map(|operation| &operation.path),
-                "operation": operation.and_then(|operation| operation.id.as_ref()),
+                "template": operation.map(|operation| &*operation.path),
+                "operation": operation.and_then(|operation| operation.id.as_deref()),
             },
         },
     }))
