@@ -133,7 +133,11 @@ pub(crate) fn require(
             let mut entry = entry.clone();
             let Value::Object(schemes) = &mut entry else { return Ok(()) };
             let mut requirement = own.clone();
-            requirement.scopes = schemes.get(scheme).and_then(strings).unwrap_or_default();
+            requirement.scopes = match schemes.get(scheme).map(strings) {
+                None => Vec::new(),
+                Some(Some(scopes)) => scopes,
+                Some(None) => return Ok(()),
+            };
             requirement.add(&alternative).map_err(|what| {
                 format!("it names {what}, and so does the policy that applies to it besides; write each once")
             })?;

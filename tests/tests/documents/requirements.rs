@@ -409,6 +409,25 @@ paths: { /posts: { get: { security: [MonoCloud: []] } } }
     "#);
 }
 
+#[test]
+fn a_policy_that_is_required_besides_does_not_hide_scopes_that_cannot_be_read() {
+    for scopes in ["'posts:read'", "{ 'posts:read': true }", "['posts:read', 7]", "null"] {
+        let document = format!(
+            "
+openapi: 3.1.0
+info: {{ title: Posts, version: '1' }}
+paths: {{ /posts: {{ get: {{ security: [MonoCloud: {scopes}] }} }} }}
+"
+        );
+        let api = offline().document(&document).unwrap();
+        let api = api.require("GET", "/posts", Policy::ANY_TOKEN.any_group(&["admin"]));
+        let started = api.routes(Handlers::new().get("/posts", up)).map(|_| ());
+        let problems = started.unwrap_err().to_string();
+        let expected = "GET /posts: the scopes in its security are not a list of names";
+        assert!(problems.contains(expected), "{scopes}: {problems}");
+    }
+}
+
 named_policies! {
     Publisher = Policy::ANY_TOKEN
         .scopes(&["posts:write"])
