@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::{
     caller::Authenticated,
     decision::DecisionHook,
-    refusal::{Answering, ErrorBody, Refusal},
+    refusal::{Answering, ErrorBody},
     request::RequestHead,
     tenants::{Presented, Tenants},
 };
@@ -253,10 +253,6 @@ impl ProtectApi {
 
     pub(crate) fn swagger_client_id(&self) -> Option<&str> {
         self.settings.swagger_client_id.as_deref()
-    }
-
-    pub(crate) fn refuse(&self, error: Error) -> Refusal {
-        Refusal::new(error, Arc::clone(&self.settings.answering))
     }
 
     pub(crate) fn tenants(&self) -> &Tenants {

@@ -8,7 +8,7 @@ use super::{
     api::ProtectApi,
     caller::{Authenticated, Caller},
     decision::Operation,
-    refusal::Refusal,
+    refusal::{Answering, Refusal},
     request::RequestHead,
 };
 use crate::{
@@ -115,16 +115,18 @@ impl Guard {
             let decided = hook.ask(clock, head, &caller, self.operation.as_deref()).await;
             decided.map_err(|error| self.refuse(error))?;
         }
-        let answering = &self.protect.settings().answering;
-        Ok(caller.accepted_by(answering, &self.access).into())
+        Ok(caller.accepted_by(self.answering(), &self.access).into())
     }
 
     fn refuse(&self, error: Error) -> Refusal {
-        let answering = Arc::clone(&self.protect.settings().answering);
-        Refusal::by_first_of(&self.access, error, answering)
+        Refusal::by_first_of(&self.access, error, Arc::clone(self.answering()))
     }
 
     fn refuse_by(&self, Denied { error, alternative }: Denied<'_>) -> Refusal {
-        self.protect.refuse(error).with_scope(alternative.scope())
+        Refusal::new(error, Arc::clone(self.answering())).with_scope(alternative.scope())
+    }
+
+    fn answering(&self) -> &Arc<Answering> {
+        &self.protect.settings().answering
     }
 }
