@@ -34,8 +34,8 @@ macro_rules! reasons {
 
 /// Why a request was rejected.
 ///
-/// The variants are the error codes of RFC 6750 §3.1 and RFC 9470 §3, and the two ways in which it is not the
-/// caller's fault; [`source`](StdError::source) gives the reason. No text of an error holds a
+/// The variants are the error codes of RFC 6750 §3.1, RFC 9449 §7.1 and RFC 9470 §3, and the ways in
+/// which it is not the caller's fault; [`source`](StdError::source) gives the reason. No text of an error holds a
 /// token or a secret, nor a value taken from a token.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,7 +49,10 @@ pub enum Error {
     /// This API, or its agreement with the tenant, is at fault (500).
     #[error("this API cannot check the request")]
     Internal(#[source] Internal),
-    /// The request does not follow RFC 6750 (400).
+    /// The DPoP proof is missing or is not valid for the request (401, RFC 9449 §4.3).
+    #[error("the DPoP proof is invalid")]
+    InvalidProof(#[source] InvalidProof),
+    /// The request does not follow RFC 6750 or RFC 9449 (400).
     #[error("the request is malformed")]
     InvalidRequest(#[source] InvalidRequest),
     /// The token is not one this API accepts (401).
@@ -58,6 +61,16 @@ pub enum Error {
     /// The request carries no access token (401).
     #[error("the request carries no access token")]
     MissingToken,
+    /// This API cannot tell whether a DPoP proof was used before (503).
+    #[error("this API cannot record the DPoP proof")]
+    #[non_exhaustive]
+    Overloaded {
+        /// When it is worth asking again.
+        retry_after: Duration,
+        /// What went wrong.
+        #[source]
+        source: ReplayStoreError,
+    },
     /// The tenant cannot be reached, or does not make sense (503).
     #[error("the tenant is unavailable")]
     #[non_exhaustive]
@@ -68,6 +81,9 @@ pub enum Error {
         #[source]
         source: TenantError,
     },
+    /// The DPoP proof must contain a nonce of this API, which the response provides (401, RFC 9449 §9).
+    #[error("the DPoP proof needs a nonce of this API")]
+    UseNonce(#[source] NonceProblem),
 }
 
 impl Error {
@@ -78,10 +94,13 @@ impl Error {
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::InsufficientUserAuthentication(_) => "insufficient_user_authentication",
             Self::Internal(_) => "internal",
+            Self::InvalidProof(_) => "invalid_dpop_proof",
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(_) => "invalid_token",
             Self::MissingToken => "missing_token",
+            Self::Overloaded { .. } => "overloaded",
             Self::Unavailable { .. } => "unavailable",
+            Self::UseNonce(_) => "use_dpop_nonce",
         }
     }
 
@@ -96,10 +115,13 @@ impl Error {
             Self::Internal(Internal::Decision(_)) => "decision",
             Self::Internal(Internal::TokenResolver(_)) => "token_resolver",
             Self::Internal(Internal::Unprotected) => "unprotected",
+            Self::InvalidProof(reason) => reason.word(),
             Self::InvalidRequest(reason) => reason.word(),
             Self::InvalidToken(reason) => reason.word(),
             Self::MissingToken => "missing_token",
+            Self::Overloaded { source, .. } => source.word(),
             Self::Unavailable { source, .. } => source.word(),
+            Self::UseNonce(problem) => problem.word(),
         }
     }
 }
@@ -110,11 +132,94 @@ reasons! {
     #[non_exhaustive]
     pub enum InvalidRequest {
         /// What follows the scheme is not one `b64token` (RFC 6750 §2.1).
-        #[error("the credentials are not one bearer token")]
+        #[error("the credentials are not one access token")]
         MalformedToken => "malformed_token",
         /// There are several `Authorization` headers.
         #[error("the authorization header is repeated")]
         RepeatedHeader => "repeated_header",
+        /// There are several `DPoP` headers (RFC 9449 §4.3).
+        #[error("the DPoP header is repeated")]
+        RepeatedProof => "repeated_proof",
+    }
+}
+
+reasons! {
+    /// Why a DPoP proof is not accepted (RFC 9449 §4.3), one reason for each rule. Each text is fit to
+    /// be an `error_description`.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum InvalidProof {
+        /// `alg` is not an algorithm of this library: RS, PS and ES 256 to 512, EdDSA.
+        #[error("the algorithm of the proof is not accepted")]
+        Algorithm => "proof_algorithm",
+        /// A claim is missing, or has a type or a range it must not have.
+        #[error("a claim of the proof is missing or malformed")]
+        Claim(&'static str) => "proof_claim",
+        /// The header asks for an extension (`crit`, RFC 7515 §4.1.11, or `b64`, RFC 7797).
+        #[error("the proof requires an extension that is not supported")]
+        Critical => "proof_critical",
+        /// `jwk` is not a public key that fits the algorithm.
+        #[error("the jwk of the proof is not a usable public key for its algorithm")]
+        Key => "proof_key",
+        /// The header does not hold one JWS in compact serialisation with JSON in it.
+        #[error("the DPoP header is not one JWT")]
+        Malformed => "proof_malformed",
+        /// `htm` is not the method of the request.
+        #[error("the proof is for another method")]
+        Method => "proof_method",
+        /// The request has no `DPoP` header.
+        #[error("the request carries no proof")]
+        Missing => "proof_missing",
+        /// The proof is longer than 8 KiB.
+        #[error("the proof is too long")]
+        Oversized => "proof_oversized",
+        /// A proof with this `jti` by the same key was accepted before.
+        #[error("the proof was used before")]
+        Replayed => "proof_replayed",
+        /// The signature does not verify with the `jwk`.
+        #[error("the signature of the proof does not verify")]
+        Signature => "proof_signature",
+        /// `htu` is not the URI of the request.
+        #[error("the proof is for another URI")]
+        Target => "proof_target",
+        /// `iat` is too long ago, or in the future.
+        #[error("the proof was not made just now")]
+        Time => "proof_time",
+        /// `ath` is not the hash of the access token.
+        #[error("the proof is for another access token")]
+        TokenHash => "proof_token_hash",
+        /// `typ` is not `dpop+jwt`.
+        #[error("the typ of the proof is not dpop+jwt")]
+        Type => "proof_type",
+    }
+}
+
+reasons! {
+    /// What is wrong with the nonce of a DPoP proof (RFC 9449 §9). Each text is fit to be an
+    /// `error_description`.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum NonceProblem {
+        /// The proof has none.
+        #[error("the proof must contain the nonce of this response")]
+        Missing => "nonce_missing",
+        /// This API did not issue it, or too long ago.
+        #[error("the nonce of the proof has expired or was not issued here")]
+        Unusable => "nonce_unusable",
+    }
+}
+
+reasons! {
+    /// Why a DPoP proof could not be recorded as used.
+    #[derive(Clone, Debug, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum ReplayStoreError {
+        /// The store failed, or did not answer in time.
+        #[error("the replay store failed")]
+        Failed(#[source] Cause) => "replay_store_failed",
+        /// The memory for proofs that are still valid is used up.
+        #[error("the replay store is full")]
+        Full => "replay_store_full",
     }
 }
 
@@ -132,7 +237,10 @@ reasons! {
         /// `aud` does not hold this API's audience.
         #[error("the token is meant for another audience")]
         Audience => "audience",
-        /// The token is bound to a certificate or a key that was not presented (RFC 8705, RFC 9449).
+        /// This API accepts tokens with the DPoP scheme only (RFC 9449 §7.1).
+        #[error("the token must be presented with the DPoP scheme")]
+        BearerScheme => "bearer_scheme",
+        /// The token is bound to a certificate that was not presented (RFC 8705 §3).
         #[error("the token is bound to a certificate that was not presented")]
         Binding => "binding",
         /// The certificate that was presented with a bound token cannot be read, or there are several.
@@ -157,6 +265,12 @@ reasons! {
         /// of its opaque token.
         #[error("the token was issued by another issuer")]
         Issuer => "issuer",
+        /// The token is bound to a key: it needs the DPoP scheme, and a proof by that key (RFC 9449 §7).
+        #[error("the token is bound to a key that the request does not prove")]
+        KeyBinding => "key_binding",
+        /// The token is not bound to a key, and was presented with the DPoP scheme (RFC 9449 §7.1).
+        #[error("the token is not bound to a key")]
+        KeyUnbound => "key_unbound",
         /// The token is not a JWS in compact serialisation with JSON in it.
         #[error("the token is malformed")]
         Malformed => "malformed",
@@ -507,8 +621,11 @@ mod tests {
             "unprotected",
         ];
         let words = [
+            InvalidProof::WORDS,
             InvalidRequest::WORDS,
             InvalidToken::WORDS,
+            NonceProblem::WORDS,
+            ReplayStoreError::WORDS,
             Denial::WORDS,
             StepUpReason::WORDS,
             TenantError::WORDS,

@@ -39,7 +39,8 @@
 //! 2. It is parsed strictly, and rejected without a fetch if it is malformed.
 //! 3. Its signature is verified with the tenant's keys. An opaque token is introspected instead.
 //! 4. Its claims are validated: issuer, audience, lifetime, subject.
-//! 5. If it is bound to a client certificate, the request must come with that certificate.
+//! 5. If it is bound to a client certificate, the request must come with that certificate; if it is bound
+//!    to a key, with a proof by that key.
 //! 6. Scopes, then groups, are compared with what the operation requires.
 //! 7. Only then are the body and other parameters read, and the handler runs.
 //!
@@ -67,6 +68,7 @@ pub mod certificate;
 mod clock;
 pub mod config;
 mod doctor;
+pub mod dpop;
 pub mod error;
 mod introspection;
 mod meter;

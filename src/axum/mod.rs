@@ -110,7 +110,7 @@ use ::axum::{
     body::Body,
     extract::{FromRequestParts, OriginalUri, Request},
     handler::Handler,
-    http::{Extensions, Uri, header::WWW_AUTHENTICATE, request::Parts},
+    http::{Extensions, Uri, request::Parts},
     response::{IntoResponse, Response},
 };
 use tower_layer::Layer;
@@ -190,9 +190,8 @@ where
     request.extensions_mut().insert(Accepted { guard: guard.clone(), caller: caller.clone() });
     request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
-    if let Some(challenge) = caller.challenge_for(response.status(), response.extensions().get()) {
-        response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-    }
+    let (status, error) = (response.status(), response.extensions().get().cloned());
+    caller.complete(status, error.as_ref(), response.headers_mut());
     response.extensions_mut().insert(caller);
     Ok(response)
 }

@@ -6,10 +6,9 @@ use std::fmt;
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use serde_json::Value;
 use x509_cert::der::Decode as _;
 
-use crate::{error::InvalidToken, token::claims::Claims};
+use crate::{error::InvalidToken, token::confirmation::Confirmation};
 
 /// Which tokens must prove possession of a client certificate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,41 +33,40 @@ impl CertificateBinding {
         }
     }
 
-    /// Validates the `cnf` claim (RFC 7800 §3.1) of a token against the certificate presented with it,
-    /// which is not looked at unless the token is bound to one.
+    /// Validates what a token is bound to against the certificate presented with it, which is not
+    /// looked at unless the token is bound to one.
     ///
     /// Whether the token was bound, and its certificate presented.
-    ///
-    /// A token bound to a DPoP key (`jkt`, RFC 9449 §6.1) is never a bearer token, in any mode.
     pub(crate) fn validate(
         self,
-        claims: &Claims,
+        confirmation: &Confirmation<'_>,
         presented: impl FnOnce() -> Result<Option<PeerCertificate>, InvalidToken>,
     ) -> Result<bool, InvalidToken> {
-        let confirmation = claims.get("cnf").filter(|value| !value.is_null());
-        let member = |name| confirmation.and_then(Value::as_object).and_then(|cnf| cnf.get(name));
-        if member("jkt").is_some() {
+        if self == Self::DangerouslyIgnore {
+            return Ok(false);
+        }
+        let is_understood = confirmation.certificate.is_some() || confirmation.key.is_some();
+        if confirmation.is_present && !is_understood {
             return Err(InvalidToken::Binding);
         }
-        match (self, confirmation) {
-            (Self::DangerouslyIgnore, _) | (Self::WhenPresent, None) => Ok(false),
-            (Self::Required, None) => Err(InvalidToken::Unbound),
-            (Self::Required | Self::WhenPresent, Some(_)) => {
-                let expected =
-                    member("x5t#S256").and_then(Value::as_str).ok_or(InvalidToken::Binding)?;
-                let found = presented()?.ok_or(InvalidToken::Binding)?.thumbprint();
-                if verify_slices_are_equal(expected.as_bytes(), found.as_bytes()).is_ok() {
-                    return Ok(true);
-                }
-                tracing::debug!(
-                    name: "token.binding",
-                    expected,
-                    found,
-                    "the token is bound to another certificate"
-                );
-                Err(InvalidToken::Binding)
-            }
+        let Some(expected) = confirmation.certificate else {
+            return match self {
+                Self::Required => Err(InvalidToken::Unbound),
+                _ => Ok(false),
+            };
+        };
+        let expected = expected.as_str().ok_or(InvalidToken::Binding)?;
+        let found = presented()?.ok_or(InvalidToken::Binding)?.thumbprint();
+        if verify_slices_are_equal(expected.as_bytes(), found.as_bytes()).is_ok() {
+            return Ok(true);
         }
+        tracing::debug!(
+            name: "token.binding",
+            expected,
+            found,
+            "the token is bound to another certificate"
+        );
+        Err(InvalidToken::Binding)
     }
 }
 
@@ -130,9 +128,10 @@ impl fmt::Debug for PeerCertificate {
 #[cfg(test)]
 mod tests {
     use rcgen::{CertificateParams, KeyPair};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::token::claims::Claims;
 
     const MODES: [CertificateBinding; 3] = [
         CertificateBinding::WhenPresent,
@@ -151,8 +150,8 @@ mod tests {
         cnf: &Value,
         presented: Option<&PeerCertificate>,
     ) -> Result<bool, InvalidToken> {
-        let members = json!({"cnf": cnf}).as_object().unwrap().clone();
-        mode.validate(&Claims::new(members), || Ok(presented.cloned()))
+        let claims = Claims::for_tests(json!({"cnf": cnf}));
+        mode.validate(&Confirmation::of(&claims), || Ok(presented.cloned()))
     }
 
     #[test]
@@ -204,31 +203,34 @@ mod tests {
     }
 
     #[test]
-    fn a_dpop_bound_token_is_never_a_bearer_token() {
-        let own = certificate();
-        for cnf in [json!({"jkt": "abc"}), json!({"jkt": null, "x5t#S256": own.thumbprint()})] {
-            for mode in MODES {
-                let validated = validated(mode, &cnf, Some(&own));
-                assert_eq!(validated, Err(InvalidToken::Binding), "{mode:?}");
+    fn a_token_that_is_bound_to_a_key_alone_is_not_bound_to_a_certificate() {
+        let (own, other) = (certificate(), certificate());
+        for jkt in [json!("abc"), json!(null), json!(7)] {
+            let cnf = json!({"jkt": jkt});
+            assert_eq!(validated(CertificateBinding::WhenPresent, &cnf, None), Ok(false));
+            let required = validated(CertificateBinding::Required, &cnf, Some(&own));
+            assert_eq!(required, Err(InvalidToken::Unbound));
+            let both = json!({"jkt": jkt, "x5t#S256": own.thumbprint()});
+            for mode in [CertificateBinding::WhenPresent, CertificateBinding::Required] {
+                assert_eq!(validated(mode, &both, Some(&own)), Ok(true));
+                assert_eq!(validated(mode, &both, Some(&other)), Err(InvalidToken::Binding));
             }
         }
     }
 
     #[test]
     fn what_is_presented_is_looked_at_for_bound_tokens_alone() {
-        let claims = Claims::new(serde_json::Map::new());
         for mode in MODES {
-            let validated = mode.validate(&claims, || panic!("{mode:?} looked"));
+            let validated = mode.validate(&Confirmation::default(), || panic!("{mode:?} looked"));
             assert_eq!(validated.is_ok(), mode != CertificateBinding::Required);
         }
     }
 
     #[test]
     fn a_certificate_that_cannot_be_read_is_told_from_one_that_is_missing() {
-        let members = json!({"cnf": {"x5t#S256": certificate().thumbprint()}});
-        let claims = Claims::new(members.as_object().unwrap().clone());
-        let validated =
-            CertificateBinding::WhenPresent.validate(&claims, || Err(InvalidToken::Certificate));
+        let claims = Claims::for_tests(json!({"cnf": {"x5t#S256": certificate().thumbprint()}}));
+        let validated = CertificateBinding::WhenPresent
+            .validate(&Confirmation::of(&claims), || Err(InvalidToken::Certificate));
         assert_eq!(validated, Err(InvalidToken::Certificate));
     }
 

@@ -24,8 +24,8 @@ impl FleetKey {
     pub(super) fn read(settings: &mut Settings, is_store_shared: bool) -> Option<Self> {
         let Some(secret) = settings.secret(Key::FleetKey) else {
             if is_store_shared && !settings.is_set(Key::FleetKey) {
-                let why = "a shared introspection cache needs a secret that every instance of this \
-                           API has and the store does not know";
+                let why = "a shared cache needs a secret that every instance of this API has and the \
+                           store does not know";
                 settings.missing(Key::FleetKey, &format!("{why}; {REMEDY}"));
             }
             return None;

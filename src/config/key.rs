@@ -110,6 +110,18 @@ settings! {
     ResourceName = "resource_name", Code;
     /// The page about the API that its metadata names.
     ResourceDocumentation = "resource_documentation", Code;
+    /// Whether tokens may, or must, be bound to a key.
+    Dpop = "dpop", Plain;
+    /// Seconds by which the time of a proof may differ from now.
+    DpopProofLifetime = "dpop_proof_lifetime", Plain;
+    /// Whether proofs must contain a nonce of this API.
+    DpopNonce = "dpop_nonce", Plain;
+    /// Where the proofs that were used are recorded.
+    DpopReplayCache = "dpop_replay_cache", Secret;
+    /// Whether the application records the proofs that were used in a store of its own.
+    DpopReplayStore = "dpop_replay_store", Code;
+    /// What a proxy removes from the path of each request.
+    StrippedPathPrefix = "stripped_path_prefix", Code;
     /// The secret that the instances of one API share, and that no store knows.
     FleetKey = "fleet_key", Secret;
     /// The public client of the login on `/docs`.

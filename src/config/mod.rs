@@ -5,6 +5,7 @@
 //! one place that says which rule each value is under.
 
 mod client;
+mod dpop;
 mod error;
 mod fleet_key;
 mod jwk;
@@ -36,6 +37,8 @@ use crate::{
 
 pub use client::ClientAuthMethod;
 pub(crate) use client::{ClientAuth, ClientConfig};
+pub use dpop::DpopMode;
+pub(crate) use dpop::{DpopConfig, ReplayCacheConfig};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use fleet_key::{FleetKey, expand};
 pub(crate) use key::Key;
@@ -87,6 +90,8 @@ pub(crate) struct Config {
     /// The API's public URL (RFC 9728); the audience, if that is an https URL.
     pub(crate) resource: Option<Resource>,
     pub(crate) swagger_client_id: Option<String>,
+    /// Nothing while DPoP is disabled.
+    pub(crate) dpop: Option<DpopConfig>,
 }
 
 /// Where introspection verdicts are kept.
@@ -153,8 +158,11 @@ impl Config {
             }
         }
         let introspection_cache = introspection_cache(settings);
+        let replay_cache = replay_cache(settings);
         let is_store_shared = settings.flag(Key::IntrospectionCacheStore)
-            || matches!(introspection_cache, IntrospectionCacheConfig::Redis(_));
+            || matches!(introspection_cache, IntrospectionCacheConfig::Redis(_))
+            || !matches!(replay_cache, ReplayCacheConfig::Memory);
+        let resource = Resource::validate(settings, audience.as_deref());
         let config = Self {
             realm: realm(settings),
             scheme_name: scheme_name(settings),
@@ -186,7 +194,8 @@ impl Config {
             certificate_binding: certificate_binding(settings),
             client_certificate_header: client_certificate_header(settings),
             response_timeout: settings.milliseconds(Key::ResponseTimeout, 10_000, 1_000..=60_000),
-            resource: Resource::validate(settings, audience.as_deref()),
+            dpop: DpopConfig::validate(settings, resource.as_ref(), replay_cache),
+            resource,
             swagger_client_id: swagger_client_id(settings),
             // Last, so that their absence keeps no other setting from being read.
             tenant: tenant?,
@@ -198,10 +207,18 @@ impl Config {
 
 /// Rejects, in a configuration that is right otherwise, what this build was made without.
 fn refuse_what_was_left_out(config: &Config, settings: &mut Settings) {
-    let is_redis = matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_));
-    if is_redis && !cfg!(feature = "redis") {
-        let message = "a cache in Redis needs the feature `redis` of monocloud-backend; add it";
-        settings.refuse(Key::IntrospectionCache, message);
+    let replay_cache = config.dpop.as_ref().map(|dpop| &dpop.replay_cache);
+    for (key, is_redis) in [
+        (
+            Key::IntrospectionCache,
+            matches!(config.introspection_cache, IntrospectionCacheConfig::Redis(_)),
+        ),
+        (Key::DpopReplayCache, matches!(replay_cache, Some(ReplayCacheConfig::Redis(_)))),
+    ] {
+        if is_redis && !cfg!(feature = "redis") {
+            let message = "a cache in Redis needs the feature `redis` of monocloud-backend; add it";
+            settings.refuse(key, message);
+        }
     }
 }
 
@@ -242,6 +259,19 @@ fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
         settings.refuse(Key::IntrospectionCache, rule);
     }
     IntrospectionCacheConfig::Redis(SecretString::from(text))
+}
+
+fn replay_cache(settings: &mut Settings) -> ReplayCacheConfig {
+    if settings.flag(Key::DpopReplayStore) {
+        return ReplayCacheConfig::Store;
+    }
+    let Some(secret) = settings.secret(Key::DpopReplayCache) else {
+        return ReplayCacheConfig::Memory;
+    };
+    match secret.expose_secret().trim() {
+        "memory" => ReplayCacheConfig::Memory,
+        text => ReplayCacheConfig::Redis(SecretString::from(text)),
+    }
 }
 
 fn certificate_binding(settings: &mut Settings) -> CertificateBinding {

@@ -14,6 +14,7 @@ pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 pub(crate) struct Resource {
     /// As it was written: clients compare it byte for byte (RFC 9728 §3.3).
     pub(crate) identifier: String,
+    pub(crate) url: Url,
     /// Where clients read about it; every challenge shares it.
     pub(crate) metadata_url: Arc<str>,
     pub(crate) metadata_path: String,
@@ -54,16 +55,18 @@ impl Resource {
     }
 
     /// Inserts the well-known path after the host (RFC 9728 §3.1).
-    fn new(identifier: &str, mut url: Url) -> Self {
+    fn new(identifier: &str, url: Url) -> Self {
         let path = match url.path() {
             "/" => WELL_KNOWN.to_owned(),
             path => format!("{WELL_KNOWN}{path}"),
         };
-        url.set_path(&path);
+        let mut metadata = url.clone();
+        metadata.set_path(&path);
         Self {
             identifier: identifier.to_owned(),
-            metadata_url: url.as_str().into(),
-            metadata_path: url.path().to_owned(),
+            url,
+            metadata_url: metadata.as_str().into(),
+            metadata_path: metadata.path().to_owned(),
             name: None,
             documentation: None,
         }

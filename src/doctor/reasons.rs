@@ -52,6 +52,18 @@ impl Doctor<'_> {
                 ),
                 self.advice_on_audience(seen),
             ),
+            // Of requests rather than tokens.
+            InvalidToken::BearerScheme | InvalidToken::KeyUnbound => (
+                FindingKind::TokenBinding,
+                format!(
+                    "the token is not bound to a key, and {} is `required`",
+                    Key::Dpop.variable()
+                ),
+                format!(
+                    "have the client ask for a token by DPoP (RFC 9449 §5), or set {} to `allowed`",
+                    Key::Dpop.variable()
+                ),
+            ),
             InvalidToken::Binding => (
                 FindingKind::TokenBinding,
                 format!("the token is bound by {}, which a bearer token is not", seen.claim("cnf")),
@@ -104,6 +116,18 @@ impl Doctor<'_> {
                 ),
                 advice_on_issuer(&expected.issuer, seen.issuer()),
             ),
+            InvalidToken::KeyBinding => (
+                FindingKind::TokenBinding,
+                format!(
+                    "the token is bound by {}, which needs DPoP: {} is not set",
+                    seen.claim("cnf"),
+                    Key::Dpop.variable()
+                ),
+                format!(
+                    "set {} to `allowed`, or have the client ask for a token that is not bound to a key",
+                    Key::Dpop.variable()
+                ),
+            ),
             InvalidToken::Malformed => (
                 FindingKind::TokenMalformed,
                 "the token has three parts like a JWT, but is not one".to_owned(),
@@ -113,7 +137,8 @@ impl Doctor<'_> {
             InvalidToken::NotSenderConstrained => (
                 FindingKind::TokenBinding,
                 "the token is not bound to its sender, which the operation needs".to_owned(),
-                "have the client ask for a token that is bound to a certificate (RFC 8705)"
+                "have the client ask for a token that is bound to a certificate (RFC 8705) or to a key \
+                 (RFC 9449)"
                     .to_owned(),
             ),
             InvalidToken::NotYetValid => (

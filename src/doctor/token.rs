@@ -4,13 +4,14 @@
 
 use super::{examination::Doctor, introspection::configure_a_client, reasons::Seen};
 use crate::{
-    config::Key,
+    config::{DpopMode, Key},
     doctor::diagnosis::{Finding, FindingKind},
     error::{Error, InvalidToken},
     introspection::Answer,
     token::{
         AccessToken, TokenKind,
         claims::Claims,
+        confirmation::Confirmation,
         jwt::{DecodedJwt, unverified_header},
         keys::KeySet,
     },
@@ -129,19 +130,36 @@ impl Doctor<'_> {
         ));
         *unfit = self.typed.and_then(|read| read(claims).err());
         faults.extend(unfit.as_ref().map(|_| InvalidToken::TypedClaims));
+        let confirmation = Confirmation::of(claims);
+        let mut beside = Vec::new();
+        match (self.settings.answering.dpop, confirmation.key) {
+            (DpopMode::Disabled, Some(_)) => faults.push(InvalidToken::KeyBinding),
+            (DpopMode::Required, None) => faults.push(InvalidToken::KeyUnbound),
+            (_, None) => {}
+            (_, Some(_)) => {
+                beside.push("a proof by its key");
+                self.find(proof_needed());
+            }
+        }
         let mut lacks_certificate = false;
-        let bound = self.validator.binding.validate(claims, || {
+        let bound = self.validator.binding.validate(&confirmation, || {
             lacks_certificate = true;
             Ok(None)
         });
         match bound {
-            Err(_) if lacks_certificate => self.find(self.certificate_needed()),
+            Err(_) if lacks_certificate => {
+                beside.push("its certificate");
+                self.find(self.certificate_needed());
+            }
             bound => faults.extend(bound.err()),
         }
         // `token_type` and `cnf` may give the same reason.
         faults.dedup();
         if faults.is_empty() && is_verified {
-            let beside = if lacks_certificate { " beside its certificate" } else { "" };
+            let beside = match beside.is_empty() {
+                true => String::new(),
+                false => format!(" beside {}", beside.join(" and ")),
+            };
             let message = format!("this API accepts the token{beside}: {}", self.summary(&seen));
             self.find(Finding::note(FindingKind::TokenAccepted, message));
         }
@@ -163,6 +181,13 @@ impl Doctor<'_> {
         };
         Finding::warning(FindingKind::TokenBinding, message).advise(advice)
     }
+}
+
+fn proof_needed() -> Finding {
+    let message = "the token is bound to a key, and good only beside a proof by it";
+    let advice =
+        "requests must carry it as `Authorization: DPoP …`, with a `DPoP` header (RFC 9449)";
+    Finding::warning(FindingKind::TokenBinding, message).advise(advice)
 }
 
 impl Seen {

@@ -18,18 +18,19 @@
 //! 11. [`decisions`]: the application's own decision, after every other.
 //! 12. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
 //! 13. [`certificates`]: tokens that are bound to a client certificate.
-//! 14. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 15. [`several_tenants`]: callers of several tenants.
-//! 16. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 14. [`dpop`]: tokens that are bound to a key of the client.
+//! 15. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 16. [`several_tenants`]: callers of several tenants.
+//! 17. [`resource_metadata`]: clients that find the tenant by themselves.
 //!
 //! For reference, and in operation:
 //!
-//! 17. [`tokens`]: which tokens are accepted.
-//! 18. [`answers`]: how a request is rejected.
-//! 19. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 20. [`watching`]: readiness, events, spans and metrics.
-//! 21. [`troubleshooting`]: messages, and what to do about them.
-//! 22. [`adding_a_host`]: other frameworks.
+//! 18. [`tokens`]: which tokens are accepted.
+//! 19. [`answers`]: how a request is rejected.
+//! 20. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 21. [`watching`]: readiness, events, spans and metrics.
+//! 22. [`troubleshooting`]: messages, and what to do about them.
+//! 23. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -107,6 +108,7 @@ page!(
     starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
     starts feature = "salvo": "salvo" "salvo.rs",
 );
+page!(dpop);
 page!(groups);
 page!(keys);
 page!(
@@ -165,6 +167,7 @@ mod tests {
     /// Settings of the builder that have no variable.
     const BUILDER_ONLY: [&str; 9] = [
         "dangerously_allow_http",
+        "dpop_replay_store",
         "http_client",
         "introspection_cache_store",
         "last_forwarded_certificate_counts",
@@ -172,6 +175,7 @@ mod tests {
         "resource_documentation",
         "resource_name",
         "scheme_name",
+        "stripped_path_prefix",
         "svid_provider",
     ];
 

@@ -50,7 +50,7 @@ use ::poem::{
     Body, Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response,
     ResponseParts, Result,
     error::ResponseError,
-    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    http::{HeaderMap, StatusCode},
 };
 
 use crate::{
@@ -91,12 +91,12 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
         let caller = self.guard.check(head).await.map_err(refused)?;
         request.set_data(caller.clone());
         let mut answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
-        let challenge = match &answer {
-            Ok(response) => caller.challenge_for(response.status(), response.data()),
-            Err(error) => caller.challenge_for(error.status(), error.data()),
+        let (status, reason) = match &answer {
+            Ok(response) => (response.status(), response.data().cloned()),
+            Err(error) => (error.status(), error.data().cloned()),
         };
-        if let Some(challenge) = challenge {
-            answer = with_challenge(answer, challenge);
+        if caller.completes(status) {
+            answer = with_headers(answer, |it| caller.complete(status, reason.as_ref(), it));
         }
         // poem gives the response of an error the data of that error.
         match &mut answer {
@@ -107,11 +107,11 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
     }
 }
 
-/// Adds a challenge to an answer, which stays an error if it is one.
-fn with_challenge(answer: Result<Response>, challenge: HeaderValue) -> Result<Response> {
+/// Changes the headers of an answer, which stays an error if it is one.
+fn with_headers(answer: Result<Response>, change: impl FnOnce(&mut HeaderMap)) -> Result<Response> {
     let is_error = answer.is_err();
     let mut response = answer.unwrap_or_else(::poem::Error::into_response);
-    response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    change(response.headers_mut());
     if is_error { Err(::poem::Error::from_response(response)) } else { Ok(response) }
 }
 
@@ -224,16 +224,19 @@ fn response(response: ::http::Response<impl Into<Body>>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use ::poem::http::{HeaderValue, header::WWW_AUTHENTICATE};
+
     use super::*;
 
     #[test]
-    fn an_answer_with_a_challenge_is_an_error_if_it_was_one() {
-        let challenge = HeaderValue::from_static("Bearer");
+    fn an_answer_with_other_headers_is_an_error_if_it_was_one() {
         let response = Response::builder().status(StatusCode::UNAUTHORIZED).finish();
         let error = ::poem::Error::from_status(StatusCode::UNAUTHORIZED);
         for answer in [Ok(response), Err(error)] {
             let is_error = answer.is_err();
-            let answer = with_challenge(answer, challenge.clone());
+            let answer = with_headers(answer, |headers| {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            });
             assert_eq!(answer.is_err(), is_error);
             let response = answer.unwrap_or_else(::poem::Error::into_response);
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);

@@ -20,12 +20,14 @@ use super::{
     refusal::{Answering, ErrorBody, Refusal},
     tenants::Tenants,
 };
-#[cfg(feature = "redis")]
-use crate::introspection::cache::RedisCache;
 use crate::{
     certificate::{CertificateBinding, key_pair::ReloadingKeyPair},
     clock::Clock,
-    config::{ClientAuthMethod, Config, ConfigError, IntrospectionCacheConfig, Key, Sources},
+    config::{
+        ClientAuthMethod, Config, ConfigError, DpopConfig, DpopMode, IntrospectionCacheConfig, Key,
+        Sources,
+    },
+    dpop::{Dpop, DpopKeys, replay::ReplayStore},
     introspection::{
         Introspector,
         cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
@@ -41,6 +43,8 @@ use crate::{
     token::rules::Expectations,
     validator::TokenValidator,
 };
+#[cfg(feature = "redis")]
+use crate::{config::ReplayCacheConfig, introspection::cache::RedisCache};
 
 /// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -74,6 +78,7 @@ pub struct ProtectApiBuilder {
     decision_timeout: Duration,
     svid_provider: Option<SvidProvider>,
     introspection_cache: Option<Arc<dyn IntrospectionCache>>,
+    replay_store: Option<Arc<dyn ReplayStore>>,
     http_client: Option<Arc<dyn HttpClient>>,
     clock: Clock,
 }
@@ -119,6 +124,7 @@ impl ProtectApiBuilder {
             decision_timeout: DecisionHook::DEFAULT_LIMIT,
             svid_provider: None,
             introspection_cache: None,
+            replay_store: None,
             http_client: None,
             clock: Clock::SYSTEM,
         }
@@ -234,7 +240,8 @@ impl ProtectApiBuilder {
 
     /// The secret that the instances of this API share and that no store knows: at least 32 bytes,
     /// random (`openssl rand -base64 32`). It seals what is kept in a shared store and is required
-    /// with one.
+    /// with one. The nonces for DPoP proofs are issued under it too; without it, those of one process
+    /// are unknown to another.
     ///
     /// A party that knows it and can write to the store can sign in as anyone. A new key turns what
     /// the store holds into misses.
@@ -318,6 +325,50 @@ impl ProtectApiBuilder {
     /// proxy forward them unless it accepts only certificates whose names it vouches for.
     pub fn last_forwarded_certificate_counts(self) -> Self {
         self.set(Key::LastForwardedCertificate, true)
+    }
+
+    /// Whether tokens may, or must, be bound to a key of the client (DPoP, RFC 9449);
+    /// [`DpopMode::Disabled`] unless set. Proofs name the URL of the request, so the API must know its
+    /// own: the [resource](Self::resource).
+    ///
+    /// ```
+    /// # use monocloud_backend::{ConfigError, ProtectApi, dpop::DpopMode};
+    /// # fn main() -> Result<(), ConfigError> {
+    /// let protect = ProtectApi::builder()
+    ///     .tenant_domain("acme.us.monocloud.com")
+    ///     .audience("https://api.example.com")
+    ///     .dpop(DpopMode::Allowed)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn dpop(self, mode: DpopMode) -> Self {
+        self.set(Key::Dpop, mode.word().to_owned())
+    }
+
+    /// How far the time of a DPoP proof may differ from now, in whole seconds from one second to five
+    /// minutes; one minute unless set. Proofs are remembered for as long, to be accepted once.
+    pub fn dpop_proof_lifetime(self, lifetime: Duration) -> Self {
+        self.set(Key::DpopProofLifetime, seconds(lifetime))
+    }
+
+    /// Whether every DPoP proof must contain a nonce of this API (RFC 9449 §9), so that proofs cannot
+    /// be made in advance. Instances that share a [`fleet_key`](Self::fleet_key) accept each other's.
+    pub fn dpop_nonce(self, required: bool) -> Self {
+        self.set(Key::DpopNonce, required)
+    }
+
+    /// Records the DPoP proofs that were used in a store of the application's, which several processes
+    /// share. It needs a [`fleet_key`](Self::fleet_key).
+    pub fn dpop_replay_store(mut self, store: impl ReplayStore) -> Self {
+        self.replay_store = Some(Arc::new(store));
+        self.set(Key::DpopReplayStore, true)
+    }
+
+    /// The part of each request's path that a proxy removes, such as `/api/v1`. A DPoP proof names the
+    /// URL that the client sees, so it is put back before they are compared.
+    pub fn stripped_path_prefix(self, prefix: impl Into<String>) -> Self {
+        self.set(Key::StrippedPathPrefix, prefix.into())
     }
 
     /// Reaches a tenant over plain `http` that is not on this machine. Anyone on the network path
@@ -548,12 +599,17 @@ impl ProtectApiBuilder {
             authorization_rules: Arc::new(config.authorization_rules(self.clock.clone())),
             last_opaque_warning: Mutex::default(),
         };
+        let dpop = match &config.dpop {
+            None => None,
+            Some(dpop) => Some(build_dpop(&config, dpop, self.replay_store, &self.clock)?),
+        };
         let settings = ApiSettings {
             certificate_header: config.client_certificate_header,
             answering: Arc::new(Answering {
                 realm: config.realm.unwrap_or(config.audience),
                 body: error_body,
                 metadata: OnceLock::new(),
+                dpop: dpop.as_ref().map_or(DpopMode::Disabled, |dpop| dpop.mode),
             }),
             resource: config.resource,
             scheme_name: config.scheme_name,
@@ -561,6 +617,7 @@ impl ProtectApiBuilder {
             max_token_length: self.max_token_length,
             token_resolver: self.token_resolver,
             decision: self.decision.map(|hook| hook.within(self.decision_timeout)),
+            dpop,
         };
         Ok(ProtectApi::new(Tenants::new(validator), settings))
     }
@@ -641,4 +698,30 @@ fn verdict_cache(
     let sealer = Sealer::new(key).map_err(|_| unusable("no key can be derived from it"))?;
     let rules = SharingRules { duration, clock_tolerance: config.clock_tolerance };
     Ok(VerdictCache::shared(SharedStore::new(store, sealer, rules, clock.clone())))
+}
+
+fn build_dpop(
+    config: &Config,
+    dpop: &DpopConfig,
+    own_store: Option<Arc<dyn ReplayStore>>,
+    clock: &Clock,
+) -> Result<Dpop, ConfigError> {
+    let store = match (own_store, &dpop.replay_cache) {
+        #[cfg(feature = "redis")]
+        (None, ReplayCacheConfig::Redis(url)) => {
+            let cache = RedisCache::trusting(url.expose_secret(), &config.ca_certificates)?;
+            Some(Arc::new(cache) as Arc<dyn ReplayStore>)
+        }
+        (own_store, _) => own_store,
+    };
+    if dpop.requires_nonce && config.fleet_key.is_none() {
+        tracing::info!(
+            name: "configuration.no_fleet_key",
+            "nonces for DPoP proofs are known to this process only; set {} where several serve this API",
+            Key::FleetKey.variable()
+        );
+    }
+    let keys = DpopKeys::new(config.fleet_key.as_ref())
+        .map_err(|_| ConfigError::of(&Key::FleetKey.variable(), "no key can be derived from it"))?;
+    Ok(Dpop::new(dpop, &keys, store, config.clock_skew, config.clock_tolerance, clock))
 }

@@ -2,9 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE};
 
-use super::refusal::{Answering, Refusal};
+use super::{
+    presentation::Presentation,
+    refusal::{Answering, Refusal},
+};
 use crate::{
     clock::Clock,
     error::{Error, InvalidToken},
@@ -12,6 +15,7 @@ use crate::{
     token::{
         TokenKind,
         claims::Claims,
+        credentials::Scheme,
         typed::{FromClaims, Unfit},
     },
 };
@@ -61,19 +65,32 @@ impl Caller {
         self.0.as_ref().map_err(Refusal::clone)
     }
 
-    /// The challenge to add to a response of the application: where it rejects an anonymous caller
-    /// with a 401, a token would have been another way in. A refusal, whose `error` is in the
-    /// response's extensions, has its challenge already.
-    pub(crate) fn challenge_for(
+    /// Completes a response of the application: with the client's next nonce, if one is due, and with
+    /// challenges where it rejects an anonymous caller with a 401, as a token would have been another
+    /// way in. A refusal, whose `error` is in the response's extensions, has its challenges already.
+    pub(crate) fn complete(
         &self,
         status: StatusCode,
         error: Option<&Error>,
-    ) -> Option<HeaderValue> {
+        headers: &mut HeaderMap,
+    ) {
         match &self.0 {
+            Ok(caller) => caller.presentation.provide_nonce(headers),
             Err(refusal) if status == StatusCode::UNAUTHORIZED && error.is_none() => {
-                refusal.challenge()
+                for challenge in refusal.challenges() {
+                    headers.append(WWW_AUTHENTICATE, challenge);
+                }
             }
-            _ => None,
+            Err(_) => {}
+        }
+    }
+
+    /// Whether there is anything to complete, so that a host need not touch the response.
+    #[allow(dead_code, reason = "poem uses it")]
+    pub(crate) fn completes(&self, status: StatusCode) -> bool {
+        match &self.0 {
+            Ok(caller) => caller.presentation.next_nonce.is_some(),
+            Err(_) => status == StatusCode::UNAUTHORIZED,
         }
     }
 }
@@ -115,6 +132,7 @@ pub struct Authenticated<C = Claims> {
     kind: TokenKind,
     /// Whether the request proved that the token was issued to its sender.
     is_sender_constrained: bool,
+    presentation: Presentation,
     /// Those of the tenant that issued the token.
     rules: Arc<AuthorizationRules>,
     /// Nothing in unit tests of handlers.
@@ -133,6 +151,7 @@ impl Authenticated {
         claims: Arc<Claims>,
         kind: TokenKind,
         is_sender_constrained: bool,
+        presentation: Presentation,
         rules: Arc<AuthorizationRules>,
     ) -> Self {
         Self {
@@ -140,6 +159,7 @@ impl Authenticated {
             token_claims: claims,
             kind,
             is_sender_constrained,
+            presentation,
             rules,
             accepted_by: None,
         }
@@ -164,13 +184,18 @@ impl Authenticated {
             clock_skew: Duration::ZERO,
             clock_tolerance: Duration::ZERO,
         };
-        Self::new(Arc::new(claims), TokenKind::Jwt, false, Arc::new(rules))
+        let presentation = Presentation::by(Scheme::Bearer);
+        Self::new(Arc::new(claims), TokenKind::Jwt, false, presentation, Arc::new(rules))
     }
 
     /// The caller as a guard hands it out, which answers in this way and requires this.
     pub(super) fn accepted_by(self, answering: &Arc<Answering>, access: &Arc<Access>) -> Self {
         let (answering, access) = (Arc::clone(answering), Arc::clone(access));
         Self { accepted_by: Some(AcceptedBy { answering, access }), ..self }
+    }
+
+    pub(super) const fn presentation(&self) -> &Presentation {
+        &self.presentation
     }
 
     pub(super) fn shared_claims(&self) -> Arc<Claims> {
@@ -224,7 +249,8 @@ impl<C> Authenticated<C> {
             let error = Error::InvalidToken(InvalidToken::TypedClaims);
             match &self.accepted_by {
                 Some(AcceptedBy { answering, access }) => {
-                    Refusal::by_first_of(access, error, Arc::clone(answering))
+                    let answering = Arc::clone(answering);
+                    Refusal::by_first_of(access, error, answering).to(&self.presentation)
                 }
                 None => Refusal::new(error, Answering::in_realm("tests")),
             }
@@ -238,6 +264,7 @@ impl<C> Authenticated<C> {
             token_claims: Arc::clone(&self.token_claims),
             kind: self.kind,
             is_sender_constrained: self.is_sender_constrained,
+            presentation: self.presentation.clone(),
             rules: Arc::clone(&self.rules),
             accepted_by: self.accepted_by.clone(),
         }

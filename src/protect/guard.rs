@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tracing::{Instrument as _, field};
 
 use super::{
-    api::ProtectApi,
+    api::{ProtectApi, Unauthenticated},
     caller::{Authenticated, Caller},
     decision::Operation,
+    presentation::Presentation,
     refusal::{Answering, Refusal},
     request::RequestHead,
 };
@@ -97,33 +98,43 @@ impl Guard {
             return Ok(());
         }
         let evidence = caller.evidence(self.protect.implied_scopes());
-        Access::from(policy).authorize(&evidence).map_err(|denied| self.refuse_by(denied))
+        Access::from(policy)
+            .authorize(&evidence)
+            .map_err(|denied| self.refuse_by(denied, caller.presentation()))
     }
 
     async fn authorize_request(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
         let caller = match self.protect.authenticate(head).await {
             Ok(caller) => caller,
-            Err(Error::MissingToken) if self.access.is_optional() => {
-                return Ok(Caller::anonymous(self.refuse(Error::MissingToken)));
+            Err(Unauthenticated { error: Error::MissingToken, .. })
+                if self.access.is_optional() =>
+            {
+                let refusal = self.refuse(Error::MissingToken, &Presentation::default());
+                return Ok(Caller::anonymous(refusal));
             }
-            Err(error) => return Err(self.refuse(error)),
+            Err(Unauthenticated { error, presentation }) => {
+                return Err(self.refuse(error, &presentation));
+            }
         };
         let evidence = caller.evidence(self.protect.implied_scopes());
-        self.access.authorize(&evidence).map_err(|denied| self.refuse_by(denied))?;
+        let presentation = caller.presentation();
+        self.access.authorize(&evidence).map_err(|denied| self.refuse_by(denied, presentation))?;
         if let Some(hook) = &self.protect.settings().decision {
             let clock = self.protect.tenants().own().clock();
             let decided = hook.ask(clock, head, &caller, self.operation.as_deref()).await;
-            decided.map_err(|error| self.refuse(error))?;
+            decided.map_err(|error| self.refuse(error, presentation))?;
         }
         Ok(caller.accepted_by(self.answering(), &self.access).into())
     }
 
-    fn refuse(&self, error: Error) -> Refusal {
-        Refusal::by_first_of(&self.access, error, Arc::clone(self.answering()))
+    fn refuse(&self, error: Error, presentation: &Presentation) -> Refusal {
+        Refusal::by_first_of(&self.access, error, Arc::clone(self.answering())).to(presentation)
     }
 
-    fn refuse_by(&self, Denied { error, alternative }: Denied<'_>) -> Refusal {
-        Refusal::new(error, Arc::clone(self.answering())).with_scope(alternative.scope())
+    fn refuse_by(&self, denied: Denied<'_>, presentation: &Presentation) -> Refusal {
+        let Denied { error, alternative } = denied;
+        let refusal = Refusal::new(error, Arc::clone(self.answering()));
+        refusal.with_scope(alternative.scope()).to(presentation)
     }
 
     fn answering(&self) -> &Arc<Answering> {

@@ -4,7 +4,7 @@
 //!    there are several tenants, it is decided which one validates it.
 //! 2. A JWT is parsed, its signature verified with the tenant's keys, its claims validated. An
 //!    opaque token is introspected, and the claims of the response are validated alike.
-//! 3. Possession comes before permission: the certificate that the token is bound to.
+//! 3. Possession comes before permission: the certificate and the key that the token is bound to.
 //! 4. Scopes, then groups.
 //!
 //! - `api`: the API's settings and its tenants
@@ -13,7 +13,8 @@
 //! - `caller`, `bearer`: the outcome, and how handlers take it
 //! - `request`: what a guard sees of a request
 //! - `decision`: the application's own decision
-//! - `refusal`: the response otherwise
+//! - `refusal`, `challenge`: the response otherwise
+//! - `presentation`: how a request presents its token
 //! - `builder`: configuration
 //! - `resource`: the API's own metadata (RFC 9728)
 
@@ -21,8 +22,10 @@ pub(crate) mod api;
 pub(crate) mod bearer;
 pub(crate) mod builder;
 pub(crate) mod caller;
+mod challenge;
 pub(crate) mod decision;
 pub(crate) mod guard;
+pub(crate) mod presentation;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod resource;

@@ -5,9 +5,11 @@
 //! | no token | 401 | no error |
 //! | malformed request | 400 | `error="invalid_request"` |
 //! | a token that is not accepted | 401 | `error="invalid_token"`, `error_description` |
+//! | a DPoP proof that is not accepted | 401 | `error="invalid_dpop_proof"`, `error_description` |
+//! | a DPoP proof without a nonce | 401 | `error="use_dpop_nonce"`, `error_description`; the nonce is in `DPoP-Nonce` |
 //! | the user must authenticate again | 401 | `error="insufficient_user_authentication"`, `error_description`, `acr_values`, `max_age` |
 //! | a scope, a group or a claim is missing | 403 | `error="insufficient_scope"`, `scope` if scopes are the matter |
-//! | the tenant is unavailable | 503 | none, but `Retry-After` |
+//! | the tenant or the record of proofs is unavailable | 503 | none, but `Retry-After` |
 //! | this API is at fault | 500 | none |
 //!
 //! Every 401 names the scopes that the operation needs, so that a client knows what to ask for.
@@ -15,7 +17,6 @@
 use std::{
     error::Error as StdError,
     fmt,
-    fmt::Write as _,
     sync::{Arc, OnceLock},
 };
 
@@ -28,8 +29,10 @@ use http::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::{challenge::challenges, presentation::Presentation};
 use crate::{
-    error::{Denial, Error, Internal, InvalidToken},
+    config::DpopMode,
+    error::{Error, Internal, InvalidProof, InvalidToken},
     policy::{Access, Requirement},
 };
 
@@ -43,6 +46,7 @@ pub struct Refusal {
     api: Arc<Answering>,
     /// Every scope that the operation needs, blank-separated.
     scope: Option<Arc<str>>,
+    presentation: Presentation,
 }
 
 /// How an API answers the requests that it rejects.
@@ -53,6 +57,8 @@ pub(crate) struct Answering {
     pub(crate) body: ErrorBody,
     /// Where the metadata of this API is (RFC 9728 §5.1), once the application serves it.
     pub(crate) metadata: OnceLock<Arc<str>>,
+    /// Which schemes it accepts.
+    pub(crate) dpop: DpopMode,
 }
 
 impl Answering {
@@ -62,13 +68,14 @@ impl Answering {
             realm: realm.to_owned(),
             body: ErrorBody::Message,
             metadata: OnceLock::new(),
+            dpop: DpopMode::Disabled,
         })
     }
 }
 
 impl Refusal {
-    pub(crate) const fn new(error: Error, api: Arc<Answering>) -> Self {
-        Self { error, api, scope: None }
+    pub(crate) fn new(error: Error, api: Arc<Answering>) -> Self {
+        Self { error, api, scope: None, presentation: Presentation::default() }
     }
 
     /// Rejects a request that no guard has checked. The log says why and what to write instead; the
@@ -81,6 +88,11 @@ impl Refusal {
 
     pub(crate) fn with_scope(self, scope: Option<Arc<str>>) -> Self {
         Self { scope, ..self }
+    }
+
+    /// To a request that presented its token in this way.
+    pub(crate) fn to(self, presentation: &Presentation) -> Self {
+        Self { presentation: presentation.clone(), ..self }
     }
 
     /// Rejects a request by what the first alternative needs: the document lists it first.
@@ -103,65 +115,26 @@ impl Refusal {
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
             Error::InsufficientUserAuthentication(_)
+            | Error::InvalidProof(_)
             | Error::InvalidToken(_)
-            | Error::MissingToken => StatusCode::UNAUTHORIZED,
-            Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            | Error::MissingToken
+            | Error::UseNonce(_) => StatusCode::UNAUTHORIZED,
+            Error::Overloaded { .. } | Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// The `WWW-Authenticate` header (RFC 6750 §3); none where it is not the caller's fault.
-    #[must_use]
-    pub fn challenge(&self) -> Option<HeaderValue> {
-        let mut challenge = Challenge::new(&self.api.realm);
-        let mut scope = self.scope.as_deref();
-        match &self.error {
-            Error::MissingToken => {}
-            Error::InvalidRequest(_) => {
-                challenge.parameter("error", "invalid_request");
-                scope = None;
-            }
-            Error::InvalidToken(reason) => {
-                challenge.parameter("error", "invalid_token");
-                challenge.parameter("error_description", &description(*reason));
-            }
-            Error::InsufficientUserAuthentication(step_up) => {
-                challenge.parameter("error", "insufficient_user_authentication");
-                challenge.parameter("error_description", &step_up.reason.to_string());
-                if let Some(acr_values) = &step_up.acr_values {
-                    challenge.parameter("acr_values", acr_values);
-                }
-                if let Some(max_age) = step_up.max_age {
-                    challenge.parameter("max_age", &max_age.as_secs().to_string());
-                }
-                scope = step_up.scope.as_deref();
-            }
-            Error::InsufficientScope(denial) => {
-                challenge.parameter("error", "insufficient_scope");
-                scope = match denial {
-                    Denial::Scopes { required } => Some(required),
-                    _ => None,
-                };
-            }
-            Error::Internal(_) | Error::Unavailable { .. } => return None,
-        }
-        if let Some(scope) = scope {
-            challenge.parameter("scope", scope);
-        }
-        if let Some(url) = self.api.metadata.get() {
-            challenge.parameter("resource_metadata", url);
-        }
-        challenge.into_header()
+    /// The values of the `WWW-Authenticate` header, one for each scheme that the API accepts
+    /// (RFC 6750 §3, RFC 9449 §7.1); none where it is not the caller's fault.
+    pub fn challenges(&self) -> impl Iterator<Item = HeaderValue> {
+        let used = self.presentation.scheme;
+        challenges(&self.error, self.scope.as_deref(), &self.api, used).into_iter()
     }
 
     /// The phrase of the challenge's `error_description` (RFC 6750 §3), if it has one: fixed text
     /// that contains no value of the token.
     #[must_use]
     pub fn description(&self) -> Option<String> {
-        match self.error {
-            Error::InvalidToken(reason) => Some(description(reason)),
-            Error::InsufficientUserAuthentication(ref step_up) => Some(step_up.reason.to_string()),
-            _ => None,
-        }
+        description(&self.error)
     }
 
     /// The whole response. Its body is a JSON object with one member, `message`, unless the
@@ -172,10 +145,13 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.api.body.content_type());
-        if let Some(challenge) = self.challenge() {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        for challenge in self.challenges() {
+            headers.append(WWW_AUTHENTICATE, challenge);
         }
-        if let Error::Unavailable { retry_after, .. } = self.error {
+        self.presentation.provide_nonce(headers);
+        if let Error::Overloaded { retry_after, .. } | Error::Unavailable { retry_after, .. } =
+            self.error
+        {
             headers.insert(RETRY_AFTER, whole_seconds(retry_after).into());
         }
         response.extensions_mut().insert(self.error.clone());
@@ -195,48 +171,21 @@ impl StdError for Refusal {
     }
 }
 
-/// A `WWW-Authenticate` value in the making.
-struct Challenge(String);
-
-impl Challenge {
-    fn new(realm: &str) -> Self {
-        let mut challenge = Self(String::from("Bearer"));
-        challenge.write(" realm", realm);
-        challenge
-    }
-
-    fn parameter(&mut self, name: &str, value: &str) {
-        self.0.push_str(", ");
-        self.write(name, value);
-    }
-
-    /// Writes a quoted string (RFC 9110 §5.6.4) of printable ASCII; whatever else the value holds
-    /// becomes a question mark.
-    fn write(&mut self, name: &str, value: &str) {
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        for char in value.chars() {
-            match char {
-                '"' | '\\' => self.0.extend(['\\', char]),
-                ' '..='~' => self.0.push(char),
-                _ => self.0.push('?'),
-            }
-        }
-        self.0.push('"');
-    }
-
-    fn into_header(self) -> Option<HeaderValue> {
-        HeaderValue::try_from(self.0).ok()
-    }
-}
-
-/// A fixed phrase a reason, with the name of the claim that is meant.
-fn description(reason: InvalidToken) -> String {
-    let mut phrase = reason.to_string();
-    if let InvalidToken::Claim(name) = reason {
-        let _ = write!(phrase, " ({name})");
-    }
-    phrase
+/// A fixed phrase for each reason, with the name of the claim that is meant.
+pub(super) fn description(error: &Error) -> Option<String> {
+    let (phrase, claim) = match error {
+        Error::InsufficientUserAuthentication(step_up) => (step_up.reason.to_string(), None),
+        Error::InvalidProof(reason @ InvalidProof::Claim(name)) => (reason.to_string(), Some(name)),
+        Error::InvalidProof(reason) => (reason.to_string(), None),
+        Error::InvalidToken(reason @ InvalidToken::Claim(name)) => (reason.to_string(), Some(name)),
+        Error::InvalidToken(reason) => (reason.to_string(), None),
+        Error::UseNonce(problem) => (problem.to_string(), None),
+        _ => return None,
+    };
+    Some(match claim {
+        None => phrase,
+        Some(name) => format!("{phrase} ({name})"),
+    })
 }
 
 fn whole_seconds(duration: std::time::Duration) -> u64 {
@@ -343,10 +292,14 @@ const fn message(error: &Error) -> &'static str {
         Error::InsufficientScope(_) => r#"{"message":"forbidden"}"#,
         Error::Internal(_) => r#"{"message":"internal server error"}"#,
         Error::InvalidRequest(_) => r#"{"message":"bad request"}"#,
-        Error::InsufficientUserAuthentication(_) | Error::InvalidToken(_) | Error::MissingToken => {
-            r#"{"message":"unauthorized"}"#
+        Error::InsufficientUserAuthentication(_)
+        | Error::InvalidProof(_)
+        | Error::InvalidToken(_)
+        | Error::MissingToken
+        | Error::UseNonce(_) => r#"{"message":"unauthorized"}"#,
+        Error::Overloaded { .. } | Error::Unavailable { .. } => {
+            r#"{"message":"service unavailable"}"#
         }
-        Error::Unavailable { .. } => r#"{"message":"service unavailable"}"#,
     }
 }
 
@@ -393,7 +346,9 @@ mod tests {
     #[test]
     fn debug_shows_how_the_application_describes_its_body() {
         let body = ErrorBody::custom("text/plain", json!({}), |_| String::new()).unwrap();
-        let api = Arc::new(Answering { realm: "api".to_owned(), metadata: OnceLock::new(), body });
+        let realm = "api".to_owned();
+        let (metadata, dpop) = (OnceLock::new(), DpopMode::Disabled);
+        let api = Arc::new(Answering { realm, body, metadata, dpop });
         let shown = format!("{:?}", Refusal::new(Error::MissingToken, api));
         let expected = r#"CustomBody { content_type: "text/plain", schema: Object {}, .. }"#;
         assert!(shown.contains(expected), "{shown}");

@@ -111,8 +111,7 @@ mod template;
 mod tls;
 
 use ::salvo_core::{
-    Depot, FlowCtrl, Handler, Request, Response, Scribe, async_trait,
-    http::{ResBody, header::WWW_AUTHENTICATE},
+    Depot, FlowCtrl, Handler, Request, Response, Scribe, async_trait, http::ResBody,
 };
 
 use crate::{
@@ -143,9 +142,8 @@ impl Handler for Guard {
         request.extensions_mut().insert(accepted);
         ctrl.call_next(request, depot, response).await;
         let status = response.status_code.unwrap_or_default();
-        if let Some(challenge) = caller.challenge_for(status, response.extensions.get()) {
-            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
-        }
+        let error = response.extensions.get().cloned();
+        caller.complete(status, error.as_ref(), response.headers_mut());
         response.extensions.insert(caller);
     }
 }

@@ -30,6 +30,20 @@ pub(crate) enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
+    /// Every algorithm, in the order in which clients are told of them.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+    ];
+
     /// Finds the algorithm a JOSE `alg` value names; names are case-sensitive (RFC 7515 §4.1.1).
     #[must_use]
     pub(crate) fn from_name(name: &str) -> Option<Self> {

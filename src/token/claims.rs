@@ -138,7 +138,7 @@ impl Claims {
 }
 
 /// A `NumericDate` in seconds (RFC 7519 §2), fractions included.
-pub(super) fn numeric_date(value: &Value) -> Option<f64> {
+pub(crate) fn numeric_date(value: &Value) -> Option<f64> {
     value.as_f64().filter(|seconds| (0.0..=MAX_NUMERIC_DATE).contains(seconds))
 }
 

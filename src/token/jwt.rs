@@ -10,13 +10,14 @@
 //!
 //! `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not choose its key.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use crate::{
-    error::InvalidToken,
-    token::{algorithm::SigningAlgorithm, claims::Claims, json},
+use super::{
+    algorithm::SigningAlgorithm,
+    claims::Claims,
+    jws::{self, Jws, NotAJws},
 };
+use crate::error::InvalidToken;
 
 /// A JWT whose segments are what they should be; their contents are not validated yet.
 #[derive(Debug)]
@@ -40,12 +41,9 @@ pub(crate) struct UnverifiedJwt<'t> {
 impl<'t> DecodedJwt<'t> {
     /// Decodes the segments: the first two rules.
     pub(crate) fn decode(token: &'t str) -> Result<Self, InvalidToken> {
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(InvalidToken::Malformed)?;
-        let header = parse_segment(header)?;
-        let claims = Claims::new(parse_segment(payload)?);
-        let signature = decode(signature)?;
-        Ok(Self { header, claims, signing_input, signature })
+        let Jws { header, payload, signing_input, signature } =
+            Jws::decode(token).map_err(|NotAJws| InvalidToken::Malformed)?;
+        Ok(Self { header, claims: Claims::new(payload), signing_input, signature })
     }
 
     /// Who the token says has issued it. That may select the tenant that validates it, and nothing
@@ -58,7 +56,7 @@ impl<'t> DecodedJwt<'t> {
     /// access token (RFC 9068 §4).
     pub(crate) fn validate_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
         let Self { mut header, claims, signing_input, signature } = self;
-        if header.contains_key("crit") || header.contains_key("b64") {
+        if jws::requires_extension(&header) {
             return Err(InvalidToken::Critical);
         }
         let algorithm = header
@@ -97,7 +95,7 @@ impl UnverifiedJwt<'_> {
 /// The header of what may not even be a JWT: for a diagnosis alone.
 pub(crate) fn unverified_header(token: &str) -> Option<Map<String, Value>> {
     let (header, _) = token.split_once('.')?;
-    parse_segment(header).ok()
+    jws::parse_segment(header).ok()
 }
 
 /// `typ` is a media type, compared without regard to case (RFC 7515 §4.1.9).
@@ -117,20 +115,9 @@ fn is_access_token_type(typ: Option<&Value>, rfc9068: bool) -> bool {
     }
 }
 
-fn parse_segment(segment: &str) -> Result<Map<String, Value>, InvalidToken> {
-    json::parse_object(&decode(segment)?).map_err(|_| InvalidToken::Malformed)
-}
-
-/// Strict base64url (RFC 7515 §2): each octet sequence has exactly one text.
-fn decode(segment: &str) -> Result<Vec<u8>, InvalidToken> {
-    match BASE64_URL_SAFE_NO_PAD.decode(segment) {
-        Ok(octets) if !octets.is_empty() => Ok(octets),
-        _ => Err(InvalidToken::Malformed),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
     use serde_json::json;
 
     use super::*;

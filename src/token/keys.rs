@@ -123,6 +123,15 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
+    /// Prepares a public key (RFC 7517 §4) that came with a signature, for the algorithm of that
+    /// signature; the error says what is wrong with the key.
+    pub(crate) fn of_jwk(
+        jwk: &Map<String, Value>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Self, &'static str> {
+        verifiers(jwk, Some(algorithm))?.pop().ok_or(NO_ALGORITHM)
+    }
+
     /// Verifies a signature over the received text (RFC 7515 §5.2).
     pub(crate) fn verify(&self, signing_input: &str, signature: &[u8]) -> Result<(), InvalidToken> {
         self.key
@@ -159,9 +168,9 @@ impl Key {
         };
         remove_unset(&mut jwk);
         match jwk.get("kid") {
-            None => Self { kid: None, verifiers: verifiers(&jwk) },
+            None => Self { kid: None, verifiers: verifiers(&jwk, None) },
             Some(Value::String(kid)) => {
-                Self { kid: Some(kid.as_str().into()), verifiers: verifiers(&jwk) }
+                Self { kid: Some(kid.as_str().into()), verifiers: verifiers(&jwk, None) }
             }
             Some(_) => Self { kid: None, verifiers: Err("its kid is not a string") },
         }
@@ -178,8 +187,14 @@ pub(crate) fn remove_unset(jwk: &mut Map<String, Value>) {
     });
 }
 
-/// Prepares a JWK for the algorithms it may be used with, or says why it may verify nothing.
-fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
+const NO_ALGORITHM: &str = "its alg does not fit its kty or crv";
+
+/// Prepares a JWK for the algorithms it may be used with, or for one of them, or says why it may
+/// verify nothing.
+fn verifiers(
+    jwk: &Map<String, Value>,
+    only: Option<SigningAlgorithm>,
+) -> Result<Vec<Verifier>, &'static str> {
     if SECRET_MEMBERS.iter().any(|member| jwk.contains_key(*member)) {
         return Err("it is private or symmetric");
     }
@@ -195,12 +210,15 @@ fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
         return Err("its kty is not RSA, EC or OKP");
     }
     let pinned = match jwk.get("alg") {
-        None => None,
+        None => only,
         Some(name) => {
             let algorithm = name.as_str().and_then(SigningAlgorithm::from_name);
             Some(algorithm.ok_or("its alg is not an accepted signature algorithm")?)
         }
     };
+    if only.is_some() && pinned != only {
+        return Err(NO_ALGORITHM);
+    }
     let mut verifiers = match kty {
         "RSA" => rsa_verifiers(jwk, pinned)?,
         "EC" => ec_verifiers(jwk)?,
@@ -208,7 +226,7 @@ fn verifiers(jwk: &Map<String, Value>) -> Result<Vec<Verifier>, &'static str> {
     };
     verifiers.retain(|verifier| pinned.is_none_or(|alg| alg == verifier.algorithm));
     match verifiers.is_empty() {
-        true => Err("its alg does not fit its kty or crv"),
+        true => Err(NO_ALGORITHM),
         false => Ok(verifiers),
     }
 }

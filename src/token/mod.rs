@@ -2,18 +2,23 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod claims;
+pub(crate) mod confirmation;
+pub(crate) mod credentials;
 pub(crate) mod json;
+pub(crate) mod jws;
 pub(crate) mod jwt;
 pub(crate) mod keys;
 #[cfg(test)]
 mod rfc_vectors;
 pub(crate) mod rules;
+pub(crate) mod thumbprint;
 pub(crate) mod typed;
 
 use std::fmt;
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::HeaderMap;
 
+use self::credentials::{Credentials, Scheme};
 use crate::error::{Error, InvalidRequest, InvalidToken};
 
 /// An access token, as presented: not validated, and never printed.
@@ -52,30 +57,8 @@ impl AccessToken {
     /// [`Error::InvalidRequest`] if the header is repeated or the token is not a `b64token`
     /// (RFC 6750 §2.1), which is also the case for two tokens in one header.
     pub fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Error> {
-        Self::in_headers(headers, usize::MAX)
-    }
-
-    /// [`from_headers`](Self::from_headers), for tokens of at most `max_length` bytes: a longer one
-    /// is not even copied.
-    pub(crate) fn in_headers(
-        headers: &HeaderMap,
-        max_length: usize,
-    ) -> Result<Option<Self>, Error> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(Error::InvalidRequest(InvalidRequest::RepeatedHeader));
-        }
-        let credentials = value.as_bytes().trim_ascii();
-        let scheme_end = credentials.iter().position(|byte| is_blank(*byte));
-        let (scheme, rest) = credentials.split_at(scheme_end.unwrap_or(credentials.len()));
-        let token = rest.trim_ascii_start();
-        if !scheme.eq_ignore_ascii_case(b"Bearer") || token.is_empty() {
-            return Ok(None);
-        }
-        Self::from_bytes(token, max_length).map(Some)
+        let credentials = Credentials::in_headers(headers, &[Scheme::Bearer], usize::MAX);
+        Ok(credentials.map_err(|it| it.error)?.map(|it| it.token))
     }
 
     /// Takes a token that was found elsewhere: in a cookie, in another header.
@@ -123,10 +106,6 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
-    byte == b' ' || byte == b'\t'
-}
-
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -144,7 +123,7 @@ fn is_b64token(token: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, header::AUTHORIZATION};
 
     use super::*;
 
@@ -241,8 +220,9 @@ mod tests {
         let oversized = taken(b"abcd");
         assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
         let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer abcd"))];
-        let oversized = AccessToken::in_headers(&headers.into_iter().collect(), 3);
-        assert!(matches!(oversized, Err(Error::InvalidToken(InvalidToken::Oversized))));
+        let headers = headers.into_iter().collect();
+        let oversized = Credentials::in_headers(&headers, &[Scheme::Bearer], 3).unwrap_err();
+        assert!(matches!(oversized.error, Error::InvalidToken(InvalidToken::Oversized)));
     }
 
     #[test]

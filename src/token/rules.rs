@@ -174,13 +174,12 @@ impl Expectations {
         };
         let is = |name| token_type.as_str().is_some_and(|found| found.eq_ignore_ascii_case(name));
         let thumbprint = claims.get("cnf").and_then(|confirmation| confirmation.get("jkt"));
-        if is("Bearer") && thumbprint.is_some() {
-            return Err(InvalidToken::Binding);
+        if is("DPoP") {
+            let is_bound = thumbprint.is_some_and(Value::is_string);
+            return if is_bound { Ok(()) } else { Err(InvalidToken::Claim("cnf")) };
         }
-        if is("DPoP") && !thumbprint.is_some_and(Value::is_string) {
-            return Err(InvalidToken::Claim("cnf"));
-        }
-        match is("Bearer") || is("DPoP") || is("access_token") {
+        match is("Bearer") || is("access_token") {
+            true if thumbprint.is_some() => Err(InvalidToken::KeyBinding),
             true => Ok(()),
             false => Err(InvalidToken::Type),
         }

@@ -9,7 +9,7 @@ const FLEET_KEY: &str = "a-secret-of-exactly-32-bytes-now";
 fn a_shared_cache_needs_a_fleet_key_that_the_store_does_not_know() {
     const REMEDY: &str = "generate one with `openssl rand -base64 32`";
     let missing = format!(
-        "a shared introspection cache needs a secret that every instance of this API has and the \
+        "a shared cache needs a secret that every instance of this API has and the \
          store does not know; {REMEDY}"
     );
     let in_url = "must not be a part of INTROSPECTION_CACHE: the store would know it";

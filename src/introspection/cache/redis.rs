@@ -127,7 +127,7 @@ impl RedisCache {
         Address::parse(url).map(drop)
     }
 
-    async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Failure> {
+    pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Failure> {
         let (number, mut connection) = self.connection().await?;
         let answer = command.query_async(&mut connection.commands);
         let failure = match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
@@ -377,7 +377,7 @@ async fn log_in(
 
 /// What went wrong, in words of our own: a server may repeat the password in its error.
 #[derive(Clone, Copy, Debug)]
-enum Failure {
+pub(crate) enum Failure {
     Unreachable(io::ErrorKind),
     Tls(&'static str),
     Silent,

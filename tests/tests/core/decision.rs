@@ -126,7 +126,7 @@ async fn the_reason_of_a_failure_is_decision() {
     let guard = protect.require(Policy::ANY_TOKEN);
     let refusal = guard.check(harness::support::request_head(&headers)).await.unwrap_err();
     assert_eq!(refusal.error().reason(), "decision");
-    assert!(refusal.challenge().is_none());
+    assert!(refusal.challenges().next().is_none());
     let body = String::from_utf8(refusal.response().into_body().to_vec()).unwrap();
     assert!(!body.contains("secret"), "{body}");
 }

@@ -186,7 +186,7 @@ async fn the_claims_of_an_introspection_response_are_validated_like_those_of_a_j
     let with = |name: &str, value: Value| tenant.opaque_token().claim(name, value).mint();
     let without = |name| tenant.opaque_token().without(name).mint();
     let invalid = invalid_token;
-    use InvalidToken::{Audience, Binding, Claim, Issuer, NotYetValid};
+    use InvalidToken::{Audience, Binding, Claim, Issuer, KeyBinding, NotYetValid};
     for (case, path, token, expected) in [
         ("no iss", "/any", without("iss"), invalid(Claim("iss"))),
         ("odd iss", "/any", with("iss", json!([tenant.issuer()])), invalid(Claim("iss"))),
@@ -204,7 +204,7 @@ async fn the_claims_of_an_introspection_response_are_validated_like_those_of_a_j
         ("no sub", "/any", without("sub"), ok()),
         ("odd sub", "/any", with("sub", json!(7)), invalid(Claim("sub"))),
         ("bound", "/any", with("cnf", json!({"x5t#S256": "x"})), invalid(Binding)),
-        ("bound by DPoP", "/any", with("cnf", json!({"jkt": "x"})), invalid(Binding)),
+        ("bound by DPoP", "/any", with("cnf", json!({"jkt": "x"})), invalid(KeyBinding)),
         ("not bound", "/any", with("cnf", json!(null)), ok()),
         ("scopes", "/read", with("scope", json!("posts:write posts:read")), ok()),
         ("scope list", "/read", with("scope", json!(["a", "posts:read"])), ok()),
@@ -266,7 +266,7 @@ async fn a_token_type_of_another_kind_of_token_is_rejected() {
     let tenant = frozen_tenant().await;
     let builder = introspecting(&tenant).introspection_cache_in_memory();
     let api = serve(&builder.build().unwrap());
-    let (not_access, binding) = (InvalidToken::Type, InvalidToken::Binding);
+    let (not_access, binding) = (InvalidToken::Type, InvalidToken::KeyBinding);
     let incomplete = InvalidToken::Claim("cnf");
     for (token_type, cnf, expected) in [
         (json!("Bearer"), json!(null), ok()),
@@ -286,6 +286,7 @@ async fn a_token_type_of_another_kind_of_token_is_rejected() {
         (json!("dpop"), json!({"x5t#S256": "x"}), invalid_token(incomplete)),
         (json!("DPoP"), json!({"jkt": 7}), invalid_token(incomplete)),
         (json!("Bearer"), bound.clone(), invalid_token(binding)),
+        (json!("access_token"), bound.clone(), invalid_token(binding)),
         (json!("DPoP"), bound.clone(), invalid_token(binding)),
     ] {
         let case = format!("{token_type} with {cnf}");

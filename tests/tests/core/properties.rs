@@ -72,7 +72,7 @@ fn is_accepted(token: &str) -> bool {
 
 /// Whether the response to a rejected request has a status for errors of the client.
 fn is_client_error(rejection: &Refusal) -> bool {
-    rejection.response().status().is_client_error() && rejection.challenge().is_some()
+    rejection.response().status().is_client_error() && rejection.challenges().next().is_some()
 }
 
 /// JSON of any shape, not very deep, in which these words occur.

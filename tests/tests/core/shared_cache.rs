@@ -268,7 +268,7 @@ fn a_store_without_a_fleet_key_is_a_configuration_error() {
     };
     assert!(build(FLEET_KEY).is_ok());
     for (fleet_key, expected) in [
-        ("", "builder: fleet_key: is set but blank; a shared introspection cache needs a secret"),
+        ("", "builder: fleet_key: is set but blank; a shared cache needs a secret"),
         ("short", "builder: fleet_key: must have at least 32 bytes"),
     ] {
         let error = build(fleet_key).unwrap_err().to_string();

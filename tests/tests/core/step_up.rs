@@ -32,7 +32,7 @@ async fn answer_to(guard: &Guard, head: RequestHead<'_>) -> (u16, String) {
     match guard.check(head).await {
         Ok(_) => (200, String::new()),
         Err(refusal) => {
-            let challenge = refusal.challenge().expect("the caller is told");
+            let challenge = refusal.challenges().next().expect("the caller is told");
             let challenge = challenge.to_str().unwrap();
             let parameters = challenge.strip_prefix(r#"Bearer realm="https://api.example.com""#);
             (refusal.status().as_u16(), parameters.expect(challenge).to_owned())

@@ -1,0 +1,145 @@
+//! A DPoP proof (RFC 9449 §4.2): a JWT that the client signs for one request, by the key that its
+//! token is bound to.
+//!
+//! What a proof must be is validated in this order, and the first rule it breaks is its end:
+//!
+//! 1. it is one JWT of at most 8 KiB, as strict as a token;
+//! 2. the header: `typ`, no `crit` and no `b64`, `alg`, `jwk`; its other members are not read;
+//! 3. the claims: `jti`, `htm`, `htu`, `iat`, `ath`;
+//! 4. the signature, by the `jwk`.
+//!
+//! Then it proves that the client has the key. That the token is bound to it, the nonce, and whether
+//! the proof was used before, are not the proof's affair.
+
+use std::time::Duration;
+
+use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::Method;
+use serde_json::Value;
+
+use super::target::PublicUrl;
+use crate::{
+    error::InvalidProof,
+    token::{
+        AccessToken,
+        algorithm::SigningAlgorithm,
+        claims::numeric_date,
+        jws::{self, Jws, NotAJws},
+        keys::Verifier,
+        thumbprint::Thumbprint,
+    },
+};
+
+/// A longer proof is rejected before anything of it is decoded, in bytes.
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// The longest `jti`, in characters.
+const MAX_JTI: usize = 256;
+
+/// A proof taken apart, not validated yet.
+#[derive(Debug)]
+pub(crate) struct UnverifiedProof<'p>(Jws<'p>);
+
+/// The request that a proof must be for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProvenRequest<'r> {
+    pub(crate) method: &'r Method,
+    /// As it arrives here.
+    pub(crate) path: &'r str,
+    pub(crate) token: &'r AccessToken,
+    pub(crate) api: &'r PublicUrl,
+}
+
+/// What is known by a valid proof.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proof<'p> {
+    /// Of the key that signed it.
+    pub(crate) thumbprint: Thumbprint,
+    pub(crate) jti: &'p str,
+    /// `iat`, in seconds since the epoch.
+    pub(crate) issued_at: f64,
+}
+
+impl<'p> UnverifiedProof<'p> {
+    /// Decodes the value of the `DPoP` header.
+    pub(crate) fn decode(header: &'p [u8]) -> Result<Self, InvalidProof> {
+        if header.len() > MAX_LENGTH {
+            return Err(InvalidProof::Oversized);
+        }
+        let text = std::str::from_utf8(header).map_err(|_| InvalidProof::Malformed)?;
+        Jws::decode(text).map(Self).map_err(|NotAJws| InvalidProof::Malformed)
+    }
+
+    /// The nonce that it claims to be for.
+    pub(crate) fn unverified_nonce(&self) -> Option<&str> {
+        self.string("nonce")
+    }
+
+    /// Validates it for a request, at a time in seconds since the epoch, from which `iat` may differ
+    /// by `lifetime`.
+    pub(crate) fn validate(
+        &self,
+        request: ProvenRequest<'_>,
+        now: f64,
+        lifetime: Duration,
+    ) -> Result<Proof<'_>, InvalidProof> {
+        let (verifier, thumbprint) = self.key()?;
+        let jti = self.string("jti").ok_or(InvalidProof::Claim("jti"))?;
+        if jti.is_empty() || jti.chars().count() > MAX_JTI {
+            return Err(InvalidProof::Claim("jti"));
+        }
+        let method = self.string("htm").ok_or(InvalidProof::Claim("htm"))?;
+        if method != request.method.as_str() {
+            return Err(InvalidProof::Method);
+        }
+        let htu = self.string("htu").ok_or(InvalidProof::Claim("htu"))?;
+        if !request.api.is_target(htu, request.path) {
+            return Err(InvalidProof::Target);
+        }
+        let issued_at = self.0.payload.get("iat").and_then(numeric_date);
+        let issued_at = issued_at.ok_or(InvalidProof::Claim("iat"))?;
+        if (now - issued_at).abs() > lifetime.as_secs_f64() {
+            return Err(InvalidProof::Time);
+        }
+        let hash = self.string("ath").ok_or(InvalidProof::Claim("ath"))?;
+        if !is_hash_of(hash, request.token) {
+            return Err(InvalidProof::TokenHash);
+        }
+        verifier
+            .verify(self.0.signing_input, &self.0.signature)
+            .map_err(|_| InvalidProof::Signature)?;
+        Ok(Proof { thumbprint, jti, issued_at })
+    }
+
+    /// The key that the header names, for the algorithm that it names.
+    fn key(&self) -> Result<(Verifier, Thumbprint), InvalidProof> {
+        let header = &self.0.header;
+        if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+            return Err(InvalidProof::Type);
+        }
+        if jws::requires_extension(header) {
+            return Err(InvalidProof::Critical);
+        }
+        let algorithm = header.get("alg").and_then(Value::as_str);
+        let algorithm = algorithm.and_then(SigningAlgorithm::from_name);
+        let algorithm = algorithm.ok_or(InvalidProof::Algorithm)?;
+        let jwk = header.get("jwk").and_then(Value::as_object).ok_or(InvalidProof::Key)?;
+        let verifier = Verifier::of_jwk(jwk, algorithm).map_err(|problem| {
+            tracing::debug!(name: "dpop.key", problem, "the jwk of a DPoP proof is unusable");
+            InvalidProof::Key
+        })?;
+        Ok((verifier, Thumbprint::of_jwk(jwk).ok_or(InvalidProof::Key)?))
+    }
+
+    fn string(&self, claim: &str) -> Option<&str> {
+        self.0.payload.get(claim)?.as_str()
+    }
+}
+
+/// `ath` (RFC 9449 §4.2).
+fn is_hash_of(hash: &str, token: &AccessToken) -> bool {
+    let own = digest::digest(&digest::SHA256, token.expose().as_bytes());
+    let own = BASE64_URL_SAFE_NO_PAD.encode(own);
+    verify_slices_are_equal(own.as_bytes(), hash.as_bytes()).is_ok()
+}

@@ -1,0 +1,48 @@
+//! JWS compact serialisation (RFC 7515 §3.1) with JSON in it: what tokens and DPoP proofs share.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use super::json;
+
+/// A JWS taken apart: three segments of strict base64url, header and payload JSON objects without
+/// duplicate members. Nothing in it is validated yet.
+#[derive(Debug)]
+pub(crate) struct Jws<'t> {
+    pub(crate) header: Map<String, Value>,
+    pub(crate) payload: Map<String, Value>,
+    pub(crate) signing_input: &'t str,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// The text is not such a JWS.
+#[derive(Debug)]
+pub(crate) struct NotAJws;
+
+impl<'t> Jws<'t> {
+    pub(crate) fn decode(text: &'t str) -> Result<Self, NotAJws> {
+        let (signing_input, signature) = text.rsplit_once('.').ok_or(NotAJws)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(NotAJws)?;
+        let (header, payload) = (parse_segment(header)?, parse_segment(payload)?);
+        Ok(Self { header, payload, signing_input, signature: decode(signature)? })
+    }
+}
+
+/// Whether a header asks for an extension that must be understood (`crit`, RFC 7515 §4.1.11), or
+/// changes what is signed (`b64`, RFC 7797).
+pub(crate) fn requires_extension(header: &Map<String, Value>) -> bool {
+    header.contains_key("crit") || header.contains_key("b64")
+}
+
+/// A segment that holds a JSON object.
+pub(super) fn parse_segment(segment: &str) -> Result<Map<String, Value>, NotAJws> {
+    json::parse_object(&decode(segment)?).map_err(|_| NotAJws)
+}
+
+/// Strict base64url (RFC 7515 §2): each octet sequence has exactly one text.
+fn decode(segment: &str) -> Result<Vec<u8>, NotAJws> {
+    match BASE64_URL_SAFE_NO_PAD.decode(segment) {
+        Ok(octets) if !octets.is_empty() => Ok(octets),
+        _ => Err(NotAJws),
+    }
+}
