@@ -143,3 +143,68 @@ fn is_hash_of(hash: &str, token: &AccessToken) -> bool {
     let own = BASE64_URL_SAFE_NO_PAD.encode(own);
     verify_slices_are_equal(own.as_bytes(), hash.as_bytes()).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    /// RFC 9449 §7.1: the token and the proof of the request.
+    const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+    const PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6Ik\
+        VDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCR\
+        nMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JE\
+        QSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIj\
+        oiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0Z\
+        WRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNF\
+        c05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71E\
+        OptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    const ISSUED: f64 = 1_562_262_618.0;
+
+    /// What comes of the RFC's proof in a request that differs from the RFC's in this.
+    fn validated(
+        method: &Method,
+        url: &str,
+        path: &str,
+        token: &str,
+        now: f64,
+    ) -> Result<(String, f64), InvalidProof> {
+        let api = PublicUrl::new(&Url::parse(url).unwrap(), "");
+        let token = AccessToken::new(token).unwrap();
+        let request = ProvenRequest { method, path, token: &token, api: &api };
+        let unverified = UnverifiedProof::decode(PROOF.as_bytes())?;
+        let proof = unverified.validate(request, now, Duration::from_secs(60))?;
+        assert!(proof.thumbprint.is("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"));
+        Ok((proof.jti.to_owned(), proof.issued_at))
+    }
+
+    #[test]
+    fn the_proof_of_the_rfc_is_valid_for_its_request_and_no_other() {
+        let (api, path) = ("https://resource.example.org", "/protectedresource");
+        let expected = Ok(("e1j3V_bKic8-LAEB".to_owned(), ISSUED));
+        for now in [ISSUED - 60.0, ISSUED, ISSUED + 60.0] {
+            assert_eq!(validated(&Method::GET, api, path, TOKEN, now), expected, "{now}");
+        }
+        for now in [0.0, ISSUED - 60.001, ISSUED + 60.001, f64::MAX] {
+            let rejected = validated(&Method::GET, api, path, TOKEN, now);
+            assert_eq!(rejected, Err(InvalidProof::Time), "{now}");
+        }
+        for (method, api, path, token, reason) in [
+            (Method::HEAD, api, path, TOKEN, InvalidProof::Method),
+            (Method::GET, "http://resource.example.org", path, TOKEN, InvalidProof::Target),
+            (Method::GET, api, "/protected", TOKEN, InvalidProof::Target),
+            (Method::GET, api, path, "another-token", InvalidProof::TokenHash),
+        ] {
+            let rejected = validated(&method, api, path, token, ISSUED);
+            assert_eq!(rejected, Err(reason));
+        }
+    }
+
+    #[test]
+    fn a_longer_proof_than_8_kib_is_not_decoded() {
+        let decoded = |length| UnverifiedProof::decode(&vec![b'a'; length]).unwrap_err();
+        assert_eq!(decoded(MAX_LENGTH), InvalidProof::Malformed);
+        assert_eq!(decoded(MAX_LENGTH + 1), InvalidProof::Oversized);
+    }
+}

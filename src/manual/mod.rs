@@ -165,7 +165,7 @@ mod tests {
     use crate::config::Key;
 
     /// Settings of the builder that have no variable.
-    const BUILDER_ONLY: [&str; 9] = [
+    const BUILDER_ONLY: [&str; 11] = [
         "dangerously_allow_http",
         "dpop_replay_store",
         "http_client",

@@ -1,10 +1,13 @@
 //! Handlers by method and path: routes that can be compared with a document, as poem's own cannot.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use ::poem::{EndpointExt, IntoEndpoint, Route, RouteMethod, endpoint::BoxEndpoint, http::Method};
 
-use super::closed;
+use super::{closed, head::share_with_head};
 use crate::openapi::{
     Declaration, Routes,
     operations::{Dialect, Entry},
@@ -107,16 +110,22 @@ impl Routes for Handlers {
 
     fn guard(self, declaration: &Declaration<'_>) -> (Route, Vec<String>) {
         let operations = declaration.operations(self.0.keys().cloned(), DIALECT);
+        let own_head = self.0.keys().filter(|(_, method)| method == "HEAD");
+        let own_head: BTreeSet<String> = own_head.map(|(path, _)| path.clone()).collect();
         let mut methods: BTreeMap<String, RouteMethod> = BTreeMap::new();
         for ((path, method), handler) in self.0 {
             let Ok(method) = Method::from_bytes(method.as_bytes()) else { continue };
-            let handler = match operations.entry(&path, &method) {
-                Entry::Public => handler,
-                Entry::Guarded(guard) => handler.with(guard).boxed(),
-                Entry::Rejected => closed().boxed(),
+            let mut route = methods.remove(&path).unwrap_or_default();
+            route = match operations.entry(&path, &method) {
+                Entry::Public => route.method(method, handler),
+                Entry::Guarded(guard) if method == Method::GET && !own_head.contains(&path) => {
+                    let (get, head) = share_with_head(handler);
+                    route.get(get.with(guard.clone())).head(head.with(guard))
+                }
+                Entry::Guarded(guard) => route.method(method, handler.with(guard)),
+                Entry::Rejected => route.method(method, closed()),
             };
-            let route = methods.remove(&path).unwrap_or_default();
-            methods.insert(path, route.method(method, handler));
+            methods.insert(path, route);
         }
         let route = methods
             .into_iter()

@@ -43,6 +43,8 @@
 mod address;
 #[cfg(feature = "openapi")]
 mod handlers;
+#[cfg(feature = "openapi")]
+pub(crate) mod head;
 #[cfg(feature = "tls")]
 mod listener;
 

@@ -3,7 +3,9 @@
 //! What an operation needs is what its document says, or what the application lists for it where it
 //! is hidden. A handler of a public operation that asks for the caller all the same gets a 500.
 
-use ::poem::{EndpointExt, Response, Result, endpoint::BoxEndpoint, http::Method};
+use std::collections::HashMap;
+
+use ::poem::{Endpoint, EndpointExt, Response, Result, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{OpenApi, OperationId};
 
 use super::{
@@ -17,7 +19,7 @@ use crate::{
         plan::Plan,
         security::OperationKey,
     },
-    poem::closed,
+    poem::{closed, head::share_with_head},
     protect::{Guard, ProtectApi},
 };
 
@@ -37,21 +39,31 @@ pub(super) fn guard<T: OpenApi>(
         .collect();
     let operations = Operations::new(&document, unclear, routes, routes::DIALECT, plan, protect);
     let ids = operation_ids::<T>();
-    let guard = |path: &str, method: &Method, endpoint| match operations.entry(path, method) {
-        Entry::Public => endpoint,
-        Entry::Guarded(guard) => {
-            let key = operations.operation_at(path, method);
-            let id = ids.iter().find(|(named, _)| Some(named) == key).map(|(_, id)| *id);
-            guarded(endpoint, guard, id)
+    let guard = |path: &str, methods: HashMap<Method, BoxEndpoint<'static>>| {
+        let has_own_head = methods.contains_key(&Method::HEAD);
+        let mut table = HashMap::new();
+        for (method, endpoint) in methods {
+            let endpoint = match operations.entry(path, &method) {
+                Entry::Public => endpoint,
+                Entry::Guarded(guard) => {
+                    let key = operations.operation_at(path, &method);
+                    let id = ids.iter().find(|(named, _)| Some(named) == key).map(|(_, id)| *id);
+                    if method == Method::GET && !has_own_head {
+                        let (get, head) = share_with_head(endpoint);
+                        table.insert(Method::HEAD, guarded(head, guard.clone(), id));
+                        guarded(get, guard, id)
+                    } else {
+                        guarded(endpoint, guard, id)
+                    }
+                }
+                Entry::Rejected => closed().boxed(),
+            };
+            table.insert(method, endpoint);
         }
-        Entry::Rejected => closed().boxed(),
+        table
     };
     let guarded = table.into_iter().map(|(path, methods)| {
-        let guarded = methods.into_iter().map(|(method, endpoint)| {
-            let endpoint = guard(&path, &method, endpoint);
-            (method, endpoint)
-        });
-        let guarded = guarded.collect();
+        let guarded = guard(&path, methods);
         (path, guarded)
     });
     (guarded.collect(), operations.problems())
@@ -67,7 +79,7 @@ fn all_refused(table: RouteTable) -> RouteTable {
 }
 
 fn guarded(
-    endpoint: BoxEndpoint<'static>,
+    endpoint: impl Endpoint<Output = Response> + 'static,
     guard: Guard,
     id: Option<&'static str>,
 ) -> BoxEndpoint<'static> {
@@ -92,9 +104,9 @@ fn operation_ids<T: OpenApi>() -> Vec<(OperationKey, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, iter};
+    use std::iter;
 
-    use ::poem::{Endpoint, Request, endpoint::make_sync, http::StatusCode};
+    use ::poem::{Request, endpoint::make_sync, http::StatusCode};
 
     use super::*;
     use crate::{Authenticated, Bearer};

@@ -30,7 +30,8 @@ pub struct DecisionRequest {
     pub claims: Arc<Claims>,
     /// The tenant that issued the token.
     pub issuer: Arc<str>,
-    /// The method of the request; on poem, `GET` for a `HEAD` that a `GET` handler answers.
+    /// The method of the request. A guard on a handler of poem's is told of `GET` where that handler
+    /// answers `HEAD`.
     pub method: Method,
     /// The path of the request, as the client sent it.
     pub path: String,
