@@ -4,7 +4,6 @@ mod builder;
 mod expectations;
 mod faults;
 mod introspection;
-mod json;
 mod keys;
 mod mocks;
 mod requests;
