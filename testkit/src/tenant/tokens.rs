@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    Algorithm, Certificate, MockTenant, Signer,
+    Algorithm, Certificate, DpopKey, MockTenant, Signer,
     clock::unix_seconds,
     token::{Edits, Members, SigningKey, Unsigned, members, random_id, to_json},
 };
@@ -132,10 +132,23 @@ impl<'a> TokenBuilder<'a> {
         self.claim("auth_time", auth_time)
     }
 
-    /// Binds the token to a client's certificate (RFC 8705 §3.1).
+    /// Binds the token to a client's certificate (RFC 8705 §3.1), also beside a
+    /// [key](Self::bound_to_key).
     pub fn bound_to(mut self, certificate: &Certificate) -> Self {
         self.edits.confirm("x5t#S256", certificate.thumbprint());
         self
+    }
+
+    /// Binds the token to a client's key (RFC 9449 §6.1). Introspection of an opaque token also
+    /// reports the `token_type` `DPoP` (§6.2).
+    pub fn bound_to_key(self, key: &DpopKey) -> Self {
+        self.bound_to_thumbprint(&key.thumbprint())
+    }
+
+    /// Binds the token to the key with this thumbprint.
+    pub(crate) fn bound_to_thumbprint(mut self, thumbprint: &str) -> Self {
+        self.edits.confirm("jkt", thumbprint);
+        if self.is_opaque { self.claim("token_type", "DPoP") } else { self }
     }
 
     /// Sets a claim, also in place of a default one.
