@@ -128,6 +128,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clock;
+mod dpop;
 mod hostile;
 mod lock;
 mod site;
@@ -136,6 +137,7 @@ mod tls;
 mod token;
 
 pub use crate::clock::Clock;
+pub use crate::dpop::{DpopClient, DpopKey, ProofBuilder};
 pub use crate::hostile::{Class, Control, Hostile, Insufficient, InsufficientClass, StepUp};
 pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
 pub use crate::tenant::{

@@ -21,6 +21,7 @@ pub(crate) fn discovery_document(issuer: &str, aliases: &[(Entrance, String)]) -
         "code_challenge_methods_supported": ["S256"],
         "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
         "token_endpoint_auth_methods_supported": methods(!aliases.is_empty()),
+        "dpop_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
         "tls_client_certificate_bound_access_tokens": true,
     });
     let mut additional = Map::new();

@@ -11,8 +11,9 @@ use crate::{
         Site,
         server::{Port, Server},
     },
-    tenant::{expectations::Expectations, json::to_json},
+    tenant::expectations::Expectations,
     tls::Tls,
+    token::to_json,
 };
 
 /// Options for a [`MockTenant`]; each has a default.

@@ -4,7 +4,6 @@ mod builder;
 mod expectations;
 mod faults;
 mod introspection;
-mod json;
 mod keys;
 mod mocks;
 mod requests;
@@ -141,6 +140,17 @@ impl MockTenant {
 impl MockTenant {
     /// The tenant's own discovery document, from which a test can derive another one to
     /// [serve](Self::serve_metadata).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let tenant = monocloud_testkit::MockTenant::start().await;
+    /// // A tenant without DPoP (RFC 9449 §5.1).
+    /// let mut document = tenant.metadata();
+    /// document.as_object_mut().unwrap().remove("dpop_signing_alg_values_supported");
+    /// tenant.serve_metadata(document);
+    /// # }
+    /// ```
     #[must_use]
     pub fn metadata(&self) -> Value {
         self.site.discovery_document()

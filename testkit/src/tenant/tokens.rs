@@ -1,16 +1,13 @@
 //! Building access tokens.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
-    Algorithm, Certificate, MockTenant, Signer,
+    Algorithm, Certificate, DpopKey, MockTenant, Signer,
     clock::unix_seconds,
-    tenant::json::to_json,
-    token::{SigningKey, Unsigned, random_id},
+    token::{Edits, Members, SigningKey, Unsigned, members, random_id, to_json},
 };
-
-type Members = Map<String, Value>;
 
 /// Builds an access token: a valid JWT (RFC 9068) by default, or an
 /// [opaque](MockTenant::opaque_token) token with the same claims.
@@ -38,14 +35,8 @@ pub struct TokenBuilder<'a> {
     signer: Signer,
     expires_in: i64,
     scopes: Vec<String>,
-    claims: Vec<Edit>,
-    header: Vec<Edit>,
-    raw_header: Option<String>,
-    raw_payload: Option<Vec<u8>>,
+    edits: Edits,
 }
-
-/// A member to set, or to remove if there is no value. Later edits win.
-type Edit = (String, Option<Value>);
 
 /// Tokens.
 impl MockTenant {
@@ -82,7 +73,7 @@ impl MockTenant {
 }
 
 impl<'a> TokenBuilder<'a> {
-    pub(crate) const fn new(tenant: &'a MockTenant, algorithm: Algorithm) -> Self {
+    pub(crate) fn new(tenant: &'a MockTenant, algorithm: Algorithm) -> Self {
         Self {
             tenant,
             is_opaque: false,
@@ -90,10 +81,7 @@ impl<'a> TokenBuilder<'a> {
             signer: Signer::Active,
             expires_in: 3600,
             scopes: Vec::new(),
-            claims: Vec::new(),
-            header: Vec::new(),
-            raw_header: None,
-            raw_payload: None,
+            edits: Edits::default(),
         }
     }
 
@@ -144,9 +132,23 @@ impl<'a> TokenBuilder<'a> {
         self.claim("auth_time", auth_time)
     }
 
-    /// Binds the token to a client's certificate (RFC 8705 §3.1).
-    pub fn bound_to(self, certificate: &Certificate) -> Self {
-        self.claim("cnf", json!({ "x5t#S256": certificate.thumbprint() }))
+    /// Binds the token to a client's certificate (RFC 8705 §3.1), also beside a
+    /// [key](Self::bound_to_key).
+    pub fn bound_to(mut self, certificate: &Certificate) -> Self {
+        self.edits.confirm("x5t#S256", certificate.thumbprint());
+        self
+    }
+
+    /// Binds the token to a client's key (RFC 9449 §6.1). Introspection of an opaque token also
+    /// reports the `token_type` `DPoP` (§6.2).
+    pub fn bound_to_key(self, key: &DpopKey) -> Self {
+        self.bound_to_thumbprint(&key.thumbprint())
+    }
+
+    /// Binds the token to the key with this thumbprint.
+    pub(crate) fn bound_to_thumbprint(mut self, thumbprint: &str) -> Self {
+        self.edits.confirm("jkt", thumbprint);
+        if self.is_opaque { self.claim("token_type", "DPoP") } else { self }
     }
 
     /// Sets a claim, also in place of a default one.
@@ -156,13 +158,13 @@ impl<'a> TokenBuilder<'a> {
     /// If `value` cannot be serialized as JSON.
     #[track_caller]
     pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
-        self.claims.push((name.to_owned(), Some(to_json(value))));
+        self.edits.set_claim(name, to_json(value));
         self
     }
 
     /// Removes a claim, also a default one.
     pub fn without(mut self, name: &str) -> Self {
-        self.claims.push((name.to_owned(), None));
+        self.edits.remove_claim(name);
         self
     }
 
@@ -174,13 +176,13 @@ impl<'a> TokenBuilder<'a> {
     /// If `value` cannot be serialized as JSON.
     #[track_caller]
     pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
-        self.header.push((name.to_owned(), Some(to_json(value))));
+        self.edits.set_header(name, to_json(value));
         self
     }
 
     /// Removes a JOSE header parameter.
     pub fn without_header(mut self, name: &str) -> Self {
-        self.header.push((name.to_owned(), None));
+        self.edits.remove_header(name);
         self
     }
 
@@ -205,13 +207,13 @@ impl<'a> TokenBuilder<'a> {
 
     /// Makes the header exactly this text, and signs that.
     pub fn raw_header(mut self, header: impl Into<String>) -> Self {
-        self.raw_header = Some(header.into());
+        self.edits.replace_header(header.into());
         self
     }
 
     /// Makes the payload exactly these bytes, and signs those.
     pub fn raw_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
-        self.raw_payload = Some(payload.into());
+        self.edits.replace_payload(payload.into());
         self
     }
 
@@ -242,13 +244,8 @@ impl<'a> TokenBuilder<'a> {
     /// The token before it is signed.
     pub(crate) fn unsigned(self) -> Unsigned {
         let key = self.tenant.key(self.signer, self.algorithm);
-        let header = edited(default_header(&key), &self.header);
-        let payload = edited(self.default_claims(), &self.claims);
-        Unsigned {
-            header: self.raw_header.unwrap_or(header).into_bytes(),
-            payload: self.raw_payload.unwrap_or_else(|| payload.into_bytes()),
-            key,
-        }
+        let (header, claims) = (default_header(&key), self.default_claims());
+        self.edits.apply(header, claims, key)
     }
 
     /// The tenant's time.
@@ -283,18 +280,4 @@ fn default_header(key: &SigningKey) -> Members {
         ("kid", key.kid.as_str().into()),
         ("typ", "at+jwt".into()),
     ])
-}
-
-fn members<const N: usize>(members: [(&str, Value); N]) -> Members {
-    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
-}
-
-fn edited(mut object: Members, edits: &[Edit]) -> String {
-    for (name, value) in edits {
-        match value {
-            Some(value) => object.insert(name.clone(), value.clone()),
-            None => object.remove(name),
-        };
-    }
-    Value::Object(object).to_string()
 }

@@ -1,12 +1,16 @@
 //! What tokens are made of: algorithms, keys and signatures.
 
 mod algorithm;
+mod edits;
+mod json;
 mod jws;
 mod key_ring;
 mod rsa_pool;
 mod signing_key;
 
 pub use algorithm::Algorithm;
+pub(crate) use edits::{Edits, Members, members};
+pub(crate) use json::to_json;
 pub(crate) use jws::Unsigned;
 pub(crate) use key_ring::KeyRing;
 pub use key_ring::Signer;

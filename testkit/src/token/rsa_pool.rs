@@ -41,10 +41,12 @@ pub(crate) fn tenant_key(in_use: impl Fn(&Arc<RsaKeyPair>) -> bool) -> Arc<RsaKe
     let mut candidates = TENANT_KEYS.iter().cycle().skip(first).take(TENANT_KEYS.len());
     match candidates.find(|key| !in_use(key)) {
         Some(key) => Arc::clone(key),
-        None => {
-            Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be created"))
-        }
+        None => generate(),
     }
+}
+
+pub(crate) fn generate() -> Arc<RsaKeyPair> {
+    Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be created"))
 }
 
 /// The attacker's key, which no tenant uses.

@@ -41,6 +41,11 @@ impl SigningKey {
         })
     }
 
+    /// A new key of a client, without a `kid`.
+    pub(crate) fn generate(algorithm: Algorithm) -> Self {
+        Self::new(algorithm, String::new(), rsa_pool::generate)
+    }
+
     /// A key of the attacker, under any `kid`.
     pub(crate) fn foreign(algorithm: Algorithm, kid: String) -> Self {
         Self::new(algorithm, kid, rsa_pool::attacker_key)

@@ -8,6 +8,7 @@ mod assertions;
 mod broken_wires;
 mod catalogue;
 mod client_auth;
+mod dpop;
 mod expectations;
 mod faults;
 mod introspection;
