@@ -190,8 +190,7 @@ where
     request.extensions_mut().insert(Accepted { guard: guard.clone(), caller: caller.clone() });
     request.extensions_mut().insert(caller.clone());
     let mut response = service.call(request).await?.into_response();
-    let (status, error) = (response.status(), response.extensions().get().cloned());
-    caller.complete(status, error.as_ref(), response.headers_mut());
+    caller.complete(&mut response);
     response.extensions_mut().insert(caller);
     Ok(response)
 }

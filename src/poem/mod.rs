@@ -98,7 +98,8 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
             Err(error) => (error.status(), error.data().cloned()),
         };
         if caller.completes(status) {
-            answer = with_headers(answer, |it| caller.complete(status, reason.as_ref(), it));
+            answer =
+                with_headers(answer, |it| caller.complete_headers(status, reason.as_ref(), it));
         }
         // poem gives the response of an error the data of that error.
         match &mut answer {

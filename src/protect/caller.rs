@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE};
+use http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE};
 
 use super::{
     presentation::Presentation,
@@ -65,10 +65,17 @@ impl Caller {
         self.0.as_ref().map_err(Refusal::clone)
     }
 
-    /// Completes a response of the application: with the client's next nonce, if one is due, and with
-    /// challenges where it rejects an anonymous caller with a 401, as a token would have been another
-    /// way in. A refusal, whose `error` is in the response's extensions, has its challenges already.
-    pub(crate) fn complete(
+    /// Completes a response of the application: with the nonce for the client's next DPoP proof, if
+    /// one is due (RFC 9449 §8.2), and with challenges where it rejects an anonymous caller with 401,
+    /// as a token would have been another way in. The hosts of this library call it; a middleware for
+    /// [another one](crate::manual::adding_a_host) does so with every response of a handler.
+    pub fn complete<B>(&self, response: &mut Response<B>) {
+        let (status, error) = (response.status(), response.extensions().get().cloned());
+        self.complete_headers(status, error.as_ref(), response.headers_mut());
+    }
+
+    /// A refusal, whose `error` is in the response's extensions, has its challenges already.
+    pub(crate) fn complete_headers(
         &self,
         status: StatusCode,
         error: Option<&Error>,

@@ -143,7 +143,7 @@ impl Handler for Guard {
         ctrl.call_next(request, depot, response).await;
         let status = response.status_code.unwrap_or_default();
         let error = response.extensions.get().cloned();
-        caller.complete(status, error.as_ref(), response.headers_mut());
+        caller.complete_headers(status, error.as_ref(), response.headers_mut());
         response.extensions.insert(caller);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Response, Uri};
 use monocloud_backend::{Claims, Guard, Policy, ProtectApi, Refusal, RequestHead};
 use serde::Deserialize;
 use serde_json::Value;
@@ -66,7 +66,8 @@ impl Guards {
         headers: &HeaderMap,
         body: &str,
     ) -> Answer {
-        let route = format!("{method} {path}");
+        // HEAD is authorized as GET.
+        let route = format!("{method} {path}").replace("HEAD ", "GET ");
         let guard = self.0.iter().find(|(of, _)| *of == route);
         let (_, guard) = guard.unwrap_or_else(|| panic!("{route} exists only on hosts"));
         let uri = path.parse().unwrap();
@@ -75,6 +76,8 @@ impl Guards {
             Ok(caller) => caller,
             Err(refusal) => return refused(&refusal),
         };
+        let mut response = Response::new(());
+        caller.complete(&mut response);
         let body = match path {
             "/any" => serde_json::to_string(caller.claims().unwrap()).unwrap(),
             "/optional" => {
@@ -91,7 +94,7 @@ impl Guards {
             "/scope-and-group" => "scope and group".to_owned(),
             other => other[1..].to_owned(),
         };
-        Answer { status: 200, headers: HeaderMap::new(), body }
+        Answer { status: 200, headers: response.into_parts().0.headers, body }
     }
 }
 
