@@ -12,8 +12,8 @@ mod tenant;
 
 pub use self::{
     answer::{
-        Expected, internal, invalid_request, invalid_token, missing, missing_group, missing_scope,
-        ok, says, unavailable,
+        Answer, Expected, internal, invalid_request, invalid_token, missing, missing_group,
+        missing_scope, ok, says, unavailable,
     },
     call::{Api, Call, call, client, get, head, impostor, post, serve},
     forged::forged,

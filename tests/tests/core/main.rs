@@ -13,6 +13,7 @@ mod decision_point;
 mod diagnosis;
 mod diagnosis_token;
 mod documents;
+mod dpop;
 mod faults;
 mod floors;
 mod hostile;
