@@ -144,6 +144,6 @@ impl DpopClient {
 }
 
 #[track_caller]
-fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
+pub(crate) fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
     (name, HeaderValue::from_str(value).expect("the value is allowed in a header"))
 }

@@ -67,6 +67,10 @@ impl DpopKey {
         ProofBuilder::new(self.clone(), method.as_ref(), url.as_ref())
     }
 
+    pub(crate) const fn new(key: SigningKey) -> Self {
+        Self(key)
+    }
+
     pub(crate) const fn signing_key(&self) -> &SigningKey {
         &self.0
     }
@@ -79,7 +83,7 @@ impl fmt::Debug for DpopKey {
 }
 
 /// The SHA-256 thumbprint of a JWK (RFC 7638 §3).
-fn thumbprint_of(jwk: &Value) -> String {
+pub(crate) fn thumbprint_of(jwk: &Value) -> String {
     let required: &[&str] = match jwk["kty"].as_str() {
         Some("EC") => &["crv", "kty", "x", "y"],
         Some("OKP") => &["crv", "kty", "x"],

@@ -16,6 +16,7 @@ mod key_states;
 mod keys;
 mod mocks;
 mod mutual_tls;
+mod proofs;
 mod reader;
 mod serving;
 mod step_up;
