@@ -160,10 +160,10 @@
 //! |---|---|
 //! | [`DpopKey`] | the key pair of a client, for any [`Algorithm`], and its thumbprint |
 //! | [`TokenBuilder::bound_to_key`] | binds a token to it, also beside a certificate |
-//! | [`ProofBuilder`] | a proof for one request, of which every claim and header parameter can be changed |
-//! | [`DpopClient`] | the headers of each request, which it repeats once with the nonce that the API demands |
+//! | [`ProofBuilder`] | a proof for one request, with any claim and header parameter |
+//! | [`DpopClient`] | the headers of each request, repeated once with a demanded nonce |
 //! | [`DpopRequest`] | a good request to one operation, from which the catalogues are made |
-//! | [`HostileProof`] | the same with one thing changed, by [`ProofClass`], and how the API must reject it |
+//! | [`HostileProof`] | the same with one thing changed, and how the API must reject it |
 //! | [`ProofControl`] | unusual spellings of it that the API must accept |
 
 // A mistake in a test is reported by a panic where it was made.

@@ -12,8 +12,9 @@ use monocloud_testkit::{
 use serde_json::json;
 
 use crate::{
+    api::Api,
     catalogue::members,
-    reader::{is_signed, segment, verify},
+    reader::{is_signed_by, segment, verify},
 };
 
 const URL: &str = "https://api.example.com/posts/~alice%2Fold";
@@ -48,9 +49,7 @@ fn proof_of(headers: &[(HeaderName, HeaderValue)]) -> String {
 /// Whether the key in the proof's header signed it, with the algorithm in its header.
 fn is_good(proof: &str) -> bool {
     let header = segment(proof, 0).unwrap();
-    let mut jwk = header["jwk"].clone();
-    jwk["alg"] = header["alg"].clone();
-    is_signed(&json!({ "keys": [jwk] }), proof)
+    is_signed_by(&header["jwk"], header["alg"].as_str().unwrap(), proof).unwrap()
 }
 
 /// The members of the header (0) or the payload (1) in which the proofs differ.
@@ -120,6 +119,26 @@ async fn a_good_request_has_a_bound_token_and_a_proof_for_it() {
         "nonce": "kT7xVn2p",
     });
     assert_eq!(proof, expected);
+}
+
+#[tokio::test]
+async fn an_api_that_follows_the_rfc_rejects_what_is_hostile_and_accepts_the_controls() {
+    let tenant = frozen_tenant().await;
+    let api = Api::new(&tenant, URL, Some("kT7xVn2p"));
+    for hostile in HostileProof::all(&request(&tenant)) {
+        let name = hostile.name;
+        if let Some(first) = &hostile.first {
+            assert_eq!(api.call(first).await, Ok(()), "{name}");
+        }
+        // Its JSON is not strict.
+        if !name.contains("duplicate") && !name.contains("40-deep") {
+            let answer = api.call(&hostile.headers).await;
+            assert_eq!(answer, Err((hostile.status, hostile.error)), "{name}");
+        }
+    }
+    for control in ProofControl::all(&request(&tenant)) {
+        assert_eq!(api.call(&control.headers).await, Ok(()), "{}", control.name);
+    }
 }
 
 #[tokio::test]
@@ -256,12 +275,9 @@ async fn no_forged_proof_is_signed_by_its_key() {
 async fn unusual_json_has_valid_signatures() {
     let tenant = frozen_tenant().await;
     let key = DpopKey::generate();
-    let mut jwk = key.jwk();
-    jwk["alg"] = "ES256".into();
-    let keys = json!({ "keys": [jwk] });
     let request = request(&tenant).key(&key);
     for HostileProof { name, headers, .. } in HostileProof::of(&request, ProofClass::Json) {
-        assert!(is_signed(&keys, &proof_of(&headers)), "{name}");
+        assert!(is_signed_by(&key.jwk(), "ES256", &proof_of(&headers)) == Ok(true), "{name}");
     }
 }
 

@@ -14,13 +14,14 @@ pub(super) fn method(request: &DpopRequest<'_>) -> Vec<Row> {
     let is = |htm: Value| good.send(good.proof().claim("htm", htm));
     let ours = request.method();
     let other = if ours == "POST" { "GET" } else { "POST" };
+    let capitalised = format!("{}{}", &ours[..1], ours[1..].to_lowercase());
     let related = if ours == "HEAD" { "GET" } else { "HEAD" };
     table! {
         "RFC 9449 §4.3 rule 8" {
             "proof-htm-other": is(json!(other)),
             "proof-htm-head-for-get": is(json!(related)),
             "proof-htm-lower-case": is(json!(ours.to_lowercase())),
-            "proof-htm-capitalised": is(json!(format!("{}{}", &ours[..1], ours[1..].to_lowercase()))),
+            "proof-htm-capitalised": is(json!(capitalised)),
             "proof-htm-empty": is(json!("")),
             "proof-htm-wildcard": is(json!("*")),
             "proof-htm-longer": is(json!(format!("{ours}S"))),
@@ -156,7 +157,8 @@ pub(super) fn replay(request: &DpopRequest<'_>) -> Vec<Row> {
     table! {
         "RFC 9449 §11.1" {
             "proof-replayed": send().after(send()),
-            "proof-jti-reused": good.send(named(&again).claim("x", 1)).after(good.send(named(&again))),
+            "proof-jti-reused":
+                good.send(named(&again).claim("x", 1)).after(good.send(named(&again))),
             "proof-jti-reused-with-another-token":
                 other_token.send(other).after(good.send(named(&once))),
         }

@@ -23,8 +23,8 @@ use crate::{
 
 /// An unusual request that every API which accepts DPoP-bound tokens must accept, once.
 ///
-/// The counterpart of the [`HostileProof`](crate::HostileProof)s: an API that accepts these does not
-/// reject the others for being unusual.
+/// The counterpart of the [`HostileProof`](crate::HostileProof)s: an API that accepts these does
+/// not reject the others for being unusual.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProofControl {

@@ -51,12 +51,12 @@ pub(super) fn repeated(request: &DpopRequest<'_>) -> Vec<Row> {
             "two-authorizations": tokens(["DPoP", "DPoP"]),
             "two-tokens": authorization(&format!("DPoP {token} {token}")),
             "two-tokens-with-a-comma": authorization(&format!("DPoP {token},{token}")),
-            "two-credentials-in-one-header": authorization(&format!("DPoP {token}, Bearer {token}")),
+            "two-schemes-in-one-header": authorization(&format!("DPoP {token}, Bearer {token}")),
         }
     }
 }
 
-pub(super) fn token_type(request: &DpopRequest<'_>) -> Vec<Row> {
+pub(super) fn proof_type(request: &DpopRequest<'_>) -> Vec<Row> {
     let good = request.good();
     let typ = |typ: Value| good.send(good.proof().header("typ", typ));
     table! {

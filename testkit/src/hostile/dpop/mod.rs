@@ -107,8 +107,8 @@ pub enum ProofClass {
     Id,
     /// A `jti` that was accepted before (RFC 9449 §11.1).
     Replay,
-    /// Another `nonce` than one that the API supplied: `use_dpop_nonce` (RFC 9449 §4.3 rule 10, §9).
-    /// There are only some if the request has a [nonce](DpopRequest::nonce).
+    /// Another `nonce` than one that the API supplied: `use_dpop_nonce` (RFC 9449 §4.3 rule 10,
+    /// §9). There are only some if the request has a [nonce](DpopRequest::nonce).
     Nonce,
 }
 
@@ -133,9 +133,9 @@ impl HostileProof {
     }
 
     /// Checks a response to a request with these headers: the status, and the values of the
-    /// `WWW-Authenticate` headers. The error must be in the challenge of the scheme that the request
-    /// used and in no other (RFC 9449 §7.1 and §7.2). Where a bearer token was presented to an API
-    /// that has no challenge for those, it is in the DPoP challenge.
+    /// `WWW-Authenticate` headers. The error must be in the challenge of the scheme that the
+    /// request used and in no other (RFC 9449 §7.1 and §7.2). Where a bearer token was presented to
+    /// an API that has no challenge for those, it is in the DPoP challenge.
     ///
     /// ```
     /// # use monocloud_testkit::{DpopRequest, HostileProof, MockTenant, ProofClass};
@@ -231,7 +231,7 @@ impl ProofClass {
             Self::Missing => header::missing(request),
             Self::Repeated => header::repeated(request),
             Self::Binding => binding::rows(request),
-            Self::Type => header::token_type(request),
+            Self::Type => header::proof_type(request),
             Self::Alg => alg::rows(request),
             Self::Jwk => jwk::rows(request),
             Self::Signature => signature::rows(request),
