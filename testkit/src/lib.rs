@@ -33,7 +33,8 @@
 //!
 //! [`Hostile`] lists several hundred tokens that no API may accept, and [`Control`] unusual ones
 //! that every API must accept. [`Insufficient`] tokens are valid, and fall short of the user
-//! authentication that an operation demands (RFC 9470). The tenant and the API share a [`Clock`].
+//! authentication that an operation demands (RFC 9470). [`HostileProof`] and [`ProofControl`] are
+//! requests with [proofs of possession](#dpop). The tenant and the API share a [`Clock`].
 //!
 //! Start one tenant per test: it starts in a millisecond or two, shares no state, and frees its
 //! ports when dropped. A mistake in a test panics at the line that made it, so no function returns
@@ -123,6 +124,47 @@
 //! }
 //! # }
 //! ```
+//!
+//! # DPoP
+//!
+//! A client proves possession of a key with each request (RFC 9449). The headers of a good request,
+//! of several hundred that an API must reject, and of unusual ones that it must accept:
+//!
+//! ```
+//! use monocloud_testkit::{Clock, DpopKey, DpopRequest, HostileProof, MockTenant, ProofControl};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+//! let (key, url) = (DpopKey::generate(), "https://api.example.com/posts");
+//!
+//! // A token that is bound to the key, and a client that uses both.
+//! let token = tenant.token().scope("posts:read").bound_to_key(&key).mint();
+//! let client = tenant.dpop_client(&key, &token);
+//! let [authorization, dpop] = client.headers("GET", url).try_into().unwrap();
+//! assert!(authorization.1.to_str().unwrap().starts_with("DPoP ey"));
+//!
+//! // A proof by hand.
+//! let proof = tenant.proof(&key, "POST", url).for_token(&token).issued_ago(30).mint();
+//! # let _ = (dpop, proof);
+//!
+//! // The catalogues for one operation of the API.
+//! let request = DpopRequest::new(tenant.token().scope("posts:read"), "GET", url).key(&key);
+//! let hostile = HostileProof::all(&request);
+//! let controls = ProofControl::all(&request);
+//! # let _ = (hostile, controls);
+//! # }
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`DpopKey`] | the key pair of a client, for any [`Algorithm`], and its thumbprint |
+//! | [`TokenBuilder::bound_to_key`] | binds a token to it, also beside a certificate |
+//! | [`ProofBuilder`] | a proof for one request, with any claim and header parameter |
+//! | [`DpopClient`] | the headers of each request, repeated once with a demanded nonce |
+//! | [`DpopRequest`] | a good request to one operation, from which the catalogues are made |
+//! | [`HostileProof`] | the same with one thing changed, and how the API must reject it |
+//! | [`ProofControl`] | unusual spellings of it that the API must accept |
 
 // A mistake in a test is reported by a panic where it was made.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -138,7 +180,10 @@ mod token;
 
 pub use crate::clock::Clock;
 pub use crate::dpop::{DpopClient, DpopKey, ProofBuilder};
-pub use crate::hostile::{Class, Control, Hostile, Insufficient, InsufficientClass, StepUp};
+pub use crate::hostile::{
+    Class, Control, DpopRequest, Hostile, HostileProof, Insufficient, InsufficientClass,
+    ProofClass, ProofControl, StepUp,
+};
 pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
 pub use crate::tenant::{
     FaultGuard, KeySetState, MockTenant, MockTenantBuilder, Times, TokenBuilder,

@@ -10,8 +10,8 @@ use crate::{
     dpop::{DPOP, DPOP_NONCE, challenges},
 };
 
-/// A client with a key and an access token: it makes the two headers of each request (RFC 9449 §7.1)
-/// and learns the server's nonces (§8 and §9).
+/// A client with a key and an access token: it makes the two headers of each request (RFC 9449
+/// §7.1) and learns the server's nonces (§8 and §9).
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Response};
@@ -121,8 +121,8 @@ impl DpopClient {
         status == 401 && dpop.any(|dpop| dpop.parameter("error") == Some("use_dpop_nonce"))
     }
 
-    /// Sends a request with this method and URL: calls `send` with its [headers](Self::headers), and
-    /// once more if the response [demands](Self::observe) it.
+    /// Sends a request with this method and URL: calls `send` with its [headers](Self::headers),
+    /// and once more if the response [demands](Self::observe) it.
     ///
     /// # Panics
     ///
@@ -131,7 +131,7 @@ impl DpopClient {
         &mut self,
         method: impl AsRef<str>,
         url: impl AsRef<str>,
-        send: impl AsyncFn(Vec<(HeaderName, HeaderValue)>) -> Response<B>,
+        mut send: impl AsyncFnMut(Vec<(HeaderName, HeaderValue)>) -> Response<B>,
     ) -> Response<B> {
         let response = send(self.headers(&method, &url)).await;
         if !self.observe(response.status().as_u16(), response.headers()) {
@@ -144,6 +144,6 @@ impl DpopClient {
 }
 
 #[track_caller]
-fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
+pub(crate) fn header(name: HeaderName, value: &str) -> (HeaderName, HeaderValue) {
     (name, HeaderValue::from_str(value).expect("the value is allowed in a header"))
 }

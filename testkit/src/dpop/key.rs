@@ -67,6 +67,10 @@ impl DpopKey {
         ProofBuilder::new(self.clone(), method.as_ref(), url.as_ref())
     }
 
+    pub(crate) const fn new(key: SigningKey) -> Self {
+        Self(key)
+    }
+
     pub(crate) const fn signing_key(&self) -> &SigningKey {
         &self.0
     }
@@ -79,7 +83,7 @@ impl fmt::Debug for DpopKey {
 }
 
 /// The SHA-256 thumbprint of a JWK (RFC 7638 §3).
-fn thumbprint_of(jwk: &Value) -> String {
+pub(crate) fn thumbprint_of(jwk: &Value) -> String {
     let required: &[&str] = match jwk["kty"].as_str() {
         Some("EC") => &["crv", "kty", "x", "y"],
         Some("OKP") => &["crv", "kty", "x"],
@@ -101,7 +105,13 @@ mod tests {
     /// RFC 7638 §3.1.
     #[test]
     fn the_thumbprint_of_an_rsa_key_is_that_of_the_rfc() {
-        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let n = concat!(
+            "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1",
+            "L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4",
+            "QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbO",
+            "pbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csF",
+            "Cur-kEgU8awapJzKnqDKgw",
+        );
         let jwk = json!({
             "kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"
         });

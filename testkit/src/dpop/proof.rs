@@ -151,7 +151,7 @@ impl ProofBuilder {
     }
 
     /// The proof before it is signed.
-    fn unsigned(self) -> Unsigned {
+    pub(crate) fn unsigned(self) -> Unsigned {
         let (header, claims) = (self.default_header(), self.default_claims());
         let signer = self.signer.unwrap_or(self.key).signing_key().clone();
         self.edits.apply(header, claims, signer)

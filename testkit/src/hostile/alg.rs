@@ -141,7 +141,7 @@ pub(super) fn swap(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-fn hmac(alg: &str, secret: &[u8], input: &str) -> hmac::Tag {
+pub(super) fn hmac(alg: &str, secret: &[u8], input: &str) -> hmac::Tag {
     let algorithm = match alg {
         "HS256" => hmac::HMAC_SHA256,
         "HS384" => hmac::HMAC_SHA384,
@@ -151,7 +151,7 @@ fn hmac(alg: &str, secret: &[u8], input: &str) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(algorithm, secret), input.as_bytes())
 }
 
-fn spki_pem(token: &Unsigned) -> Vec<u8> {
+pub(super) fn spki_pem(token: &Unsigned) -> Vec<u8> {
     pem("PUBLIC KEY", &token.key.spki())
 }
 

@@ -1,6 +1,6 @@
 //! How the token is written: its segments, its JSON, its length.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{Engine as _, alphabet, engine::general_purpose::STANDARD_NO_PAD};
 use serde_json::json;
 
 use crate::{
@@ -199,23 +199,20 @@ pub(super) fn size(tenant: &MockTenant) -> Vec<Row> {
 }
 
 /// A base64url segment whose length leaves this remainder when divided by four.
-fn of_remainder(remainder: usize, json_with: impl Fn(String) -> Vec<u8>) -> String {
+pub(super) fn of_remainder(remainder: usize, json_with: impl Fn(String) -> Vec<u8>) -> String {
     let segments = (0..3).map(|length| base64url(json_with("x".repeat(length))));
     let mut fitting = segments.filter(|segment| segment.len() % 4 == remainder);
     fitting.next().expect("one length in three fits")
 }
 
 /// The same bytes, with a bit set in the last letter that belongs to none of them.
-fn loosened(segment: &str) -> String {
+pub(super) fn loosened(segment: &str) -> String {
     let (start, last) = segment.split_at(segment.len() - 1);
-    let last = match last {
-        "A" => "B",
-        "Q" => "R",
-        "g" => "h",
-        "w" => "x",
-        letter => panic!("{letter} has no loose bits"),
-    };
-    format!("{start}{last}")
+    let place = alphabet::URL_SAFE.as_str().find(last).expect("a letter of base64url");
+    let has_loose_bits = segment.len() % 4 > 1 && place % 4 == 0;
+    assert!(has_loose_bits, "the last letter of {segment} has no loose bits");
+    let next = &alphabet::URL_SAFE.as_str()[place + 1..];
+    format!("{start}{}", &next[..1])
 }
 
 fn replaced(json: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -224,20 +221,20 @@ fn replaced(json: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&json[..at], to, &json[at + from.len()..]].concat()
 }
 
-fn utf16(json: &[u8]) -> Vec<u8> {
+pub(super) fn utf16(json: &[u8]) -> Vec<u8> {
     text(json).encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
-fn text(json: &[u8]) -> &str {
+pub(super) fn text(json: &[u8]) -> &str {
     str::from_utf8(json).expect("JSON is UTF-8")
 }
 
-fn before(object: &str, member: &str) -> String {
+pub(super) fn before(object: &str, member: &str) -> String {
     let rest = object.strip_prefix('{').expect("a JSON object");
     format!("{{{member},{rest}")
 }
 
-fn after(object: &str, member: &str) -> String {
+pub(super) fn after(object: &str, member: &str) -> String {
     let start = object.strip_suffix('}').expect("a JSON object");
     format!("{start},{member}}}")
 }

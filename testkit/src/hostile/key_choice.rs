@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A certificate that the attacker issued.
-const ATTACKER_CERTIFICATE: &[u8] = include_bytes!("../../keys/attacker.x509.der");
+pub(super) const ATTACKER_CERTIFICATE: &[u8] = include_bytes!("../../keys/attacker.x509.der");
 
 pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
     let attacker = SigningKey::foreign(Algorithm::Rs256, "attacker".into());

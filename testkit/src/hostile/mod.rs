@@ -5,6 +5,7 @@ use crate::{MockTenant, hostile::table::Row};
 mod alg;
 mod claims;
 mod control;
+mod dpop;
 mod encoding;
 mod header;
 mod key_choice;
@@ -13,6 +14,7 @@ mod step_up;
 mod table;
 
 pub use control::Control;
+pub use dpop::{DpopRequest, HostileProof, ProofClass, ProofControl};
 pub use step_up::{Insufficient, InsufficientClass, StepUp};
 
 /// An access token that every resource server must reject with 401 and `error="invalid_token"`

@@ -105,13 +105,13 @@ pub(super) fn ecdsa_edge(tenant: &MockTenant) -> Vec<Row> {
 }
 
 /// The order of P-256's base point, big-endian (FIPS 186-5, SP 800-186 §3.2.1.3).
-const P256_ORDER: [u8; 32] = [
+pub(super) const P256_ORDER: [u8; 32] = [
     0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
     0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
 /// A small number as 32 bytes, big-endian.
-const fn number(value: u8) -> [u8; 32] {
+pub(super) const fn number(value: u8) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes[31] = value;
     bytes
@@ -122,13 +122,13 @@ fn reversed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The JSON object with another member.
-fn extended(object: &[u8], member: &str) -> Vec<u8> {
+pub(super) fn extended(object: &[u8], member: &str) -> Vec<u8> {
     let open = object.strip_suffix(b"}").expect("a JSON object");
     [open, b",", member.as_bytes(), b"}"].concat()
 }
 
 /// The signature as X.509 writes it, `ECDSA-Sig-Value` (RFC 5480 §A).
-fn der_sequence(r: &[u8], s: &[u8]) -> Vec<u8> {
+pub(super) fn der_sequence(r: &[u8], s: &[u8]) -> Vec<u8> {
     let numbers = [der_integer(r), der_integer(s)].concat();
     tagged(0x30, &numbers)
 }

@@ -248,6 +248,10 @@ impl<'a> TokenBuilder<'a> {
         self.edits.apply(header, claims, key)
     }
 
+    pub(crate) const fn tenant(&self) -> &'a MockTenant {
+        self.tenant
+    }
+
     /// The tenant's time.
     pub(crate) fn now(&self) -> i64 {
         unix_seconds(self.tenant.clock().now())

@@ -175,7 +175,7 @@ fn changed_members(token: &str, other: &str, index: usize) -> BTreeSet<String> {
     names.filter(|name| name != "jti").collect()
 }
 
-fn members(object: &Value) -> BTreeSet<(String, String)> {
+pub(crate) fn members(object: &Value) -> BTreeSet<(String, String)> {
     let object = object.as_object().expect("an object");
     let members = object.iter();
     members.map(|(name, value)| (name.clone(), value.to_string())).collect()

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     asker::Asker,
-    reader::{is_signed, segment, verify},
+    reader::{is_signed_by, segment, verify},
 };
 
 const URL: &str = "https://api.example.com/posts";
@@ -21,9 +21,7 @@ async fn frozen_tenant() -> MockTenant {
 
 /// Whether `key` signed the proof with its own algorithm.
 fn signed_by(key: &DpopKey, proof: &str) -> bool {
-    let mut jwk = key.jwk();
-    jwk["alg"] = key.algorithm().as_str().into();
-    is_signed(&json!({ "keys": [jwk] }), proof)
+    is_signed_by(&key.jwk(), key.algorithm().as_str(), proof).unwrap()
 }
 
 #[tokio::test]

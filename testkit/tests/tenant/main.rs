@@ -3,6 +3,7 @@
 // Clippy's exceptions for tests do not include their helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod api;
 mod asker;
 mod assertions;
 mod broken_wires;
@@ -16,6 +17,7 @@ mod key_states;
 mod keys;
 mod mocks;
 mod mutual_tls;
+mod proofs;
 mod reader;
 mod serving;
 mod step_up;

@@ -66,18 +66,25 @@ pub(crate) fn segment(token: &str, index: usize) -> Result<Value, String> {
 
 /// Whether one of the keys in `jwks` signed `token`, whatever its claims.
 pub(crate) fn is_signed(jwks: &Value, token: &str) -> bool {
-    let Some((input, signature)) = token.rsplit_once('.') else {
-        return false;
-    };
     let keys = jwks["keys"].as_array().expect("a JWK Set has keys");
     keys.iter().any(|jwk| {
-        if jwk["alg"] == "ES512" {
-            return verify_es512(token, jwk).is_ok();
-        }
-        let algorithm = from_json(&jwk["alg"]).expect("a known algorithm");
-        let key = DecodingKey::from_jwk(&from_json(jwk).expect("a JWK")).expect("a key");
-        jsonwebtoken::crypto::verify(signature, input.as_bytes(), &key, algorithm).unwrap_or(false)
+        let algorithm = jwk["alg"].as_str().expect("an algorithm");
+        is_signed_by(jwk, algorithm, token).expect("a JWK")
     })
+}
+
+/// Whether the key signed `token` with this algorithm. It fails if it cannot read the key.
+pub(crate) fn is_signed_by(jwk: &Value, algorithm: &str, token: &str) -> Result<bool, String> {
+    let Some((input, signature)) = token.rsplit_once('.') else {
+        return Ok(false);
+    };
+    if algorithm == "ES512" {
+        return Ok(verify_es512(token, jwk).is_ok());
+    }
+    let algorithm = from_json(&algorithm.into())?;
+    let key = DecodingKey::from_jwk(&from_json(jwk)?).map_err(text)?;
+    let verified = jsonwebtoken::crypto::verify(signature, input.as_bytes(), &key, algorithm);
+    Ok(verified.unwrap_or(false))
 }
 
 fn key_for<'a>(header: &Value, jwks: &'a Value) -> Result<&'a Value, String> {
