@@ -37,10 +37,12 @@ fn absolute(htu: &str) -> Option<Url> {
     let is_of_a_uri = |byte: u8| byte.is_ascii_graphic() && !b"\\?#".contains(&byte);
     let (scheme, rest) = htu.split_once("://")?;
     let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-    if !is_http || rest.starts_with('/') || !htu.bytes().all(is_of_a_uri) {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let is_host = !authority.is_empty() && !authority.contains('@');
+    if !is_http || !is_host || !htu.bytes().all(is_of_a_uri) {
         return None;
     }
-    Url::parse(htu).ok().filter(|url| url.username().is_empty() && url.password().is_none())
+    Url::parse(htu).ok()
 }
 
 /// The parser has normalised scheme, host, port and dot segments; what is left are the
@@ -128,6 +130,7 @@ mod tests {
             "https://api.example.com:8443/posts/7",
             "https://alice@api.example.com/posts/7",
             "https://:secret@api.example.com/posts/7",
+            "https://@api.example.com/posts/7",
             "https://api.example.com/posts/7/",
             "https://api.example.com/posts",
             "https://api.example.com/posts/70",

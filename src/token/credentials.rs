@@ -52,25 +52,33 @@ impl Credentials {
         let Some(value) = values.next() else {
             return Ok(None);
         };
+        let unreadable = |error| Unreadable { error, scheme: only_scheme(headers, schemes) };
         if values.next().is_some() {
-            let error = Error::InvalidRequest(InvalidRequest::RepeatedHeader);
-            return Err(Unreadable { error, scheme: None });
+            return Err(unreadable(Error::InvalidRequest(InvalidRequest::RepeatedHeader)));
         }
-        let credentials = value.as_bytes().trim_ascii();
-        let scheme_end = credentials.iter().position(|byte| matches!(byte, b' ' | b'\t'));
-        let (name, rest) = credentials.split_at(scheme_end.unwrap_or(credentials.len()));
-        let token = rest.trim_ascii_start();
-        let is_named = |scheme: &&Scheme| name.eq_ignore_ascii_case(scheme.name().as_bytes());
-        match schemes.iter().find(is_named) {
-            Some(&scheme) if !token.is_empty() => {
-                let token = AccessToken::from_bytes(token, max_length).map_err(|error| {
-                    // A list may hold credentials of several schemes.
-                    let scheme = Some(scheme).filter(|_| !rest.contains(&b','));
-                    Unreadable { error, scheme }
-                })?;
+        match split(value.as_bytes(), schemes) {
+            (Some(scheme), token) if !token.is_empty() => {
+                let token = AccessToken::from_bytes(token, max_length).map_err(unreadable)?;
                 Ok(Some(Self { scheme, token }))
             }
             _ => Ok(None),
         }
     }
+}
+
+/// The scheme that all credentials of a request name, as far as they name one of these.
+fn only_scheme(headers: &HeaderMap, schemes: &[Scheme]) -> Option<Scheme> {
+    let values = headers.get_all(AUTHORIZATION).iter();
+    let credentials = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut named = credentials.filter_map(|credentials| split(credentials, schemes).0);
+    named.next().filter(|first| named.all(|other| other == *first))
+}
+
+/// Which of these schemes credentials name, and what follows its name.
+fn split<'v>(credentials: &'v [u8], schemes: &[Scheme]) -> (Option<Scheme>, &'v [u8]) {
+    let credentials = credentials.trim_ascii();
+    let scheme_end = credentials.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+    let (name, rest) = credentials.split_at(scheme_end.unwrap_or(credentials.len()));
+    let is_named = |scheme: &&Scheme| name.eq_ignore_ascii_case(scheme.name().as_bytes());
+    (schemes.iter().find(is_named).copied(), rest.trim_ascii_start())
 }

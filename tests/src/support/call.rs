@@ -61,6 +61,14 @@ impl Call {
         self
     }
 
+    /// Adds headers, keeping others of the same names.
+    pub fn headers(mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
+        for (name, value) in headers {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
     pub fn authorization(self, value: impl AsRef<[u8]>) -> Self {
         self.header(AUTHORIZATION, value)
     }

@@ -183,14 +183,13 @@ impl HostileProof {
         );
     }
 
-    /// The schemes of its `Authorization` headers, in lower case.
+    /// The schemes that its `Authorization` headers name, in lower case.
     fn schemes(&self) -> Vec<String> {
         let values = self.headers.iter().filter(|(name, _)| name == AUTHORIZATION);
-        let scheme = |(_, value): &(HeaderName, HeaderValue)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-            value.split(' ').next().unwrap_or_default().to_owned()
-        };
-        values.map(scheme).collect()
+        let text = values.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()));
+        let text = text.collect::<Vec<_>>().join(",").to_ascii_lowercase();
+        let named = text.split(',').filter_map(|credentials| credentials.trim().split_once(' '));
+        named.map(|(scheme, _)| scheme.to_owned()).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod binding;
 mod config;
+mod hostile;
 mod nonce;
 mod replay;
 mod schemes;

@@ -72,9 +72,7 @@ async fn a_client_that_repeats_a_request_with_the_nonce_notices_nothing() {
 }
 
 async fn send(world: &World, client: &DpopClient) -> Answer {
-    let headers = client.headers("GET", format!("{URL}/any")).into_iter();
-    let call = headers.fold(get("/any"), |call, (name, value)| call.header(name, value));
-    world.api.send(call).await
+    world.api.send(get("/any").headers(client.headers("GET", format!("{URL}/any")))).await
 }
 
 #[tokio::test]

@@ -123,8 +123,10 @@ async fn two_schemes_or_two_proofs_are_an_invalid_request() {
     let by_dpop = [bearer(""), dpop(error)];
     let by_bearer = [bearer(error), dpop("")];
     for (case, call, expected) in [
-        ("two headers", proven().bearer(&token), &both),
-        ("two headers of one scheme", proven().authorization("DPoP a"), &both),
+        ("two schemes", proven().bearer(&token), &both),
+        ("two headers of one scheme", proven().authorization("DPoP a"), &by_dpop),
+        ("a scheme of others beside ours", proven().authorization("Basic a"), &by_dpop),
+        ("two headers of others", get("/any").authorization("Basic a").authorization(""), &both),
         ("a list of schemes", get("/any").authorization("DPoP a, Bearer b"), &both),
         ("two tokens", get("/any").authorization("DPoP a b").header("dpop", &proof), &by_dpop),
         ("two proofs", proven().header("dpop", &proof), &by_dpop),
