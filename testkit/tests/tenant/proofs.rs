@@ -416,12 +416,13 @@ async fn a_refusal_has_the_error_in_the_challenge_of_the_scheme() {
     assert!(!is_refusal(bearer, 401, &["Bearer", other]));
     assert!(!is_refusal(bearer, 401, &[in_bearer, other]));
 
-    let schemes = "two-schemes-dpop-first";
     let errors = ["Bearer", "DPoP"].map(|scheme| format!("{scheme} error=\"invalid_request\""));
     for challenges in [&[&*errors[0]][..], &[&*errors[1]], &[&*errors[0], &*errors[1]]] {
-        assert!(is_refusal(schemes, 400, challenges));
+        assert!(is_refusal("two-schemes-dpop-first", 400, challenges));
+        assert!(is_refusal("two-authorizations", 400, challenges));
+        assert!(!is_refusal("two-authorizations", 401, challenges));
     }
-    assert!(!is_refusal(schemes, 401, &[&*errors[1]]));
+    assert!(!is_refusal("two-authorizations", 400, &[right]));
     assert!(is_refusal("proof-nonce-stale", 401, &[r#"DPoP error="use_dpop_nonce""#]));
 
     let silent = std::panic::catch_unwind(|| named(typ).assert_refused(200, [""; 0]));
