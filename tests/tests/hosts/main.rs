@@ -32,6 +32,7 @@ mod binding_header;
 mod binding_tls;
 mod decision;
 mod document_endpoint;
+mod dpop;
 mod error_body;
 mod hostile;
 mod manners;
