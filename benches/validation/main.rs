@@ -8,6 +8,8 @@
 //! With `CARGO_PROFILE_BENCH_LTO=thin CARGO_PROFILE_BENCH_CODEGEN_UNITS=1` it is built like an
 //! optimized service.
 //!
+//! The same for DPoP is in `dpop.rs`.
+//!
 //! Every contender gets the same token of about 870 bytes (with RS256) and ten claims:
 //!
 //! - `bare`: aws-lc-rs only verifies the decoded signature, with a prepared key
@@ -26,6 +28,8 @@
     clippy::unwrap_used,
     reason = "a benchmark prints, and has no caller that could handle errors"
 )]
+
+mod dpop;
 
 use std::{
     env,
@@ -67,6 +71,7 @@ fn main() {
             scene.print_ratios();
         }
         println!();
+        runtime.block_on(dpop::print_ratios());
     }
     let mut criterion = Criterion::default().configure_from_args();
     for scene in &scenes {
