@@ -618,6 +618,7 @@ impl ProtectApiBuilder {
             token_resolver: self.token_resolver,
             decision: self.decision.map(|hook| hook.within(self.decision_timeout)),
             dpop,
+            has_fleet_key: config.fleet_key.is_some(),
         };
         Ok(ProtectApi::new(Tenants::new(validator), settings))
     }
