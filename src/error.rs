@@ -274,7 +274,8 @@ reasons! {
         /// The token is not a JWS in compact serialisation with JSON in it.
         #[error("the token is malformed")]
         Malformed => "malformed",
-        /// The token is not bound to its sender where the operation needs that (RFC 8705 §3).
+        /// The token is bound neither to a certificate nor to a key, and the operation needs that
+        /// (RFC 8705 §3, RFC 9449 §7).
         #[error("the token is not bound to its sender")]
         NotSenderConstrained => "not_sender_constrained",
         /// `nbf` has not come.

@@ -42,6 +42,12 @@ impl Diagnosis {
         Self::new(diagnoses.into_iter().flat_map(named).collect())
     }
 
+    /// Adds findings about the API itself, whatever its tenants are.
+    pub(crate) fn with(mut self, of_api: Vec<Finding>) -> Self {
+        self.findings.extend(of_api);
+        Self::new(self.findings)
+    }
+
     /// The findings, most severe first; those of equal severity in the order of discovery.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
@@ -180,6 +186,12 @@ kinds! {
     ClientCredentials = "client-credentials",
     /// This machine's clock.
     Clock = "clock",
+    /// Whether the tenant and this API agree on tokens that are bound to a key (DPoP, RFC 9449).
+    Dpop = "dpop",
+    /// The nonces that DPoP proofs must contain (RFC 9449 §9).
+    DpopNonce = "dpop-nonce",
+    /// The record of the DPoP proofs that were used (RFC 9449 §11.1).
+    DpopReplay = "dpop-replay",
     /// An endpoint on another host than the tenant's.
     EndpointElsewhere = "endpoint-elsewhere",
     /// An endpoint that is missing, or that may not be used.

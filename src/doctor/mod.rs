@@ -5,6 +5,7 @@
 //!
 //! - `documents`: the tenant's metadata, its endpoints, its keys
 //! - `clock`: this machine's time
+//! - `dpop`: tokens that are bound to a key
 //! - `introspection`: whether the tenant talks to this API's client
 //! - `token`: whether a token would be accepted
 //! - `reasons`: why one would not
@@ -13,6 +14,7 @@
 mod clock;
 pub(crate) mod diagnosis;
 mod documents;
+mod dpop;
 pub(crate) mod examination;
 mod failures;
 mod introspection;
@@ -33,7 +35,8 @@ impl ProtectApi {
     /// is given: whether it would be accepted, and if not, why.
     ///
     /// Each of the tenant's documents is fetched and one token introspected, past every cache and each
-    /// within the response time-out; nothing is kept. The text may contain claims of the token, so it
+    /// within the response time-out; nothing is kept. A shared record of DPoP proofs is tried with an
+    /// entry that expires within a second. The text may contain claims of the token, so it
     /// is for the token's owner, and never the response to a request.
     ///
     /// Of several tenants each is examined, and a JWT is validated for the tenant that it names.
@@ -76,8 +79,10 @@ impl ProtectApi {
         demanded: &DemandedAcr,
     ) -> Diagnosis {
         let (tenants, settings) = (self.tenants(), self.settings());
+        let of_api = dpop::of_api(settings).await;
         if tenants.all().nth(1).is_none() {
-            return Doctor::of(tenants.own(), settings, typed).examine(token, demanded).await;
+            let doctor = Doctor::of(tenants.own(), settings, typed);
+            return doctor.examine(token, demanded).await.with(of_api);
         }
         let claimed = token.map(|token| tenants.claimed_by(token));
         let mut diagnoses = Vec::new();
@@ -87,7 +92,7 @@ impl ProtectApi {
             let diagnosis = Doctor::of(validator, settings, typed).examine(token, demanded).await;
             diagnoses.push((validator.issuer().to_owned(), diagnosis));
         }
-        Diagnosis::of_several(diagnoses)
+        Diagnosis::of_several(diagnoses).with(of_api)
     }
 }
 
@@ -98,6 +103,7 @@ impl Doctor<'_> {
         let keys = match &published {
             Some(published) => {
                 self.acr_values(&published.metadata, demanded);
+                self.dpop(&published.metadata);
                 self.keys(&published.metadata.jwks_uri).await
             }
             None => None,

@@ -66,9 +66,12 @@ impl Doctor<'_> {
             ),
             InvalidToken::Binding => (
                 FindingKind::TokenBinding,
-                format!("the token is bound by {}, which a bearer token is not", seen.claim("cnf")),
-                "have the client ask for a token that is bound to a certificate (RFC 8705), or to \
-                 nothing"
+                format!(
+                    "the token is bound by {}, of which nothing can be verified",
+                    seen.claim("cnf")
+                ),
+                "have the client ask for a token that is bound to a certificate (RFC 8705), to a key \
+                 (RFC 9449), or to nothing"
                     .to_owned(),
             ),
             InvalidToken::Certificate => (
@@ -79,7 +82,7 @@ impl Doctor<'_> {
             InvalidToken::Claim(name) => (
                 FindingKind::TokenClaim,
                 format!("the token's {name} is {}, which it must not be", seen.claim(name)),
-                "have the tenant write it as RFC 7519 §4.1 and RFC 9068 §2.2 say".to_owned(),
+                "have the tenant write it as RFC 7519 §4.1, RFC 9068 §2.2 and RFC 9449 §6 say".to_owned(),
             ),
             InvalidToken::Critical => (
                 FindingKind::TokenExtension,
@@ -116,10 +119,19 @@ impl Doctor<'_> {
                 ),
                 advice_on_issuer(&expected.issuer, seen.issuer()),
             ),
+            InvalidToken::KeyBinding if self.settings.dpop.is_some() => (
+                FindingKind::TokenBinding,
+                format!(
+                    "the tenant says that the token's token_type is {}, and that it is bound by {}",
+                    seen.claim("token_type"),
+                    seen.claim("cnf")
+                ),
+                "have the tenant call it DPoP (RFC 9449 §6.2)".to_owned(),
+            ),
             InvalidToken::KeyBinding => (
                 FindingKind::TokenBinding,
                 format!(
-                    "the token is bound by {}, which needs DPoP: {} is not set",
+                    "the token is bound by {}, which needs DPoP, and {} is `disabled`",
                     seen.claim("cnf"),
                     Key::Dpop.variable()
                 ),
@@ -311,9 +323,7 @@ impl Seen {
     }
 }
 
-fn algorithms() -> String {
-    use SigningAlgorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-    [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, EdDsa]
-        .map(SigningAlgorithm::name)
-        .join(" ")
+/// Every algorithm of tokens and proofs.
+pub(super) fn algorithms() -> String {
+    SigningAlgorithm::ALL.map(SigningAlgorithm::name).join(" ")
 }

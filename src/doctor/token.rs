@@ -12,6 +12,7 @@ use crate::{
         AccessToken, TokenKind,
         claims::Claims,
         confirmation::Confirmation,
+        credentials::Scheme,
         jwt::{DecodedJwt, unverified_header},
         keys::KeySet,
     },
@@ -185,8 +186,8 @@ impl Doctor<'_> {
 
 fn proof_needed() -> Finding {
     let message = "the token is bound to a key, and good only beside a proof by it";
-    let advice =
-        "requests must carry it as `Authorization: DPoP …`, with a `DPoP` header (RFC 9449)";
+    let advice = "requests must carry the token as `Authorization: DPoP …`, and the proof in the \
+                  header `DPoP` (RFC 9449 §7.1)";
     Finding::warning(FindingKind::TokenBinding, message).advise(advice)
 }
 
@@ -207,10 +208,12 @@ impl Seen {
 
 /// What no `Authorization` header could carry; most of the time something stuck to it.
 fn malformed(text: &str) -> Finding {
-    let has_scheme = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let first = text.split_once(' ').map_or("", |(first, _)| first);
+    let is_scheme = |scheme: Scheme| first.eq_ignore_ascii_case(scheme.name());
     let advice = match () {
         () if text.is_empty() => "it is empty: see where it comes from",
-        () if has_scheme => "leave out the `Bearer` before it",
+        () if is_scheme(Scheme::Bearer) => "leave out the `Bearer` before it",
+        () if is_scheme(Scheme::Dpop) => "leave out the `DPoP` before it",
         () if text.trim() != text => "there is white space around it: cut that off",
         () => "copy it whole, and nothing else: letters, digits and -._~+/ with = at the end",
     };

@@ -33,7 +33,7 @@ pub use crate::config::DpopMode;
 use crate::{
     clock::Clock,
     config::{DpopConfig, FleetKey},
-    error::{Error, InvalidProof, InvalidToken, NonceProblem},
+    error::{Error, InvalidProof, InvalidToken, NonceProblem, ReplayStoreError},
     token::{AccessToken, confirmation::KeyConfirmation},
 };
 
@@ -106,6 +106,16 @@ impl Dpop {
             },
             clock: clock.clone(),
         }
+    }
+
+    /// Whether every proof must contain a nonce of this API.
+    pub(crate) const fn requires_nonce(&self) -> bool {
+        self.nonces.is_some()
+    }
+
+    /// Whether the store of proofs works; nothing where they are recorded in this process.
+    pub(crate) async fn probe_store(&self) -> Option<Result<(), ReplayStoreError>> {
+        self.replays.probe().await
     }
 
     /// Reads the proof of a request, and its nonce. What is wrong with them counts once the token was

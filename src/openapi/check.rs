@@ -13,7 +13,11 @@ use super::{
     read::Version,
     references::schemes_behind,
 };
-use crate::{certificate::CertificateBinding, token::json::Place};
+use crate::{
+    certificate::CertificateBinding,
+    config::{DpopMode, Key},
+    token::json::Place,
+};
 
 /// The extensions of an operation.
 const ON_OPERATIONS: [&str; 6] =
@@ -36,10 +40,15 @@ pub(super) fn extensions(
     members: &Map<String, Value>,
     scheme: &str,
     binding: CertificateBinding,
+    dpop: DpopMode,
 ) -> Vec<String> {
     let own_schemes = schemes_behind(members, scheme);
     let own_schemes = own_schemes.iter().map(|name| &**name).collect();
-    let mut walk = Walk { own_schemes, binding: binding.word(), problems: Vec::new() };
+    let configured = [
+        (CERTIFICATE_BINDING, binding.word(), Key::ValidateCertificateBinding),
+        (DPOP, dpop.word(), Key::Dpop),
+    ];
+    let mut walk = Walk { own_schemes, configured, problems: Vec::new() };
     walk.members(Kind::Document, &Place::Root, members);
     walk.problems
 }
@@ -234,7 +243,8 @@ impl Kind {
 
 struct Walk<'d> {
     own_schemes: Vec<&'d str>,
-    binding: &'static str,
+    /// The extensions of the scheme that repeat a setting, with its value.
+    configured: [(&'static str, &'static str, Key); 2],
     problems: Vec<String>,
 }
 
@@ -285,10 +295,11 @@ impl Walk<'_> {
             );
         }
         if kind.extensions().contains(&name) {
-            let binding = self.binding;
-            return (name == CERTIFICATE_BINDING && value != binding).then(|| {
+            let differing = self.configured.iter().find(|(it, set, _)| *it == name && value != set);
+            return differing.map(|(_, set, key)| {
                 format!(
-                    "its {name:?} is {value}, and this API is configured for {binding:?}; write that, or set VALIDATE_CERTIFICATE_BINDING"
+                    "its {name:?} is {value}, and this API is configured for {set:?}; write that, or set {}",
+                    key.variable()
                 )
             });
         }

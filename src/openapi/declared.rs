@@ -11,7 +11,7 @@ use super::{
     security::{OperationKey, OtherSchemes, Unclear},
     serve::ApiDocument,
 };
-use crate::{certificate::CertificateBinding, policy::PolicyBuf, protect::ProtectApi};
+use crate::{policy::PolicyBuf, protect::ProtectApi};
 
 impl ProtectApi {
     /// Takes an OpenAPI document (3.0 to 3.2, as JSON, or as YAML with the feature `yaml`) for the
@@ -51,7 +51,7 @@ impl ProtectApi {
     /// member twice, is of another version, refers to operations in other files, or has `security`
     /// or an extension of this library where it is not read.
     pub fn document(&self, text: &str) -> Result<DeclaredApi, DocumentError> {
-        let document = read_document(text, self.scheme_name(), self.binding())?;
+        let document = read_document(text, self)?;
         let mut protect = self.clone();
         for (scope, description) in document.scopes(self.scheme_name()) {
             if !protect.scope_descriptions().contains_key(scope) {
@@ -66,15 +66,11 @@ impl ProtectApi {
     }
 }
 
-/// Reads a given document whose scheme of this library is `scheme`.
-fn read_document(
-    text: &str,
-    scheme: &str,
-    binding: CertificateBinding,
-) -> Result<Document, DocumentError> {
+fn read_document(text: &str, protect: &ProtectApi) -> Result<Document, DocumentError> {
+    let scheme = protect.scheme_name();
     let read::Text { mut members, order, version } =
         read::read(text).map_err(DocumentError::unreadable)?;
-    let mut problems = check::extensions(&members, scheme, binding);
+    let mut problems = check::extensions(&members, scheme, protect.binding(), protect.dpop_mode());
     references::resolve_paths(&mut members, &mut problems);
     check::security_schemes(&members, &mut problems);
     check::implied_scopes(&members, scheme, &mut problems);

@@ -18,7 +18,8 @@ pub const ACR_VALUES: &str = "x-monocloud-acr-values";
 /// On an operation: how long ago the user may have authenticated, in seconds (RFC 9470 §4).
 pub const MAX_AGE: &str = "x-monocloud-max-age";
 
-/// On an operation: whether the token must be bound to its sender (RFC 8705).
+/// On an operation: whether the token must be bound to its sender, by certificate (RFC 8705) or by DPoP
+/// key (RFC 9449).
 pub const SENDER_CONSTRAINED: &str = "x-monocloud-sender-constrained";
 
 /// On an operation: the values that claims must have, by their names.
@@ -31,11 +32,12 @@ pub const ALTERNATIVES: &str = "x-monocloud-alternatives";
 /// On this library's security scheme: which tokens must be bound to a certificate (RFC 8705).
 pub const CERTIFICATE_BINDING: &str = "x-monocloud-certificate-binding";
 
+/// On this library's security scheme: whether tokens may, or must, be bound to a key (RFC 9449). Absent
+/// while none may be.
+pub const DPOP: &str = "x-monocloud-dpop";
+
 /// On this library's security scheme: the scopes that a scope implies, by its name.
 pub const IMPLIES: &str = "x-monocloud-implies";
-
-/// On this library's security scheme: whether tokens may be bound to a key (RFC 9449).
-pub(super) const DPOP: &str = "x-monocloud-dpop";
 
 /// On this library's security scheme: the tenant's endpoints are missing.
 pub(super) const INCOMPLETE: &str = "x-monocloud-incomplete";

@@ -6,13 +6,14 @@ use url::Url;
 
 use super::{
     document::{Document, edit},
-    extensions::{CERTIFICATE_BINDING, IMPLIES, INCOMPLETE},
+    extensions::{CERTIFICATE_BINDING, DPOP, IMPLIES, INCOMPLETE},
     read::Version,
     refusals::Refusals,
     requirement_text, security,
 };
 use crate::{
     certificate::CertificateBinding,
+    config::DpopMode,
     policy::{Access, GroupMatch, ImpliedScopes},
     protect::{api::ScopeDescriptions, refusal::ErrorBody},
     tenant::metadata::Metadata,
@@ -24,6 +25,7 @@ pub(crate) struct Scheme<'s> {
     pub(crate) scopes: &'s ScopeDescriptions,
     pub(crate) implied: &'s ImpliedScopes,
     pub(crate) binding: CertificateBinding,
+    pub(crate) dpop: DpopMode,
     /// Whether one or all of the groups count where an operation does not say.
     pub(crate) default_match: GroupMatch,
     pub(crate) error_body: &'s ErrorBody,
@@ -69,7 +71,7 @@ pub(crate) fn finish(mut document: Document, scheme: &Scheme<'_>) -> Value {
     if let Some(root) = document.members_mut().get_mut("security") {
         strip_scopes(root, &takes_scopes);
     }
-    let mut refusals = Refusals::new(document.members(), scheme.name);
+    let mut refusals = Refusals::new(document.members(), scheme.name, scheme.dpop);
     let is_secured = |access: &Access| !access.is_public();
     let is_any_secured = accesses.iter().any(|(_, access)| access.as_ref().is_ok_and(is_secured));
     let mut accesses = accesses.into_iter();
@@ -113,15 +115,18 @@ impl Scheme<'_> {
     }
 
     fn describe(&self) -> Value {
-        let mut scheme = self.without_implied_scopes();
+        let mut scheme = self.without_optional_extensions();
         let implied = self.implied.declared();
-        if let (Some(members), false) = (scheme.as_object_mut(), implied.is_empty()) {
-            members.insert(IMPLIES.to_owned(), json!(implied));
+        let implied = (!implied.is_empty()).then(|| (IMPLIES, json!(implied)));
+        let dpop = (self.dpop != DpopMode::Disabled).then(|| (DPOP, self.dpop.word().into()));
+        if let Some(members) = scheme.as_object_mut() {
+            let optional = implied.into_iter().chain(dpop);
+            members.extend(optional.map(|(name, value)| (name.to_owned(), value)));
         }
         scheme
     }
 
-    fn without_implied_scopes(&self) -> Value {
+    fn without_optional_extensions(&self) -> Value {
         match self.endpoints {
             Some(Endpoints { authorization, token, .. }) => json!({
                 "type": "oauth2",

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     certificate::CertificateBinding,
+    config::{DpopMode, Key},
     policy::{Access, PolicyBuf},
 };
 
@@ -236,11 +237,14 @@ impl Operations<'_> {
         let mut problems = self.undescribed(access);
         let needs_binding =
             access.alternatives.iter().any(|requirement| requirement.is_sender_constrained);
-        if needs_binding && self.protect.binding() == CertificateBinding::DangerouslyIgnore {
-            problems.push(
-                "it needs a token that is bound to its sender, and VALIDATE_CERTIFICATE_BINDING says not to look; remove one of the two"
-                    .to_owned(),
-            );
+        let can_be_bound = self.protect.binding() != CertificateBinding::DangerouslyIgnore
+            || self.protect.dpop_mode() != DpopMode::Disabled;
+        if needs_binding && !can_be_bound {
+            problems.push(format!(
+                "it needs a token that is bound to its sender, and no binding is verified; set {} to `when_present` or `required`, or {} to `allowed` or `required`",
+                Key::ValidateCertificateBinding.variable(),
+                Key::Dpop.variable()
+            ));
         }
         problems
     }

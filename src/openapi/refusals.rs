@@ -7,10 +7,13 @@ use super::{
     document::edit,
     pointer::{MAX_HOPS, target_mut},
 };
-use crate::protect::refusal::ErrorBody;
+use crate::{config::DpopMode, protect::refusal::ErrorBody};
 
 const UNAUTHORIZED: &str = "The access token is missing, expired or not valid for this API";
 const FORBIDDEN: &str = "The access token does not permit this operation";
+
+const UNAUTHORIZED_STATUS: &str = "401";
+const FORBIDDEN_STATUS: &str = "403";
 
 /// Where a reference to a response begins (OpenAPI 3.0 §4.7.23).
 const RESPONSES: &str = "#/components/responses/";
@@ -21,13 +24,14 @@ pub(super) struct Refusals {
     forbidden: String,
     /// Whether a reference may have a description of its own: from OpenAPI 3.1 on (§4.8.23).
     takes_description: bool,
-    /// What the application's operations refer to for these statuses.
-    own: Vec<String>,
+    dpop: DpopMode,
+    /// What the application's operations refer to, and for which status.
+    own: Vec<(&'static str, String)>,
 }
 
 impl Refusals {
     /// Chooses the names of the components.
-    pub(super) fn new(document: &Map<String, Value>, scheme: &str) -> Self {
+    pub(super) fn new(document: &Map<String, Value>, scheme: &str, dpop: DpopMode) -> Self {
         let version = document.get("openapi").and_then(Value::as_str).unwrap_or_default();
         let components =
             document.get("components").and_then(|components| components.get("responses"));
@@ -37,12 +41,13 @@ impl Refusals {
             unauthorized: name("Unauthorized", UNAUTHORIZED),
             forbidden: name("Forbidden", FORBIDDEN),
             takes_description: !version.starts_with("3.0"),
+            dpop,
             own: Vec::new(),
         }
     }
 
     /// Describes the refusals of one operation. A response that the application describes itself
-    /// stays, and gains the header.
+    /// stays, and gains the headers.
     pub(super) fn describe(
         &mut self,
         operation: &mut Map<String, Value>,
@@ -51,9 +56,10 @@ impl Refusals {
         let requirement = requirement.filter(|_| self.takes_description);
         let forbidden = requirement.map(|requirement| format!("{FORBIDDEN}. {requirement}"));
         edit(operation, "responses", |responses| {
-            for (status, name, description) in
-                [("401", &self.unauthorized, None), ("403", &self.forbidden, forbidden)]
-            {
+            for (status, name, description) in [
+                (UNAUTHORIZED_STATUS, &self.unauthorized, None),
+                (FORBIDDEN_STATUS, &self.forbidden, forbidden),
+            ] {
                 let reference = format!("{RESPONSES}{name}");
                 let own = match responses.get_mut(status) {
                     Some(own) if own.get("$ref") != Some(&json!(reference)) => own,
@@ -67,37 +73,38 @@ impl Refusals {
                     }
                 };
                 if let Some(reference) = own.get("$ref").and_then(Value::as_str) {
-                    self.own.push(reference.to_owned());
+                    self.own.push((status, reference.to_owned()));
                 } else if let Value::Object(response) = own {
-                    describe_challenge(response);
+                    describe_headers(response, status, self.dpop);
                 }
             }
         });
     }
 
-    /// Adds the responses to the components of the document, and the challenge to those that the
+    /// Adds the responses to the components of the document, and the headers to those that the
     /// application's operations refer to.
     pub(super) fn add_to(self, document: &mut Map<String, Value>, body: &ErrorBody) {
         edit(document, "components", |components| {
             edit(components, "responses", |responses| {
-                for (name, description) in
-                    [(self.unauthorized, UNAUTHORIZED), (self.forbidden, FORBIDDEN)]
-                {
+                for (status, name, description) in [
+                    (UNAUTHORIZED_STATUS, self.unauthorized, UNAUTHORIZED),
+                    (FORBIDDEN_STATUS, self.forbidden, FORBIDDEN),
+                ] {
                     let mut response = Map::new();
                     response.insert("description".to_owned(), description.into());
                     response.insert("content".to_owned(), body.describe());
-                    describe_challenge(&mut response);
+                    describe_headers(&mut response, status, self.dpop);
                     responses.insert(name, response.into());
                 }
             });
         });
-        for mut reference in self.own {
+        for (status, mut reference) in self.own {
             for _ in 0..MAX_HOPS {
                 let Some(Value::Object(response)) = target_mut(document, &reference) else { break };
                 match response.get("$ref").and_then(Value::as_str) {
                     Some(next) => reference = next.to_owned(),
                     None => {
-                        describe_challenge(response);
+                        describe_headers(response, status, self.dpop);
                         break;
                     }
                 }
@@ -117,14 +124,25 @@ fn free_name(components: Option<&Value>, name: &str, description: &str) -> Strin
     std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
 }
 
-fn describe_challenge(response: &mut Map<String, Value>) {
+fn describe_headers(response: &mut Map<String, Value>, status: &str, dpop: DpopMode) {
+    let challenge = match dpop {
+        DpopMode::Allowed => {
+            "The challenges of RFC 6750 and RFC 9449: realm, algs, error, error_description, scope"
+        }
+        DpopMode::Disabled => "The challenge of RFC 6750: realm, error, error_description, scope",
+        DpopMode::Required => {
+            "The challenge of RFC 9449: realm, algs, error, error_description, scope"
+        }
+    };
+    let nonce = "The nonce for the next DPoP proof (RFC 9449), where the API requires one";
+    let has_nonce = status == UNAUTHORIZED_STATUS && dpop != DpopMode::Disabled;
+    let nonce = has_nonce.then_some(("DPoP-Nonce", nonce));
     edit(response, "headers", |headers| {
-        if !headers.keys().any(|name| name.eq_ignore_ascii_case("WWW-Authenticate")) {
-            let header = json!({
-                "description": "The challenge of RFC 6750: realm, error, error_description, scope",
-                "schema": { "type": "string" },
-            });
-            headers.insert("WWW-Authenticate".to_owned(), header);
+        for (name, description) in [("WWW-Authenticate", challenge)].into_iter().chain(nonce) {
+            if !headers.keys().any(|own| own.eq_ignore_ascii_case(name)) {
+                let header = json!({ "description": description, "schema": { "type": "string" } });
+                headers.insert(name.to_owned(), header);
+            }
         }
     });
 }
@@ -135,7 +153,7 @@ mod tests {
 
     fn finished(document: &Value) -> Value {
         let mut document = document.as_object().unwrap().clone();
-        let mut refusals = Refusals::new(&document, "MonoCloud");
+        let mut refusals = Refusals::new(&document, "MonoCloud", DpopMode::Required);
         let mut operation = document.remove("operation").unwrap();
         refusals.describe(operation.as_object_mut().unwrap(), Some("Requires `a`."));
         refusals.add_to(&mut document, &ErrorBody::Message);
@@ -191,7 +209,8 @@ mod tests {
         let responses = &finished["components"]["responses"];
         assert_eq!(responses["LogIn"], document["components"]["responses"]["LogIn"]);
         assert_eq!(responses["Real"]["description"], "Log in");
-        assert!(responses["Real"]["headers"]["WWW-Authenticate"].is_object());
+        let headers = responses["Real"]["headers"].as_object().unwrap();
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["DPoP-Nonce", "WWW-Authenticate"]);
         assert_eq!(responses["Circle"], document["components"]["responses"]["Circle"]);
     }
 }

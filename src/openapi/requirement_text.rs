@@ -65,7 +65,8 @@ pub(super) fn clause(requirement: &Requirement, default_match: GroupMatch) -> Op
         clauses.push(format!("authentication at most {seconds} seconds ago"));
     }
     if requirement.is_sender_constrained {
-        clauses.push("a token that is bound to its sender".to_owned());
+        clauses
+            .push("a token that is bound to its sender by certificate or by DPoP key".to_owned());
     }
     (!clauses.is_empty()).then(|| clauses.join(" and "))
 }
@@ -128,7 +129,8 @@ mod tests {
         assert_eq!(
             of(&strong.into()).unwrap(),
             "Requires `a` and the claim `plan` to be `pro` and authentication by `mfa` or `phr` and \
-             authentication at most 300 seconds ago and a token that is bound to its sender."
+             authentication at most 300 seconds ago and a token that is bound to its sender by \
+             certificate or by DPoP key."
         );
         let all = sentence(&ANY.groups(&["x", "y"]).into(), GroupMatch::All);
         assert_eq!(all.as_deref(), Some("Requires all of the groups `x` and `y`."));

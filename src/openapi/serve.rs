@@ -125,6 +125,7 @@ impl ApiDocument {
             scopes: self.protect.scope_descriptions(),
             implied: self.protect.implied_scopes(),
             binding: self.protect.binding(),
+            dpop: self.protect.dpop_mode(),
             default_match: self.protect.default_group_match(),
             error_body: self.protect.error_body(),
             metadata_url: self.protect.tenant().discovery_url().as_str(),

@@ -153,8 +153,8 @@ impl Policy {
         Self { max_age: Some(max_age), ..self }
     }
 
-    /// The token must be bound to its sender, and the request prove it: by a client certificate
-    /// (RFC 8705 §3).
+    /// The token must be bound to its sender, and the request prove it: by the client's certificate
+    /// (RFC 8705 §3), or by a proof of its key (DPoP, RFC 9449 §7).
     #[must_use]
     pub const fn sender_constrained(self) -> Self {
         self.assert_single();

@@ -57,6 +57,8 @@ pub(crate) struct ApiSettings {
     pub(crate) decision: Option<DecisionHook>,
     /// Nothing while DPoP is disabled.
     pub(crate) dpop: Option<Dpop>,
+    /// Whether the instances of this API share a secret.
+    pub(crate) has_fleet_key: bool,
 }
 
 /// Finds the token of a request elsewhere than in the `Authorization` header.

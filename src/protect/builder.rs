@@ -298,7 +298,8 @@ impl ProtectApiBuilder {
         self.set(Key::CaCertificateFile, path.into().to_string_lossy().into_owned())
     }
 
-    /// Which tokens must prove possession of a client certificate.
+    /// Which tokens must be bound to a client certificate (RFC 8705). Whether they may be bound to a key
+    /// is for [`dpop`](Self::dpop) to say; a token that is bound to both needs both.
     pub fn certificate_binding(self, binding: CertificateBinding) -> Self {
         self.set(Key::ValidateCertificateBinding, binding.word().to_owned())
     }
@@ -460,6 +461,9 @@ impl ProtectApiBuilder {
     /// Finds the token elsewhere than in the `Authorization` header, which is still read where the
     /// resolver finds none. If it fails the request is answered with 500.
     ///
+    /// What it finds is a bearer token: it is rejected if it is bound to a key, and where
+    /// [`dpop`](Self::dpop) is required.
+    ///
     /// ```
     /// # use monocloud_backend::ProtectApi;
     /// let builder = ProtectApi::builder().token_resolver(|headers| {
@@ -618,6 +622,7 @@ impl ProtectApiBuilder {
             token_resolver: self.token_resolver,
             decision: self.decision.map(|hook| hook.within(self.decision_timeout)),
             dpop,
+            has_fleet_key: config.fleet_key.is_some(),
         };
         Ok(ProtectApi::new(Tenants::new(validator), settings))
     }

@@ -12,7 +12,8 @@
 //! | the tenant or the record of proofs is unavailable | 503 | none, but `Retry-After` |
 //! | this API is at fault | 500 | none |
 //!
-//! Every 401 names the scopes that the operation needs, so that a client knows what to ask for.
+//! Every 401 names the scopes that the operation needs, so that a client knows what to ask for. There is
+//! one challenge for each scheme that the API accepts.
 
 use std::{
     error::Error as StdError,
@@ -36,7 +37,8 @@ use crate::{
     policy::{Access, Requirement},
 };
 
-/// A rejected request: the [`Error`], and what is needed to answer it.
+/// A rejected request: the [`Error`], and what is needed to answer it. That includes the client's next
+/// nonce, if DPoP proofs must contain one.
 ///
 /// Every host turns it into its own response through [`response`](Self::response). The error is in
 /// the response's extensions, so that an application can log it.

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::api::ProtectApi;
 use crate::{
     certificate::CertificateBinding,
-    config::{ConfigError, Key, Resource, WELL_KNOWN},
+    config::{ConfigError, DpopMode, Key, Resource, WELL_KNOWN},
+    token::algorithm::SigningAlgorithm,
 };
 
 /// A scope of the authorization server alone, which a resource should not list.
@@ -42,6 +43,7 @@ impl ProtectApi {
 
 fn document(protect: &ProtectApi, resource: &Resource, issuers: &[&str]) -> Arc<str> {
     let scopes = protect.scope_descriptions().keys();
+    let dpop = protect.dpop_mode();
     let document = Document {
         resource: &resource.identifier,
         resource_name: resource.name.as_deref(),
@@ -51,6 +53,9 @@ fn document(protect: &ProtectApi, resource: &Resource, issuers: &[&str]) -> Arc<
         scopes_supported: scopes.filter(|scope| *scope != OFFLINE_ACCESS).collect(),
         tls_client_certificate_bound_access_tokens: protect.binding()
             == CertificateBinding::Required,
+        dpop_signing_alg_values_supported: (dpop != DpopMode::Disabled)
+            .then(|| SigningAlgorithm::ALL.map(SigningAlgorithm::name)),
+        dpop_bound_access_tokens_required: dpop == DpopMode::Required,
     };
     serde_json::to_string(&document).unwrap_or_default().into()
 }
@@ -70,6 +75,10 @@ struct Document<'d> {
     /// Said where a token must be bound, for where it may be there may be no way to prove it.
     #[serde(skip_serializing_if = "Not::not")]
     tls_client_certificate_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dpop_signing_alg_values_supported: Option<[&'d str; 10]>,
+    #[serde(skip_serializing_if = "Not::not")]
+    dpop_bound_access_tokens_required: bool,
 }
 
 /// Answers requests with the metadata of the API (RFC 9728 §3.2).

@@ -19,6 +19,8 @@ pub(crate) struct Metadata {
     pub(crate) device_authorization_endpoint: Option<Url>,
     /// The `acr` values that the tenant says it issues (OpenID Connect Discovery 1.0 §3).
     pub(crate) acr_values_supported: Option<Vec<String>>,
+    /// The algorithms of the DPoP proofs that the tenant takes (RFC 9449 §5.1).
+    pub(crate) dpop_signing_alg_values_supported: Option<Vec<String>>,
     /// The endpoint, or why there is none.
     pub(crate) introspection_endpoint: Result<Url, TenantError>,
 }
@@ -40,12 +42,14 @@ impl Metadata {
             return Err(TenantError::Issuer { expected: issuer.into(), found: found.into() });
         }
         let endpoint = |member| rule.endpoint(member, members.get(member));
+        let list = |member| members.get(member).and_then(strings);
         Ok(Self {
             jwks_uri: endpoint("jwks_uri")?,
             authorization_endpoint: endpoint("authorization_endpoint").ok(),
             token_endpoint: endpoint("token_endpoint").ok(),
             device_authorization_endpoint: endpoint("device_authorization_endpoint").ok(),
-            acr_values_supported: members.get("acr_values_supported").and_then(strings),
+            acr_values_supported: list("acr_values_supported"),
+            dpop_signing_alg_values_supported: list("dpop_signing_alg_values_supported"),
             introspection_endpoint: introspection.find(&members, rule),
         })
     }

@@ -25,7 +25,8 @@ use crate::error::{Error, InvalidRequest, InvalidToken};
 #[derive(Clone, Eq, PartialEq)]
 pub struct AccessToken(Box<str>);
 
-/// How a token is validated: by its own signature, or by asking the tenant.
+/// How a token is validated: by its own signature, or by asking the tenant. Either kind can be a bearer
+/// token, or bound to a certificate or a key.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TokenKind {

@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use aws_lc_rs::{
+    hmac::{self, HMAC_SHA256},
+    rand,
+};
 
 use self::memory::{Full, Memory};
 pub use self::store::{ReplayFuture, ReplayKey, ReplayStore};
@@ -29,6 +32,9 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// When a client may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the record of a probe is kept.
+const PROBE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Minimum interval between two reports of failures.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -98,6 +104,23 @@ impl Replays {
                 Err(Error::Overloaded { retry_after: RETRY_AFTER, source })
             }
         }
+    }
+
+    /// Whether the store records what it did not hold; nothing where there is none.
+    pub(crate) async fn probe(&self) -> Option<Result<(), ReplayStoreError>> {
+        let Records::Shared { store, .. } = &self.records else { return None };
+        let mut key = [0; 32];
+        let recorded = match rand::fill(&mut key) {
+            Ok(()) => self.record_in(&**store, ReplayKey::new(key), PROBE_LIFETIME).await,
+            Err(error) => Err(ReplayStoreError::Failed(Cause::new(error))),
+        };
+        Some(match recorded {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(ReplayStoreError::Failed(Cause::new("it holds what was not recorded")))
+            }
+            Err(error) => Err(error),
+        })
     }
 
     /// Names the proof by its key and its `jti`: another client may choose the same `jti`.

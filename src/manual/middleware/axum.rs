@@ -3,7 +3,7 @@ use axum::{
     extract::Request,
     http::{
         Method, Response,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     routing::get,
 };
@@ -29,8 +29,8 @@ pub fn app(protect: &ProtectApi) -> Result<Router, Box<dyn std::error::Error>> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET])
-        .allow_headers([AUTHORIZATION])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+        .allow_headers([AUTHORIZATION, HeaderName::from_static("dpop")])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, HeaderName::from_static("dpop-nonce")]);
     let log = TraceLayer::new_for_http()
         .make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())

@@ -3,7 +3,7 @@ use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route, get, handler,
     http::{
         Method,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Cors,
 };
@@ -17,8 +17,8 @@ pub fn app(protect: &ProtectApi) -> impl Endpoint<Output = Response> + 'static {
     let api = Route::new().at("/posts", get(list.with(protect.require(Policy::ANY_TOKEN))));
     let cors = Cors::new()
         .allow_methods([Method::GET])
-        .allow_headers([AUTHORIZATION])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+        .allow_headers([AUTHORIZATION, HeaderName::from_static("dpop")])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, HeaderName::from_static("dpop-nonce")]);
     // The last middleware is the first to see a request.
     api.with(cors).around(log)
 }

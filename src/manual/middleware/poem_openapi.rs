@@ -3,7 +3,7 @@ use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route,
     http::{
         Method,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Cors,
 };
@@ -27,8 +27,8 @@ pub fn app(
         protect.secure(Posts).into_service(|api| OpenApiService::new(api, "Posts", "1.0"))?;
     let cors = Cors::new()
         .allow_methods([Method::GET])
-        .allow_headers([AUTHORIZATION])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+        .allow_headers([AUTHORIZATION, HeaderName::from_static("dpop")])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, HeaderName::from_static("dpop-nonce")]);
     let app = Route::new().nest("/", service).at("/openapi.json", document.json());
     // The last middleware is the first to see a request.
     Ok(app.with(cors).around(log))

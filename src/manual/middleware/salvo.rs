@@ -3,7 +3,7 @@ use salvo::{
     cors::{Any, Cors},
     http::{
         Method,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     prelude::*,
 };
@@ -22,8 +22,8 @@ pub fn app(protect: &ProtectApi) -> Result<Service, Box<dyn std::error::Error>> 
     let cors = Cors::new()
         .allow_origin(Any)
         .allow_methods([Method::GET])
-        .allow_headers([AUTHORIZATION])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
+        .allow_headers([AUTHORIZATION, HeaderName::from_static("dpop")])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, HeaderName::from_static("dpop-nonce")])
         .into_handler();
     // On the service: a preflight matches no route, so hoops of routers never see it. The first
     // hoop is the first to see a request.

@@ -77,7 +77,7 @@ pub struct TokenPolicy {
     /// How long ago the user may have authenticated, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<u64>,
-    /// Whether the token must be bound to its sender.
+    /// Whether the token must be bound to its sender, by certificate or by DPoP key.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sender_constrained: bool,
     /// The values of claims, by the names of these.

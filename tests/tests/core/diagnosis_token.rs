@@ -94,6 +94,7 @@ async fn each_reason_has_its_own_message() {
         ),
         ("opaque".to_owned(), "token-opaque the token is opaque, and no client"),
         (format!("Bearer {good}"), "leave out the `Bearer`"),
+        (format!("dpop {good}"), "leave out the `DPoP`"),
         (format!("{good}\n"), "there is white space around it"),
         (String::new(), "it is empty"),
         (good.repeat(40), "20"),

@@ -11,6 +11,7 @@ mod cross_check;
 mod decision;
 mod decision_point;
 mod diagnosis;
+mod diagnosis_dpop;
 mod diagnosis_token;
 mod documents;
 mod dpop;

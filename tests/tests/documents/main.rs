@@ -5,6 +5,7 @@ mod axum;
 mod declared;
 mod default;
 mod diagnosis;
+mod dpop;
 mod fixtures;
 mod given;
 mod hidden;

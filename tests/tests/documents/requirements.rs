@@ -397,8 +397,8 @@ paths: { /posts: { get: { security: [MonoCloud: []] } } }
         misplaced.lines().skip(1).collect::<Vec<_>>().join("\n"),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    GET /a: it needs a token that is bound to its sender, and VALIDATE_CERTIFICATE_BINDING says not to look; remove one of the two
-    GET /a: it needs a token that is bound to its sender, and VALIDATE_CERTIFICATE_BINDING says not to look; remove one of the two
+    GET /a: it needs a token that is bound to its sender, and no binding is verified; set MONOCLOUD_BACKEND_VALIDATE_CERTIFICATE_BINDING to `when_present` or `required`, or MONOCLOUD_BACKEND_DPOP to `allowed` or `required`
+    GET /a: it needs a token that is bound to its sender, and no binding is verified; set MONOCLOUD_BACKEND_VALIDATE_CERTIFICATE_BINDING to `when_present` or `required`, or MONOCLOUD_BACKEND_DPOP to `allowed` or `required`
     implies("posts:read"): it implies itself; remove one of the implications of that circle
     implies("posts:write"): it implies itself; remove one of the implications of that circle
     implies("posts:read"): it implies itself; remove one of the implications of that circle

@@ -71,11 +71,14 @@ async fn a_browser_passes_the_preflight_and_can_read_every_rejection() {
         let preflight = call("OPTIONS", "/posts")
             .header(ORIGIN.0, ORIGIN.1)
             .header("access-control-request-method", "GET")
-            .header("access-control-request-headers", "authorization");
+            .header("access-control-request-headers", "authorization,dpop");
         let answer = api.send(preflight).await;
         assert!((200..300).contains(&answer.status), "{host}: {answer:?}");
         let allowed = |name| names(answer.header(name));
-        assert!(allowed("access-control-allow-headers").contains(&"authorization".to_owned()));
+        for name in ["authorization", "dpop"] {
+            let allowed = allowed("access-control-allow-headers");
+            assert!(allowed.contains(&name.to_owned()), "{host}: {allowed:?}");
+        }
         assert!(allowed("access-control-allow-methods").contains(&"get".to_owned()));
         assert!(answer.header("access-control-allow-origin").is_some(), "{host}");
 
@@ -93,7 +96,9 @@ async fn a_browser_passes_the_preflight_and_can_read_every_rejection() {
             let origin = answer.header("access-control-allow-origin");
             assert!(origin == Some("*") || origin == Some(ORIGIN.1), "{host}: {origin:?}");
             let exposed = names(answer.header("access-control-expose-headers"));
-            assert!(exposed.contains(&needed.to_owned()), "{host}: {exposed:?}");
+            for name in [needed, "dpop-nonce"] {
+                assert!(exposed.contains(&name.to_owned()), "{host}: {exposed:?}");
+            }
         }
     }
 }

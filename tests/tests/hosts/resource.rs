@@ -4,7 +4,7 @@ use harness::{
     hosts::{AXUM, Host},
     support::{frozen_tenant, get, protect},
 };
-use monocloud_backend::{ProtectApi, certificate::CertificateBinding};
+use monocloud_backend::{ProtectApi, certificate::CertificateBinding, dpop::DpopMode};
 use serde_json::{Value, json};
 
 on_every_host! {
@@ -137,6 +137,25 @@ async fn clients_are_told_that_every_token_must_be_bound_to_a_certificate() {
         let answer = AXUM.serve_metadata(metadata).send(get(PATH)).await;
         let metadata = serde_json::from_str::<Value>(&answer.body).unwrap();
         assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], told, "{binding:?}");
+    }
+}
+
+#[tokio::test]
+async fn clients_are_told_how_they_prove_the_key_that_a_token_is_bound_to() {
+    let names = json!([
+        "ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"
+    ]);
+    let tenant = frozen_tenant().await;
+    for (dpop, algorithms, required) in [
+        (DpopMode::Disabled, None, None),
+        (DpopMode::Allowed, Some(&names), None),
+        (DpopMode::Required, Some(&names), Some(&json!(true))),
+    ] {
+        let protect = protect(&tenant).dpop(dpop).build().unwrap();
+        let metadata = protect.serve_resource_metadata().unwrap();
+        let metadata = serde_json::from_str::<Value>(metadata.respond().body()).unwrap();
+        assert_eq!(metadata.get("dpop_signing_alg_values_supported"), algorithms, "{dpop:?}");
+        assert_eq!(metadata.get("dpop_bound_access_tokens_required"), required, "{dpop:?}");
     }
 }
 

@@ -306,7 +306,7 @@ fn as_markdown_an_operation_is_a_line() {
     |---|---|
     | `GET /health` | nothing: public |
     | `GET /me` | any token |
-    | `DELETE /posts` | a token that is bound to its sender |
+    | `DELETE /posts` | a token that is bound to its sender by certificate or by DPoP key |
     | `GET /posts` | any token, or no credentials |
     | `POST /posts`, deprecated | `posts:write` and one of the groups `staff` or `ops` and authentication at most 300 seconds ago, or `posts:admin` and the claim `plan` to be `` a\|b`c  `` and the claim `seats` to be `3` and authentication by `mfa` and the scheme `Partner` with `p`, or the scheme `ApiKey` |
 
