@@ -24,6 +24,11 @@ impl PublicUrl {
     /// Whether `htu` is the URI of the request for `path`, both normalised by RFC 3986 §6.2.2 and
     /// §6.2.3. An `htu` with a query or a fragment is another URI.
     pub(crate) fn is_target(&self, htu: &str, path: &str) -> bool {
+        // Most clients write it as it is, and equal texts are equal URIs.
+        let rest = htu.strip_prefix(&self.origin).and_then(|it| it.strip_prefix(&self.path_prefix));
+        if rest == Some(path) && is_made_of_uri_characters(path) {
+            return true;
+        }
         // In a path of HTTP it is a character like any other, and a separator to the parser.
         let path = path.replace('\\', "%5C");
         let own = Url::parse(&format!("{}{}{path}", self.origin, self.path_prefix));
@@ -34,15 +39,19 @@ impl PublicUrl {
 /// An absolute `http` or `https` URI with an authority. The parser repairs what is none, so that is
 /// rejected before.
 fn absolute(htu: &str) -> Option<Url> {
-    let is_of_a_uri = |byte: u8| byte.is_ascii_graphic() && !b"\\?#".contains(&byte);
     let (scheme, rest) = htu.split_once("://")?;
     let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     let authority = rest.split('/').next().unwrap_or_default();
     let is_host = !authority.is_empty() && !authority.contains('@');
-    if !is_http || !is_host || !htu.bytes().all(is_of_a_uri) {
+    if !is_http || !is_host || !is_made_of_uri_characters(htu) {
         return None;
     }
     Url::parse(htu).ok()
+}
+
+/// Those of RFC 3986 §2 but for the start of a query and of a fragment, and some that it lacks.
+fn is_made_of_uri_characters(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\?#".contains(&byte))
 }
 
 /// The parser has normalised scheme, host, port and dot segments; what is left are the

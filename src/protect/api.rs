@@ -24,7 +24,7 @@ use crate::{
         AccessToken, TokenKind,
         claims::Claims,
         confirmation::Confirmation,
-        credentials::{Credentials, Scheme, Unreadable},
+        credentials::{Scheme, find as find_credentials, only_scheme},
     },
 };
 
@@ -285,7 +285,7 @@ impl ProtectApi {
         &self,
         head: RequestHead<'_>,
     ) -> Result<Authenticated, Unauthenticated> {
-        let credentials = self.find_credentials(head.headers)?;
+        let credentials = self.credentials(head.headers)?;
         let Some(Credentials { scheme, token }) = credentials else {
             let presentation = Presentation::default();
             return Err(Unauthenticated { error: Error::MissingToken, presentation });
@@ -347,7 +347,7 @@ impl ProtectApi {
         Ok(Validated { claims, kind, is_sender_constrained, rules })
     }
 
-    fn find_credentials(&self, headers: &HeaderMap) -> Result<Option<Credentials>, Unreadable> {
+    fn credentials(&self, headers: &HeaderMap) -> Result<Option<Credentials>, Unreadable> {
         let max_length = self.settings.max_token_length;
         let resolved = match &self.settings.token_resolver {
             None => None,
@@ -357,6 +357,8 @@ impl ProtectApi {
                 Unreadable { error, scheme: None }
             })?,
         };
+        let schemes = self.known_schemes();
+        let unreadable = |error| Unreadable { error, scheme: only_scheme(headers, schemes) };
         let credentials = match resolved {
             // An empty cookie holds no token.
             Some(token) if token.trim().is_empty() => None,
@@ -366,12 +368,21 @@ impl ProtectApi {
                     .map_err(|error| Unreadable { error, scheme: Some(scheme) })?;
                 Some(Credentials { scheme, token })
             }
-            None => Credentials::in_headers(headers, self.known_schemes(), max_length)?,
+            None => match find_credentials(headers, schemes) {
+                Err(reason) => return Err(unreadable(Error::InvalidRequest(reason))),
+                Ok(None) => None,
+                Ok(Some((scheme, token))) => {
+                    let token = AccessToken::from_bytes(token, max_length).map_err(unreadable)?;
+                    Some(Credentials { scheme, token })
+                }
+            },
         };
         match &credentials {
-            Some(credentials) if self.settings.dpop.is_some() && is_proof_repeated(headers) => {
+            Some(Credentials { scheme, .. })
+                if self.settings.dpop.is_some() && is_proof_repeated(headers) =>
+            {
                 let error = Error::InvalidRequest(InvalidRequest::RepeatedProof);
-                Err(Unreadable { error, scheme: Some(credentials.scheme) })
+                Err(Unreadable { error, scheme: Some(*scheme) })
             }
             _ => Ok(credentials),
         }
@@ -385,6 +396,19 @@ impl ProtectApi {
             Some(_) => &[Scheme::Bearer, Scheme::Dpop],
         }
     }
+}
+
+/// A token as a request presents it.
+struct Credentials {
+    scheme: Scheme,
+    token: AccessToken,
+}
+
+/// Credentials that cannot be read.
+struct Unreadable {
+    error: Error,
+    /// Nothing where several may be meant.
+    scheme: Option<Scheme>,
 }
 
 /// A request that was not authenticated.

@@ -2,46 +2,58 @@
 
 use http::HeaderValue;
 
-use super::refusal::{Answering, description};
 use crate::{
     config::DpopMode,
-    error::{Denial, Error},
+    error::{Denial, Error, InvalidProof, InvalidToken},
     token::{algorithm::SigningAlgorithm, credentials::Scheme},
 };
 
-/// What is to be said about an error; nothing where it is not the caller's fault.
-///
-/// The error is in the challenge of the scheme that the request used, or in each where it used none
-/// or several (RFC 9449 §7.2).
-pub(super) fn challenges(
-    error: &Error,
-    needed: Option<&str>,
-    api: &Answering,
-    used: Option<Scheme>,
-) -> Vec<HeaderValue> {
-    let Some(Parameters { of_error, scope }) = Parameters::of(error, needed) else {
-        return Vec::new();
-    };
-    let schemes = accepted(api.dpop);
-    let write = |scheme: &Scheme| {
-        let mut challenge = Challenge::new(*scheme, &api.realm);
-        if *scheme == Scheme::Dpop {
-            let names = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
-            challenge.parameter("algs", &names.join(" "));
-        }
-        let is_used = used.is_none_or(|used| used == *scheme) || schemes.len() == 1;
-        for (name, value) in of_error.iter().filter(|_| is_used) {
-            challenge.parameter(name, value);
-        }
-        if let Some(scope) = scope {
-            challenge.parameter("scope", scope);
-        }
-        if let Some(url) = api.metadata.get() {
-            challenge.parameter("resource_metadata", url);
-        }
-        challenge.into_header()
-    };
-    schemes.iter().filter_map(write).collect()
+/// What the challenges of an API have in common.
+pub(super) struct ProtectionSpace<'a> {
+    /// RFC 9110 §11.5.
+    pub(super) realm: &'a str,
+    /// Which schemes it accepts.
+    pub(super) dpop: DpopMode,
+    /// Where its metadata is (RFC 9728 §5.1), once that is served.
+    pub(super) metadata: Option<&'a str>,
+}
+
+impl ProtectionSpace<'_> {
+    /// What is to be said about an error, to a request that used a scheme, for an operation that needs
+    /// these scopes; nothing where it is not the caller's fault.
+    ///
+    /// The error is in the challenge of the scheme that the request used, or in each where it used none
+    /// or several (RFC 9449 §7.2).
+    pub(super) fn challenges(
+        &self,
+        error: &Error,
+        needed: Option<&str>,
+        used: Option<Scheme>,
+    ) -> Vec<HeaderValue> {
+        let Some(Parameters { of_error, scope }) = Parameters::of(error, needed) else {
+            return Vec::new();
+        };
+        let schemes = accepted(self.dpop);
+        let write = |scheme: &Scheme| {
+            let mut challenge = Challenge::new(*scheme, self.realm);
+            if *scheme == Scheme::Dpop {
+                let names = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
+                challenge.parameter("algs", &names.join(" "));
+            }
+            let is_used = used.is_none_or(|used| used == *scheme) || schemes.len() == 1;
+            for (name, value) in of_error.iter().filter(|_| is_used) {
+                challenge.parameter(name, value);
+            }
+            if let Some(scope) = scope {
+                challenge.parameter("scope", scope);
+            }
+            if let Some(url) = self.metadata {
+                challenge.parameter("resource_metadata", url);
+            }
+            challenge.into_header()
+        };
+        schemes.iter().filter_map(write).collect()
+    }
 }
 
 /// The schemes of an API, in the order of its challenges.
@@ -92,6 +104,23 @@ impl<'e> Parameters<'e> {
         }
         Some(Self { of_error, scope })
     }
+}
+
+/// A fixed phrase for each reason, with the name of the claim that is meant.
+pub(super) fn description(error: &Error) -> Option<String> {
+    let (phrase, claim) = match error {
+        Error::InsufficientUserAuthentication(step_up) => (step_up.reason.to_string(), None),
+        Error::InvalidProof(reason @ InvalidProof::Claim(name)) => (reason.to_string(), Some(name)),
+        Error::InvalidProof(reason) => (reason.to_string(), None),
+        Error::InvalidToken(reason @ InvalidToken::Claim(name)) => (reason.to_string(), Some(name)),
+        Error::InvalidToken(reason) => (reason.to_string(), None),
+        Error::UseNonce(problem) => (problem.to_string(), None),
+        _ => return None,
+    };
+    Some(match claim {
+        None => phrase,
+        Some(name) => format!("{phrase} ({name})"),
+    })
 }
 
 /// A `WWW-Authenticate` value in the making.

@@ -30,10 +30,13 @@ use http::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{challenge::challenges, presentation::Presentation};
+use super::{
+    challenge::{ProtectionSpace, description},
+    presentation::Presentation,
+};
 use crate::{
     config::DpopMode,
-    error::{Error, Internal, InvalidProof, InvalidToken},
+    error::{Error, Internal},
     policy::{Access, Requirement},
 };
 
@@ -72,6 +75,11 @@ impl Answering {
             metadata: OnceLock::new(),
             dpop: DpopMode::Disabled,
         })
+    }
+
+    fn protection_space(&self) -> ProtectionSpace<'_> {
+        let metadata = self.metadata.get().map(|url| &**url);
+        ProtectionSpace { realm: &self.realm, dpop: self.dpop, metadata }
     }
 }
 
@@ -129,7 +137,7 @@ impl Refusal {
     /// (RFC 6750 §3, RFC 9449 §7.1); none where it is not the caller's fault.
     pub fn challenges(&self) -> impl Iterator<Item = HeaderValue> {
         let used = self.presentation.scheme;
-        challenges(&self.error, self.scope.as_deref(), &self.api, used).into_iter()
+        self.api.protection_space().challenges(&self.error, self.scope.as_deref(), used).into_iter()
     }
 
     /// The phrase of the challenge's `error_description` (RFC 6750 §3), if it has one: fixed text
@@ -171,23 +179,6 @@ impl StdError for Refusal {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.error)
     }
-}
-
-/// A fixed phrase for each reason, with the name of the claim that is meant.
-pub(super) fn description(error: &Error) -> Option<String> {
-    let (phrase, claim) = match error {
-        Error::InsufficientUserAuthentication(step_up) => (step_up.reason.to_string(), None),
-        Error::InvalidProof(reason @ InvalidProof::Claim(name)) => (reason.to_string(), Some(name)),
-        Error::InvalidProof(reason) => (reason.to_string(), None),
-        Error::InvalidToken(reason @ InvalidToken::Claim(name)) => (reason.to_string(), Some(name)),
-        Error::InvalidToken(reason) => (reason.to_string(), None),
-        Error::UseNonce(problem) => (problem.to_string(), None),
-        _ => return None,
-    };
-    Some(match claim {
-        None => phrase,
-        Some(name) => format!("{phrase} ({name})"),
-    })
 }
 
 fn whole_seconds(duration: std::time::Duration) -> u64 {

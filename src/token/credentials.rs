@@ -2,8 +2,7 @@
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-use super::AccessToken;
-use crate::error::{Error, InvalidRequest};
+use crate::error::InvalidRequest;
 
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,50 +23,28 @@ impl Scheme {
     }
 }
 
-/// A token as a request presents it.
-#[derive(Debug)]
-pub(crate) struct Credentials {
-    pub(crate) scheme: Scheme,
-    pub(crate) token: AccessToken,
-}
-
-/// Credentials that cannot be read.
-#[derive(Debug)]
-pub(crate) struct Unreadable {
-    pub(crate) error: Error,
-    /// Nothing where several may be meant.
-    pub(crate) scheme: Option<Scheme>,
-}
-
-impl Credentials {
-    /// Reads the token of one of these schemes, in any case, then blanks or tabs, then one token of at
-    /// most `max_length` bytes: a longer one is not even copied. Without the header, with another
-    /// scheme or with no token after the scheme there is none.
-    pub(crate) fn in_headers(
-        headers: &HeaderMap,
-        schemes: &[Scheme],
-        max_length: usize,
-    ) -> Result<Option<Self>, Unreadable> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        let unreadable = |error| Unreadable { error, scheme: only_scheme(headers, schemes) };
-        if values.next().is_some() {
-            return Err(unreadable(Error::InvalidRequest(InvalidRequest::RepeatedHeader)));
-        }
-        match split(value.as_bytes(), schemes) {
-            (Some(scheme), token) if !token.is_empty() => {
-                let token = AccessToken::from_bytes(token, max_length).map_err(unreadable)?;
-                Ok(Some(Self { scheme, token }))
-            }
-            _ => Ok(None),
-        }
+/// Finds credentials of one of these schemes, in any case: what follows the scheme, after blanks or
+/// tabs. Without the header, with another scheme or with nothing after the scheme there are none.
+pub(crate) fn find<'h>(
+    headers: &'h HeaderMap,
+    schemes: &[Scheme],
+) -> Result<Option<(Scheme, &'h [u8])>, InvalidRequest> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(InvalidRequest::RepeatedHeader);
     }
+    Ok(match split(value.as_bytes(), schemes) {
+        (Some(scheme), token) if !token.is_empty() => Some((scheme, token)),
+        _ => None,
+    })
 }
 
-/// The scheme that all credentials of a request name, as far as they name one of these.
-fn only_scheme(headers: &HeaderMap, schemes: &[Scheme]) -> Option<Scheme> {
+/// The scheme that all credentials of a request name, as far as they name one of these: where they
+/// cannot be read, the answer is about it.
+pub(crate) fn only_scheme(headers: &HeaderMap, schemes: &[Scheme]) -> Option<Scheme> {
     let values = headers.get_all(AUTHORIZATION).iter();
     let credentials = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut named = credentials.filter_map(|credentials| split(credentials, schemes).0);

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    digest::{Context, SHA256},
+};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The SHA-256 thumbprint of a public key.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -20,14 +23,24 @@ impl Thumbprint {
             "RSA" => &["e", "kty", "n"],
             _ => return None,
         };
-        let members = required.iter().map(|name| {
+        let mut canonical = Context::new(&SHA256);
+        let mut before: &[u8] = b"{\"";
+        for name in required {
             let value = jwk.get(*name)?.as_str()?;
-            Some(format!("{}:{}", json!(name), json!(value)))
-        });
-        let members: Option<Vec<_>> = members.collect();
-        let canonical = format!("{{{}}}", members?.join(","));
+            // Names and Base64 text need no escapes.
+            let is_plain =
+                value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            if !is_plain {
+                return None;
+            }
+            for part in [before, name.as_bytes(), b"\":\"", value.as_bytes(), b"\""] {
+                canonical.update(part);
+            }
+            before = b",\"";
+        }
+        canonical.update(b"}");
         let mut octets = [0; 32];
-        octets.copy_from_slice(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
+        octets.copy_from_slice(canonical.finish().as_ref());
         Some(Self(octets))
     }
 
@@ -50,6 +63,8 @@ impl fmt::Debug for Thumbprint {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn thumbprint(jwk: &Value) -> Option<String> {
@@ -111,6 +126,7 @@ mod tests {
             json!({"kty": "EC", "crv": "P-256", "x": "AA"}),
             json!({"kty": "OKP", "crv": "Ed25519", "x": 1}),
             json!({"kty": ["RSA"], "e": "AQAB", "n": "AA"}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "A\"A"}),
         ] {
             assert_eq!(thumbprint(&jwk), None, "{jwk}");
         }
