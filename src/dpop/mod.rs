@@ -3,11 +3,13 @@
 //!
 //! - `proof`: what a proof is, and whether it is valid for a request
 //! - `target`: the URI that a proof is for
+//! - `known_keys`: the keys of earlier proofs
 //! - `nonce`: nonces that this API issues
 //! - `replay`: which proofs were used
 //!
 //! [`ProtectApiBuilder::dpop`](crate::ProtectApiBuilder::dpop) turns it on.
 
+mod known_keys;
 mod nonce;
 mod proof;
 pub(crate) mod replay;
@@ -24,6 +26,7 @@ use http::HeaderMap;
 pub use self::replay::ReplayStore;
 pub use self::replay::{ReplayFuture, ReplayKey};
 use self::{
+    known_keys::KnownKeys,
     nonce::{Nonces, Recognised},
     proof::{ProvenRequest, UnverifiedProof},
     replay::Replays,
@@ -50,6 +53,7 @@ pub(crate) struct Dpop {
     /// Nothing where proofs need no nonce.
     nonces: Option<Nonces>,
     replays: Replays,
+    keys: KnownKeys,
     clock: Clock,
 }
 
@@ -104,6 +108,7 @@ impl Dpop {
                     Replays::shared(&keys.replays, store, clock_tolerance, clock.clone())
                 }
             },
+            keys: KnownKeys::new(),
             clock: clock.clone(),
         }
     }
@@ -150,10 +155,15 @@ impl Dpop {
         let now = self.clock.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = (now + self.clock_skew).as_secs_f64();
         let request = ProvenRequest { method, path, token, api: &self.api };
-        let proof =
-            unverified.validate(request, now, self.proof_lifetime).map_err(Error::InvalidProof)?;
+        let (key, is_known) = self.keys.get(unverified.header()).map_err(Error::InvalidProof)?;
+        let proof = unverified
+            .validate(&key, request, now, self.proof_lifetime)
+            .map_err(Error::InvalidProof)?;
         if !binding.is_to(&proof.thumbprint) {
             return Err(Error::InvalidToken(InvalidToken::KeyBinding));
+        }
+        if !is_known {
+            self.keys.keep(unverified.header(), key);
         }
         presented.nonce.map_err(Error::UseNonce)?;
         let expires = proof.issued_at + self.proof_lifetime.as_secs_f64();

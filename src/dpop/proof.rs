@@ -51,6 +51,13 @@ pub(crate) struct ProvenRequest<'r> {
     pub(crate) api: &'r PublicUrl,
 }
 
+/// The key of a client, as the header of its proofs has it.
+#[derive(Debug)]
+pub(crate) struct ProofKey {
+    verifier: Verifier,
+    pub(crate) thumbprint: Thumbprint,
+}
+
 /// What is known by a valid proof.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proof<'p> {
@@ -76,15 +83,20 @@ impl<'p> UnverifiedProof<'p> {
         self.string("nonce")
     }
 
-    /// Validates it for a request, at a time in seconds since the epoch, from which `iat` may differ
-    /// by `lifetime`.
+    /// Its encoded header, from which the key follows.
+    pub(crate) fn header(&self) -> &str {
+        self.0.header
+    }
+
+    /// Validates it, signed by the key of its header, for a request, at a time in seconds since the
+    /// epoch, from which `iat` may differ by `lifetime`.
     pub(crate) fn validate(
         &self,
+        key: &ProofKey,
         request: ProvenRequest<'_>,
         now: f64,
         lifetime: Duration,
     ) -> Result<Proof<'_>, InvalidProof> {
-        let (verifier, thumbprint) = self.key()?;
         let jti = self.string("jti").ok_or(InvalidProof::Claim("jti"))?;
         if jti.is_empty() || jti.chars().count() > MAX_JTI {
             return Err(InvalidProof::Claim("jti"));
@@ -106,19 +118,25 @@ impl<'p> UnverifiedProof<'p> {
         if !is_hash_of(hash, request.token) {
             return Err(InvalidProof::TokenHash);
         }
-        verifier
+        key.verifier
             .verify(self.0.signing_input, &self.0.signature)
             .map_err(|_| InvalidProof::Signature)?;
-        Ok(Proof { thumbprint, jti, issued_at })
+        Ok(Proof { thumbprint: key.thumbprint, jti, issued_at })
     }
 
-    /// The key that the header names, for the algorithm that it names.
-    fn key(&self) -> Result<(Verifier, Thumbprint), InvalidProof> {
-        let header = &self.0.header;
+    fn string(&self, claim: &str) -> Option<&str> {
+        self.0.payload.get(claim)?.as_str()
+    }
+}
+
+impl ProofKey {
+    /// The key that an encoded header names, for the algorithm that it names.
+    pub(crate) fn of_header(header: &str) -> Result<Self, InvalidProof> {
+        let header = jws::parse_segment(header).map_err(|NotAJws| InvalidProof::Malformed)?;
         if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
             return Err(InvalidProof::Type);
         }
-        if jws::requires_extension(header) {
+        if jws::requires_extension(&header) {
             return Err(InvalidProof::Critical);
         }
         let algorithm = header.get("alg").and_then(Value::as_str);
@@ -129,11 +147,8 @@ impl<'p> UnverifiedProof<'p> {
             tracing::debug!(name: "dpop.key", problem, "the jwk of a DPoP proof is unusable");
             InvalidProof::Key
         })?;
-        Ok((verifier, Thumbprint::of_jwk(jwk).ok_or(InvalidProof::Key)?))
-    }
-
-    fn string(&self, claim: &str) -> Option<&str> {
-        self.0.payload.get(claim)?.as_str()
+        let thumbprint = Thumbprint::of_jwk(jwk).ok_or(InvalidProof::Key)?;
+        Ok(Self { verifier, thumbprint })
     }
 }
 
@@ -174,7 +189,8 @@ mod tests {
         let token = AccessToken::new(token).unwrap();
         let request = ProvenRequest { method, path, token: &token, api: &api };
         let unverified = UnverifiedProof::decode(PROOF.as_bytes())?;
-        let proof = unverified.validate(request, now, Duration::from_secs(60))?;
+        let key = ProofKey::of_header(unverified.header())?;
+        let proof = unverified.validate(&key, request, now, Duration::from_secs(60))?;
         assert!(proof.thumbprint.is("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"));
         Ok((proof.jti.to_owned(), proof.issued_at))
     }

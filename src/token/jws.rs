@@ -5,11 +5,12 @@ use serde_json::{Map, Value};
 
 use super::json;
 
-/// A JWS taken apart: three segments of strict base64url, header and payload JSON objects without
-/// duplicate members. Nothing in it is validated yet.
+/// A JWS taken apart: three segments, of which payload and signature are strict base64url, and the
+/// payload a JSON object without duplicate members. Nothing in it is validated yet.
 #[derive(Debug)]
 pub(crate) struct Jws<'t> {
-    pub(crate) header: Map<String, Value>,
+    /// Encoded, as it may be known already.
+    pub(crate) header: &'t str,
     pub(crate) payload: Map<String, Value>,
     pub(crate) signing_input: &'t str,
     pub(crate) signature: Vec<u8>,
@@ -23,8 +24,8 @@ impl<'t> Jws<'t> {
     pub(crate) fn decode(text: &'t str) -> Result<Self, NotAJws> {
         let (signing_input, signature) = text.rsplit_once('.').ok_or(NotAJws)?;
         let (header, payload) = signing_input.split_once('.').ok_or(NotAJws)?;
-        let (header, payload) = (parse_segment(header)?, parse_segment(payload)?);
-        Ok(Self { header, payload, signing_input, signature: decode(signature)? })
+        let (payload, signature) = (parse_segment(payload)?, decode(signature)?);
+        Ok(Self { header, payload, signing_input, signature })
     }
 }
 
@@ -34,8 +35,8 @@ pub(crate) fn requires_extension(header: &Map<String, Value>) -> bool {
     header.contains_key("crit") || header.contains_key("b64")
 }
 
-/// A segment that holds a JSON object.
-pub(super) fn parse_segment(segment: &str) -> Result<Map<String, Value>, NotAJws> {
+/// Decodes a segment that holds a JSON object without duplicate members.
+pub(crate) fn parse_segment(segment: &str) -> Result<Map<String, Value>, NotAJws> {
     json::parse_object(&decode(segment)?).map_err(|_| NotAJws)
 }
 

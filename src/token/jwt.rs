@@ -41,8 +41,10 @@ pub(crate) struct UnverifiedJwt<'t> {
 impl<'t> DecodedJwt<'t> {
     /// Decodes the segments: the first two rules.
     pub(crate) fn decode(token: &'t str) -> Result<Self, InvalidToken> {
+        let malformed = |NotAJws| InvalidToken::Malformed;
         let Jws { header, payload, signing_input, signature } =
-            Jws::decode(token).map_err(|NotAJws| InvalidToken::Malformed)?;
+            Jws::decode(token).map_err(malformed)?;
+        let header = jws::parse_segment(header).map_err(malformed)?;
         Ok(Self { header, claims: Claims::new(payload), signing_input, signature })
     }
 
