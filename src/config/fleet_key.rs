@@ -12,6 +12,9 @@ use super::{Key, settings::Settings};
 /// The shortest key, in bytes: as long as the keys that are derived from it.
 const MIN_BYTES: usize = 32;
 
+/// The settings that may be the URL of a store, which must not know the key.
+const CACHES: [Key; 2] = [Key::IntrospectionCache, Key::DpopReplayCache];
+
 /// How to make one.
 const REMEDY: &str = "generate one with `openssl rand -base64 32`";
 
@@ -35,10 +38,12 @@ impl FleetKey {
             settings
                 .refuse(Key::FleetKey, format!("must have at least {MIN_BYTES} bytes; {REMEDY}"));
         }
-        if is_in_cache_url(text.trim(), settings) {
-            let cache = Key::IntrospectionCache.variable();
-            let message = format!("must not be a part of {cache}: the store would know it");
-            settings.refuse(Key::FleetKey, format!("{message}; {REMEDY}"));
+        for cache in CACHES {
+            if is_in_url(text.trim(), cache, settings) {
+                let cache = cache.variable();
+                let message = format!("must not be a part of {cache}: the store would know it");
+                settings.refuse(Key::FleetKey, format!("{message}; {REMEDY}"));
+            }
         }
         Some(Self(secret))
     }
@@ -70,9 +75,9 @@ pub(crate) fn expand(key: &Prk, info: &[u8]) -> Result<[u8; 32], Unspecified> {
     Ok(expanded)
 }
 
-/// Whether the URL of the cache holds the key, as it is or percent-encoded, say as the password.
-fn is_in_cache_url(key: &str, settings: &Settings) -> bool {
-    settings.secret(Key::IntrospectionCache).is_some_and(|url| {
+/// Whether the URL of a cache holds the key, as it is or percent-encoded, say as the password.
+fn is_in_url(key: &str, cache: Key, settings: &Settings) -> bool {
+    settings.secret(cache).is_some_and(|url| {
         let url = url.expose_secret();
         url.contains(key) || percent_decode_str(url).decode_utf8_lossy().contains(key)
     })

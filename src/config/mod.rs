@@ -11,6 +11,7 @@ mod fleet_key;
 mod jwk;
 mod key;
 mod pem;
+mod redis_url;
 mod resource;
 mod settings;
 mod signing_key;
@@ -25,7 +26,6 @@ use std::time::Duration;
 use http::HeaderName;
 use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use settings::Settings;
 
@@ -42,6 +42,7 @@ pub(crate) use dpop::{DpopConfig, ReplayCacheConfig};
 pub use error::{ConfigError, ConfigProblem};
 pub(crate) use fleet_key::{FleetKey, expand};
 pub(crate) use key::Key;
+pub(crate) use redis_url::{Address, Deployment, RedisUrl};
 pub(crate) use resource::{Resource, WELL_KNOWN};
 pub(crate) use signing_key::SigningKey;
 pub(crate) use sources::Sources;
@@ -99,7 +100,13 @@ pub(crate) struct Config {
 pub(crate) enum IntrospectionCacheConfig {
     None,
     Memory,
-    /// A `redis://` or `rediss://` URL, which may hold a password.
+    /// The URL of a Redis, which may hold a password.
+    Redis(SecretString),
+}
+
+/// What a setting says about where values are kept.
+enum SharedCache {
+    Memory,
     Redis(SecretString),
 }
 
@@ -241,37 +248,40 @@ fn scheme_name(settings: &mut Settings) -> String {
 }
 
 fn introspection_cache(settings: &mut Settings) -> IntrospectionCacheConfig {
-    let Some(secret) = settings.secret(Key::IntrospectionCache) else {
-        return IntrospectionCacheConfig::None;
-    };
-    let text = secret.expose_secret().trim();
-    let is_redis = |url: Url| matches!(url.scheme(), "redis" | "rediss") && url.has_host();
-    if text == "memory" {
-        return IntrospectionCacheConfig::Memory;
+    match shared_cache(settings, Key::IntrospectionCache) {
+        None => IntrospectionCacheConfig::None,
+        Some(SharedCache::Memory) => IntrospectionCacheConfig::Memory,
+        Some(SharedCache::Redis(url)) => IntrospectionCacheConfig::Redis(url),
     }
-    if !Url::parse(text).is_ok_and(is_redis) {
-        let rule = "must be `memory`, or a URL that starts with redis:// or rediss://";
-        settings.refuse(Key::IntrospectionCache, rule);
-        return IntrospectionCacheConfig::None;
-    }
-    #[cfg(feature = "redis")]
-    if let Err(rule) = crate::introspection::cache::RedisCache::check(text) {
-        settings.refuse(Key::IntrospectionCache, rule);
-    }
-    IntrospectionCacheConfig::Redis(SecretString::from(text))
 }
 
 fn replay_cache(settings: &mut Settings) -> ReplayCacheConfig {
     if settings.flag(Key::DpopReplayStore) {
         return ReplayCacheConfig::Store;
     }
-    let Some(secret) = settings.secret(Key::DpopReplayCache) else {
-        return ReplayCacheConfig::Memory;
-    };
-    match secret.expose_secret().trim() {
-        "memory" => ReplayCacheConfig::Memory,
-        text => ReplayCacheConfig::Redis(SecretString::from(text)),
+    match shared_cache(settings, Key::DpopReplayCache) {
+        None | Some(SharedCache::Memory) => ReplayCacheConfig::Memory,
+        Some(SharedCache::Redis(url)) => ReplayCacheConfig::Redis(url),
     }
+}
+
+/// Reads `memory` or the URL of a Redis.
+fn shared_cache(settings: &mut Settings, key: Key) -> Option<SharedCache> {
+    let secret = settings.secret(key)?;
+    let text = secret.expose_secret().trim();
+    if text == "memory" {
+        return Some(SharedCache::Memory);
+    }
+    if !text.split_once("://").is_some_and(|(scheme, _)| RedisUrl::SCHEMES.contains(&scheme)) {
+        let rule = "must be `memory`, or a URL that starts with redis://, redis+sentinel:// or \
+                    redis+cluster://, each with rediss for TLS";
+        settings.refuse(key, rule);
+        return None;
+    }
+    if let Err(rule) = RedisUrl::parse(text) {
+        settings.refuse(key, rule);
+    }
+    Some(SharedCache::Redis(SecretString::from(text)))
 }
 
 fn certificate_binding(settings: &mut Settings) -> CertificateBinding {

@@ -323,7 +323,7 @@ fn many_mistakes_are_told_at_once_in_the_order_of_the_documentation() {
     MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD: must be one of client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, spiffe_jwt, spiffe_x509, not "private_key"; did you mean private_key_jwt?
     builder: clock_tolerance: must be a whole number of seconds from 0 to 3600, not "3601"
     MONOCLOUD_BACKEND_INTROSPECT_JWT_TOKENS: must be true or false, not "1"
-    MONOCLOUD_BACKEND_INTROSPECTION_CACHE: must be `memory`, or a URL that starts with redis:// or rediss://
+    MONOCLOUD_BACKEND_INTROSPECTION_CACHE: must be `memory`, or a URL that starts with redis://, redis+sentinel:// or redis+cluster://, each with rediss for TLS
     MONOCLOUD_BACKEND_CLIENT_CERTIFICATE_HEADER: "X Cert" is not a header name; write one such as X-Client-Cert
     MONOCLOUD_BACKEND_RESPONSE_TIMEOUT: must be a whole number of milliseconds from 1000 to 60000, not "10s"
     MONOCLOUD_BACKEND_RESOURCE: [not shown] must be a URL such as https://api.example.com, without user information and fragment

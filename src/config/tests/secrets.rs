@@ -141,14 +141,20 @@ fn an_introspection_cache_is_memory_or_redis() {
         Config::read(&mut settings).unwrap().introspection_cache
     };
     assert!(matches!(cache(" memory "), IntrospectionCacheConfig::Memory));
-    for url in ["redis://cache:6379/1", "rediss://:pa55word@cache"] {
+    for url in [
+        "redis://cache:6379/1",
+        "rediss://:pa55word@cache",
+        "redis+sentinel://a,b:26380/main",
+        "rediss+cluster://a,b:7000",
+    ] {
         assert!(
             matches!(cache(url), IntrospectionCacheConfig::Redis(it) if it.expose_secret() == url)
         );
     }
     for value in ["none", "Memory", "redis:cache", "http://cache", "cache:6379"] {
         let vars = [("CLIENT_ID", "me"), ("CLIENT_SECRET", SECRET), ("INTROSPECTION_CACHE", value)];
-        let rule = "must be `memory`, or a URL that starts with redis:// or rediss://";
+        let rule = "must be `memory`, or a URL that starts with redis://, redis+sentinel:// or \
+                    redis+cluster://, each with rediss for TLS";
         assert_eq!(mistakes(&vars), [format!("INTROSPECTION_CACHE: {rule}")], "{value}");
     }
 }
@@ -170,17 +176,18 @@ fn a_cache_in_redis_needs_its_feature() {
     }
 }
 
-#[cfg(feature = "redis")]
 #[test]
 fn the_url_of_a_cache_in_redis_is_right_in_all_its_parts_and_shows_in_no_mistake() {
     for (url, rule) in [
         ("rediss://:pa55word@cache#insecure", "has no query and no fragment"),
         ("redis://:pa55word@cache?protocol=9", "has no query and no fragment"),
-        ("redis://:pa55word@cache/pa55word", "is a number at most"),
-        ("redis://:pa55word@cache/-1", "is a number at most"),
-        ("redis://:pa55word%FF@cache", "must be valid"),
-        ("redis://:pa55word@0.0.0.0", "must be valid"),
-        ("rediss://:pa55word@ca%20che", "must name a host"),
+        ("redis://:pa55word@cache/pa55word", "by its number"),
+        ("redis://:pa55word@cache/-1", "by its number"),
+        ("redis://:pa55word%FF@cache", "are in UTF-8"),
+        ("redis://:pa55word@0.0.0.0", "names each host as"),
+        ("rediss://:pa55word@ca%20che", "names each host as"),
+        ("redis+sentinel://:pa55word@cache/pa55word!", "name of a Sentinel service"),
+        ("redis+cluster://:pa55word@cache/pa55word", "without a path"),
     ] {
         let vars = [
             ("CLIENT_ID", "me"),
