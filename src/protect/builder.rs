@@ -44,7 +44,7 @@ use crate::{
     validator::TokenValidator,
 };
 #[cfg(feature = "redis")]
-use crate::{config::ReplayCacheConfig, introspection::cache::RedisCache};
+use crate::{config::ReplayCacheConfig, redis::RedisCache};
 
 /// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
