@@ -140,7 +140,7 @@ fn spawn(port: u16, options: &[String], folder: &TempDir) -> io::Result<Child> {
     if sentinel.exists() {
         command.arg(sentinel).arg("--sentinel");
     } else {
-        command.args(["--save", "", "--appendonly", "no"]);
+        command.args(["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"]);
     }
     command
         .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--logfile"])
