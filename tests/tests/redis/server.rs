@@ -81,6 +81,12 @@ impl Redis {
         redis::Cmd::new().arg(words).query(&mut self.commands()).unwrap()
     }
 
+    /// The value of an option that it was started with.
+    pub(crate) fn option(&self, name: &str) -> &str {
+        let value = self.options.iter().skip_while(|it| *it != name).nth(1);
+        value.expect("the option was given")
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.commands().keys("*").unwrap()
     }
