@@ -6,7 +6,7 @@ use harness::{
 };
 use monocloud_backend::token::AccessToken;
 use monocloud_testkit::{Authority, Endpoint};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::{
     PAUSE, assert_tombstone, hold_time, introspecting, introspections, protect, served,
@@ -140,10 +140,10 @@ async fn a_primary_that_was_replaced_without_notice_is_left_within_a_second() {
     introspections(&api, &tenant, &tenant.opaque_token().mint()).await;
     assert_eq!((former.keys().len(), primary.keys().len()), (2, 0));
     tokio::time::advance(Duration::from_millis(1001)).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while primary.keys().is_empty() {
-        assert!(Instant::now() < deadline, "the former primary is used");
-        introspections(&api, &tenant, &tenant.opaque_token().mint()).await;
+    for _ in 0..1000 {
+        if primary.keys().is_empty() {
+            introspections(&api, &tenant, &tenant.opaque_token().mint()).await;
+        }
     }
     assert_eq!(primary.keys().len(), 1);
     assert_eq!(warnings(&log), "");
