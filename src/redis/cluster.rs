@@ -6,6 +6,7 @@
 //! the owners of the slots, and to follow redirections.
 
 use std::{
+    collections::HashMap,
     future::Future,
     ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -111,9 +112,11 @@ impl Shared {
         let mut owners = Owners::default();
         for (slots, address) in ranges? {
             // The connections of before are kept.
-            let node = state.owners.find(&address).unwrap_or_else(|| self.node(address));
-            owners.assign(slots, &node);
+            let known = owners.find(&address).or_else(|| state.owners.find(&address));
+            owners.assign(slots, known.unwrap_or_else(|| self.node(address)));
         }
+        // Connecting may take longer than the caller of a command waits.
+        owners.nodes.iter().for_each(|node| node.prepare());
         state.owners = owners;
         state.version += 1;
         state.is_outdated = false;
@@ -127,7 +130,8 @@ impl Shared {
             Err(failure) => failure,
             ranges => return ranges,
         };
-        let known = self.state().owners.addresses();
+        let known =
+            self.state().owners.nodes.iter().map(|node| node.target().address.clone()).collect();
         self.first_answer(known).await.map_err(|_| failure)
     }
 
@@ -158,7 +162,7 @@ impl Shared {
         let mut state = self.state();
         let node = state.owners.find(&address).unwrap_or_else(|| self.node(address));
         if !redirection.is_once {
-            state.owners.assign(redirection.slot..=redirection.slot, &node);
+            state.owners.assign(redirection.slot..=redirection.slot, Arc::clone(&node));
         }
         node
     }
@@ -209,38 +213,27 @@ fn range(value: Value, asked_host: &str) -> Option<Range> {
 /// Which node has which slot.
 #[derive(Default)]
 struct Owners {
-    /// By slot; shorter than there are slots if the last ones have no owner.
-    slots: Vec<Option<Node>>,
+    nodes: Vec<Node>,
+    /// Positions in `nodes`, by slot.
+    slots: HashMap<u16, usize>,
 }
 
 impl Owners {
     fn of(&self, slot: u16) -> Option<Node> {
-        self.slots.get(usize::from(slot))?.clone()
+        self.nodes.get(*self.slots.get(&slot)?).cloned()
     }
 
-    fn assign(&mut self, slots: RangeInclusive<u16>, node: &Node) {
-        for slot in slots.filter(|&slot| slot < SLOTS).map(usize::from) {
-            if self.slots.len() <= slot {
-                self.slots.resize(slot + 1, None);
-            }
-            if let Some(owner) = self.slots.get_mut(slot) {
-                *owner = Some(Arc::clone(node));
-            }
-        }
+    fn assign(&mut self, slots: RangeInclusive<u16>, node: Node) {
+        let known = self.nodes.iter().position(|it| Arc::ptr_eq(it, &node));
+        let position = known.unwrap_or_else(|| {
+            self.nodes.push(node);
+            self.nodes.len() - 1
+        });
+        self.slots.extend(slots.map(|slot| (slot, position)));
     }
 
     fn find(&self, address: &Address) -> Option<Node> {
-        self.slots.iter().flatten().find(|node| node.target().address == *address).cloned()
-    }
-
-    fn addresses(&self) -> Vec<Address> {
-        let mut addresses = Vec::new();
-        for node in self.slots.iter().flatten() {
-            if !addresses.contains(&node.target().address) {
-                addresses.push(node.target().address.clone());
-            }
-        }
-        addresses
+        self.nodes.iter().find(|node| node.target().address == *address).cloned()
     }
 }
 

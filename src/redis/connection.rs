@@ -178,6 +178,11 @@ impl<C: Connect> Link<C> {
         &self.target
     }
 
+    /// Connects, unless there is a connection.
+    pub(super) fn prepare(&self) {
+        self.current().join(|| self.connect());
+    }
+
     /// Runs a command, on a new connection if the server turns out to be a replica.
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Failure> {
         match self.attempt(command, false).await {

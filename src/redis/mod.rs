@@ -43,15 +43,16 @@ use crate::{
 /// # Sentinel
 ///
 /// `redis+sentinel://[[user]:password@]host[:port],host[:port]/service[/database]`, where the hosts
-/// are sentinels, with port 26379 unless given. They say which server is the primary, which confirms
-/// it by `ROLE`. User and password are those of the servers; the sentinels are asked without. One of
-/// them is asked every second whether the primary is still the same.
+/// are sentinels, with port 26379 unless given. They say which server is the primary, which must confirm
+/// it: the user needs the permission for `ROLE`. User and password are those of the servers; the
+/// sentinels are asked without. One of them is asked every second whether the primary is still the
+/// same.
 ///
 /// # Cluster
 ///
 /// `redis+cluster://[[user]:password@]host[:port],host[:port]`. The hosts are some of the nodes, with
-/// port 6379 unless given, and are asked by `CLUSTER SLOTS` where keys are. All nodes have the same
-/// user and password.
+/// port 6379 unless given, and are asked where keys are: the user needs the permission for `CLUSTER
+/// SLOTS` and, while slots migrate, `ASKING`. All nodes have the same user and password.
 ///
 /// # TLS
 ///

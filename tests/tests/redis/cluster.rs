@@ -20,10 +20,11 @@ fn node(options: &[&str]) -> Option<Redis> {
     Redis::start(&[&cluster[..], &["--cluster-node-timeout", "2000"], options].concat())
 }
 
-/// Three nodes with a third of the slots each.
+/// Three nodes with a third of the slots each, in two ranges.
 fn cluster() -> Option<[Redis; 3]> {
     let nodes = [node(&[])?, node(&[])?, node(&[])?];
-    for (node, slots) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+    let slots = ["0 2729 8192 10921", "2730 5459 10922 13651", "5460 8191 13652 16383"];
+    for (node, slots) in nodes.iter().zip(slots) {
         node.run::<()>(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
         meet(node, &nodes[0]);
     }
@@ -76,8 +77,8 @@ async fn results_are_spread_over_all_nodes_and_shared() {
     let tenant = frozen_tenant().await;
     // One node knows the others.
     let (one, other) = (protect(&tenant, &url(&[&nodes[0]])), served(&tenant, &url(&[&nodes[1]])));
-    let (served, log) = (POEM.serve(&one), Log::capture());
-    let tokens = tokens_for(&nodes.each_ref(), &served, &tenant).await;
+    let (api, log) = (POEM.serve(&one), Log::capture());
+    let tokens = tokens_for(&nodes.each_ref(), &api, &tenant).await;
     let kept: usize = nodes.iter().map(|node| node.keys().len()).sum();
     assert_eq!(kept, tokens.len());
     for token in &tokens {
@@ -87,6 +88,17 @@ async fn results_are_spread_over_all_nodes_and_shared() {
         one.forget(&AccessToken::new(token).unwrap()).await.unwrap();
         assert_eq!(introspections(&other, &tenant, token).await, tokens.len() + number + 1);
     }
+
+    // A process connects to all nodes, once, although it needs one of them.
+    let late = served(&tenant, &url(&[&nodes[2]]));
+    let calls = introspections(&late, &tenant, &tokens[0]).await;
+    let clients = |node: &Redis| node.run::<String>("CLIENT LIST TYPE NORMAL").lines().count();
+    for _ in 0..1000 {
+        if nodes.iter().any(|node| clients(node) != 4) {
+            assert_eq!(introspections(&late, &tenant, &tokens[0]).await, calls);
+        }
+    }
+    assert_eq!(nodes.each_ref().map(clients), [4; 3], "three APIs, and the test's own");
     assert_eq!(warnings(&log), "");
 }
 
