@@ -76,6 +76,8 @@ mod meter;
 pub mod openapi;
 pub mod policy;
 mod protect;
+#[cfg(feature = "redis")]
+mod redis;
 mod tenant;
 pub mod token;
 mod validator;
@@ -107,9 +109,9 @@ pub use crate::{
 
 /// The stores that introspection results may be shared in.
 pub mod cache {
-    #[cfg(feature = "redis")]
-    pub use crate::introspection::cache::RedisCache;
     pub use crate::introspection::cache::{CacheFuture, CacheKey, IntrospectionCache};
+    #[cfg(feature = "redis")]
+    pub use crate::redis::RedisCache;
 }
 
 /// The claims of a token in a type of the application's.

@@ -44,7 +44,7 @@ use crate::{
     validator::TokenValidator,
 };
 #[cfg(feature = "redis")]
-use crate::{config::ReplayCacheConfig, introspection::cache::RedisCache};
+use crate::{config::ReplayCacheConfig, redis::RedisCache};
 
 /// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -231,8 +231,8 @@ impl ProtectApiBuilder {
         self.set(Key::IntrospectionCache, "memory".to_owned())
     }
 
-    /// Keeps the tenant's responses in a store of the application's, sealed. It needs a
-    /// [`fleet_key`](Self::fleet_key).
+    /// Keeps the tenant's responses in a store of the application's, or in a `RedisCache` (one
+    /// server, Sentinel or a cluster), sealed. It needs a [`fleet_key`](Self::fleet_key).
     pub fn introspection_cache(mut self, store: impl IntrospectionCache) -> Self {
         self.introspection_cache = Some(Arc::new(store));
         self.set(Key::IntrospectionCacheStore, true)

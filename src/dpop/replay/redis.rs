@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use super::store::{ReplayFuture, ReplayKey, ReplayStore};
-use crate::introspection::cache::RedisCache;
+use crate::redis::RedisCache;
 
 /// What names a proof, before its key in hexadecimal digits.
 const PREFIX: &str = "monocloud-backend:dpop:";

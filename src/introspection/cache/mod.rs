@@ -22,8 +22,6 @@ mod store;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-#[cfg(feature = "redis")]
-pub use self::redis::RedisCache;
 pub use self::store::{CacheFuture, CacheKey, IntrospectionCache};
 use self::{
     memory::Memory,

@@ -7,12 +7,13 @@ use std::{
 };
 
 /// From the bottom up. A file may import from lower floors and from its own module.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["clock", "error", "meter"],
     &["token"],
     &["certificate", "policy"],
     &["config"],
     &["tenant"],
+    &["redis"],
     &["introspection"],
     &["validator"],
     &["protect"],

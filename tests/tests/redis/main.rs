@@ -1,5 +1,7 @@
 //! Introspection results shared through a real Redis, which each test starts.
 
+mod cluster;
+mod sentinel;
 mod server;
 mod tls;
 mod trouble;
