@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 13] = [
     &["config"],
     &["tenant"],
     &["redis"],
-    &["introspection"],
+    &["dpop", "introspection"],
     &["validator"],
     &["protect"],
     &["doctor"],
