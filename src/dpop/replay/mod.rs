@@ -168,3 +168,38 @@ impl Replays {
         *failures = Failures { count: 0, reported: Some(now) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::thumbprint::Thumbprint;
+
+    #[tokio::test]
+    async fn a_full_record_rejects_what_is_new_and_still_tells_what_was_used() {
+        let jwk = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"});
+        let thumbprint = Thumbprint::of_jwk(jwk.as_object().unwrap()).unwrap();
+        let replays = Replays::in_memory(&[7; 32], Clock::SYSTEM);
+        let record = async |jti: &str| {
+            let proof = Proof { thumbprint, jti, issued_at: 0.0 };
+            replays.record(&proof, Duration::from_secs(300)).await
+        };
+        let mut recorded = 0_u32;
+        let error = loop {
+            match record(&recorded.to_string()).await {
+                Ok(()) => recorded += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(recorded > 1_000_000, "{recorded}");
+        let is_full = matches!(
+            error,
+            Error::Overloaded { source: ReplayStoreError::Full, retry_after: RETRY_AFTER, .. }
+        );
+        assert!(is_full, "{error:?}");
+        let replayed = record("0").await;
+        assert!(
+            matches!(replayed, Err(Error::InvalidProof(InvalidProof::Replayed))),
+            "{replayed:?}"
+        );
+    }
+}

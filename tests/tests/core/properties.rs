@@ -8,9 +8,10 @@ use harness::support::request_head;
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use monocloud_backend::{
     Caller, Guard, Policy, ProtectApi, Refusal,
+    dpop::DpopMode,
     http_client::{HttpClient, HttpFuture},
 };
-use monocloud_testkit::{Algorithm, Clock, MockTenant};
+use monocloud_testkit::{Algorithm, Clock, DpopKey, MockTenant, ProofBuilder};
 use proptest::{
     arbitrary::any,
     collection::{btree_map, vec},
@@ -48,6 +49,7 @@ fn builder(tenant: &MockTenant) -> monocloud_backend::ProtectApiBuilder {
         .clock_skew(Duration::from_secs_f64(SKEW))
         .clock_tolerance(Duration::from_secs_f64(TOLERANCE))
         .clock(tenant.clock().reading())
+        .dpop(DpopMode::Allowed)
 }
 
 fn wait<F: Future>(future: F) -> F::Output {
@@ -140,6 +142,28 @@ fn with_claim(name: &str, value: &Value) -> String {
     WORLD.tenant.token().claim(name, value).mint()
 }
 
+/// The URL of every request with a proof.
+const PROOF_URL: &str = "https://api.example.com/";
+
+/// A client with a key, and a token that is bound to it.
+static KEY: LazyLock<DpopKey> = LazyLock::new(DpopKey::generate);
+static BOUND: LazyLock<String> = LazyLock::new(|| WORLD.tenant.token().bound_to_key(&KEY).mint());
+
+/// A proof that is valid beside that token.
+fn proof() -> ProofBuilder {
+    let proof = WORLD.tenant.proof(&KEY, "GET", PROOF_URL).for_token(&BOUND);
+    proof.issued_ago(-(SKEW as i64))
+}
+
+/// A guard's decision about a proof; `None` if HTTP does not allow the value.
+fn check_proof(token: &str, proof: &[u8]) -> Option<Result<Caller, Refusal>> {
+    let mut headers = HeaderMap::new();
+    headers.insert("dpop", HeaderValue::from_bytes(proof).ok()?);
+    headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("DPoP {token}")).unwrap());
+    let guard = WORLD.protect.require(Policy::ANY_TOKEN);
+    Some(wait(guard.check(request_head(&headers))))
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_in_the_authorization_header_are_a_client_error(
@@ -205,6 +229,90 @@ proptest! {
         let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
         let expected: Value = serde_json::from_slice(&payload).unwrap();
         prop_assert_eq!(serde_json::to_value(caller.claims().unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn arbitrary_bytes_in_the_dpop_header_are_a_client_error(
+        bytes in vec(any::<u8>(), 0..300),
+        segments in vec(vec(any::<u8>(), 0..100), 1..5),
+    ) {
+        let jws = segments.iter().map(segment).collect::<Vec<_>>().join(".");
+        for proof in [bytes.as_slice(), jws.as_bytes()] {
+            if let Some(outcome) = check_proof(&BOUND, proof) {
+                prop_assert!(is_client_error(&outcome.unwrap_err()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_arbitrary_header_or_payload_of_a_proof_is_rejected_even_if_the_key_signed_it(
+        header in json(&["alg", "typ", "jwk", "crit", "dpop+jwt", "ES256"]),
+        payload in json(&["jti", "htm", "htu", "iat", "ath", "GET", PROOF_URL]),
+        bytes in vec(any::<u8>(), 0..200),
+    ) {
+        for proof in [
+            proof().raw_header(header.to_string()).mint(),
+            proof().raw_payload(payload.to_string()).mint(),
+            proof().raw_payload(bytes).mint(),
+        ] {
+            let outcome = check_proof(&BOUND, proof.as_bytes()).unwrap();
+            prop_assert!(is_client_error(&outcome.unwrap_err()));
+        }
+    }
+
+    #[test]
+    fn a_claim_of_a_proof_with_another_value_is_rejected_unless_it_is_within_the_rules(
+        name in select(vec!["jti", "htm", "htu", "iat", "ath"]),
+        value in json(&["GET", PROOF_URL]),
+    ) {
+        let outcome = check_proof(&BOUND, proof().claim(name, &value).mint().as_bytes()).unwrap();
+        let is_within = match name {
+            "jti" => value.as_str().is_some_and(|jti| !jti.is_empty() && jti.chars().count() <= 256),
+            "htm" => value == "GET",
+            "htu" => value == PROOF_URL,
+            "iat" => value.as_f64().is_some_and(|iat| (now() + SKEW - iat).abs() <= 60.0),
+            _ => false,
+        };
+        // A short `jti` may come again.
+        let is_replay = |refusal: &Refusal| refusal.error().reason() == "proof_replayed";
+        match outcome {
+            Ok(_) => prop_assert!(is_within, "{name}: {value}"),
+            Err(refusal) => prop_assert!(!is_within || is_replay(&refusal), "{name}: {value}"),
+        }
+    }
+
+    #[test]
+    fn unknown_members_of_a_proof_are_ignored(
+        claims in object("x[ -~]{0,6}".boxed(), json(&["jti", "htm"])),
+        parameters in object("x[ -~]{0,6}".boxed(), json(&["jwk", "crit"])),
+    ) {
+        let mut proof = proof();
+        for (name, value) in parameters.as_object().unwrap() {
+            proof = proof.header(name, value);
+        }
+        for (name, value) in claims.as_object().unwrap() {
+            proof = proof.claim(name, value);
+        }
+        let outcome = check_proof(&BOUND, proof.mint().as_bytes()).unwrap();
+        prop_assert!(outcome.is_ok(), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_valid_proof_with_one_changed_byte_is_rejected(
+        changes in vec((any::<Index>(), any::<u8>()), 8),
+    ) {
+        let good = proof().mint();
+        for (index, byte) in changes {
+            let mut changed = good.clone().into_bytes();
+            let index = index.index(changed.len());
+            if changed[index] == byte {
+                continue;
+            }
+            changed[index] = byte;
+            let outcome = check_proof(&BOUND, &changed);
+            prop_assert!(outcome.is_none_or(|outcome| outcome.is_err()), "byte {index}: {byte}");
+        }
+        prop_assert!(check_proof(&BOUND, good.as_bytes()).unwrap().is_ok());
     }
 
     #[test]

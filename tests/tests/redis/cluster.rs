@@ -21,7 +21,7 @@ fn node(options: &[&str]) -> Option<Redis> {
 }
 
 /// Three nodes with a third of the slots each, in two ranges.
-fn cluster() -> Option<[Redis; 3]> {
+pub(crate) fn cluster() -> Option<[Redis; 3]> {
     let nodes = [node(&[])?, node(&[])?, node(&[])?];
     let slots = ["0 2729 8192 10921", "2730 5459 10922 13651", "5460 8191 13652 16383"];
     for (node, slots) in nodes.iter().zip(slots) {
@@ -50,7 +50,7 @@ fn id(node: &Redis) -> String {
     node.run("CLUSTER MYID")
 }
 
-fn url(nodes: &[&Redis]) -> String {
+pub(crate) fn url(nodes: &[&Redis]) -> String {
     let hosts: Vec<_> = nodes.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
     format!("redis+cluster://{}", hosts.join(","))
 }

@@ -1,6 +1,8 @@
-//! Introspection results shared through a real Redis, which each test starts.
+//! Introspection results and records of DPoP proofs, shared through a real Redis, which each test
+//! starts.
 
 mod cluster;
+mod dpop;
 mod sentinel;
 mod server;
 mod tls;

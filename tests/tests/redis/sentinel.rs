@@ -22,7 +22,7 @@ const FAST: &str = "DEBUG ping-period 300 info-period 50 publish-period 50 ask-p
 const PATIENT: &str = "sentinel down-after-milliseconds main 600000";
 
 /// A sentinel that watches `main`, which is at `port`.
-fn sentinel_of(port: u16, more: &str) -> Option<Redis> {
+pub(crate) fn sentinel_of(port: u16, more: &str) -> Option<Redis> {
     let configuration = format!(
         "sentinel monitor main 127.0.0.1 {port} 1\n\
          sentinel down-after-milliseconds main 300\n\
@@ -34,7 +34,7 @@ fn sentinel_of(port: u16, more: &str) -> Option<Redis> {
 }
 
 /// Makes a sentinel watch another server under the name `main`, and only that.
-fn rename(sentinel: &Redis, port: u16) {
+pub(crate) fn rename(sentinel: &Redis, port: u16) {
     sentinel.run::<()>("SENTINEL REMOVE main");
     name(sentinel, port);
 }
@@ -43,7 +43,7 @@ fn name(sentinel: &Redis, port: u16) {
     sentinel.run::<()>(&format!("SENTINEL MONITOR main 127.0.0.1 {port} 1"));
 }
 
-fn url(sentinels: &[&Redis]) -> String {
+pub(crate) fn url(sentinels: &[&Redis]) -> String {
     let hosts: Vec<_> = sentinels.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
     format!("redis+sentinel://{}/main", hosts.join(","))
 }
