@@ -26,14 +26,16 @@ use crate::{
     config::{ConfigError, Deployment, RedisUrl},
 };
 
-/// Keeps introspection verdicts in Redis, so that a fleet asks the tenant once.
+/// A Redis that the instances of an API share: for the results of introspection, so that a fleet asks
+/// the tenant once, and for the DPoP proofs that were used.
 ///
-/// This is what the variable `MONOCLOUD_BACKEND_INTROSPECTION_CACHE` makes of a URL. Values are
-/// sealed before they get here, and expire by themselves. The commands are `GETRANGE`, `SET` and
-/// `EVAL`, on keys that begin with `monocloud-backend:introspection:`.
+/// This is what the variables `MONOCLOUD_BACKEND_INTROSPECTION_CACHE` and
+/// `MONOCLOUD_BACKEND_DPOP_REPLAY_CACHE` make of a URL. Results are sealed before they get here, and
+/// all values expire by themselves. The commands are `GETRANGE`, `SET` and `EVAL`, on keys that begin
+/// with `monocloud-backend:introspection:` or `monocloud-backend:dpop:`.
 ///
-/// Nothing is connected before the first request with an opaque token, so the API starts while Redis
-/// is down. While it is down the tenant is asked.
+/// Nothing is connected before the first request that needs it, so the API starts while Redis is down.
+/// While it is down the tenant is asked, and requests with proofs are rejected.
 ///
 /// # One server
 ///
@@ -66,7 +68,7 @@ use crate::{
 /// # Fail-over
 ///
 /// The first command after a fail-over may fail; those after it find the new primary. A fail-over may
-/// lose what was written last, a tombstone for a forgotten token included.
+/// lose what was written last: a tombstone for a forgotten token, or the record of a proof.
 ///
 /// ```no_run
 /// use monocloud_backend::{cache::RedisCache, ConfigError, ProtectApi};
