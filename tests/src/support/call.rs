@@ -118,6 +118,12 @@ impl Api {
         Self { name, transport: Transport::Http { address, origin, client } }
     }
 
+    /// Where a host serves it.
+    pub fn address(&self) -> SocketAddr {
+        let Transport::Http { address, .. } = self.transport else { panic!("a host has it") };
+        address
+    }
+
     pub async fn send(&self, call: Call) -> Answer {
         self.try_send(call).await.unwrap()
     }
@@ -148,8 +154,7 @@ impl Api {
 
     /// Sends bytes that no well-behaved client would, and reads the answer to its end.
     pub async fn send_raw(&self, request: &[u8]) -> String {
-        let Transport::Http { address, .. } = self.transport else { panic!("a host reads bytes") };
-        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();

@@ -1,6 +1,15 @@
 //! The DPoP proofs that were used, recorded in a real Redis that instances share.
 
-use harness::support::{Answer, Api, Call, FLEET_KEY, frozen_tenant, get, protect, serve};
+use std::{
+    env, future,
+    io::{self, BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use harness::{
+    hosts::POEM,
+    support::{Answer, Api, Call, FLEET_KEY, frozen_tenant, get, protect, serve},
+};
 use monocloud_backend::ProtectApi;
 use monocloud_testkit::{DpopKey, MockTenant};
 use reqwest::header::WWW_AUTHENTICATE;
@@ -72,6 +81,70 @@ async fn instances_reject_each_others_replays_and_accept_each_others_nonces() {
     assert_eq!(fleet[1].send(call.clone()).await.status, 200);
     let replayed = fleet[0].send(call).await;
     assert_eq!((replayed.status, error(&replayed)), (401, "invalid_dpop_proof"));
+}
+
+/// What a process of an API does here: `Process` runs it.
+#[tokio::test]
+#[ignore = "it serves until it is killed"]
+async fn a_process_serves() {
+    let api = POEM.serve(&ProtectApi::from_env().unwrap());
+    println!("\nserves {}", api.address());
+    future::pending().await
+}
+
+/// Another process with an API, which is killed when it is dropped.
+struct Process {
+    child: Child,
+    api: Api,
+}
+
+impl Process {
+    fn start(tenant: &MockTenant, redis: &str) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--ignored", "--exact", "--nocapture", "dpop::a_process_serves"]);
+        command.envs(tenant.vars()).stdout(Stdio::piped());
+        for (name, value) in [
+            ("DPOP", "required"),
+            ("DPOP_NONCE", "true"),
+            ("DPOP_REPLAY_CACHE", redis),
+            ("FLEET_KEY", FLEET_KEY),
+        ] {
+            command.env(format!("MONOCLOUD_BACKEND_{name}"), value);
+        }
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let serves = |line: io::Result<String>| {
+            line.unwrap().strip_prefix("serves ").map(|address| address.parse().unwrap())
+        };
+        let address = output.into_iter().find_map(serves).expect("it serves");
+        Self { child, api: Api::new("another process", address) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn processes_reject_each_others_replays_and_accept_each_others_nonces() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let tenant = MockTenant::start().await;
+    let processes = [(); 2].map(|()| Process::start(&tenant, &redis.url()));
+    let key = DpopKey::generate();
+    let mut client = tenant.dpop_client(&key, tenant.token().bound_to_key(&key).mint());
+    let refused = processes[0].api.send(get("/any").headers(client.headers("GET", URL))).await;
+    assert_eq!((refused.status, error(&refused)), (401, "use_dpop_nonce"));
+    assert!(client.observe(refused.status, &refused.headers));
+    for [first, second] in [[0, 1], [1, 0]] {
+        let call = get("/any").headers(client.headers("GET", URL));
+        let answer = processes[first].api.send(call.clone()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let replayed = processes[second].api.send(call).await;
+        assert_eq!((replayed.status, error(&replayed)), (401, "invalid_dpop_proof"));
+    }
 }
 
 #[tokio::test]
