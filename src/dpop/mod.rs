@@ -12,7 +12,7 @@
 mod known_keys;
 mod nonce;
 mod proof;
-pub(crate) mod replay;
+mod replay;
 mod target;
 
 use std::{
@@ -23,8 +23,7 @@ use std::{
 use aws_lc_rs::{error::Unspecified, rand};
 use http::HeaderMap;
 
-pub use self::replay::ReplayStore;
-pub use self::replay::{ReplayFuture, ReplayKey};
+pub use self::replay::{ReplayFuture, ReplayKey, ReplayStore};
 use self::{
     known_keys::KnownKeys,
     nonce::{Nonces, Recognised},

@@ -11,40 +11,29 @@ use std::{
 
 use figment::value::Value;
 use http::HeaderMap;
-#[cfg(feature = "redis")]
-use secrecy::ExposeSecret;
 
 use super::{
     api::{ApiSettings, ProtectApi, TokenResolver},
+    assembly,
     decision::{Decision, DecisionHook, DecisionRequest},
     refusal::{Answering, ErrorBody, Refusal},
     tenants::Tenants,
 };
 use crate::{
-    certificate::{CertificateBinding, key_pair::ReloadingKeyPair},
+    certificate::CertificateBinding,
     clock::Clock,
-    config::{
-        ClientAuthMethod, Config, ConfigError, DpopConfig, DpopMode, IntrospectionCacheConfig, Key,
-        Sources,
-    },
-    dpop::{Dpop, DpopKeys, replay::ReplayStore},
+    config::{ClientAuthMethod, ConfigError, DpopMode, Key, Sources},
+    dpop::ReplayStore,
     introspection::{
         Introspector,
-        cache::{IntrospectionCache, Sealer, SharedStore, SharingRules, VerdictCache},
+        cache::IntrospectionCache,
         client_auth::{ClientAuthentication, SvidProvider},
     },
     meter::Meter,
-    tenant::{
-        Tenant,
-        connector::{Connector, MutualTlsClient},
-        http::{Http, HttpClient},
-        settings::TenantConfig,
-    },
+    tenant::{Tenant, http::HttpClient, settings::TenantConfig},
     token::rules::Expectations,
     validator::TokenValidator,
 };
-#[cfg(feature = "redis")]
-use crate::{config::ReplayCacheConfig, redis::RedisCache};
 
 /// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
@@ -568,7 +557,7 @@ impl ProtectApiBuilder {
         let config = self.sources.resolve()?;
         let error_body =
             self.error_body.map_err(|rule| ConfigError::of("builder: error_body", rule))?;
-        let (http, introspection_http) = doors(self.http_client, &config, &self.clock)?;
+        let (http, introspection_http) = assembly::doors(self.http_client, &config, &self.clock)?;
         let meter = Meter::new(config.tenant.issuer());
         let tenant = Tenant::new(TenantConfig::from(&config), http, self.clock.clone(), meter);
         let expectations = Expectations {
@@ -582,7 +571,8 @@ impl ProtectApiBuilder {
             None => None,
             Some(client) => {
                 let client = ClientAuthentication::new(client, self.svid_provider)?;
-                let cache = verdict_cache(&config, self.introspection_cache, &self.clock)?;
+                let cache =
+                    assembly::verdict_cache(&config, self.introspection_cache, &self.clock)?;
                 let expectations = expectations.clone();
                 Some(Introspector::new(
                     &tenant,
@@ -605,7 +595,7 @@ impl ProtectApiBuilder {
         };
         let dpop = match &config.dpop {
             None => None,
-            Some(dpop) => Some(build_dpop(&config, dpop, self.replay_store, &self.clock)?),
+            Some(dpop) => Some(assembly::dpop(&config, dpop, self.replay_store, &self.clock)?),
         };
         let settings = ApiSettings {
             certificate_header: config.client_certificate_header,
@@ -645,88 +635,4 @@ fn seconds(duration: Duration) -> Value {
         0 => duration.as_secs().into(),
         _ => duration.as_secs_f64().into(),
     }
-}
-
-/// The way to the tenant's documents, and the way to introspection, which alone presents a
-/// certificate.
-fn doors(
-    own_client: Option<Arc<dyn HttpClient>>,
-    config: &Config,
-    clock: &Clock,
-) -> Result<(Http, Http), ConfigError> {
-    let http = |client| Http::new(client, config.response_timeout, clock.clone());
-    if let Some(client) = own_client {
-        return Ok((http(Arc::clone(&client)), http(client)));
-    }
-    let untrusting = |error| ConfigError::of(&Key::CaCertificateFile.variable(), error);
-    let connector = Connector::new(config).map_err(|error| untrusting(error.into()))?;
-    let documents = http(Arc::new(connector.client().map_err(untrusting)?));
-    let introspection = match config.client_key_pair() {
-        None => documents.clone(),
-        Some(files) => {
-            let key_pair = ReloadingKeyPair::open(files.clone())
-                .map_err(|error| ConfigError::of(&Key::ClientCertificateFile.variable(), error))?;
-            http(Arc::new(MutualTlsClient::new(connector, key_pair).map_err(untrusting)?))
-        }
-    };
-    Ok((documents, introspection))
-}
-
-fn verdict_cache(
-    config: &Config,
-    own_store: Option<Arc<dyn IntrospectionCache>>,
-    clock: &Clock,
-) -> Result<VerdictCache, ConfigError> {
-    let duration = config.introspection_cache_duration;
-    let is_on = !duration.is_zero();
-    let store = match (own_store, &config.introspection_cache) {
-        (Some(store), _) if is_on => store,
-        (None, IntrospectionCacheConfig::Memory) if is_on => {
-            return Ok(VerdictCache::in_memory(duration, clock.clone()));
-        }
-        #[cfg(feature = "redis")]
-        (None, IntrospectionCacheConfig::Redis(url)) if is_on => {
-            Arc::new(RedisCache::trusting(url.expose_secret(), &config.ca_certificates)?)
-        }
-        _ => {
-            tracing::info!(
-                name: "configuration.no_introspection_cache",
-                "every request with an opaque token costs a call to the tenant; \
-                 set {} to keep its answers for a while",
-                Key::IntrospectionCache.variable()
-            );
-            return Ok(VerdictCache::refusals_only(clock.clone()));
-        }
-    };
-    let unusable = |reason| ConfigError::of(&Key::FleetKey.variable(), reason);
-    let key = config.fleet_key.as_ref().ok_or_else(|| unusable("a shared store needs it"))?;
-    let sealer = Sealer::new(key).map_err(|_| unusable("no key can be derived from it"))?;
-    let rules = SharingRules { duration, clock_tolerance: config.clock_tolerance };
-    Ok(VerdictCache::shared(SharedStore::new(store, sealer, rules, clock.clone())))
-}
-
-fn build_dpop(
-    config: &Config,
-    dpop: &DpopConfig,
-    own_store: Option<Arc<dyn ReplayStore>>,
-    clock: &Clock,
-) -> Result<Dpop, ConfigError> {
-    let store = match (own_store, &dpop.replay_cache) {
-        #[cfg(feature = "redis")]
-        (None, ReplayCacheConfig::Redis(url)) => {
-            let cache = RedisCache::trusting(url.expose_secret(), &config.ca_certificates)?;
-            Some(Arc::new(cache) as Arc<dyn ReplayStore>)
-        }
-        (own_store, _) => own_store,
-    };
-    if dpop.requires_nonce && config.fleet_key.is_none() {
-        tracing::info!(
-            name: "configuration.no_fleet_key",
-            "nonces for DPoP proofs are known to this process only; set {} where several serve this API",
-            Key::FleetKey.variable()
-        );
-    }
-    let keys = DpopKeys::new(config.fleet_key.as_ref())
-        .map_err(|_| ConfigError::of(&Key::FleetKey.variable(), "no key can be derived from it"))?;
-    Ok(Dpop::new(dpop, &keys, store, config.clock_skew, config.clock_tolerance, clock))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tracing::{Instrument as _, field};
 
 use super::{
-    api::{ProtectApi, Unauthenticated},
+    api::ProtectApi,
+    authentication::Unauthenticated,
     caller::{Authenticated, Caller},
     decision::Operation,
     presentation::Presentation,

@@ -9,16 +9,19 @@
 //!
 //! - `api`: the API's settings and its tenants
 //! - `tenants`: which tenant validates a token
+//! - `authentication`: finds and validates the token of a request
 //! - `guard`: authenticates and authorizes a request
 //! - `caller`, `bearer`: the outcome, and how handlers take it
 //! - `request`: what a guard sees of a request
 //! - `decision`: the application's own decision
 //! - `refusal`, `challenge`: the response otherwise
 //! - `presentation`: how a request presents its token
-//! - `builder`: configuration
+//! - `builder`, `assembly`: from the configuration to an API
 //! - `resource`: the API's own metadata (RFC 9728)
 
 pub(crate) mod api;
+mod assembly;
+mod authentication;
 pub(crate) mod bearer;
 pub(crate) mod builder;
 pub(crate) mod caller;
