@@ -170,6 +170,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clock;
+mod config;
 mod dpop;
 mod hostile;
 mod lock;
@@ -179,6 +180,7 @@ mod tls;
 mod token;
 
 pub use crate::clock::Clock;
+pub use crate::config::{Api, GrantType, Lifetimes, OAuthClient, TenantConfig, TokenFormat, User};
 pub use crate::dpop::{DpopClient, DpopKey, ProofBuilder};
 pub use crate::hostile::{
     Class, Control, DpopRequest, Hostile, HostileProof, Insufficient, InsufficientClass,

@@ -14,6 +14,7 @@ mod form;
 mod introspection;
 mod metadata;
 mod mocks;
+mod oauth;
 mod recent;
 mod refusal;
 mod registration;
@@ -26,6 +27,7 @@ pub use entrance::Entrance;
 pub use fault::Fault;
 pub use introspection::Introspection;
 pub(crate) use introspection::Introspector;
+pub(crate) use oauth::{is_redirect_uri, is_scope};
 
 use std::sync::{Mutex, MutexGuard};
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    Algorithm, Authority, Client, Clock, Entrance, MockTenant, Signer,
+    Algorithm, Api, Authority, Client, Clock, Entrance, MockTenant, OAuthClient, Signer,
+    TenantConfig, User,
     site::{
         Site,
         server::{Port, Server},
@@ -21,13 +22,15 @@ use crate::{
 #[must_use = "the tenant is started by `start`"]
 pub struct MockTenantBuilder {
     algorithm: Algorithm,
-    audience: String,
+    /// By default that of the first API.
+    audience: Option<String>,
     clock: Clock,
     /// Empty for plain HTTP.
     entrances: Vec<Entrance>,
     path: String,
     scope: String,
     claims: Vec<(String, Value)>,
+    config: TenantConfig,
 }
 
 /// Starting a tenant.
@@ -45,12 +48,13 @@ impl MockTenant {
     pub fn builder() -> MockTenantBuilder {
         MockTenantBuilder {
             algorithm: Algorithm::Rs256,
-            audience: "https://api.example.com".to_owned(),
+            audience: None,
             clock: Clock::system(),
             entrances: Vec::new(),
             path: String::new(),
             scope: String::new(),
             claims: Vec::new(),
+            config: TenantConfig::default(),
         }
     }
 }
@@ -63,9 +67,10 @@ impl MockTenantBuilder {
         self
     }
 
-    /// The API under test, `https://api.example.com` by default.
+    /// The API under test: by default the first [API](Self::api), or else
+    /// `https://api.example.com`.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = audience.into();
+        self.audience = Some(audience.into());
         self
     }
 
@@ -119,6 +124,40 @@ impl MockTenantBuilder {
         self.claim("groups", groups)
     }
 
+    /// The users, clients, APIs and lifetimes, all at once.
+    pub fn config(mut self, config: TenantConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a user, or replaces the one of the same name. There are `alice`, and `admin` in the
+    /// group `admin`.
+    pub fn user(mut self, user: User) -> Self {
+        self.config.put_user(user);
+        self
+    }
+
+    /// Adds a client, or replaces the one with the same id. There are the public client `web`,
+    /// with any loopback redirect URI, and the confidential client `service` with the secret
+    /// `secret`.
+    pub fn oauth_client(mut self, client: OAuthClient) -> Self {
+        self.config.put_client(client);
+        self
+    }
+
+    /// Adds an API that tokens are issued for, or replaces the one with the same audience. The
+    /// first one is the default.
+    pub fn api(mut self, api: Api) -> Self {
+        self.config.put_api(api);
+        self
+    }
+
+    /// Logs in this user at the authorization endpoint, and consents, without a page.
+    pub fn auto_login(mut self, user: impl Into<String>) -> Self {
+        self.config.auto_login = Some(user.into());
+        self
+    }
+
     /// Serves TLS, on `https://localhost`, with a certificate by the tenant's own
     /// [authority](MockTenant::authority).
     pub fn tls(self) -> Self {
@@ -143,8 +182,12 @@ impl MockTenantBuilder {
     ///
     /// # Panics
     ///
-    /// If no port of the loopback interface is free.
-    pub async fn start(self) -> MockTenant {
+    /// If no port of the loopback interface is free, or the [configuration](Self::config) has
+    /// [mistakes](TenantConfig::mistakes).
+    pub async fn start(mut self) -> MockTenant {
+        let mistakes = self.config.mistakes();
+        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+        let audience = self.settle_audience();
         let path = match self.path.trim_matches('/') {
             "" => String::new(),
             path => format!("/{path}"),
@@ -176,7 +219,7 @@ impl MockTenantBuilder {
         }
         MockTenant {
             algorithm: self.algorithm,
-            audience: self.audience,
+            audience,
             clock: self.clock,
             scope: self.scope,
             claims: self.claims,
@@ -187,6 +230,18 @@ impl MockTenantBuilder {
             _server: Server::start(ports, Arc::clone(&site)),
             site,
         }
+    }
+
+    /// Makes the audience that of the first API, and returns it.
+    fn settle_audience(&mut self) -> String {
+        let apis = &mut self.config.apis;
+        let first = || apis.first().map(|api| api.audience.clone());
+        let audience = self.audience.take().or_else(first);
+        let audience = audience.unwrap_or_else(|| "https://api.example.com".to_owned());
+        let place = apis.iter().position(|api| api.audience == audience);
+        let api = place.map_or_else(|| Api::new(&audience), |place| apis.remove(place));
+        apis.insert(0, api);
+        audience
     }
 
     fn entrance(mut self, entrance: Entrance) -> Self {

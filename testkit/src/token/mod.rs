@@ -5,6 +5,7 @@ mod edits;
 mod json;
 mod jws;
 mod key_ring;
+mod public_key;
 mod rsa_pool;
 mod signing_key;
 
@@ -14,4 +15,5 @@ pub(crate) use json::to_json;
 pub(crate) use jws::Unsigned;
 pub(crate) use key_ring::KeyRing;
 pub use key_ring::Signer;
+pub(crate) use public_key::PublicKey;
 pub(crate) use signing_key::{SigningKey, base64url, random_id};
