@@ -188,7 +188,7 @@ pub use crate::hostile::{
 };
 pub use crate::site::{Client, ClientAuth, Endpoint, Entrance, Fault, Introspection};
 pub use crate::tenant::{
-    FaultGuard, KeySetState, MockTenant, MockTenantBuilder, Times, TokenBuilder,
+    FaultGuard, KeySetState, MockTenant, MockTenantBuilder, SignIn, Times, TokenBuilder, Tokens,
 };
 pub use crate::tls::{Authority, Certificate, ClientCertificate, ServerCertificate};
 pub use crate::token::{Algorithm, Signer};

@@ -17,6 +17,7 @@ use crate::{
     Clock,
     site::{
         answer::{Answer, answer_of, json_answer},
+        cors,
         ending::Ending,
         fault::{Fault, header_value, status_code},
     },
@@ -111,8 +112,8 @@ fn failure(status: StatusCode, right: &Answer) -> Answer {
 
 /// A browser that may read the right answer may read this one too.
 fn across_origins_like(right: &Answer, mut answer: Answer) -> Answer {
-    if let Some(origin) = right.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    if right.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        answer.headers_mut().extend(cors::OPEN);
     }
     answer
 }

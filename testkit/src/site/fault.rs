@@ -99,8 +99,10 @@ impl Fault {
             Self::SlowDrip { chunk, .. } => assert!(*chunk > 0, "a part has at least one byte"),
             Self::BrokenTls => assert!(has_tls, "the tenant was built without TLS"),
             Self::WrongIssuer(_) => {
-                let names_issuer =
-                    matches!(endpoint, Endpoint::Discovery | Endpoint::Introspection);
+                let names_issuer = matches!(
+                    endpoint,
+                    Endpoint::Discovery | Endpoint::AuthorizationServer | Endpoint::Introspection
+                );
                 assert!(names_issuer, "no answer of {endpoint:?} names an issuer");
             }
             _ => {}

@@ -17,10 +17,12 @@ use crate::{
     clock::unix_seconds,
     lock::locked,
     site::{
+        Site,
         answer::{Answer, json_answer},
-        authentication::Credentials,
+        authentication::{Credentials, Identity as _},
         entrance::Arrival,
         form,
+        oauth::Confidential,
         recent::Recent,
         refusal::Refusal,
     },
@@ -60,9 +62,18 @@ pub struct Introspection {
 pub(crate) struct Introspector {
     clock: Clock,
     client: Client,
-    /// The payload of each token that was issued and not revoked.
-    issued: Mutex<Recent<Vec<u8>>>,
+    /// Each token that was issued and not revoked.
+    issued: Mutex<Recent<Issued>>,
+    /// The grants whose tokens are all revoked.
+    revoked: Mutex<Recent<()>>,
     received: Mutex<VecDeque<Introspection>>,
+}
+
+#[derive(Debug)]
+struct Issued {
+    payload: Vec<u8>,
+    /// The id of the grant that it belongs to.
+    grant: Option<String>,
 }
 
 /// Why a request is rejected.
@@ -74,7 +85,8 @@ enum Rejection {
 impl Introspector {
     pub(crate) fn new(clock: Clock, client: Client) -> Self {
         let issued = Mutex::new(Recent::new(ISSUED));
-        Self { clock, client, issued, received: Mutex::default() }
+        let revoked = Mutex::new(Recent::new(ISSUED));
+        Self { clock, client, issued, revoked, received: Mutex::default() }
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -83,7 +95,34 @@ impl Introspector {
 
     /// Remembers a token, which is active from now on.
     pub(crate) fn issue(&self, token: &str, payload: Vec<u8>) {
-        locked(&self.issued).insert(token, payload);
+        self.issue_under(token, payload, None);
+    }
+
+    /// Remembers a token that is active until its grant is revoked.
+    pub(crate) fn issue_under(&self, token: &str, payload: Vec<u8>, grant: Option<&str>) {
+        let grant = grant.map(str::to_owned);
+        locked(&self.issued).insert(token, Issued { payload, grant });
+    }
+
+    /// Revokes all tokens of a grant, present and future ones.
+    pub(crate) fn revoke_grant(&self, grant: &str) {
+        locked(&self.revoked).insert(grant, ());
+    }
+
+    /// Whether all tokens of a grant are revoked.
+    pub(crate) fn is_revoked(&self, grant: &str) -> bool {
+        locked(&self.revoked).get(grant).is_some()
+    }
+
+    /// The claims of a token, if it is active.
+    pub(crate) fn claims(&self, token: &str) -> Option<Map<String, Value>> {
+        let issued = locked(&self.issued);
+        let issued = issued.get(token)?;
+        if issued.grant.as_ref().is_some_and(|grant| self.is_revoked(grant)) {
+            return None;
+        }
+        let claims: Map<String, Value> = serde_json::from_slice(&issued.payload).ok()?;
+        (!self.has_expired(&claims)).then_some(claims)
     }
 
     pub(crate) fn revoke(&self, token: &str) {
@@ -99,7 +138,7 @@ impl Introspector {
     pub(crate) fn respond(
         &self,
         request: &Request<Bytes>,
-        issuer: &str,
+        site: &Site,
         arrival: &Arrival,
     ) -> Answer {
         let form = form::fields(request.body());
@@ -113,7 +152,7 @@ impl Introspector {
             accept: text(request, &ACCEPT),
             content_type: text(request, &CONTENT_TYPE),
         };
-        let response = match self.check(request, form, issuer, arrival, &mut seen) {
+        let response = match self.check(request, form, site, arrival, &mut seen) {
             Ok(()) => json_answer(StatusCode::OK, &self.answer(&seen.token)),
             Err(rejection) => {
                 seen.refusal = Some(rejection.reason());
@@ -129,7 +168,7 @@ impl Introspector {
         &self,
         request: &Request<Bytes>,
         form: Option<BTreeMap<String, String>>,
-        issuer: &str,
+        site: &Site,
         arrival: &Arrival,
         seen: &mut Introspection,
     ) -> Result<(), Rejection> {
@@ -148,31 +187,37 @@ impl Introspector {
         let authorization: Vec<_> =
             authorization.map(|value| value.to_str().unwrap_or_default()).collect();
         let now = unix_seconds(self.clock.now());
+        let issuer = &site.issuer;
         let credentials =
             Credentials { authorization: &authorization, form: &form, issuer, arrival, now };
-        seen.client_auth = Some(self.client.authenticate(credentials).map_err(Rejection::Client)?);
+        // The client under test, or else one of the authorization server's.
+        let other = site.oauth.confidential_client(&authorization, &form);
+        let other = other.filter(|client| client.id != self.client.id());
+        let authenticated = match &other {
+            Some(client) => Confidential { client, oauth: &site.oauth }.authenticate(credentials),
+            None => self.client.authenticate(credentials),
+        };
+        seen.client_auth = Some(authenticated.map_err(Rejection::Client)?);
 
         if seen.token.is_empty() {
             return Err(Rejection::Request("there is no token"));
         }
         match form.get("token_type_hint").map(String::as_str) {
             Some("access_token") => Ok(()),
+            // The hint is optional (RFC 7662 §2.1), but MonoCloud's clients send it.
+            _ if other.is_some() => Ok(()),
             _ => Err(Rejection::Request("the token_type_hint is not access_token")),
         }
     }
 
     /// RFC 7662 §2.2: the claims of an active token, and no information about an inactive one.
     fn answer(&self, token: &str) -> Value {
-        let claims = locked(&self.issued).get(token).map(|payload| {
-            serde_json::from_slice(payload).expect("an issued payload is a JSON object")
-        });
-        match claims {
-            Some(claims) if !self.has_expired(&claims) => {
-                let mut answer: Map<String, Value> = claims;
+        match self.claims(token) {
+            Some(mut answer) => {
                 answer.insert("active".to_owned(), true.into());
                 answer.into()
             }
-            _ => json!({ "active": false }),
+            None => json!({ "active": false }),
         }
     }
 

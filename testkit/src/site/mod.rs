@@ -5,6 +5,7 @@ mod answer;
 mod authentication;
 mod client;
 mod client_auth;
+mod cors;
 mod ending;
 mod endpoint;
 mod endpoint_state;
@@ -14,7 +15,8 @@ mod form;
 mod introspection;
 mod metadata;
 mod mocks;
-mod oauth;
+pub(crate) mod oauth;
+mod pages;
 mod recent;
 mod refusal;
 mod registration;
@@ -23,15 +25,16 @@ pub(crate) mod server;
 pub use client::Client;
 pub use client_auth::ClientAuth;
 pub use endpoint::Endpoint;
+pub(crate) use entrance::Arrival;
 pub use entrance::Entrance;
 pub use fault::Fault;
 pub use introspection::Introspection;
 pub(crate) use introspection::Introspector;
-pub(crate) use oauth::{is_redirect_uri, is_scope};
+pub(crate) use oauth::{OAuth, is_redirect_uri, is_scope};
 
 use std::sync::{Mutex, MutexGuard};
 
-use http::{HeaderValue, Request, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
@@ -39,15 +42,17 @@ use crate::{
     Algorithm, Clock,
     lock::locked,
     site::{
-        active_fault::ActiveFault,
         answer::{Answer, answer_of, empty, json_answer},
         endpoint_state::EndpointState,
-        entrance::Arrival,
         metadata::discovery_document,
         mocks::Mocks,
+        oauth::Call,
     },
     token::{KeyRing, SigningKey},
 };
+
+/// In bytes. A larger body is read, but not kept.
+pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
 
 /// The documents of the tenant, and the state of its endpoints.
 #[derive(Debug)]
@@ -61,10 +66,9 @@ pub(crate) struct Site {
     pub(crate) clock: Clock,
     pub(crate) introspector: Introspector,
     pub(crate) mocks: Mocks,
-    discovery: EndpointState,
-    jwks: EndpointState,
-    introspection: EndpointState,
-    canary: EndpointState,
+    pub(crate) oauth: OAuth,
+    /// In the order of [`Endpoint::ALL`].
+    endpoints: [EndpointState; Endpoint::ALL.len()],
 }
 
 /// The documents. One that a test has set replaces the tenant's own.
@@ -84,6 +88,7 @@ impl Site {
         path: String,
         clock: Clock,
         client: Client,
+        oauth: OAuth,
     ) -> Self {
         let aliases = aliases.into_iter();
         Self {
@@ -94,10 +99,8 @@ impl Site {
             introspector: Introspector::new(clock.clone(), client),
             clock,
             mocks: Mocks::default(),
-            discovery: EndpointState::default(),
-            jwks: EndpointState::default(),
-            introspection: EndpointState::default(),
-            canary: EndpointState::default(),
+            oauth,
+            endpoints: Default::default(),
         }
     }
 
@@ -116,43 +119,35 @@ impl Site {
 
     /// The tenant's own discovery document.
     pub(crate) fn discovery_document(&self) -> Value {
-        discovery_document(&self.issuer, &self.aliases)
+        discovery_document(&self.issuer, &self.aliases, &self.oauth.config)
     }
 
+    #[expect(clippy::indexing_slicing, reason = "there is a state for each endpoint")]
     pub(crate) fn endpoint(&self, endpoint: Endpoint) -> &EndpointState {
-        match endpoint {
-            Endpoint::Discovery => &self.discovery,
-            Endpoint::Jwks => &self.jwks,
-            Endpoint::Introspection => &self.introspection,
-            Endpoint::Canary => &self.canary,
-        }
+        &self.endpoints[endpoint as usize]
     }
 
-    /// The fault that the next request to this path meets.
-    pub(crate) fn next_fault(&self, path: &str) -> Option<ActiveFault> {
-        self.endpoint(self.endpoint_at(path)?).next_fault()
+    /// The endpoint that a request is counted at.
+    pub(crate) fn endpoint_of<B>(&self, request: &Request<B>) -> Option<Endpoint> {
+        let endpoint = Endpoint::at(request.uri().path(), &self.path)?;
+        (!cors::is_preflight(request)).then_some(endpoint)
     }
 
     /// The right answer to a request, without faults and mocks.
     pub(crate) fn respond(&self, request: &Request<Bytes>, arrival: &Arrival) -> Answer {
-        let Some(endpoint) = self.endpoint_at(request.uri().path()) else {
+        let Some(endpoint) = Endpoint::at(request.uri().path(), &self.path) else {
             return empty(StatusCode::NOT_FOUND);
         };
+        if cors::is_preflight(request) {
+            return cors::preflight(endpoint);
+        }
         let mut answer = self.own_answer(endpoint, request, arrival);
         // Last, so that a test that waits for the request finds it recorded.
         self.endpoint(endpoint).count(!arrival.certificates.is_empty());
-        if endpoint != Endpoint::Introspection {
-            // Swagger UI and other browser clients read the documents across origins.
-            let any = HeaderValue::from_static("*");
-            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        if cors::is_open(endpoint) {
+            answer.headers_mut().extend(cors::OPEN);
         }
         answer
-    }
-
-    fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
-        let path = path.strip_prefix(&self.path)?;
-        let mut endpoints = Endpoint::ALL.into_iter();
-        endpoints.find(|endpoint| endpoint.path() == path)
     }
 
     fn own_answer(
@@ -161,11 +156,16 @@ impl Site {
         request: &Request<Bytes>,
         arrival: &Arrival,
     ) -> Answer {
+        if request.body().len() > LARGEST_BODY {
+            let description = "the body is larger than a mebibyte";
+            let body = json!({ "error": "invalid_request", "error_description": description });
+            return json_answer(StatusCode::PAYLOAD_TOO_LARGE, &body);
+        }
         let document = match endpoint {
             Endpoint::Introspection => {
-                return self.introspector.respond(request, &self.issuer, arrival);
+                return self.introspector.respond(request, self, arrival);
             }
-            Endpoint::Discovery => {
+            Endpoint::Discovery | Endpoint::AuthorizationServer => {
                 let by_hand = self.documents().metadata.clone();
                 by_hand.unwrap_or_else(|| self.discovery_document())
             }
@@ -181,6 +181,7 @@ impl Site {
                 let key = SigningKey::foreign(Algorithm::Rs256, "attacker".to_owned());
                 json!({ "keys": [key.jwk()] })
             }
+            _ => return oauth::respond(&Call::new(self, endpoint, request, arrival)),
         };
         json_answer(StatusCode::OK, &document)
     }

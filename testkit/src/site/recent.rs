@@ -39,8 +39,12 @@ impl<V> Recent<V> {
         self.entries.get(&key(name))
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
-        self.entries.remove(&key(name));
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut V> {
+        self.entries.get_mut(&key(name))
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<V> {
+        self.entries.remove(&key(name))
     }
 }
 

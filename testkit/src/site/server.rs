@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     Entrance,
     site::{
-        Site,
+        LARGEST_BODY, Site,
         ending::{Ending, Wire},
         entrance::Arrival,
     },
@@ -147,6 +147,19 @@ async fn serve(wire: impl Wire, arrival: Arrival, site: &Site) {
     };
 }
 
+/// Reads the whole body, and keeps no more than a frame beyond the limit.
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, hyper::Error> {
+    let mut kept = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data()
+            && kept.len() <= limit
+        {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok(kept.into())
+}
+
 async fn answer(
     request: Request<Incoming>,
     arrival: &Arrival,
@@ -155,10 +168,12 @@ async fn answer(
     // Before the request is counted: a test that waits for that may move the clock or lift the
     // fault.
     let arrived = site.clock.monotonic();
-    let fault = site.next_fault(request.uri().path());
+    let endpoint = site.endpoint_of(&request);
+    let fault = endpoint.and_then(|endpoint| site.endpoint(endpoint).next_fault());
 
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| Ending::Closed)?.to_bytes();
+    let limit = endpoint.map_or(usize::MAX, |_| LARGEST_BODY);
+    let body = read(body, limit).await.map_err(|_| Ending::Closed)?;
     let request = Request::from_parts(head, body);
     let own = site.respond(&request, arrival);
     let mocked = site.mocks.answer(&request).await.map_err(|_| Ending::Closed)?;

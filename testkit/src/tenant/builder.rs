@@ -9,7 +9,7 @@ use crate::{
     Algorithm, Api, Authority, Client, Clock, Entrance, MockTenant, OAuthClient, Signer,
     TenantConfig, User,
     site::{
-        Site,
+        OAuth, Site,
         server::{Port, Server},
     },
     tenant::expectations::Expectations,
@@ -211,7 +211,9 @@ impl MockTenantBuilder {
         let mut origins = ports.iter().map(|port| (port.entrance.clone(), port.origin()));
         let (_, origin) = origins.next().expect("the issuer's own port is the first");
         let client = Client::new(clients);
-        let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client));
+        let claims = self.claims.iter().cloned();
+        let oauth = OAuth::new(self.config, self.algorithm, claims, &client);
+        let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client, oauth));
         {
             let keys = &mut site.documents().keys;
             keys.key(Signer::Active, self.algorithm);

@@ -7,6 +7,7 @@ mod introspection;
 mod keys;
 mod mocks;
 mod requests;
+mod sign_in;
 mod tls;
 mod tokens;
 
@@ -14,6 +15,7 @@ pub use builder::MockTenantBuilder;
 pub use expectations::Times;
 pub use faults::FaultGuard;
 pub use keys::KeySetState;
+pub use sign_in::{SignIn, Tokens};
 pub use tokens::TokenBuilder;
 
 use std::{
