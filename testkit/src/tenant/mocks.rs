@@ -6,8 +6,8 @@ use crate::MockTenant;
 
 /// Mocks.
 impl MockTenant {
-    /// Mounts a [wiremock] mock for something that the tenant does not model, such as its userinfo
-    /// endpoint, or in place of something that it does.
+    /// Mounts a [wiremock] mock for something that the tenant does not model, such as an API for its
+    /// users, or in place of something that it does, such as the userinfo endpoint.
     ///
     /// A request that a mock matches is answered by the mock, all others by the tenant. Mocks see
     /// requests as the client sent them, with TLS removed, on all ports of the tenant; paths

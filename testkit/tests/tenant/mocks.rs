@@ -16,11 +16,11 @@ use crate::{
     serving::use_up_budget,
 };
 
-const USERINFO: &str = "/connect/userinfo";
+const TENANT_API: &str = "/api/users/alice";
 
-fn userinfo(token: &str) -> Mock {
+fn tenant_api(token: &str) -> Mock {
     let profile = ResponseTemplate::new(200).set_body_json(json!({ "sub": "alice" }));
-    Mock::given(method("GET")).and(path(USERINFO)).and(bearer_token(token)).respond_with(profile)
+    Mock::given(method("GET")).and(path(TENANT_API)).and(bearer_token(token)).respond_with(profile)
 }
 
 fn answer(status: u16) -> ResponseTemplate {
@@ -30,12 +30,11 @@ fn answer(status: u16) -> ResponseTemplate {
 #[tokio::test]
 async fn a_mock_answers_what_the_tenant_does_not_model() {
     let tenant = MockTenant::start().await;
-    let url = tenant.metadata()["userinfo_endpoint"].as_str().unwrap().to_owned();
-    assert_eq!(url, format!("{}{USERINFO}", tenant.issuer()));
+    let url = format!("{}{TENANT_API}", tenant.issuer());
     let token = tenant.token().subject("alice").mint();
     assert_eq!(get(&url).await.status(), 404);
 
-    tenant.mount(userinfo(&token).expect(1)).await;
+    tenant.mount(tenant_api(&token).expect(1)).await;
     let response = plain_client().get(&url).bearer_auth(&token).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.text().await.unwrap(), r#"{"sub":"alice"}"#);
@@ -121,10 +120,10 @@ async fn mocks_answer_over_tls_on_every_port() {
     let tenant = MockTenant::builder().mutual_tls().start().await;
     let client = client_trusting(&tenant.authority().certificate_pem()).build().unwrap();
     let token = tenant.token().mint();
-    tenant.mount(userinfo(&token).expect(2)).await;
+    tenant.mount(tenant_api(&token).expect(2)).await;
     let alias = tenant.metadata()["mtls_endpoint_aliases"]["token_endpoint"].clone();
-    let alias = alias.as_str().unwrap().replace("/connect/token", USERINFO);
-    for url in [format!("{}{USERINFO}", tenant.issuer()), alias] {
+    let alias = alias.as_str().unwrap().replace("/connect/token", TENANT_API);
+    for url in [format!("{}{TENANT_API}", tenant.issuer()), alias] {
         let response = client.get(&url).bearer_auth(&token).send().await.unwrap();
         assert_eq!(response.text().await.unwrap(), r#"{"sub":"alice"}"#, "{url}");
     }
@@ -151,18 +150,18 @@ async fn a_mock_may_close_the_connection() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "userinfo")]
+#[should_panic(expected = "the API")]
 async fn the_expectation_of_a_mock_is_verified_when_the_tenant_is_dropped() {
     let tenant = MockTenant::start().await;
-    tenant.mount(userinfo("token").expect(1).named("userinfo")).await;
+    tenant.mount(tenant_api("token").expect(1).named("the API")).await;
     drop(tenant);
 }
 
 #[tokio::test]
-#[should_panic(expected = "userinfo")]
+#[should_panic(expected = "the API")]
 async fn the_expectation_of_a_mock_is_verified_on_demand() {
     let tenant = MockTenant::start().await;
-    tenant.mount(userinfo("token").expect(1).named("userinfo")).await;
+    tenant.mount(tenant_api("token").expect(1).named("the API")).await;
     tenant.verify();
 }
 
@@ -170,14 +169,14 @@ async fn the_expectation_of_a_mock_is_verified_on_demand() {
 #[should_panic(expected = "the test's own panic")]
 async fn an_expectation_does_not_hide_the_panic_of_a_test() {
     let tenant = MockTenant::start().await;
-    tenant.mount(userinfo("token").expect(1)).await;
+    tenant.mount(tenant_api("token").expect(1)).await;
     panic!("the test's own panic");
 }
 
 #[tokio::test]
 async fn a_tenant_with_mocks_can_be_dropped_by_a_task_with_no_budget_left() {
     let tenant = MockTenant::start().await;
-    tenant.mount(userinfo("token").expect(0)).await;
+    tenant.mount(tenant_api("token").expect(0)).await;
     use_up_budget().await;
     drop(tenant);
 }

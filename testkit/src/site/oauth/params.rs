@@ -1,6 +1,6 @@
 //! The parameters of a request (RFC 6749 §3.1 and §3.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use crate::site::refusal::Refusal;
 
@@ -69,10 +69,11 @@ impl Params {
     }
 
     fn put(&mut self, name: String, value: String) {
-        if self.first.contains_key(&name) {
-            self.more.push((name, value));
-        } else {
-            self.first.insert(name, value);
+        match self.first.entry(name) {
+            Entry::Occupied(entry) => self.more.push((entry.key().clone(), value)),
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+            }
         }
     }
 }

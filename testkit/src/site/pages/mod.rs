@@ -32,6 +32,7 @@ use crate::{
 pub(crate) const ARE_ENABLED: bool = cfg!(feature = "pages");
 
 /// Asks who logs in. The form posts `interaction`, and `user` or `cancel`.
+#[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Login<'a> {
     pub(crate) action: &'a str,
@@ -45,6 +46,7 @@ pub(crate) struct Login<'a> {
 }
 
 /// Asks for consent. The form posts `interaction`, and `consent`, which is `allow` or `deny`.
+#[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Consent<'a> {
     pub(crate) action: &'a str,
@@ -57,6 +59,7 @@ pub(crate) struct Consent<'a> {
 }
 
 /// Asks who allows a device to act. The form posts `user_code`, and `user` or `cancel`.
+#[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Device<'a> {
     pub(crate) action: &'a str,
