@@ -147,8 +147,12 @@ pub(crate) trait Identity {
     }
 
     fn check_client_id(&self, request: Credentials<'_>) -> Result<(), Refusal> {
-        let id = request.form.get("client_id").ok_or("there is no client_id")?;
-        ensure(id == self.id(), "the client_id is not the client's")
+        match request.form.get("client_id") {
+            Some(id) => ensure(id == self.id(), "the client_id is not the client's"),
+            // RFC 7521 §4.2: an assertion names the client as well.
+            None if !self.is_strict() => Ok(()),
+            None => Err("there is no client_id"),
+        }
     }
 
     /// RFC 7523 §3, OpenID Connect Core §9.

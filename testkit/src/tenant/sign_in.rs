@@ -15,7 +15,7 @@ use crate::{
     dpop::DPOP,
     site::{
         Arrival,
-        oauth::{Call, Params, encoded_pairs, respond, respond_as},
+        oauth::{Call, Params, decide_device, encoded_pairs, respond, respond_as},
     },
     token::{base64url, random_id},
 };
@@ -84,6 +84,36 @@ impl MockTenant {
             acr_values: String::new(),
             key: None,
         }
+    }
+
+    /// Allows the device that shows this code to act for the user of this name (RFC 8628 §3.3), as
+    /// if she had entered it on the tenant's page.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such user, or no device waits with this code.
+    #[track_caller]
+    pub fn allow_device(&self, user_code: &str, user: &str) {
+        assert!(self.site.oauth.user(user).is_some(), "the tenant has no user {user:?}");
+        self.decide(user_code, Some(user));
+    }
+
+    /// Denies access to the device that shows this code.
+    ///
+    /// # Panics
+    ///
+    /// If no device waits with this code.
+    #[track_caller]
+    pub fn deny_device(&self, user_code: &str) {
+        self.decide(user_code, None);
+    }
+
+    #[track_caller]
+    fn decide(&self, user_code: &str, user: Option<&str>) {
+        let request = Request::new(Bytes::new());
+        let call = Call::new(&self.site, Endpoint::Device, &request, &HERE);
+        let is_decided = decide_device(&call, user_code, user);
+        assert!(is_decided, "no device waits with the code {user_code:?}");
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, text: response.text().await.expect("the body arrives") }
     }

@@ -30,6 +30,8 @@ const INTERVAL: i64 = 5;
 /// Without vowels, so that no code is a word (RFC 8628 §6.1).
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
+const UNKNOWN: &str = "there is no such code, or it has expired";
+
 /// A device that waits for its user.
 #[derive(Debug)]
 pub(crate) struct Device {
@@ -150,34 +152,39 @@ pub(crate) fn respond_to_user(call: &Call<'_>) -> Answer {
     let Some(user_code) = params.get("user_code") else {
         return pages::device(&call.url(), None);
     };
-    let decision = match (params.get("user"), &call.site.oauth.config.auto_login) {
-        _ if params.get("cancel").is_some() && call.is_post() => Some(Decision::Denied),
-        (Some(user), _) if call.is_post() && call.site.oauth.user(user).is_some() => {
-            Some(Decision::Allowed(log_in(call, user, &[])))
-        }
-        (_, Some(user)) => Some(Decision::Allowed(log_in(call, user, &[]))),
-        _ => None,
-    };
-    let mut store = call.site.oauth.store.lock();
-    let Some(device) = waiting(&mut store, user_code, call.now) else {
-        return pages::device(&call.url(), Some("there is no such code, or it has expired"));
-    };
-    match decision {
-        Some(decision) => {
-            let is_allowed = matches!(decision, Decision::Allowed(_));
-            device.decision = Some(decision);
-            store.user_codes.remove(&normal(user_code));
-            pages::device_done(is_allowed)
-        }
-        None => pages::device_confirm(&pages::Device {
+    let oauth = &call.site.oauth;
+    let chosen = params.get("user").filter(|user| call.is_post() && oauth.user(user).is_some());
+    let user = chosen.or(oauth.config.auto_login.as_deref());
+    let is_denied = call.is_post() && params.get("cancel").is_some();
+    let user = user.filter(|_| !is_denied);
+    if user.is_some() || is_denied {
+        return match decide(call, user_code, user) {
+            true => pages::device_done(user.is_some()),
+            false => pages::device(&call.url(), Some(UNKNOWN)),
+        };
+    }
+    let mut store = oauth.store.lock();
+    match waiting(&mut store, user_code, call.now) {
+        Some(device) => pages::device_confirm(&pages::Device {
             action: &call.url(),
             user_code,
             client: device.client.display_name(),
             scopes: &device.target.scopes,
             audiences: &device.target.audiences,
-            users: &call.site.oauth.config.users,
+            users: &oauth.config.users,
         }),
+        None => pages::device(&call.url(), Some(UNKNOWN)),
     }
+}
+
+/// Decides for the user that a device may act for. Returns whether a device waits.
+pub(crate) fn decide(call: &Call<'_>, user_code: &str, user: Option<&str>) -> bool {
+    let decision = user.map(|user| Decision::Allowed(log_in(call, user, &[])));
+    let mut store = call.site.oauth.store.lock();
+    let Some(device) = waiting(&mut store, user_code, call.now) else { return false };
+    device.decision = Some(decision.unwrap_or(Decision::Denied));
+    store.user_codes.remove(&normal(user_code));
+    true
 }
 
 /// The device that waits for this user code.

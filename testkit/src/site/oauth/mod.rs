@@ -28,6 +28,7 @@ mod users;
 pub(crate) use authorize::respond_as;
 pub(crate) use call::Call;
 pub(crate) use clients::Confidential;
+pub(crate) use device::decide as decide_device;
 pub(crate) use error::private;
 pub(crate) use params::{Params, encoded_pairs};
 pub(crate) use redirect_uri::is_redirect_uri;
