@@ -72,6 +72,19 @@ impl Endpoint {
         }
     }
 
+    /// In bytes. A larger body is read, but not kept. What clients send to the authorization server
+    /// has the limit of URIs, for it may be remembered for as long as a user thinks.
+    pub(crate) const fn largest_body(self) -> usize {
+        match self {
+            Self::Discovery
+            | Self::AuthorizationServer
+            | Self::Jwks
+            | Self::Introspection
+            | Self::Canary => 1024 * 1024,
+            _ => 64 * 1024,
+        }
+    }
+
     /// The endpoint at this path of a tenant whose issuer has the path `base`, which is empty or
     /// starts with a slash.
     pub(crate) fn at(path: &str, base: &str) -> Option<Self> {

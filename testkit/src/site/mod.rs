@@ -51,9 +51,6 @@ use crate::{
     token::{KeyRing, SigningKey},
 };
 
-/// In bytes. A larger body is read, but not kept.
-pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
-
 /// The documents of the tenant, and the state of its endpoints.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -156,8 +153,8 @@ impl Site {
         request: &Request<Bytes>,
         arrival: &Arrival,
     ) -> Answer {
-        if request.body().len() > LARGEST_BODY {
-            let description = "the body is larger than a mebibyte";
+        if request.body().len() > endpoint.largest_body() {
+            let description = "the body is too large";
             let body = json!({ "error": "invalid_request", "error_description": description });
             return json_answer(StatusCode::PAYLOAD_TOO_LARGE, &body);
         }

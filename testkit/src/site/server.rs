@@ -22,9 +22,9 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream, runtime, sync::oneshot};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Entrance,
+    Endpoint, Entrance,
     site::{
-        LARGEST_BODY, Site,
+        Site,
         ending::{Ending, Wire},
         entrance::Arrival,
     },
@@ -172,7 +172,7 @@ async fn answer(
     let fault = endpoint.and_then(|endpoint| site.endpoint(endpoint).next_fault());
 
     let (head, body) = request.into_parts();
-    let limit = endpoint.map_or(usize::MAX, |_| LARGEST_BODY);
+    let limit = endpoint.map_or(usize::MAX, Endpoint::largest_body);
     let body = read(body, limit).await.map_err(|_| Ending::Closed)?;
     let request = Request::from_parts(head, body);
     let own = site.respond(&request, arrival);

@@ -1,5 +1,6 @@
 //! Confidential clients: how they authenticate, and their own tokens.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use monocloud_testkit::{Endpoint, MockTenant, OAuthClient};
 use serde_json::json;
 
@@ -56,6 +57,30 @@ async fn a_public_client_has_no_tokens_of_its_own() {
     let headers = [("Authorization", &*basic("web", ""))];
     let seen = post_with(&tenant, Endpoint::Token, &[OWN], &headers).await;
     seen.refused("unauthorized_client");
+}
+
+#[tokio::test]
+async fn a_client_authenticates_with_a_keyed_hash_of_its_secret() {
+    use aws_lc_rs::hmac;
+
+    let clock = monocloud_testkit::Clock::frozen();
+    let tenant = MockTenant::builder().clock(clock.clone()).start().await;
+    let now = clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = json!({
+        "iss": "service", "sub": "service", "aud": tenant.issuer(), "exp": now + 60, "jti": "j",
+    });
+    let send = async |secret: &str| {
+        let part = |value: &serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let input = format!("{}.{}", part(&json!({ "alg": "HS256" })), part(&claims));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let signature = hmac::sign(&key, input.as_bytes());
+        let assertion = format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature));
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let form = [OWN, ("client_assertion_type", kind), ("client_assertion", &*assertion)];
+        post(&tenant, Endpoint::Token, &form).await
+    };
+    send("other").await.refused("invalid_client");
+    issued(&send("secret").await);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ async fn a_refresh_token_rotates_and_its_reuse_revokes_the_family() {
     let (before, after) = (claims(&first["id_token"]), claims(&second["id_token"]));
     assert_eq!((&before["sub"], &before["auth_time"]), (&after["sub"], &after["auth_time"]));
 
+    assert!(before["nonce"].is_string() && after.get("nonce").is_none());
+
     let stolen = refresh(&first["refresh_token"]);
     post(&tenant, Endpoint::Token, &stolen).await.refused("invalid_grant");
     let own = refresh(&second["refresh_token"]);

@@ -1,9 +1,12 @@
 use std::path::Path;
 
-use monocloud_testkit::{Algorithm, ClientAuth, MockTenant};
+use monocloud_testkit::{Algorithm, ClientAuth, Clock, Endpoint, Entrance, MockTenant};
 use serde_json::json;
 
-use crate::asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_rejected, encoded, frozen_tenant};
+use crate::{
+    asker::{Ask, Asker, JWT_BEARER, JWT_SPIFFE, assert_rejected, encoded, frozen_tenant},
+    reader::segment,
+};
 
 const BY_SECRET: [ClientAuth; 3] =
     [ClientAuth::SecretBasic, ClientAuth::SecretPost, ClientAuth::SecretJwt];
@@ -25,6 +28,31 @@ async fn every_method_is_accepted() {
         }
         let seen = tenant.introspections().pop().unwrap();
         assert_eq!((seen.client_auth, seen.refusal), (Some(method), None));
+    }
+}
+
+#[tokio::test]
+async fn every_method_is_accepted_at_the_token_endpoint() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).mutual_tls().start().await;
+    let by_certificate = [ClientAuth::Tls, ClientAuth::SelfSignedTls, ClientAuth::SpiffeX509];
+    for method in every_method().chain(by_certificate) {
+        let asker = Asker::new(&tenant, method);
+        let entrance = match by_certificate.contains(&method) {
+            true => Entrance::MutualTls,
+            false => Entrance::Issuer,
+        };
+        let url = tenant.url_at(&entrance, Endpoint::Token);
+        let ask = || asker.ask("").at(url.clone()).with("grant_type", "client_credentials");
+        let (status, answer) = ask().send().await;
+        assert_eq!(status, 200, "{method:?}: {answer}");
+        let claims = segment(answer["access_token"].as_str().unwrap(), 1).unwrap();
+        assert_eq!(claims["client_id"], tenant.client().id());
+        let is_bound = claims.get("cnf").is_some();
+        assert_eq!(is_bound, entrance == Entrance::MutualTls, "{method:?}");
+        if !is_bound && method != ClientAuth::SecretBasic {
+            let (status, answer) = ask().with("client_id", "service").send().await;
+            assert_eq!((status, &answer["error"]), (401, &json!("invalid_client")), "{method:?}");
+        }
     }
 }
 

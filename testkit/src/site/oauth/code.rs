@@ -30,7 +30,6 @@ pub(crate) fn issue(call: &Call<'_>, request: &AuthorizationRequest, login: Logi
         login: Some(login),
         scopes: request.target.scopes.clone(),
         audiences: request.target.audiences.clone(),
-        nonce: request.nonce.clone(),
     };
     let lifetime = call.site.oauth.config.lifetimes.authorization_code;
     let code = Code {
@@ -38,6 +37,7 @@ pub(crate) fn issue(call: &Call<'_>, request: &AuthorizationRequest, login: Logi
         redirect_uri: request.names_redirect_uri.then(|| request.return_to.uri.clone()),
         challenge: request.challenge.clone(),
         jkt: request.jkt.clone(),
+        nonce: request.nonce.clone(),
         expires: call.now + i64::from(lifetime),
         is_used: false,
     };
@@ -54,7 +54,7 @@ pub(crate) fn redeem(
     binding: Binding,
 ) -> Result<Value, OAuthError> {
     let name = params.get("code").ok_or(OAuthError::request("there is no code"))?;
-    let (grant, target) = {
+    let (grant, target, nonce) = {
         let mut store = call.site.oauth.store.lock();
         let code = store.codes.get_mut(name).filter(|code| code.grant.client.id == client.id);
         let code = code.ok_or(OAuthError::grant("the code is not one of the client's"))?;
@@ -69,9 +69,9 @@ pub(crate) fn redeem(
         let target =
             Target::narrowed(config, &target, params.get("scope"), &params.all("resource"))?;
         code.is_used = true;
-        (Arc::clone(&code.grant), target)
+        (Arc::clone(&code.grant), target, code.nonce.take())
     };
-    Ok(issue_for(call, &grant, &target, &binding))
+    Ok(issue_for(call, &grant, &target, &binding, nonce.as_deref()))
 }
 
 fn check(

@@ -34,7 +34,6 @@ pub(crate) fn issue(
         login: None,
         scopes: target.scopes.clone(),
         audiences: target.audiences.clone(),
-        nonce: None,
     };
     let access = access_token(call, &grant, &target, binding, Map::new(), None);
     Ok(access.response(&target.scopes))

@@ -130,9 +130,8 @@ pub(crate) fn redeem(
         login: Some(login),
         scopes: target.scopes.clone(),
         audiences: target.audiences.clone(),
-        nonce: None,
     };
-    Ok(issue_for(call, &Arc::new(grant), &target, binding))
+    Ok(issue_for(call, &Arc::new(grant), &target, binding, None))
 }
 
 /// Answers the user's browser: enter the code, see what asks for what, and decide.

@@ -68,7 +68,6 @@ pub(crate) fn issue(
         login: None,
         scopes: target.scopes.clone(),
         audiences: target.audiences.clone(),
-        nonce: None,
     };
     let access = access_token(call, &grant, &target, binding, more, latest);
     let mut response = access.response(&target.scopes);

@@ -23,6 +23,7 @@ pub(crate) fn issue_for(
     grant: &Arc<Grant>,
     target: &Target,
     binding: &Binding,
+    nonce: Option<&str>,
 ) -> Value {
     let access = access_token(call, grant, target, binding, Map::new(), None);
     let mut response = access.response(&target.scopes);
@@ -31,7 +32,7 @@ pub(crate) fn issue_for(
         response["refresh_token"] = refresh_token(call, grant, binding).into();
     }
     if scope::has(&target.scopes, "openid") && grant.login.is_some() {
-        response["id_token"] = id_token(call, grant, target, &access.token).into();
+        response["id_token"] = id_token(call, grant, target, &access.token, nonce).into();
     }
     response
 }
@@ -129,7 +130,13 @@ fn refresh_token(call: &Call<'_>, grant: &Arc<Grant>, binding: &Binding) -> Stri
 }
 
 /// OpenID Connect Core §2 and §3.1.3.6.
-fn id_token(call: &Call<'_>, grant: &Grant, target: &Target, access_token: &str) -> String {
+fn id_token(
+    call: &Call<'_>,
+    grant: &Grant,
+    target: &Target,
+    access_token: &str,
+    nonce: Option<&str>,
+) -> String {
     let oauth = &call.site.oauth;
     let mut claims = Map::new();
     if let Some(login) = &grant.login {
@@ -145,7 +152,7 @@ fn id_token(call: &Call<'_>, grant: &Grant, target: &Target, access_token: &str)
     put(&mut claims, "iat", call.now);
     put(&mut claims, "exp", call.now + i64::from(oauth.config.lifetimes.id_token));
     put(&mut claims, "at_hash", half_hash(oauth.algorithm, access_token));
-    put_some(&mut claims, "nonce", grant.nonce.as_deref());
+    put_some(&mut claims, "nonce", nonce);
     sign(call, "JWT", &claims)
 }
 

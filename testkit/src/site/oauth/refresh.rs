@@ -37,7 +37,8 @@ pub(crate) fn redeem(
         token.is_used = true;
         (Arc::clone(&token.grant), target)
     };
-    Ok(issue_for(call, &grant, &target, &binding))
+    // OpenID Connect Core §12.2: the ID token has no nonce.
+    Ok(issue_for(call, &grant, &target, &binding, None))
 }
 
 fn check(call: &Call<'_>, token: &RefreshToken, binding: &Binding) -> Result<(), OAuthError> {

@@ -14,6 +14,9 @@ use crate::{
 /// The number of entries of each kind: the oldest ones are forgotten.
 const ENTRIES: usize = 10_000;
 
+/// The number of users who are asked something at a time.
+const ASKED: usize = 1000;
+
 /// The number of clients that can register themselves.
 const CLIENTS: usize = 1000;
 
@@ -73,7 +76,6 @@ pub(crate) struct Grant {
     pub(crate) scopes: Vec<String>,
     /// The audiences that were requested, at least one.
     pub(crate) audiences: Vec<String>,
-    pub(crate) nonce: Option<String>,
 }
 
 /// An authorization code.
@@ -84,6 +86,8 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: Option<String>,
     pub(crate) challenge: Option<String>,
     pub(crate) jkt: Option<String>,
+    /// That of the first ID token.
+    pub(crate) nonce: Option<String>,
     pub(crate) expires: i64,
     pub(crate) is_used: bool,
 }
@@ -121,11 +125,11 @@ impl Store {
 impl Default for Store {
     fn default() -> Self {
         Self(Mutex::new(Entries {
-            interactions: Recent::new(ENTRIES),
+            interactions: Recent::new(ASKED),
             codes: Recent::new(ENTRIES),
             refresh_tokens: Recent::new(ENTRIES),
-            devices: Recent::new(ENTRIES),
-            user_codes: Recent::new(ENTRIES),
+            devices: Recent::new(ASKED),
+            user_codes: Recent::new(ASKED),
             sessions: Recent::new(ENTRIES),
             consents: Recent::new(ENTRIES),
             clients: Recent::new(CLIENTS),

@@ -34,7 +34,12 @@ fn layout(status: StatusCode, title: &str, body: Markup) -> Answer {
             }
         }
     };
-    page(status, "text/html; charset=utf-8", "style-src 'unsafe-inline'", document.into_string())
+    page(
+        status,
+        "text/html; charset=utf-8",
+        "style-src 'unsafe-inline'; frame-ancestors 'none'",
+        document.into_string(),
+    )
 }
 
 pub(crate) fn login(login: &Login<'_>) -> Answer {

@@ -82,10 +82,11 @@ pub(crate) fn form_post(uri: &str, fields: &[(&str, &str)]) -> Answer {
         escaped(uri),
         inputs.collect::<String>(),
     );
+    // A silent login is one in a frame.
     page(StatusCode::OK, "text/html; charset=utf-8", "script-src 'unsafe-inline'", body)
 }
 
-/// A page that no cache keeps, no frame shows, and that tells other sites nothing.
+/// A page that no cache keeps, and that tells other sites nothing.
 ///
 /// There is no `Cross-Origin-Opener-Policy`: a documentation page opens the login in a window, and
 /// learns from it that it is done.
@@ -95,7 +96,7 @@ fn page(status: StatusCode, media_type: &'static str, allowed: &str, body: Strin
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Without `form-action`: browsers apply it to redirects to the client as well.
-    let policy = format!("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; {allowed}");
+    let policy = format!("default-src 'none'; base-uri 'none'; {allowed}");
     headers.extend(HeaderValue::from_str(&policy).map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     answer
 }

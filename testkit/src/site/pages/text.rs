@@ -39,5 +39,5 @@ pub(crate) fn logged_out() -> Answer {
 }
 
 pub(crate) fn error(status: StatusCode, text: &str) -> Answer {
-    page(status, "text/plain; charset=utf-8", "", format!("{text}\n"))
+    page(status, "text/plain; charset=utf-8", "frame-ancestors 'none'", format!("{text}\n"))
 }
