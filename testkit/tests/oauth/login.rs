@@ -1,13 +1,11 @@
 //! Logins without a page: hints, prompts, ages and methods.
 
-use std::time::Duration;
-
 use monocloud_testkit::{Clock, Endpoint, MockTenant};
 use serde_json::Value;
 
 use crate::client::{
-    Pairs, Seen, VERIFIER, authorization, authorize, challenge, claims, encoded, http, issued,
-    post, redemption, started, with,
+    Seen, VERIFIER, authorization, authorize, challenge, claims, encoded, http, issued, post,
+    redemption, started, with,
 };
 
 /// The claims of the ID token after an authorization request.
@@ -57,8 +55,24 @@ impl Browser<'_> {
     }
 }
 
+#[cfg(not(feature = "pages"))]
+#[tokio::test]
+async fn without_pages_a_hint_logs_in_and_otherwise_the_answer_says_what_is_missing() {
+    let tenant = MockTenant::start().await;
+    let challenge = challenge(VERIFIER);
+    let pairs = with(authorization(&challenge), "login_hint", "admin");
+    let seen = authorize(&tenant, &pairs).await;
+    assert_eq!(id_token(&tenant, &seen).await["sub"], "admin");
+    let seen = authorize(&tenant, &authorization(&challenge)).await;
+    assert!(seen.status == 501 && seen.text.contains("the feature `pages`"), "{seen:?}");
+}
+
 #[cfg(feature = "pages")]
-async fn browser<'a>(tenant: &'a MockTenant, user: &str, pairs: Pairs<'_>) -> Browser<'a> {
+async fn browser<'a>(
+    tenant: &'a MockTenant,
+    user: &str,
+    pairs: crate::client::Pairs<'_>,
+) -> Browser<'a> {
     let seen = crate::pages::log_in(tenant, user, &pairs).await;
     let cookie = seen.header("set-cookie").split(';').next().unwrap().to_owned();
     assert!(!cookie.is_empty(), "{seen:?}");
@@ -79,6 +93,8 @@ async fn without_a_session_the_prompt_none_fails() {
 #[cfg(feature = "pages")]
 #[tokio::test]
 async fn a_session_is_used_again_if_it_suffices() {
+    use std::time::Duration;
+
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let challenge = challenge(VERIFIER);
     let valid = || authorization(&challenge);
@@ -95,7 +111,13 @@ async fn a_session_is_used_again_if_it_suffices() {
         let seen = browser.authorize(&with(none(), name, value)).await;
         assert_eq!(id_token(&tenant, &seen).await["auth_time"], id["auth_time"], "{name}={value}");
     }
+    let hint = async |user| tenant.sign_in(user).await.id_token.unwrap();
+    let (hint, other) = (hint("alice").await, hint("admin").await);
+    let seen = browser.authorize(&with(none(), "id_token_hint", &hint)).await;
+    assert_eq!(id_token(&tenant, &seen).await["sub"], "alice");
     for (name, value, error) in [
+        ("id_token_hint", &*other, "login_required"),
+        ("id_token_hint", "e30.e30.", "invalid_request"),
         ("max_age", "99", "login_required"),
         ("acr_values", "phr", "login_required"),
         ("login_hint", "admin", "login_required"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 
 use crate::{
-    GrantType, OAuthClient, TenantConfig,
+    GrantType, OAuthClient,
     site::{
         answer::Answer,
         oauth::{
@@ -39,6 +39,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) max_age: Option<i64>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) login_hint: Option<String>,
+    /// The `sub` of the `id_token_hint`.
+    pub(crate) hinted_subject: Option<String>,
 }
 
 /// OpenID Connect Core §3.1.2.1.
@@ -109,7 +111,7 @@ fn parse(call: &Call<'_>, params: &Params) -> Result<AuthorizationRequest, Rejec
         state: params.get("state").filter(|_| is_unambiguous).map(str::to_owned),
     };
     let names_redirect_uri = named.is_some();
-    match check(&call.site.oauth.config, &client, params) {
+    match check(call, &client, params) {
         Ok(checked) => {
             Ok(AuthorizationRequest { client, return_to, names_redirect_uri, ..checked })
         }
@@ -119,7 +121,7 @@ fn parse(call: &Call<'_>, params: &Params) -> Result<AuthorizationRequest, Rejec
 
 /// Checks all but the client and the redirect URI, which stay empty in the result.
 fn check(
-    config: &TenantConfig,
+    call: &Call<'_>,
     client: &Arc<OAuthClient>,
     params: &Params,
 ) -> Result<AuthorizationRequest, OAuthError> {
@@ -156,12 +158,22 @@ fn check(
         Some(Ok(seconds)) => Some(seconds.into()),
         Some(Err(_)) => return Err(invalid("the max_age is not a number of seconds")),
     };
+    let hint = params.get("id_token_hint").map(|hint| call.site.own_claims(hint));
+    let hinted_subject = match hint {
+        None => None,
+        Some(Some(claims)) => claims["sub"].as_str().map(str::to_owned),
+        Some(None) => return Err(invalid("the id_token_hint is not the tenant's")),
+    };
     let acr_values = params.get("acr_values").unwrap_or_default().split_whitespace();
     Ok(AuthorizationRequest {
         client: Arc::clone(client),
         return_to: ReturnTo::default(),
         names_redirect_uri: false,
-        target: Target::requested(config, params.get("scope"), &params.all("resource"))?,
+        target: Target::requested(
+            &call.site.oauth.config,
+            params.get("scope"),
+            &params.all("resource"),
+        )?,
         nonce: params.get("nonce").map(str::to_owned),
         challenge: challenge(client, params)?,
         jkt,
@@ -169,6 +181,7 @@ fn check(
         max_age,
         acr_values: acr_values.map(str::to_owned).collect(),
         login_hint: params.get("login_hint").map(str::to_owned),
+        hinted_subject,
     })
 }
 

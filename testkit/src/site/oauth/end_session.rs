@@ -1,7 +1,6 @@
 //! Logout (OpenID Connect RP-Initiated Logout §2).
 
 use http::{Method, StatusCode, header::SET_COOKIE};
-use serde_json::Value;
 
 use crate::site::{
     answer::Answer,
@@ -60,20 +59,4 @@ fn return_to(call: &Call<'_>, params: &Params) -> Result<Option<String>, Refusal
     }
     let state = params.get("state").map(|state| [("state", state)]);
     Ok(Some(state.map_or_else(|| uri.to_owned(), |state| with_query(uri, &state))))
-}
-
-impl crate::site::Site {
-    /// The claims of a JWT that one of the published keys has signed, also an expired one.
-    fn own_claims(&self, jwt: &str) -> Option<Value> {
-        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
-        let (input, signature) = jwt.rsplit_once('.')?;
-        let (_, claims) = input.split_once('.')?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        let is_ours = {
-            let documents = self.documents();
-            documents.keys.published().any(|key| key.verifies(input.as_bytes(), &signature))
-        };
-        is_ours.then(|| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok())?
-    }
 }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{self, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use crate::{
     Algorithm, GrantType, Signer, TokenFormat,
-    site::oauth::{
-        call::Call,
-        scope,
-        store::{Binding, Grant, RefreshToken},
-        target::{Target, api},
-        users::{all_claims_of, claims_of},
+    site::{
+        Site,
+        oauth::{
+            call::Call,
+            scope,
+            store::{Binding, Grant, RefreshToken},
+            target::{Target, api},
+            users::{all_claims_of, claims_of},
+        },
     },
     token::{Unsigned, base64url, random_id},
 };
@@ -154,6 +158,21 @@ fn id_token(
     put(&mut claims, "at_hash", half_hash(oauth.algorithm, access_token));
     put_some(&mut claims, "nonce", nonce);
     sign(call, "JWT", &claims)
+}
+
+impl Site {
+    /// The claims of an ID token that one of the published keys has signed, also of an expired one
+    /// (OpenID Connect Core §3.1.2.1).
+    pub(crate) fn own_claims(&self, jwt: &str) -> Option<Value> {
+        let (input, signature) = jwt.rsplit_once('.')?;
+        let (_, claims) = input.split_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let documents = self.documents();
+        let mut keys = documents.keys.published();
+        let is_own = keys.any(|key| key.verifies(input.as_bytes(), &signature));
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok().filter(|_| is_own)?;
+        serde_json::from_slice(&claims).ok()
+    }
 }
 
 /// Signs with the active key.

@@ -12,6 +12,7 @@ use crate::{
     site::{
         answer::Answer,
         oauth::{
+            OAuth,
             authorize::AuthorizationRequest,
             call::Call,
             code,
@@ -34,7 +35,7 @@ pub(crate) fn start(
     request: Arc<AuthorizationRequest>,
     user: Option<&str>,
 ) -> Answer {
-    let hinted = request.login_hint.as_deref().and_then(|hint| call.site.oauth.user(hint));
+    let hinted = call.site.oauth.hinted_user(&request);
     if let Some(user) = user.or_else(|| without_page(call, hinted)) {
         let login = log_in(call, user, &request.acr_values);
         return code::issue(call, &request, login);
@@ -55,6 +56,17 @@ pub(crate) fn start(
             request.return_to.error(call, error)
         }
         None => ask_who(call, request),
+    }
+}
+
+impl OAuth {
+    /// The user whom the client expects to log in, if the tenant has one.
+    fn hinted_user(&self, request: &AuthorizationRequest) -> Option<&User> {
+        match (&request.hinted_subject, &request.login_hint) {
+            (Some(subject), _) => self.user_by_subject(subject),
+            (None, Some(hint)) => self.user(hint),
+            (None, None) => None,
+        }
     }
 }
 
@@ -163,7 +175,7 @@ fn ask_who(call: &Call<'_>, request: Arc<AuthorizationRequest>) -> Answer {
         interaction: &interaction,
         client: request.client.display_name(),
         users: &call.site.oauth.config.users,
-        hint: request.login_hint.as_deref(),
+        hint: call.site.oauth.hinted_user(&request).map(|user| user.name.as_str()),
         acr: request.acr_values.first().map(String::as_str),
     })
 }
