@@ -1,7 +1,7 @@
-//! A mock MonoCloud tenant that runs in the test's process. It serves discovery, JWKS and
-//! introspection over HTTP or TLS on a random port, mints access tokens, rotates its keys, counts
-//! its requests and owns the clock, so that the token checks of an API can be tested end to end
-//! without a network and without waiting.
+//! A mock MonoCloud tenant that runs in the test's process. It serves what a tenant advertises, from
+//! discovery to [login](#login-and-tokens), over HTTP or TLS on a random port, mints access tokens,
+//! rotates its keys, counts its requests and owns the clock, so that an API and its clients can be
+//! tested end to end without a network and without waiting.
 //!
 //! ```
 //! use monocloud_testkit::{ClientAuth, Endpoint, MockTenant, Signer};
@@ -39,7 +39,49 @@
 //! Start one tenant per test: it starts in a millisecond or two, shares no state, and frees its
 //! ports when dropped. A mistake in a test panics at the line that made it, so no function returns
 //! a `Result`. A tenant may also run for weeks: it remembers the last 50,000 tokens that it minted,
-//! and the last thousand introspections.
+//! 10,000 codes, refresh tokens, logins and consents, a thousand introspections, registered clients,
+//! and users who have yet to decide.
+//!
+//! # Login and tokens
+//!
+//! The tenant is an authorization server (RFC 6749) and an OpenID provider. Without a browser, a user
+//! [signs in](MockTenant::sign_in) inside the process; with one, the user picks a name on a page,
+//! without a password, and consents. The pages need the feature `pages`; without it, or in a hurry,
+//! there is an [automatic login](MockTenantBuilder::auto_login).
+//!
+//! ```
+//! use monocloud_testkit::{Api, MockTenant, OAuthClient, User};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let tenant = MockTenant::builder()
+//!     .user(User::new("bob").group("sales").claim("email", "bob@example.com"))
+//!     .oauth_client(OAuthClient::confidential("shop", "let me in").redirect_uri("https://shop/cb"))
+//!     .api(Api::new("https://orders.example.com").scope("orders:read").lifetime(300))
+//!     .start()
+//!     .await;
+//! let tokens = tenant.sign_in("bob").client("shop").scope("orders:read").await;
+//! assert_eq!((&*tokens.scope, tokens.expires_in), ("openid orders:read", 300));
+//! # }
+//! ```
+//!
+//! There are the users `alice`, and `admin` in the group `admin`; the public client `web` with any
+//! redirect URI on loopback, and the confidential client `service` with the secret `secret`; and one
+//! API, with any scope. A file can name others: [`TenantConfig`].
+//!
+//! | [`Endpoint`] | what it does |
+//! |---|---|
+//! | `Discovery`, `AuthorizationServer`, `Jwks` | metadata (OpenID Connect Discovery §4, RFC 8414 §3, also with the path of the issuer inserted) and keys |
+//! | `Authorize` | `response_type=code` by `query` and `form_post`; `prompt`, `max_age`, `acr_values`, `login_hint`, `id_token_hint`; PKCE by S256, which public clients must use (RFC 7636); `resource` (RFC 8707), `dpop_jkt` (RFC 9449 §10); answers with `iss` (RFC 9207) |
+//! | `Token` | codes, which are used once; refresh tokens, which rotate, with the scope `offline_access`; client credentials; device codes (RFC 8628); token exchange (RFC 8693). Tokens are bound to the key of a proof (RFC 9449 §5) and to the certificate of an mTLS alias (RFC 8705 §3) |
+//! | `DeviceAuthorization`, `Device` | devices, and the page where their users enter a code (RFC 8628); a test [decides](MockTenant::allow_device) for them |
+//! | `Introspection`, `Revocation` | RFC 7662 and RFC 7009; a refresh token takes its family with it |
+//! | `Userinfo`, `EndSession` | OpenID Connect Core §5.3, RP-Initiated Logout §2 |
+//! | `Registration` | public and confidential clients (RFC 7591) |
+//!
+//! Clients authenticate by `client_secret_basic`, `client_secret_post`, `client_secret_jwt`,
+//! `private_key_jwt` or not at all; the [client under test](MockTenant::client) by all of
+//! [`ClientAuth`]. Browsers of any origin may call all endpoints but `Authorize`.
 //!
 //! # Faults
 //!

@@ -114,7 +114,8 @@ fn no_request_makes_the_tenant_panic() {
                 runtime.block_on(send(&client, &tenant, endpoint, &text, is_post, header, media));
             // A panic would close the connection.
             let seen = seen.map_err(|error| TestCaseError::fail(error.to_string()))?;
-            prop_assert!(seen.status < 500, "{seen:?}");
+            let has_no_page = !cfg!(feature = "pages") && seen.status == 501;
+            prop_assert!(seen.status < 500 || has_no_page, "{seen:?}");
             prop_assert!(!seen.header("location").starts_with("javascript"), "{seen:?}");
             Ok(())
         })
