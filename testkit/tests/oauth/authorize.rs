@@ -21,7 +21,7 @@ async fn an_unknown_client_or_redirect_uri_never_redirects() {
     let twice = |name, value| [valid(), vec![(name, value)]].concat();
     for pairs in [
         with(valid(), "client_id", ""),
-        with(valid(), "client_id", "nobody"),
+        with(valid(), "client_id", "unknown"),
         with(valid(), "redirect_uri", ""),
         with(valid(), "redirect_uri", "https://app.example.com/callback"),
         with(valid(), "redirect_uri", "http://127.0.0.1:1@evil.example/"),

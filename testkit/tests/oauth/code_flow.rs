@@ -76,7 +76,7 @@ async fn what_belongs_to_a_code_is_checked() {
         ("code_verifier", "another-verifier-of-at-least-forty-three-chars", "invalid_grant"),
         ("scope", "openid posts:write", "invalid_scope"),
         ("resource", "https://other.example.com", "invalid_target"),
-        ("client_id", "nobody", "invalid_client"),
+        ("client_id", "unknown", "invalid_client"),
         ("client_id", "", "invalid_client"),
         ("grant_type", "", "invalid_request"),
         ("grant_type", "password", "unsupported_grant_type"),

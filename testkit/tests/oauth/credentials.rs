@@ -31,7 +31,7 @@ async fn a_client_that_does_not_authenticate_is_refused() {
     for form in [
         post_form("service", "other"),
         post_form("service", ""),
-        post_form("nobody", "secret"),
+        post_form("unknown", "secret"),
         vec![OWN, ("client_id", "service")],
         vec![OWN],
     ] {

@@ -65,7 +65,7 @@ async fn a_device_request_is_checked() {
     let tenant = started(MockTenant::builder()).await;
     for (form, error) in [
         (vec![], "invalid_client"),
-        (vec![("client_id", "nobody")], "invalid_client"),
+        (vec![("client_id", "unknown")], "invalid_client"),
         (vec![("client_id", "web"), ("scope", "a\"b")], "invalid_scope"),
         (vec![("client_id", "web"), ("resource", "x")], "invalid_target"),
     ] {

@@ -72,7 +72,7 @@ async fn a_user_returns_after_a_logout_where_the_client_may_send_her() {
     assert_eq!(end(&[]).await.status, 200);
     for pairs in [
         vec![("post_logout_redirect_uri", bye)],
-        vec![("client_id", "nobody"), ("post_logout_redirect_uri", bye)],
+        vec![("client_id", "unknown"), ("post_logout_redirect_uri", bye)],
         vec![("client_id", "app"), ("post_logout_redirect_uri", local)],
         vec![("id_token_hint", &*id_token), ("post_logout_redirect_uri", bye)],
         vec![("id_token_hint", &*forged), ("post_logout_redirect_uri", local)],
