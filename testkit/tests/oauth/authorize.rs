@@ -197,3 +197,24 @@ async fn the_resource_becomes_the_audience() {
     let seen = authorize(&tenant, &with(pairs, "scope", "b:write")).await;
     assert_eq!(seen.redirected()["error"], "invalid_scope");
 }
+
+#[tokio::test]
+async fn a_token_request_may_name_some_of_the_granted_resources() {
+    use crate::client::{claims, issued, redemption};
+    use monocloud_testkit::Api;
+
+    let apis = ["https://a.example.com", "https://b.example.com", "https://c.example.com"];
+    let builder = MockTenant::builder().api(Api::new(apis[0])).api(Api::new(apis[1]));
+    let tenant = started(builder.api(Api::new(apis[2]))).await;
+    let challenge = challenge(VERIFIER);
+    let granted = [("resource", apis[0]), ("resource", apis[1])];
+    let pairs = [&authorization(&challenge)[..], &granted[..]].concat();
+    let code = authorize(&tenant, &pairs).await.redirected().remove("code").unwrap();
+    let redeem = async |resource| {
+        let form = with(redemption(&code), "resource", resource);
+        post(&tenant, Endpoint::Token, &form).await
+    };
+    redeem(apis[2]).await.refused("invalid_target");
+    let tokens = issued(&redeem(apis[1]).await);
+    assert_eq!(claims(&tokens["access_token"])["aud"], apis[1]);
+}
