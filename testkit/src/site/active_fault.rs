@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{
-    StatusCode,
+    HeaderValue, StatusCode,
     header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use hyper::body::Bytes;
@@ -19,7 +19,7 @@ use crate::{
         answer::{Answer, answer_of, json_answer},
         cors,
         ending::Ending,
-        fault::{Fault, header_value, status_code},
+        fault::{self, Fault},
     },
 };
 
@@ -139,4 +139,13 @@ fn deepened(body: &[u8], depth: usize) -> Bytes {
     let rest: String =
         object.iter().map(|(name, value)| format!(",{}:{value}", json!(name))).collect();
     format!(r#"{{"deep":{}{}{rest}}}"#, "[".repeat(depth), "]".repeat(depth)).into()
+}
+
+/// A fault is [checked](Fault::check) before it is in force.
+fn status_code(status: u16) -> StatusCode {
+    fault::status_code(status).expect("the fault was checked")
+}
+
+fn header_value(value: &str) -> HeaderValue {
+    fault::header_value(value).expect("the fault was checked")
 }

@@ -79,45 +79,40 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Panics if this endpoint cannot fail like this.
-    #[track_caller]
-    pub(crate) fn check(&self, endpoint: Endpoint, has_tls: bool) {
+    /// The error says why this endpoint cannot fail like this.
+    pub(crate) fn check(&self, endpoint: Endpoint, has_tls: bool) -> Result<(), String> {
+        let ensure = |condition: bool, otherwise: &str| {
+            if condition { Ok(()) } else { Err(otherwise.to_owned()) }
+        };
         match self {
             Self::Status(status) | Self::RetryAfter { status, .. } => {
-                status_code(*status);
+                status_code(*status).map(|_| ())
             }
             Self::Answer { status, content_type, .. } => {
-                status_code(*status);
-                header_value(content_type);
+                status_code(*status).and(header_value(content_type)).map(|_| ())
             }
-            Self::ContentType(value) => {
-                header_value(value);
-            }
-            Self::Redirect(url) => {
-                header_value(url);
-            }
-            Self::SlowDrip { chunk, .. } => assert!(*chunk > 0, "a part has at least one byte"),
-            Self::BrokenTls => assert!(has_tls, "the tenant was built without TLS"),
+            Self::ContentType(value) => header_value(value).map(|_| ()),
+            Self::Redirect(url) => header_value(url).map(|_| ()),
+            Self::SlowDrip { chunk, .. } => ensure(*chunk > 0, "a part has at least one byte"),
+            Self::BrokenTls => ensure(has_tls, "the tenant was built without TLS"),
             Self::WrongIssuer(_) => {
                 let names_issuer = matches!(
                     endpoint,
                     Endpoint::Discovery | Endpoint::AuthorizationServer | Endpoint::Introspection
                 );
-                assert!(names_issuer, "no answer of {endpoint:?} names an issuer");
+                ensure(names_issuer, &format!("no answer of {endpoint:?} names an issuer"))
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 }
 
 /// A status that can end a request.
-#[track_caller]
-pub(crate) fn status_code(status: u16) -> StatusCode {
+pub(crate) fn status_code(status: u16) -> Result<StatusCode, String> {
     let code = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational());
-    code.unwrap_or_else(|| panic!("no answer has the status {status}"))
+    code.ok_or_else(|| format!("no answer has the status {status}"))
 }
 
-#[track_caller]
-pub(crate) fn header_value(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).unwrap_or_else(|_| panic!("{value:?} cannot be in a header"))
+pub(crate) fn header_value(value: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(value).map_err(|_| format!("{value:?} cannot be in a header"))
 }

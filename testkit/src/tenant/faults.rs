@@ -51,9 +51,14 @@ impl MockTenant {
     /// that HTTP does not allow, or parts of no bytes.
     #[track_caller]
     pub fn fault(&self, endpoint: Endpoint, fault: Fault) -> FaultGuard {
-        fault.check(endpoint, self.tls.is_some());
+        self.check_fault(endpoint, &fault).unwrap_or_else(|mistake| panic!("{mistake}"));
         let id = self.site.endpoint(endpoint).put(fault);
         FaultGuard { site: Arc::clone(&self.site), endpoint, id, is_detached: false }
+    }
+
+    /// The error says why the endpoint cannot fail like this.
+    pub(crate) fn check_fault(&self, endpoint: Endpoint, fault: &Fault) -> Result<(), String> {
+        fault.check(endpoint, self.tls.is_some())
     }
 
     /// Lifts all [faults](Self::fault) of an endpoint.
