@@ -26,8 +26,8 @@ use tokio::{sync::watch, time::timeout};
 pub struct Clock(watch::Sender<Time>);
 
 /// A reading, real or frozen, and what was added to it.
-#[derive(Debug, Default)]
-struct Time {
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Time {
     frozen: Option<(SystemTime, Instant)>,
     advanced: Duration,
     wall_shift: i64,
@@ -132,6 +132,20 @@ impl Clock {
             let clock = clock.clone();
             Box::pin(async move { clock.reaches(instant).await })
         }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.0.borrow().frozen.is_some()
+    }
+
+    /// What was done to the clock so far.
+    pub(crate) fn state(&self) -> Time {
+        *self.0.borrow()
+    }
+
+    /// Undoes what was done to the clock since.
+    pub(crate) fn restore(&self, state: Time) {
+        self.0.send_replace(state);
     }
 
     /// Returns once monotonic time reaches the instant.

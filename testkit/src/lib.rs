@@ -213,6 +213,7 @@
 
 mod clock;
 mod config;
+mod control;
 mod dpop;
 mod hostile;
 mod lock;

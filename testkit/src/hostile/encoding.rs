@@ -1,7 +1,7 @@
 //! How the token is written: its segments, its JSON, its length.
 
 use base64::{Engine as _, alphabet, engine::general_purpose::STANDARD_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     MockTenant,
@@ -25,7 +25,8 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
         let header = json!({ "alg": alg, "enc": "A256GCM", "cty": "JWT", "zip": "DEF" });
         format!("{}.{segments}", base64url(header.to_string()))
     };
-    let with_user = |user| replaced(&control.payload, b"test-user", user);
+    let by_user = tenant.token().subject("test-user").unsigned().payload;
+    let with_user = |user| replaced(&by_user, b"test-user", user);
     let with_type = |typ| replaced(&control.header, b"at+jwt", typ);
     // Segments of four letters each and `rest` more, by a member of this length.
     let padded_payload =
@@ -87,6 +88,8 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
 
 pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
     let control = tenant.token().unsigned();
+    let claims: Value = serde_json::from_slice(&control.payload).expect("a JSON object");
+    let same_subject = format!(r#""sub":{}"#, claims["sub"]);
     let (header, payload) = (text(&control.header), text(&control.payload));
     let header_is = |header: &str| tenant.token().raw_header(header).mint();
     let payload_is = |payload: &str| tenant.token().raw_payload(payload).mint();
@@ -114,7 +117,7 @@ pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
             "duplicate-exp-last": claims_with_last(r#""exp":253402300799"#),
             "duplicate-nbf": claims_with(r#""nbf":0"#),
             "duplicate-sub": claims_with(r#""sub":"admin""#),
-            "duplicate-sub-same": claims_with(r#""sub":"test-user""#),
+            "duplicate-sub-same": claims_with(&same_subject),
             "duplicate-sub-escaped": claims_with(r#""\u0073ub":"admin""#),
             "duplicate-scope": claims_with(r#""scope":"a","scope":"b""#),
             "duplicate-cnf": claims_with(r#""cnf":null,"cnf":null"#),

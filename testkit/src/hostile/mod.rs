@@ -117,6 +117,13 @@ impl Hostile {
         class.rows(tenant).into_iter().map(hostile).collect()
     }
 
+    /// The hostile token of this name, or `None` if there is none.
+    #[must_use]
+    pub fn named(tenant: &MockTenant, name: &str) -> Option<Self> {
+        let mut all = Class::ALL.into_iter().flat_map(|class| Self::of(tenant, class));
+        all.find(|hostile| hostile.name == name)
+    }
+
     /// Checks a response to a request with this token: the status, and the value of the
     /// `WWW-Authenticate` header.
     ///

@@ -53,6 +53,25 @@ impl Endpoint {
         Self::Canary,
     ];
 
+    /// The name in snake case, as the control API and the log have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::AuthorizationServer => "authorization_server",
+            Self::Jwks => "jwks",
+            Self::Authorize => "authorize",
+            Self::Token => "token",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::Device => "device",
+            Self::Introspection => "introspection",
+            Self::Revocation => "revocation",
+            Self::Userinfo => "userinfo",
+            Self::EndSession => "end_session",
+            Self::Registration => "registration",
+            Self::Canary => "canary",
+        }
+    }
+
     /// The path below the issuer.
     pub(crate) const fn path(self) -> &'static str {
         match self {

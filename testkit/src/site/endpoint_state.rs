@@ -89,6 +89,11 @@ impl EndpointState {
         id
     }
 
+    /// The number of faults in force.
+    pub(crate) fn faults(&self) -> usize {
+        locked(&self.faults).in_force.len()
+    }
+
     /// Ends a fault after this many more requests.
     pub(crate) fn limit(&self, id: u64, requests: usize) {
         if requests == 0 {

@@ -129,6 +129,11 @@ impl Introspector {
         locked(&self.issued).remove(token);
     }
 
+    /// Forgets all tokens: they are inactive from now on.
+    pub(crate) fn forget(&self) {
+        *locked(&self.issued) = Recent::new(ISSUED);
+    }
+
     /// The latest requests, the oldest of them first.
     pub(crate) fn received(&self) -> Vec<Introspection> {
         locked(&self.received).iter().cloned().collect()

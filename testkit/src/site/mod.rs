@@ -1,8 +1,9 @@
 //! What the tenant serves.
 
 mod active_fault;
-mod answer;
+pub(crate) mod answer;
 mod authentication;
+pub(crate) mod body;
 mod client;
 mod client_auth;
 mod cors;
@@ -13,6 +14,7 @@ mod entrance;
 mod fault;
 mod form;
 mod introspection;
+mod log;
 mod metadata;
 mod mocks;
 pub(crate) mod oauth;
@@ -44,6 +46,7 @@ use crate::{
     site::{
         answer::{Answer, answer_of, empty, json_answer},
         endpoint_state::EndpointState,
+        log::RequestLog,
         metadata::discovery_document,
         mocks::Mocks,
         oauth::Call,
@@ -63,6 +66,7 @@ pub(crate) struct Site {
     pub(crate) clock: Clock,
     pub(crate) introspector: Introspector,
     pub(crate) mocks: Mocks,
+    pub(crate) log: RequestLog,
     pub(crate) oauth: OAuth,
     /// In the order of [`Endpoint::ALL`].
     endpoints: [EndpointState; Endpoint::ALL.len()],
@@ -78,24 +82,26 @@ pub(crate) struct Documents {
 }
 
 impl Site {
-    /// A site whose paths start with `path`, at this origin and at those of other ports.
+    /// A site whose paths start with that of the issuer, which has no trailing slash. Other ports
+    /// serve the same paths at their origins.
     pub(crate) fn new(
-        origin: &str,
+        issuer: String,
         aliases: impl IntoIterator<Item = (Entrance, String)>,
-        path: String,
         clock: Clock,
         client: Client,
         oauth: OAuth,
     ) -> Self {
+        let path = path_of(&issuer).to_owned();
         let aliases = aliases.into_iter();
         Self {
-            issuer: format!("{origin}{path}"),
+            issuer,
             aliases: aliases.map(|(alias, origin)| (alias, origin + &path)).collect(),
             path,
             documents: Mutex::default(),
             introspector: Introspector::new(clock.clone(), client),
             clock,
             mocks: Mocks::default(),
+            log: RequestLog::default(),
             oauth,
             endpoints: Default::default(),
         }
@@ -147,6 +153,11 @@ impl Site {
         answer
     }
 
+    /// The path of a resource below the issuer, such as `/connect/token`.
+    pub(crate) fn below_issuer<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(&self.path)
+    }
+
     fn own_answer(
         &self,
         endpoint: Endpoint,
@@ -182,4 +193,10 @@ impl Site {
         };
         json_answer(StatusCode::OK, &document)
     }
+}
+
+/// The path of a URL without query and fragment; empty, or without a trailing slash.
+fn path_of(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    authority.find('/').map_or("", |start| authority.split_at(start).1)
 }

@@ -4,12 +4,13 @@ use std::{
     error::Error as _,
     fmt,
     future::poll_fn,
-    net::{Ipv4Addr, TcpListener},
+    io,
+    net::{IpAddr, SocketAddr, TcpListener},
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
@@ -23,8 +24,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     Endpoint, Entrance,
+    control::{self, Control},
     site::{
         Site,
+        body::ResponseBody,
         ending::{Ending, Wire},
         entrance::Arrival,
     },
@@ -37,6 +40,13 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a server serves.
+struct Served {
+    site: Arc<Site>,
+    /// `None` if the control API is switched off.
+    control: Option<Control>,
+}
+
 /// A port that a server listens on.
 pub(crate) struct Port {
     pub(crate) entrance: Entrance,
@@ -45,7 +55,8 @@ pub(crate) struct Port {
 }
 
 impl Server {
-    pub(crate) fn start(ports: Vec<Port>, site: Arc<Site>) -> Self {
+    pub(crate) fn start(ports: Vec<Port>, site: Arc<Site>, control: Option<Control>) -> Self {
+        let served = Arc::new(Served { site, control });
         let (stop, stopped) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -55,7 +66,7 @@ impl Server {
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 for port in ports {
-                    tokio::spawn(port.serve(Arc::clone(&site)));
+                    tokio::spawn(port.serve(Arc::clone(&served)));
                 }
                 // It ends with an error, when the sender is dropped.
                 let _ = stopped.await;
@@ -83,65 +94,81 @@ impl fmt::Debug for Server {
 
 impl Port {
     /// Binds a port for the issuer.
-    pub(crate) fn plain() -> Self {
-        Self { entrance: Entrance::Issuer, listener: loopback_listener(), tls: None }
+    pub(crate) fn plain(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        Ok(Self { entrance: Entrance::Issuer, listener, tls: None })
     }
 
     /// Binds a port with TLS.
-    pub(crate) fn with_tls(entrance: Entrance, tls: Arc<ServerConfig>) -> Self {
-        Self { entrance, tls: Some(tls), ..Self::plain() }
+    pub(crate) fn with_tls(
+        entrance: Entrance,
+        address: SocketAddr,
+        tls: Arc<ServerConfig>,
+    ) -> io::Result<Self> {
+        Ok(Self { entrance, tls: Some(tls), ..Self::plain(address)? })
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound listener has an address")
     }
 
     /// The origin of the URLs on this port.
     pub(crate) fn origin(&self) -> String {
-        let address = self.listener.local_addr().expect("a bound listener has an address");
-        match self.tls {
-            Some(_) => format!("https://localhost:{}", address.port()),
-            None => format!("http://{address}"),
+        let address = self.address();
+        if self.tls.is_some() {
+            return format!("https://localhost:{}", address.port());
+        }
+        // No client can connect to the unspecified address.
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+            IpAddr::V6(ip) if ip.is_unspecified() => format!("http://[::1]:{}", address.port()),
+            _ => format!("http://{address}"),
         }
     }
 
-    async fn serve(self, site: Arc<Site>) {
+    async fn serve(self, served: Arc<Served>) {
         self.listener.set_nonblocking(true).expect("a listener can be made non-blocking");
         let listener = tokio::net::TcpListener::from_std(self.listener).expect("inside a runtime");
         let tls = self.tls.map(TlsAcceptor::from);
         loop {
             // A client that disconnects too early does not affect the others.
             if let Ok((stream, _)) = listener.accept().await {
-                let (entrance, site) = (self.entrance.clone(), Arc::clone(&site));
-                tokio::spawn(accept(stream, tls.clone(), entrance, site));
+                let (entrance, served) = (self.entrance.clone(), Arc::clone(&served));
+                tokio::spawn(accept(stream, tls.clone(), entrance, served));
             }
         }
     }
 }
 
-fn loopback_listener() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free")
-}
-
-async fn accept(stream: TcpStream, tls: Option<TlsAcceptor>, entrance: Entrance, site: Arc<Site>) {
+async fn accept(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    entrance: Entrance,
+    served: Arc<Served>,
+) {
     // Otherwise a response in two parts waits for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(stream, Arrival { entrance, certificates: Vec::new() }, &site).await;
+        return serve(stream, Arrival { entrance, certificates: Vec::new() }, &served).await;
     };
     // A failed handshake has sent an alert.
     let Ok(stream) = tls.accept(stream).await else { return };
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-    serve(stream, Arrival { entrance, certificates }, &site).await;
+    serve(stream, Arrival { entrance, certificates }, &served).await;
 }
 
 /// Serves one connection until either side closes it.
-async fn serve(wire: impl Wire, arrival: Arrival, site: &Site) {
-    let service = service_fn(|request| Box::pin(answer(request, &arrival, site)));
-    let mut served = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
-    let end = poll_fn(|context| served.poll_without_shutdown(context)).await;
-    let mut wire = served.into_parts().io.into_inner();
+async fn serve(wire: impl Wire, arrival: Arrival, served: &Served) {
+    let service = service_fn(|request| Box::pin(answer(request, &arrival, served)));
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
+    let end = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let mut wire = connection.into_parts().io.into_inner();
     // The client may have left already.
     let _ = match &end {
         Ok(()) => wire.shutdown().await,
         Err(error) => match error.source().and_then(|error| error.downcast_ref::<Ending>()) {
-            Some(ending) => ending.play(wire, &site.clock).await,
+            Some(ending) => ending.play(wire, &served.site.clock).await,
             None => return,
         },
     };
@@ -163,18 +190,29 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, hyper::Error> {
 async fn answer(
     request: Request<Incoming>,
     arrival: &Arrival,
-    site: &Site,
-) -> Result<Response<Full<Bytes>>, Ending> {
+    served: &Served,
+) -> Result<Response<ResponseBody>, Ending> {
+    let site = &*served.site;
+    if let Some(control) = &served.control
+        && let Some(path) = control::path_below(request.uri().path(), site)
+    {
+        let path = path.to_owned();
+        return Ok(control.respond(&path, request).await);
+    }
+
     // Before the request is counted: a test that waits for that may move the clock or lift the
     // fault.
     let arrived = site.clock.monotonic();
     let endpoint = site.endpoint_of(&request);
     let fault = endpoint.and_then(|endpoint| site.endpoint(endpoint).next_fault());
+    let (method, path) = (request.method(), request.uri().path());
+    let mut entry = site.log.arrived(site.clock.now(), method, path, endpoint);
 
     let (head, body) = request.into_parts();
     let limit = endpoint.map_or(usize::MAX, Endpoint::largest_body);
     let body = read(body, limit).await.map_err(|_| Ending::Closed)?;
     let request = Request::from_parts(head, body);
+    entry.set_client(&request);
     let own = site.respond(&request, arrival);
     let mocked = site.mocks.answer(&request).await.map_err(|_| Ending::Closed)?;
     let right = mocked.unwrap_or(own);
@@ -182,5 +220,6 @@ async fn answer(
         Some(fault) => fault.apply(right, arrived, &site.clock).await?,
         None => right,
     };
-    Ok(answer.map(Full::new))
+    entry.set_status(answer.status().as_u16());
+    Ok(answer.map(ResponseBody::from))
 }

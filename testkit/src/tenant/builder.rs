@@ -1,13 +1,19 @@
 //! The options of a tenant, and its start.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, LazyLock},
+};
 
+use http::Uri;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     Algorithm, Api, Authority, Client, Clock, Entrance, MockTenant, OAuthClient, Signer,
     TenantConfig, User,
+    control::Control,
     site::{
         OAuth, Site,
         server::{Port, Server},
@@ -28,6 +34,9 @@ pub struct MockTenantBuilder {
     /// Empty for plain HTTP.
     entrances: Vec<Entrance>,
     path: String,
+    listen: SocketAddr,
+    issuer: Option<String>,
+    has_control: bool,
     scope: String,
     claims: Vec<(String, Value)>,
     config: TenantConfig,
@@ -52,6 +61,9 @@ impl MockTenant {
             clock: Clock::system(),
             entrances: Vec::new(),
             path: String::new(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            issuer: None,
+            has_control: false,
             scope: String::new(),
             claims: Vec::new(),
             config: TenantConfig::default(),
@@ -83,6 +95,45 @@ impl MockTenantBuilder {
     /// A path for the issuer, such as `/acme`; none by default.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// The address to listen on: `127.0.0.1` and any free port by default. Ports for clients with
+    /// [certificates](Self::mutual_tls) are other free ones at the same IP address.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// An issuer other than the address that the tenant [listens](Self::listen) on, for clients
+    /// that reach it by another name: a host name that is right inside and outside of a container,
+    /// or a proxy. Its path replaces the one of [`path`](Self::path), and all URLs of the metadata
+    /// start with it.
+    ///
+    /// ```
+    /// use monocloud_testkit::MockTenant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let tenant = MockTenant::builder().issuer("http://tenant.internal:4444/acme").start().await;
+    /// assert_eq!(tenant.issuer(), "http://tenant.internal:4444/acme");
+    /// assert_eq!(tenant.address().ip().to_string(), "127.0.0.1");
+    /// # }
+    /// ```
+    pub fn issuer(mut self, url: impl Into<String>) -> Self {
+        self.issuer = Some(url.into());
+        self
+    }
+
+    /// Serves the control API under `/_control/`, through which programs in other languages mint
+    /// tokens, rotate keys, set faults and move the clock; `/_control/openapi.json` describes it.
+    /// It is off by default: who can reach the tenant can then mint tokens.
+    ///
+    /// A web page can send requests to loopback addresses. So that none can mint tokens, requests
+    /// with an `Origin` other than the tenant's own are rejected, a body must have the media type
+    /// `application/json`, and no response has CORS headers.
+    pub const fn control(mut self) -> Self {
+        self.has_control = true;
         self
     }
 
@@ -182,45 +233,64 @@ impl MockTenantBuilder {
     ///
     /// # Panics
     ///
-    /// If no port of the loopback interface is free, or the [configuration](Self::config) has
+    /// If the address is not free, the [issuer](Self::issuer) is not an `http` or `https` URL
+    /// without query and fragment, or the [configuration](Self::config) has
     /// [mistakes](TenantConfig::mistakes).
-    pub async fn start(mut self) -> MockTenant {
+    pub async fn start(self) -> MockTenant {
+        self.try_start().await.unwrap_or_else(|error| panic!("the tenant cannot start: {error}"))
+    }
+
+    /// Starts the tenant, for programs that report why it cannot.
+    ///
+    /// # Errors
+    ///
+    /// Where [`start`](Self::start) panics.
+    pub async fn try_start(mut self) -> io::Result<MockTenant> {
+        let issuer = self.issuer.as_deref().map(checked_issuer).transpose()?;
         let mistakes = self.config.mistakes();
-        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+        if !mistakes.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, mistakes.join("\n")));
+        }
         let audience = self.settle_audience();
         let path = match self.path.trim_matches('/') {
             "" => String::new(),
             path => format!("/{path}"),
         };
-        let authority = LazyLock::new(Authority::new as fn() -> _);
-        let client_authority = LazyLock::new(Authority::new as fn() -> _);
+        let authority = Arc::new(LazyLock::new(Authority::new as fn() -> _));
+        let client_authority = Arc::new(LazyLock::new(Authority::new as fn() -> _));
         let has_clients = self.entrances.contains(&Entrance::MutualTls);
-        let clients = has_clients.then(|| &*client_authority);
-        let tls = (!self.entrances.is_empty()).then(|| Tls::new(&authority, clients));
+        let clients = has_clients.then(|| &**client_authority);
+        let (issuer, host) = issuer.unzip();
+        let has_tls = !self.entrances.is_empty();
+        let tls = has_tls.then(|| Arc::new(Tls::new(&authority, host, clients)));
 
         let ports: Vec<_> = match &tls {
-            None => vec![Port::plain()],
+            None => vec![Port::plain(self.listen)?],
             Some(tls) => {
                 let port = |entrance| {
                     let config = tls.config(entrance != Entrance::Issuer);
-                    Port::with_tls(entrance, config)
+                    let port = if entrance == Entrance::Issuer { self.listen.port() } else { 0 };
+                    Port::with_tls(entrance, (self.listen.ip(), port).into(), config)
                 };
-                self.entrances.into_iter().map(port).collect()
+                self.entrances.into_iter().map(port).collect::<io::Result<_>>()?
             }
         };
+        let address = ports.first().map_or(self.listen, Port::address);
         let mut origins = ports.iter().map(|port| (port.entrance.clone(), port.origin()));
         let (_, origin) = origins.next().expect("the issuer's own port is the first");
         let client = Client::new(clients);
+        let issuer = issuer.unwrap_or_else(|| format!("{origin}{path}"));
         let claims = self.claims.iter().cloned();
         let oauth = OAuth::new(self.config, self.algorithm, claims, &client);
-        let site = Arc::new(Site::new(&origin, origins, path, self.clock.clone(), client, oauth));
+        let site = Arc::new(Site::new(issuer, origins, self.clock.clone(), client, oauth));
         {
             let keys = &mut site.documents().keys;
             keys.key(Signer::Active, self.algorithm);
             keys.publish_all_algorithms();
         }
-        MockTenant {
+        let mut tenant = MockTenant {
             algorithm: self.algorithm,
+            address,
             audience,
             clock: self.clock,
             scope: self.scope,
@@ -229,9 +299,12 @@ impl MockTenantBuilder {
             client_authority,
             tls,
             expectations: Expectations::default(),
-            _server: Server::start(ports, Arc::clone(&site)),
-            site,
-        }
+            site: Arc::clone(&site),
+            server: None,
+        };
+        let control = self.has_control.then(|| Control::new(tenant.handle()));
+        tenant.server = Some(Server::start(ports, site, control));
+        Ok(tenant)
     }
 
     /// Makes the audience that of the first API, and returns it.
@@ -252,4 +325,21 @@ impl MockTenantBuilder {
         }
         self
     }
+}
+
+/// An issuer without a trailing slash, and its host.
+fn checked_issuer(issuer: &str) -> io::Result<(String, String)> {
+    let mistake = || {
+        let text = format!(
+            "the issuer {issuer:?} is not an http or https URL without query and fragment, such as \
+             http://tenant.internal:4444"
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    };
+    let url: Uri = issuer.parse().map_err(|_| mistake())?;
+    let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+    let is_plain = !issuer.contains(['?', '#', '@', '"', '\\']);
+    let host = url.host().filter(|host| is_http && is_plain && !host.is_empty());
+    let host = host.ok_or_else(mistake)?.trim_matches(['[', ']']);
+    Ok((issuer.trim_end_matches('/').to_owned(), host.to_owned()))
 }

@@ -19,6 +19,7 @@ pub use sign_in::{SignIn, Tokens};
 pub use tokens::TokenBuilder;
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, LazyLock},
     thread,
 };
@@ -41,23 +42,28 @@ use crate::{
 #[derive(Debug)]
 pub struct MockTenant {
     algorithm: Algorithm,
+    address: SocketAddr,
     audience: String,
     clock: Clock,
     scope: String,
     claims: Vec<(String, Value)>,
     /// Created when first needed: they take as long as the rest of the start.
-    pub(crate) authority: LazyLock<Authority>,
-    pub(crate) client_authority: LazyLock<Authority>,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) authority: Arc<LazyLock<Authority>>,
+    pub(crate) client_authority: Arc<LazyLock<Authority>>,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) site: Arc<Site>,
     pub(crate) expectations: Expectations,
-    _server: Server,
+    /// `None` for a [handle](Self::handle).
+    server: Option<Server>,
 }
 
 impl Drop for MockTenant {
     /// Panics if an [expectation](Self::expect) is not met, or one of a [mock](Self::mount), unless
     /// the test has panicked already.
     fn drop(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
         // A fault's guard may hold on to the site for longer.
         self.client().withdraw_files();
         if !thread::panicking() {
@@ -72,6 +78,12 @@ impl MockTenant {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.site.issuer
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The audience of the tokens that it mints: the API under test.
@@ -131,6 +143,38 @@ impl MockTenant {
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The same tenant for its own server, such as its control API: dropping it ends nothing.
+    pub(crate) fn handle(&self) -> Self {
+        Self {
+            algorithm: self.algorithm,
+            address: self.address,
+            audience: self.audience.clone(),
+            clock: self.clock.clone(),
+            scope: self.scope.clone(),
+            claims: self.claims.clone(),
+            authority: Arc::clone(&self.authority),
+            client_authority: Arc::clone(&self.client_authority),
+            tls: self.tls.clone(),
+            site: Arc::clone(&self.site),
+            expectations: Expectations::default(),
+            server: None,
+        }
+    }
+
+    /// The same tenant with other defaults for its tokens, also for hostile ones.
+    pub(crate) fn with_defaults(
+        &self,
+        audience: Option<String>,
+        scope: Option<String>,
+        claims: impl IntoIterator<Item = (String, Value)>,
+    ) -> Self {
+        let mut handle = self.handle();
+        handle.audience = audience.unwrap_or_else(|| self.audience.clone());
+        handle.scope = scope.unwrap_or_else(|| self.scope.clone());
+        handle.claims.extend(claims);
+        handle
     }
 
     pub(crate) fn introspector(&self) -> &Introspector {

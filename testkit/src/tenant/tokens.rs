@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    Algorithm, Certificate, DpopKey, MockTenant, Signer,
+    Algorithm, Certificate, DpopKey, MockTenant, Signer, User,
     clock::unix_seconds,
+    site::oauth::all_claims_of,
     token::{Edits, Members, SigningKey, Unsigned, members, random_id, to_json},
 };
 
@@ -100,6 +101,23 @@ impl<'a> TokenBuilder<'a> {
     /// Sets the `sub` claim.
     pub fn subject(self, subject: &str) -> Self {
         self.claim("sub", subject)
+    }
+
+    /// Sets the claims of a user: `sub`, `groups` and those of the user's own.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let tenant = monocloud_testkit::MockTenant::start().await;
+    /// use monocloud_testkit::User;
+    ///
+    /// let token = tenant.token().user(&User::new("admin").group("admin")).mint();
+    /// # let _ = token;
+    /// # }
+    /// ```
+    pub fn user(self, user: &User) -> Self {
+        let claims = all_claims_of(user);
+        claims.iter().fold(self, |token, (name, value)| token.claim(name, value))
     }
 
     /// Sets the `groups` claim to an array of names.

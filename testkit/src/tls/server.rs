@@ -19,6 +19,7 @@ use rustls::{
 
 use crate::{Authority, lock::locked};
 
+/// Separated by spaces.
 const HOST_NAMES: &str = "localhost 127.0.0.1";
 
 /// The certificate that a tenant with TLS presents.
@@ -39,6 +40,8 @@ pub enum ServerCertificate {
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
+    /// The hosts of the server's certificate, separated by spaces.
+    host_names: String,
     served: Arc<ServedCertificate>,
     /// Verifies the chains of client certificates; `None` without mutual TLS.
     strict: Option<Arc<dyn ClientCertVerifier>>,
@@ -50,12 +53,23 @@ pub(crate) struct Tls {
 struct ServedCertificate(Mutex<Arc<CertifiedKey>>);
 
 impl Tls {
-    /// TLS with a certificate by this authority, and mutual TLS if there is an authority for
-    /// `clients`.
-    pub(crate) fn new(authority: &Authority, clients: Option<&Authority>) -> Self {
+    /// TLS with a certificate by this authority, also for this `host`, and mutual TLS if there is
+    /// an authority for `clients`.
+    pub(crate) fn new(
+        authority: &Authority,
+        host: Option<String>,
+        clients: Option<&Authority>,
+    ) -> Self {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let valid = certified(ServerCertificate::Valid, authority, &provider);
+        let host_names = match host {
+            Some(host) if !HOST_NAMES.split(' ').any(|name| name == host) => {
+                format!("{HOST_NAMES} {host}")
+            }
+            _ => HOST_NAMES.to_owned(),
+        };
+        let valid = certified(ServerCertificate::Valid, &host_names, authority, &provider);
         Self {
+            host_names,
             served: Arc::new(ServedCertificate(Mutex::new(valid))),
             strict: clients.map(|clients| strict_verifier(clients, &provider)),
             is_strict: Arc::default(),
@@ -92,20 +106,22 @@ impl Tls {
     }
 
     pub(crate) fn serve_certificate(&self, certificate: ServerCertificate, authority: &Authority) {
-        *locked(&self.served.0) = certified(certificate, authority, &self.provider);
+        *locked(&self.served.0) =
+            certified(certificate, &self.host_names, authority, &self.provider);
     }
 }
 
 fn certified(
     certificate: ServerCertificate,
+    host_names: &str,
     authority: &Authority,
     provider: &CryptoProvider,
 ) -> Arc<CertifiedKey> {
     let certificate = match certificate {
-        ServerCertificate::Valid => authority.server(HOST_NAMES),
-        ServerCertificate::Expired => authority.expired_server(HOST_NAMES),
+        ServerCertificate::Valid => authority.server(host_names),
+        ServerCertificate::Expired => authority.expired_server(host_names),
         ServerCertificate::OtherHost => authority.server("other.example.com"),
-        ServerCertificate::OtherAuthority => Authority::new().server(HOST_NAMES),
+        ServerCertificate::OtherAuthority => Authority::new().server(host_names),
     };
     let certified = CertifiedKey::from_der(certificate.chain(), certificate.key(), provider);
     Arc::new(certified.expect("a certificate fits its key"))

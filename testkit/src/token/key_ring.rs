@@ -131,6 +131,12 @@ impl KeyRing {
         self.lines.values().filter_map(|line| line.active.as_ref())
     }
 
+    /// The `kid`s that can be [withdrawn](Self::withdraw).
+    pub(crate) fn withdrawable(&self) -> impl Iterator<Item = &str> {
+        let keys = self.lines.values().flat_map(|line| line.announced.iter().chain(&line.former));
+        keys.map(|key| key.kid.as_str())
+    }
+
     /// By algorithm, the active keys, the announced ones and the former ones; then those in
     /// reserve.
     pub(crate) fn published(&self) -> impl Iterator<Item = &SigningKey> {

@@ -32,7 +32,9 @@ pub(crate) use device::decide as decide_device;
 pub(crate) use error::private;
 pub(crate) use params::{Params, encoded_pairs};
 pub(crate) use redirect_uri::is_redirect_uri;
+pub(crate) use revocation::revoke_token;
 pub(crate) use scope::{OWN as OWN_SCOPES, is_scope};
+pub(crate) use users::all_claims_of;
 
 use std::sync::Arc;
 
@@ -83,6 +85,11 @@ impl OAuth {
     /// The user of this name.
     pub(crate) fn user(&self, name: &str) -> Option<&User> {
         self.config.users.iter().find(|user| user.name == name)
+    }
+
+    /// Forgets codes, refresh tokens, devices, sessions, consents and registered clients.
+    pub(crate) fn forget(&self) {
+        self.store.clear();
     }
 
     /// The user with this `sub`.

@@ -1,12 +1,17 @@
 //! The revocation endpoint (RFC 7009).
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use crate::site::{
+    Site,
     answer::{Answer, empty},
     oauth::{
+        OAuth,
         call::Call,
         error::{OAuthError, private},
+        store::Grant,
     },
 };
 
@@ -24,23 +29,30 @@ fn revoke(call: &Call<'_>) -> Result<(), OAuthError> {
     let client = call.client(&params)?;
     let token = params.get("token").ok_or(OAuthError::request("there is no token"))?;
     let foreign = OAuthError::new("unauthorized_client", "the token was issued to another client");
-    let introspector = &call.site.introspector;
-    let refresh = {
-        let store = call.site.oauth.store.lock();
-        store.refresh_tokens.get(token).map(|token| token.grant.clone())
+    let site = call.site;
+    let is_foreign = match site.oauth.grant_of_refresh_token(token) {
+        Some(grant) => grant.client.id != client.id,
+        None => site.introspector.claims(token).is_some_and(|claims| {
+            claims.get("client_id").and_then(|id| id.as_str()) != Some(&client.id)
+        }),
     };
-    if let Some(grant) = refresh {
-        if grant.client.id != client.id {
-            return Err(foreign);
-        }
-        introspector.revoke_grant(&grant.id);
-        return Ok(());
+    if is_foreign {
+        return Err(foreign);
     }
-    if let Some(claims) = introspector.claims(token) {
-        if claims.get("client_id").and_then(|id| id.as_str()) != Some(&client.id) {
-            return Err(foreign);
-        }
-        introspector.revoke(token);
-    }
+    revoke_token(site, token);
     Ok(())
+}
+
+/// Revokes an access token, or a refresh token with all tokens of its grant.
+pub(crate) fn revoke_token(site: &Site, token: &str) {
+    match site.oauth.grant_of_refresh_token(token) {
+        Some(grant) => site.introspector.revoke_grant(&grant.id),
+        None => site.introspector.revoke(token),
+    }
+}
+
+impl OAuth {
+    fn grant_of_refresh_token(&self, token: &str) -> Option<Arc<Grant>> {
+        self.store.lock().refresh_tokens.get(token).map(|token| Arc::clone(&token.grant))
+    }
 }

@@ -23,7 +23,7 @@ const CLIENTS: usize = 1000;
 /// The number of proofs and assertions that cannot be used again.
 const USED: usize = 100_000;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Store(Mutex<Entries>);
 
 #[derive(Debug)]
@@ -120,11 +120,15 @@ impl Store {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Entries> {
         locked(&self.0)
     }
+
+    pub(crate) fn clear(&self) {
+        *self.lock() = Entries::default();
+    }
 }
 
-impl Default for Store {
+impl Default for Entries {
     fn default() -> Self {
-        Self(Mutex::new(Entries {
+        Self {
             interactions: Recent::new(ASKED),
             codes: Recent::new(ENTRIES),
             refresh_tokens: Recent::new(ENTRIES),
@@ -134,6 +138,6 @@ impl Default for Store {
             consents: Recent::new(ENTRIES),
             clients: Recent::new(CLIENTS),
             used: Recent::new(USED),
-        }))
+        }
     }
 }

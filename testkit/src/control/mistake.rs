@@ -1,0 +1,101 @@
+//! What is wrong with a request to the control API.
+
+use http::{
+    StatusCode,
+    header::{ALLOW, HeaderValue},
+};
+use serde_json::json;
+
+use crate::site::answer::{Answer, json_answer};
+
+/// A request that cannot be fulfilled, and why.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    status: StatusCode,
+    message: String,
+    /// The names that are valid in place of a wrong one.
+    valid: Vec<String>,
+    allow: Option<HeaderValue>,
+}
+
+impl Mistake {
+    /// Something that is wrong with the body.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self::with_status(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// A name that does not exist, and those that do.
+    pub(super) fn unknown(
+        what: &str,
+        name: &str,
+        valid: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let valid: Vec<_> = valid.into_iter().map(Into::into).collect();
+        let listed = if valid.len() <= 32 {
+            format!("; valid: {}", valid.join(", "))
+        } else {
+            String::new()
+        };
+        Self { valid, ..Self::new(format!("there is no {what} {name:?}{listed}")) }
+    }
+
+    pub(super) fn unknown_path(path: &str, valid: impl IntoIterator<Item = &'static str>) -> Self {
+        let mut valid: Vec<_> = valid.into_iter().map(|path| format!("/_control/{path}")).collect();
+        valid.dedup();
+        let message = format!("there is no /_control/{path}; valid: {}", valid.join(", "));
+        Self { valid, ..Self::with_status(StatusCode::NOT_FOUND, message) }
+    }
+
+    pub(super) fn wrong_method(path: &str, allowed: &[&str]) -> Self {
+        let allowed = allowed.join(", ");
+        let message = format!("/_control/{path} has the methods {allowed}");
+        let allow = HeaderValue::from_str(&allowed).ok();
+        Self { allow, ..Self::with_status(StatusCode::METHOD_NOT_ALLOWED, message) }
+    }
+
+    pub(super) fn foreign_origin() -> Self {
+        Self::with_status(
+            StatusCode::FORBIDDEN,
+            "the Origin is not the tenant's own: web pages of other origins cannot control it",
+        )
+    }
+
+    pub(super) fn not_json_type() -> Self {
+        Self::with_status(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body needs the header Content-Type: application/json, so that no web page can \
+             send it; with curl, use --json",
+        )
+    }
+
+    pub(super) fn too_large() -> Self {
+        let message = "the body is incomplete or larger than 64 KiB";
+        Self::with_status(StatusCode::PAYLOAD_TOO_LARGE, message)
+    }
+
+    pub(super) fn too_many_faults() -> Self {
+        let message = "the endpoint has too many faults: lift them with DELETE /_control/faults";
+        Self::with_status(StatusCode::CONFLICT, message)
+    }
+
+    pub(super) fn too_many_followers() -> Self {
+        let message = "too many clients follow the requests";
+        Self::with_status(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    pub(super) fn answer(self) -> Answer {
+        let mut body = json!({ "error": self.message });
+        if !self.valid.is_empty() {
+            body["valid"] = self.valid.into();
+        }
+        let mut answer = json_answer(self.status, &body);
+        if let Some(allow) = self.allow {
+            answer.headers_mut().insert(ALLOW, allow);
+        }
+        answer
+    }
+
+    fn with_status(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), valid: Vec::new(), allow: None }
+    }
+}
