@@ -83,6 +83,9 @@
 //! `private_key_jwt` or not at all; the [client under test](MockTenant::client) by all of
 //! [`ClientAuth`]. Browsers of any origin may call all endpoints but `Authorize`.
 //!
+//! The command `mock-tenant`, with the feature `command`, runs a tenant for programs in other
+//! languages; its [control API](MockTenantBuilder::control) does over HTTP what tests in Rust call.
+//!
 //! # Faults
 //!
 //! Every endpoint can [fail](MockTenant::fault) in the ways networks and servers do, and the key
@@ -210,6 +213,10 @@
 
 // A mistake in a test is reported by a panic where it was made.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod clock;
 mod config;

@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde_json::Value;
+
+pub(crate) const DEFAULT_TENANT: &str = "http://127.0.0.1:4444";
+
+const ABOUT: &str = "A development MonoCloud, for an API or a client in any language.";
+
+const EXAMPLES: &str = "\
+Examples:
+  mock-tenant                                   start the tenant on 127.0.0.1:4444
+  mock-tenant --audience https://api.acme.test  … for your API
+  mock-tenant --listen 127.0.0.1:0              … on any free port
+  mock-tenant token -o curl                     a request with a token of the first user
+  mock-tenant hostile                           tokens that your API must reject
+
+Set the printed MONOCLOUD_BACKEND_… variables for your API, and it trusts this tenant.
+Tests control the tenant over HTTP: see http://127.0.0.1:4444/_control/openapi.json.
+
+Exit codes: 0 success, 1 failure, 2 wrong options, configuration or input.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  mock-tenant run --config tenant.toml          users, clients and APIs of your own
+  mock-tenant run --auto-login alice            log in without a page, for tests
+  mock-tenant run --listen 0.0.0.0:4444 --issuer http://host.docker.internal:4444
+                                                the same issuer in and outside of a container
+
+Who can reach the tenant can mint tokens: listen on other than loopback addresses only in networks \
+that you trust.";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  mock-tenant token --user admin --scope 'posts:read posts:write'
+  mock-tenant token --client service --claim plan=pro --claim level=3
+  mock-tenant token --expires-in -60            a token that has expired
+  mock-tenant token --hostile none-unsigned     … that is forged; `mock-tenant hostile` lists them
+  curl -H \"$(mock-tenant token -o header)\" http://127.0.0.1:3000/posts
+
+The token comes from a running tenant, whose keys your API trusts. One with --tls is trusted by the \
+certificate in the file MONOCLOUD_BACKEND_CA_CERTIFICATE_FILE, which the tenant prints.";
+
+const DECODE_EXAMPLES: &str = "\
+Examples:
+  mock-tenant decode eyJhbGciOi…
+  mock-tenant token | mock-tenant decode -
+
+The signature is not verified.";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  mock-tenant config > tenant.toml
+  mock-tenant config --check tenant.toml
+  mock-tenant run --config tenant.toml";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mock-tenant completions bash > ~/.local/share/bash-completion/completions/mock-tenant
+  mock-tenant completions zsh > ~/.zfunc/_mock-tenant
+  mock-tenant completions fish > ~/.config/fish/completions/mock-tenant.fish";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "mock-tenant",
+    version,
+    about = ABOUT,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the tenant until Ctrl-C; the default.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Mint an access token at a running tenant.
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Token(TokenArgs),
+    /// Show the header, the claims and the times of a token.
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode {
+        /// The token; `-` reads it from standard input.
+        token: String,
+    },
+    /// List the tokens and proofs that every API must reject, with the rule that each breaks.
+    Hostile {
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Print a commented configuration, or check one.
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config {
+        /// Report every mistake in this file instead.
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
+    /// Print a script that completes this command in a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The address to listen on; port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4444", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// The issuer, if clients reach the tenant by another URL than its address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// Users, clients, APIs and lifetimes in TOML; `mock-tenant config` prints an example.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The API that tokens are for, unless they name another: its `aud` claim.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// Serve https://localhost, with a certificate by an authority of the tenant's own.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Log this user in without a page.
+    #[arg(long, value_name = "USER")]
+    pub(crate) auto_login: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct TokenArgs {
+    /// The tenant.
+    #[arg(long, value_name = "URL", env = "MOCK_TENANT_URL", hide_env_values = true, default_value = DEFAULT_TENANT)]
+    pub(crate) tenant: String,
+    /// The user whom the token is about; the first one by default.
+    #[arg(long, conflicts_with = "client")]
+    pub(crate) user: Option<String>,
+    /// The client whom the token is about, instead of a user.
+    #[arg(long)]
+    pub(crate) client: Option<String>,
+    /// Scopes, separated by spaces.
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// The API that it is for: the `aud` claim.
+    #[arg(long)]
+    pub(crate) audience: Option<String>,
+    /// A claim, in JSON or as a text; can be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
+    pub(crate) claim: Vec<(String, Value)>,
+    /// The lifetime in seconds; negative for a token that has expired.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) expires_in: Option<i64>,
+    /// An opaque token, whose claims only introspection reveals.
+    #[arg(long)]
+    pub(crate) opaque: bool,
+    /// A token that every API must reject, by its name.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["expires_in", "opaque"])]
+    pub(crate) hostile: Option<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t = Output::Token)]
+    pub(crate) output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// A table.
+    Text,
+    /// An array of objects.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Output {
+    /// The token alone.
+    Token,
+    /// The `Authorization` header.
+    Header,
+    /// A request with it.
+    Curl,
+    /// The token, its header and its claims.
+    Json,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost:", "127.0.0.1:");
+    text.parse().map_err(|_| "not an IP address with a port, such as 127.0.0.1:4444".to_owned())
+}
+
+/// A value that is not JSON is a text.
+fn claim(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE, such as plan=pro")?;
+    if name.is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((name.to_owned(), value))
+}

@@ -1,0 +1,46 @@
+//! The command `mock-tenant`: a development MonoCloud for an API or a client in any language.
+
+mod args;
+mod config;
+mod decode;
+mod failure;
+mod hostile;
+mod http;
+mod run;
+mod terminal;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::{
+    args::{Args, Command},
+    failure::Failure,
+    terminal::print,
+};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match perform(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn perform(args: Args) -> Result<(), Failure> {
+    match args.command {
+        None => run::run(args.run),
+        Some(Command::Run(run)) => run::run(run),
+        Some(Command::Token(token)) => token::token(token),
+        Some(Command::Decode { token }) => decode::decode(&token),
+        Some(Command::Hostile { format }) => hostile::list(format),
+        Some(Command::Config { check: None }) => print(config::EXAMPLE),
+        Some(Command::Config { check: Some(file) }) => config::check(&file),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "mock-tenant", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    }
+}
