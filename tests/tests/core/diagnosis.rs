@@ -328,7 +328,7 @@ async fn a_rejected_client_is_reported_with_what_to_check() {
     let report = problems(&tenant, wrong, None).await;
     assert!(!report.contains("canary"), "{report}");
     insta::assert_snapshot!(report, @r#"
-    error client-credentials the tenant does not answer the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt
+    error client-credentials the tenant does not answer the client "my-api" about tokens: status 401 (invalid_client) by client_secret_post; token_endpoint_auth_methods_supported: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, spiffe_jwt, none
     → check MONOCLOUD_BACKEND_CLIENT_ID, MONOCLOUD_BACKEND_CLIENT_SECRET, MONOCLOUD_BACKEND_CLIENT_AUTH_METHOD
     "#);
     tenant.fault(Endpoint::Introspection, Fault::Status(403)).until_recovered();
