@@ -83,6 +83,16 @@ impl Mistake {
         Self::with_status(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    #[cfg(feature = "pages")]
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    #[cfg(feature = "pages")]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn answer(self) -> Answer {
         let mut body = json!({ "error": self.message });
         if !self.valid.is_empty() {
