@@ -200,7 +200,7 @@ fn operation_at(path: &str, method: &Method) -> Result<Operation, Mistake> {
     }
     let allowed: Vec<_> = here.clone().map(|(_, method, _)| method.as_str()).collect();
     let found = here.find(|(_, allowed, _)| allowed == method).map(|(.., operation)| *operation);
-    found.ok_or_else(|| Mistake::wrong_method(path, &allowed))
+    found.ok_or_else(|| Mistake::wrong_method(&allowed))
 }
 
 /// An empty body has no media type: `curl -X POST` sends none.

@@ -72,9 +72,11 @@ fn in_words(seconds: f64, now: SystemTime) -> String {
     };
     let date = httpdate::fmt_http_date(time);
     match time.duration_since(now) {
-        Ok(left) if left.as_secs() == 0 => format!("{date}, now"),
-        Ok(left) => format!("{date}, in {}", roughly(left)),
-        Err(past) => format!("{date}, {} ago", roughly(past.duration())),
+        Ok(left) if left.as_secs() > 0 => format!("{date}, in {}", roughly(left)),
+        Err(past) if past.duration().as_secs() > 0 => {
+            format!("{date}, {} ago", roughly(past.duration()))
+        }
+        _ => format!("{date}, now"),
     }
 }
 
@@ -99,6 +101,8 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
         for (seconds, words) in [
             (1_000_000.0, "now"),
+            (1_000_000.5, "now"),
+            (999_999.5, "now"),
             (1_000_001.0, "in 1 second"),
             (1_000_119.0, "in 119 seconds"),
             (1_000_120.0, "in 2 minutes"),

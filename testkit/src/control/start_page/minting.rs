@@ -30,7 +30,7 @@ pub(super) fn mint(tenant: &MockTenant, params: &Params) -> Result<String, Mista
         None => {}
         Some("opaque") => order.extend([("opaque".to_owned(), true.into())]),
         Some("jwt") => order.extend([("opaque".to_owned(), false.into())]),
-        Some(_) => return Err(Mistake::new("the form of a token is `jwt` or `opaque`")),
+        Some(_) => return Err(Mistake::new("the format of a token is `jwt` or `opaque`")),
     }
     let order = serde_json::from_value(order.into());
     tokens::mint(tenant, order.map_err(|error| Mistake::new(format!("the form: {error}")))?)
@@ -64,7 +64,7 @@ pub(super) fn section(tenant: &MockTenant, entered: &Entered) -> Markup {
                 label for="expires_in" { "Lifetime in seconds; negative is expired" }
                 input id="expires_in" name="expires_in" type="number" step="1"
                     value=(value("expires_in")) placeholder="that of the API";
-                label for="format" { "Form" }
+                label for="format" { "Format" }
                 select id="format" name="format" {
                     @for (name, text) in [("", "that of the API"), ("jwt", "JWT"), ("opaque", "opaque")] {
                         option value=(name) selected[value("format") == name] { (text) }

@@ -23,7 +23,7 @@ use crate::{
         answer::Answer,
         body::ResponseBody,
         oauth::Params,
-        pages::{Page, error, is_foreign},
+        pages::{Page, is_foreign},
     },
     token::Decoded,
 };
@@ -49,7 +49,7 @@ impl Control {
     ) -> Response<ResponseBody> {
         let answer = match self.entered(request).await {
             Ok(entered) => self.page(&entered),
-            Err(mistake) => error(mistake.status(), mistake.message()),
+            Err(mistake) => mistake.page(),
         };
         answer.map(ResponseBody::from)
     }
@@ -59,7 +59,7 @@ impl Control {
         match head.method {
             Method::GET | Method::HEAD => return Ok(Entered::default()),
             Method::POST => {}
-            _ => return Err(Mistake::wrong_method("", &["GET", "HEAD", "POST"])),
+            _ => return Err(Mistake::wrong_method(&["GET", "HEAD", "POST"])),
         }
         self.check_sender(&head.headers)?;
         let body = Limited::new(body, LARGEST).collect().await.map_err(|_| Mistake::too_large())?;

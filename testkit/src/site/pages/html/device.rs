@@ -21,7 +21,7 @@ pub(crate) fn device(refusal: Option<&str>) -> Answer {
         }
         form method="post" {
             label for="user_code" { "The code that your device shows" }
-            input id="user_code" name="user_code" class="code" required autofocus
+            input id="user_code" name="user_code" class="user-code" required autofocus
                 autocomplete="off" autocapitalize="characters" spellcheck="false"
                 aria-invalid=[refusal.map(|_| "true")]
                 aria-describedby=[refusal.map(|_| "refusal")];
@@ -34,7 +34,7 @@ pub(crate) fn device(refusal: Option<&str>) -> Answer {
 pub(crate) fn device_confirm(device: &Device<'_>) -> Answer {
     let main = html! {
         p {
-            "A device with the code " code { (device.user_code) } " runs "
+            "A device with the code " code class="user-code" { (device.user_code) } " runs "
             strong { (device.client) } ", which asks to act for you. Continue only if the device "
             "is yours."
         }

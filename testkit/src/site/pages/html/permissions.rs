@@ -7,7 +7,7 @@ pub(crate) fn permissions(scopes: &[String], audiences: &[String]) -> Markup {
     html! {
         h2 { "It asks to" }
         @if scopes.is_empty() {
-            p { "use the APIs below, without any scope." }
+            p { "use these APIs without any scope." }
         } @else {
             ul class="permissions" {
                 @for scope in scopes {
@@ -15,7 +15,7 @@ pub(crate) fn permissions(scopes: &[String], audiences: &[String]) -> Markup {
                 }
             }
         }
-        h2 { "At" }
+        h2 { "At these APIs" }
         ul class="permissions" {
             @for audience in audiences {
                 li { code { (audience) } }
