@@ -241,5 +241,9 @@ pub use crate::tenant::{
     FaultGuard, KeySetState, MockTenant, MockTenantBuilder, SignIn, Times, TokenBuilder, Tokens,
 };
 pub use crate::tls::{Authority, Certificate, ClientCertificate, ServerCertificate};
+// For the command.
+#[cfg(feature = "pages")]
+#[doc(hidden)]
+pub use crate::token::Decoded;
 pub use crate::token::{Algorithm, Signer};
 pub use wiremock;

@@ -66,6 +66,7 @@ fn announcement(tenant: &MockTenant, config: &TenantConfig) -> String {
     list("users", config.users.iter().map(user_row).collect());
     list("clients", config.clients.iter().map(client_row).collect());
     list("APIs", api_rows(tenant, config));
+    list("page", vec![format!("{}/", tenant.issuer())]);
     list("control", vec![format!("{}/_control/openapi.json", tenant.issuer())]);
 
     let _ = writeln!(text, "\n{FAINT}# settings of an API, for MonoCloud SDKs{FAINT:#}");

@@ -1,10 +1,10 @@
 //! `mock-tenant token`.
 
+use monocloud_testkit::Decoded;
 use serde_json::{Map, Value, json};
 
 use crate::{
     args::{Output, TokenArgs},
-    decode::Jwt,
     failure::Failure,
     http,
     terminal::print,
@@ -56,10 +56,10 @@ fn printed(token: &str, output: Output) -> String {
             format!("curl -H 'Authorization: Bearer {token}' http://127.0.0.1:3000/\n")
         }
         Output::Json => {
-            let object = match Jwt::parse(token) {
-                Ok(Jwt { header, claims }) => {
-                    json!({ "token": token, "header": header, "claims": claims })
-                }
+            let object = match Decoded::parse(token) {
+                Ok(decoded) => json!({
+                    "token": token, "header": decoded.header, "claims": decoded.claims,
+                }),
                 Err(_) => json!({ "token": token }),
             };
             format!("{object:#}\n")

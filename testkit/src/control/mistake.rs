@@ -7,6 +7,8 @@ use http::{
 use serde_json::json;
 
 use crate::site::answer::{Answer, json_answer};
+#[cfg(feature = "pages")]
+use crate::site::pages::Page;
 
 /// A request that cannot be fulfilled, and why.
 #[derive(Debug)]
@@ -46,9 +48,9 @@ impl Mistake {
         Self { valid, ..Self::with_status(StatusCode::NOT_FOUND, message) }
     }
 
-    pub(super) fn wrong_method(path: &str, allowed: &[&str]) -> Self {
+    pub(super) fn wrong_method(allowed: &[&str]) -> Self {
         let allowed = allowed.join(", ");
-        let message = format!("/_control/{path} has the methods {allowed}");
+        let message = format!("the methods of this path are {allowed}");
         let allow = HeaderValue::from_str(&allowed).ok();
         Self { allow, ..Self::with_status(StatusCode::METHOD_NOT_ALLOWED, message) }
     }
@@ -83,15 +85,30 @@ impl Mistake {
         Self::with_status(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    #[cfg(feature = "pages")]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn answer(self) -> Answer {
         let mut body = json!({ "error": self.message });
         if !self.valid.is_empty() {
-            body["valid"] = self.valid.into();
+            body["valid"] = self.valid.iter().map(String::as_str).collect();
         }
-        let mut answer = json_answer(self.status, &body);
-        if let Some(allow) = self.allow {
-            answer.headers_mut().insert(ALLOW, allow);
-        }
+        self.with_allow(json_answer(self.status, &body))
+    }
+
+    /// The answer to a browser.
+    #[cfg(feature = "pages")]
+    pub(super) fn page(self) -> Answer {
+        let main = maud::html! { p role="alert" { (self.message) } };
+        let page = Page::new("This request cannot be answered", main);
+        self.with_allow(Page { status: self.status, ..page }.answer())
+    }
+
+    fn with_allow(&self, mut answer: Answer) -> Answer {
+        let allow = self.allow.clone();
+        answer.headers_mut().extend(allow.map(|allow| (ALLOW, allow)));
         answer
     }
 

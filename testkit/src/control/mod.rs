@@ -10,6 +10,8 @@ mod faults;
 mod keys;
 mod mistake;
 mod openapi;
+#[cfg(feature = "pages")]
+mod start_page;
 mod tokens;
 
 use http::{
@@ -129,7 +131,7 @@ impl Control {
     fn perform(&self, operation: Operation, body: &[u8]) -> Result<Value, Mistake> {
         let tenant = &self.tenant;
         match operation {
-            Operation::MintToken => tokens::mint(tenant, parsed(body)?),
+            Operation::MintToken => Ok(json!({ "token": tokens::mint(tenant, parsed(body)?)? })),
             Operation::RotateKeys => {
                 let Nothing {} = parsed(body)?;
                 Ok(keys::rotate(tenant))
@@ -198,7 +200,7 @@ fn operation_at(path: &str, method: &Method) -> Result<Operation, Mistake> {
     }
     let allowed: Vec<_> = here.clone().map(|(_, method, _)| method.as_str()).collect();
     let found = here.find(|(_, allowed, _)| allowed == method).map(|(.., operation)| *operation);
-    found.ok_or_else(|| Mistake::wrong_method(path, &allowed))
+    found.ok_or_else(|| Mistake::wrong_method(&allowed))
 }
 
 /// An empty body has no media type: `curl -X POST` sends none.

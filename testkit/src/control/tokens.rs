@@ -1,7 +1,7 @@
 //! Minting tokens.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     Hostile, MockTenant, TokenFormat,
@@ -26,7 +26,7 @@ pub(super) struct Order {
     hostile: Option<String>,
 }
 
-pub(super) fn mint(tenant: &MockTenant, order: Order) -> Result<Value, Mistake> {
+pub(super) fn mint(tenant: &MockTenant, order: Order) -> Result<String, Mistake> {
     let oauth = &tenant.site.oauth;
     let config = &oauth.config;
     let mut claims = match (&order.user, &order.client) {
@@ -58,7 +58,7 @@ pub(super) fn mint(tenant: &MockTenant, order: Order) -> Result<Value, Mistake> 
     let is_opaque = api.is_some_and(|api| api.tokens == TokenFormat::Opaque);
     let token =
         if order.opaque.unwrap_or(is_opaque) { tenant.opaque_token() } else { tenant.token() };
-    Ok(json!({ "token": token.expires_in(expires_in).mint() }))
+    Ok(token.expires_in(expires_in).mint())
 }
 
 /// Without a name, the first user. The token is as if the first public client had asked for it.
@@ -87,11 +87,11 @@ fn claims_of_client(oauth: &OAuth, id: &str) -> Result<Map<String, Value>, Mista
     Ok(names.map(|name| (name.to_owned(), id.into())).collect())
 }
 
-fn hostile(tenant: &MockTenant, name: &str) -> Result<Value, Mistake> {
+fn hostile(tenant: &MockTenant, name: &str) -> Result<String, Mistake> {
     let Some(hostile) = Hostile::named(tenant, name) else {
         let all = Hostile::all(tenant);
         let names = all.iter().map(|hostile| hostile.name);
         return Err(Mistake::unknown("hostile token", name, names));
     };
-    Ok(json!({ "token": hostile.token }))
+    Ok(hostile.token)
 }

@@ -103,6 +103,8 @@ impl RequestLog {
         state.followers.push(sender);
         // The comment makes proxies and clients see the response before the first request.
         let mut text = String::from(": the requests of this tenant, as they are answered\n\n");
+        // A reader that has followed an earlier tenant at this address has missed everything.
+        let after = if after > state.last_id { 0 } else { after };
         let missed = state.entries.iter().filter(|entry| entry.id > after);
         text.extend(missed.map(LoggedRequest::event));
         Some((text.into(), receiver))

@@ -14,11 +14,11 @@ mod entrance;
 mod fault;
 mod form;
 mod introspection;
-mod log;
+pub(crate) mod log;
 mod metadata;
 mod mocks;
 pub(crate) mod oauth;
-mod pages;
+pub(crate) mod pages;
 mod recent;
 mod refusal;
 mod registration;
@@ -156,6 +156,12 @@ impl Site {
     /// The path of a resource below the issuer, such as `/connect/token`.
     pub(crate) fn below_issuer<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(&self.path)
+    }
+
+    /// Whether the path is that of the issuer. A browser need not know it.
+    #[cfg(feature = "pages")]
+    pub(crate) fn is_root(&self, path: &str) -> bool {
+        path == "/" || path == self.path || self.below_issuer(path) == Some("/")
     }
 
     fn own_answer(

@@ -193,11 +193,16 @@ async fn answer(
     served: &Served,
 ) -> Result<Response<ResponseBody>, Ending> {
     let site = &*served.site;
-    if let Some(control) = &served.control
-        && let Some(path) = control::path_below(request.uri().path(), site)
-    {
-        let path = path.to_owned();
-        return Ok(control.respond(&path, request).await);
+    if let Some(control) = &served.control {
+        let path = request.uri().path();
+        if let Some(path) = control::path_below(path, site) {
+            let path = path.to_owned();
+            return Ok(control.respond(&path, request).await);
+        }
+        #[cfg(feature = "pages")]
+        if site.is_root(path) {
+            return Ok(control.show_start_page(request).await);
+        }
     }
 
     // Before the request is counted: a test that waits for that may move the clock or lift the

@@ -127,7 +127,8 @@ impl MockTenantBuilder {
 
     /// Serves the control API under `/_control/`, through which programs in other languages mint
     /// tokens, rotate keys, set faults and move the clock; `/_control/openapi.json` describes it.
-    /// It is off by default: who can reach the tenant can then mint tokens.
+    /// With the feature `pages`, the issuer's URL is then a page that shows the tenant and its
+    /// requests, and mints and decodes tokens. It is off by default: who can reach the tenant can then mint tokens.
     ///
     /// A web page can send requests to loopback addresses. So that none can mint tokens, requests
     /// with an `Origin` other than the tenant's own are rejected, a body must have the media type

@@ -1,6 +1,8 @@
 //! What tokens are made of: algorithms, keys and signatures.
 
 mod algorithm;
+#[cfg(feature = "pages")]
+mod decoded;
 mod edits;
 mod json;
 mod jws;
@@ -10,6 +12,8 @@ mod rsa_pool;
 mod signing_key;
 
 pub use algorithm::Algorithm;
+#[cfg(feature = "pages")]
+pub use decoded::Decoded;
 pub(crate) use edits::{Edits, Members, members};
 pub(crate) use json::to_json;
 pub(crate) use jws::Unsigned;

@@ -16,6 +16,7 @@ async fn a_tenant_prints_what_a_developer_needs() {
     ] {
         assert!(printed.contains(expected), "{printed}");
     }
+    assert!(printed.contains(&format!("page     {}/\n", tenant.issuer())), "{printed}");
     assert!(printed.contains(&format!("{}/_control/openapi.json", tenant.issuer())), "{printed}");
     assert_eq!(tenant.setting("TENANT_DOMAIN"), Some(tenant.issuer()));
     assert_eq!(tenant.setting("AUDIENCE"), Some("https://api.example.com"));

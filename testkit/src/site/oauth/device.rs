@@ -139,6 +139,9 @@ pub(crate) fn respond_to_user(call: &Call<'_>) -> Answer {
     let failure = |refusal| pages::error(StatusCode::BAD_REQUEST, refusal);
     let params = match *call.request.method() {
         Method::GET => call.query(),
+        Method::POST if pages::is_foreign(call.request.headers()) => {
+            return pages::error(StatusCode::FORBIDDEN, "another site cannot decide for a user");
+        }
         Method::POST => match call.form() {
             Ok(params) => params,
             Err(error) => return failure(error.description),
@@ -149,7 +152,7 @@ pub(crate) fn respond_to_user(call: &Call<'_>) -> Answer {
         return failure(refusal);
     }
     let Some(user_code) = params.get("user_code") else {
-        return pages::device(&call.url(), None);
+        return pages::device(None);
     };
     let oauth = &call.site.oauth;
     let chosen = params.get("user").filter(|user| call.is_post() && oauth.user(user).is_some());
@@ -159,20 +162,19 @@ pub(crate) fn respond_to_user(call: &Call<'_>) -> Answer {
     if user.is_some() || is_denied {
         return match decide(call, user_code, user) {
             true => pages::device_done(user.is_some()),
-            false => pages::device(&call.url(), Some(UNKNOWN)),
+            false => pages::device(Some(UNKNOWN)),
         };
     }
     let mut store = oauth.store.lock();
     match waiting(&mut store, user_code, call.now) {
         Some(device) => pages::device_confirm(&pages::Device {
-            action: &call.url(),
             user_code,
             client: device.client.display_name(),
             scopes: &device.target.scopes,
             audiences: &device.target.audiences,
             users: &oauth.config.users,
         }),
-        None => pages::device(&call.url(), Some(UNKNOWN)),
+        None => pages::device(Some(UNKNOWN)),
     }
 }
 

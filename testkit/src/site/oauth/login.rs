@@ -158,7 +158,6 @@ fn consent(call: &Call<'_>, request: Arc<AuthorizationRequest>, login: Login) ->
     }
     let interaction = remember(call, &request, Some(login.clone()));
     pages::consent(&pages::Consent {
-        action: &call.url(),
         interaction: &interaction,
         user: &login.user,
         client: request.client.display_name(),
@@ -171,9 +170,9 @@ fn consent(call: &Call<'_>, request: Arc<AuthorizationRequest>, login: Login) ->
 fn ask_who(call: &Call<'_>, request: Arc<AuthorizationRequest>) -> Answer {
     let interaction = remember(call, &request, None);
     pages::login(&pages::Login {
-        action: &call.url(),
         interaction: &interaction,
         client: request.client.display_name(),
+        scopes: &request.target.scopes,
         users: &call.site.oauth.config.users,
         hint: call.site.oauth.hinted_user(&request).map(|user| user.name.as_str()),
         acr: request.acr_values.first().map(String::as_str),

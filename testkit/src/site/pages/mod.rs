@@ -14,9 +14,13 @@ use html as form;
 use text as form;
 
 pub(crate) use form::{consent, device, device_confirm, device_done, error, logged_out, login};
+#[cfg(feature = "pages")]
+pub(crate) use html::Page;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
 
@@ -35,9 +39,9 @@ pub(crate) const ARE_ENABLED: bool = cfg!(feature = "pages");
 #[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Login<'a> {
-    pub(crate) action: &'a str,
     pub(crate) interaction: &'a str,
     pub(crate) client: &'a str,
+    pub(crate) scopes: &'a [String],
     pub(crate) users: &'a [User],
     /// The `login_hint`.
     pub(crate) hint: Option<&'a str>,
@@ -49,7 +53,6 @@ pub(crate) struct Login<'a> {
 #[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Consent<'a> {
-    pub(crate) action: &'a str,
     pub(crate) interaction: &'a str,
     pub(crate) user: &'a str,
     pub(crate) client: &'a str,
@@ -62,13 +65,22 @@ pub(crate) struct Consent<'a> {
 #[cfg_attr(not(feature = "pages"), expect(dead_code, reason = "shown on a page"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Device<'a> {
-    pub(crate) action: &'a str,
     pub(crate) user_code: &'a str,
     pub(crate) client: &'a str,
     pub(crate) scopes: &'a [String],
     pub(crate) audiences: &'a [String],
     pub(crate) users: &'a [User],
 }
+
+/// Whether a page of another site has made a browser send this request (Fetch Metadata §2.4).
+/// Another port of loopback is the same site, but not the tenant.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// A form that a script sends at once, where there are scripts.
+const SUBMIT: &str = "document.forms[0].submit()";
 
 /// A page that posts these fields to the client at once (OAuth 2.0 Form Post Response Mode §2).
 pub(crate) fn form_post(uri: &str, fields: &[(&str, &str)]) -> Answer {
@@ -77,13 +89,14 @@ pub(crate) fn form_post(uri: &str, fields: &[(&str, &str)]) -> Answer {
     });
     let body = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Back to the \
-         application</title></head><body onload=\"document.forms[0].submit()\"><form \
-         method=\"post\" action=\"{}\">{}<button>Continue</button></form></body></html>",
+         application</title></head><body><main><form method=\"post\" action=\"{}\">{}<button>\
+         Continue</button></form></main><script>{SUBMIT}</script></body></html>",
         escaped(uri),
         inputs.collect::<String>(),
     );
     // A silent login is one in a frame.
-    page(StatusCode::OK, "text/html; charset=utf-8", "script-src 'unsafe-inline'", body)
+    let allowed = format!("script-src {}", hash_source(SUBMIT));
+    page(StatusCode::OK, "text/html; charset=utf-8", &allowed, body)
 }
 
 /// A page that no cache keeps, and that tells other sites nothing.
@@ -95,10 +108,14 @@ fn page(status: StatusCode, media_type: &'static str, allowed: &str, body: Strin
     let headers = answer.headers_mut();
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Without `form-action`: browsers apply it to redirects to the client as well.
     let policy = format!("default-src 'none'; base-uri 'none'; {allowed}");
     headers.extend(HeaderValue::from_str(&policy).map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     answer
+}
+
+/// The source expression of an inline style or script (Content Security Policy §2.3.1).
+fn hash_source(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(digest(&SHA256, text.as_bytes())))
 }
 
 /// Text inside HTML, also in quoted attributes.

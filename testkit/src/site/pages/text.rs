@@ -18,7 +18,7 @@ pub(crate) fn consent(_: &Consent<'_>) -> Answer {
     error(StatusCode::NOT_IMPLEMENTED, DISABLED)
 }
 
-pub(crate) fn device(_: &str, refusal: Option<&str>) -> Answer {
+pub(crate) fn device(refusal: Option<&str>) -> Answer {
     match refusal {
         Some(refusal) => error(StatusCode::BAD_REQUEST, refusal),
         None => error(StatusCode::NOT_IMPLEMENTED, DISABLED),
