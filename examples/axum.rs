@@ -1,6 +1,6 @@
 //! A posts API on axum: its utoipa document is its policy.
 //!
-//! `cargo run --example axum --features axum` serves it against a mock tenant.
+//! `cargo run --example axum --features axum` serves it against a mock tenant; log in at `/docs`.
 
 use std::{
     error::Error,

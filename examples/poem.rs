@@ -1,6 +1,6 @@
 //! A posts API on poem: a document that is written by hand is its policy.
 //!
-//! `cargo run --example poem --features poem` serves it against a mock tenant.
+//! `cargo run --example poem --features poem` serves it against a mock tenant; log in at `/docs`.
 
 use std::{
     error::Error,

@@ -1,6 +1,6 @@
 //! A posts API on poem-openapi: what the operations declare is the document, and is enforced.
 //!
-//! `cargo run --example poem_openapi` serves it against a mock tenant.
+//! `cargo run --example poem_openapi` serves it against a mock tenant; log in at `/docs`.
 
 use std::{
     error::Error,

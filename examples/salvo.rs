@@ -1,6 +1,6 @@
 //! A posts API on salvo: what the endpoints declare is the document, and is enforced.
 //!
-//! `cargo run --example salvo --features salvo` serves it against a mock tenant.
+//! `cargo run --example salvo --features salvo` serves it against a mock tenant; log in at `/docs`.
 
 use std::{
     error::Error,

@@ -1,8 +1,8 @@
 //! Turns an example into a demonstration, so that the example itself has only its API.
 //!
 //! With a tenant in the environment (or in `.env`) a demonstration uses that. Without one it starts a
-//! mock tenant and prints requests to paste. Your own API needs none of this: use
-//! `ProtectApi::from_env()`.
+//! mock tenant, prints requests to paste, and lets users log in on the page at `/docs`. Your own API
+//! needs none of this: use `ProtectApi::from_env()`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is the interface")]
 
@@ -16,8 +16,8 @@ use std::{
     process,
 };
 
-use monocloud_backend::{ProtectApi, diagnosis::Severity};
-use monocloud_testkit::{ClientAuth, MockTenant};
+use monocloud_backend::{ConfigError, ProtectApi, diagnosis::Severity};
+use monocloud_testkit::{ClientAuth, MockTenant, OAuthClient, User};
 use tempfile::TempPath;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -29,6 +29,10 @@ use tracing_subscriber::{
 pub use tls::{Certificates, TlsStart, start_tls};
 
 const TENANT_DOMAIN: &str = "MONOCLOUD_BACKEND_TENANT_DOMAIN";
+const SWAGGER_CLIENT_ID: &str = "MONOCLOUD_BACKEND_SWAGGER_CLIENT_ID";
+
+/// The client of the page at `/docs`.
+const WEB: &str = "web";
 
 /// What an example needs to serve.
 #[derive(Debug)]
@@ -68,30 +72,49 @@ async fn try_start() -> Result<Start, String> {
     let mock = match tenant {
         None => {
             diagnose(&protect);
+            println!("documentation: {api}/docs");
             None
         }
         Some(tenant) => {
             let tokens = tour::of_posts(&tenant, &api)?;
+            println!("documentation: {api}/docs (Authorize: log in as alice or admin)");
             Some(Mock { _tenant: tenant, _tokens: Some(tokens) })
         }
     };
-    println!("documentation: {api}/docs");
     println!("listening on {api}");
     Ok(Start { protect, listener, mock })
+}
+
+/// Starts a mock tenant, and protects an API by it. Its users `alice` and `admin` can log in on the
+/// page at `/docs`. Other settings are those of the environment.
+///
+/// # Errors
+///
+/// [`ConfigError`] if the environment has mistakes.
+pub async fn with_mock_tenant() -> Result<(ProtectApi, MockTenant), ConfigError> {
+    let documentation = OAuthClient::public(WEB).name("API documentation").any_loopback_redirect();
+    let email = |name: &str| format!("{name}@example.com");
+    let tenant = MockTenant::builder()
+        .user(User::new("alice").claim("email", email("alice")))
+        .user(User::new("admin").group("admin").claim("email", email("admin")))
+        .oauth_client(documentation)
+        .start()
+        .await;
+    let mut vars = tenant.vars_for(ClientAuth::SecretPost);
+    vars.push((SWAGGER_CLIENT_ID.to_owned(), WEB.to_owned()));
+    Ok((ProtectApi::builder().env().vars(vars).build()?, tenant))
 }
 
 async fn configure() -> Result<(ProtectApi, TcpListener, Option<MockTenant>), String> {
     load_dotenv()?;
     start_log()?;
     let port = port()?;
-    let (protect, tenant) = if env::var_os(TENANT_DOMAIN).is_some() {
-        (ProtectApi::from_env(), None)
+    let configured = if env::var_os(TENANT_DOMAIN).is_some() {
+        ProtectApi::from_env().map(|protect| (protect, None))
     } else {
-        let tenant = MockTenant::start().await;
-        let vars = tenant.vars_for(ClientAuth::SecretPost);
-        (ProtectApi::builder().env().vars(vars).build(), Some(tenant))
+        with_mock_tenant().await.map(|(protect, tenant)| (protect, Some(tenant)))
     };
-    let protect = protect.map_err(|error| error.to_string())?;
+    let (protect, tenant) = configured.map_err(|error| error.to_string())?;
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = bound.map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
