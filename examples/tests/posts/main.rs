@@ -1,6 +1,6 @@
 //! The posts API on every host: one document, one behaviour.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may panic")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a helper of a test may panic")]
 
 #[path = "../../axum.rs"]
 #[allow(dead_code, reason = "the example's own `main` is not called")]
@@ -16,4 +16,7 @@ mod poem_openapi_example;
 mod salvo_example;
 
 mod golden;
+#[cfg(feature = "browser")]
+mod login;
 mod routes;
+mod served;

@@ -1,55 +1,37 @@
 //! The routes of the posts API, over HTTP: what each needs and answers is the same on every host.
 
-use std::{
-    future::Future,
-    net::{Ipv4Addr, TcpListener},
-};
-
 use monocloud_backend::ProtectApi;
 use monocloud_testkit::{MockTenant, TokenBuilder};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-use crate::{axum_example, poem_example, poem_openapi_example, salvo_example};
+use crate::served::{self, Serve};
 
 #[tokio::test]
 async fn the_axum_example_answers_as_the_others() {
-    let tenant = MockTenant::start().await;
-    let (app, _) = axum_example::app(protect(&tenant)).unwrap();
-    let api = serve(tenant, |listener| async {
-        axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), app).await.unwrap();
-    });
-    assert_answers(api).await;
+    assert_answers(served::axum).await;
 }
 
 #[tokio::test]
 async fn the_poem_example_answers_as_the_others() {
-    let tenant = MockTenant::start().await;
-    let (app, _) = poem_example::app(protect(&tenant)).unwrap();
-    assert_answers(serve(tenant, |listener| run_poem(listener, app))).await;
+    assert_answers(served::poem).await;
 }
 
 #[tokio::test]
 async fn the_poem_openapi_example_answers_as_the_others() {
-    let tenant = MockTenant::start().await;
-    let (app, _) = poem_openapi_example::app(protect(&tenant)).unwrap();
-    assert_answers(serve(tenant, |listener| run_poem(listener, app))).await;
+    assert_answers(served::poem_openapi).await;
 }
 
 #[tokio::test]
 async fn the_salvo_example_answers_as_the_others() {
-    use salvo::conn::tcp::TcpAcceptor;
-
-    let tenant = MockTenant::start().await;
-    let (app, _) = salvo_example::app(protect(&tenant)).unwrap();
-    let api = serve(tenant, |listener| async {
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        salvo::Server::new(TcpAcceptor::try_from(listener).unwrap()).serve(app).await;
-    });
-    assert_answers(api).await;
+    assert_answers(served::salvo).await;
 }
 
-async fn assert_answers(api: Api) {
+async fn assert_answers(serve: Serve) {
+    let tenant = MockTenant::start().await;
+    let url = serve(ProtectApi::from_vars(tenant.vars()).unwrap());
+    let client = Client::builder().no_proxy().build().unwrap();
+    let api = Api { tenant, url, client };
     reading_a_post_needs_a_scope_or_a_group(&api).await;
     publishing_a_post_needs_a_recent_second_factor(&api).await;
     a_profile_needs_an_email(&api).await;
@@ -159,26 +141,4 @@ impl Api {
         };
         request.send().await.unwrap()
     }
-}
-
-fn protect(tenant: &MockTenant) -> ProtectApi {
-    ProtectApi::from_vars(tenant.vars()).unwrap()
-}
-
-/// Serves an example on a free port of loopback, until the test's runtime ends.
-fn serve<F>(tenant: MockTenant, run: impl FnOnce(TcpListener) -> F) -> Api
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(run(listener));
-    let client = Client::builder().no_proxy().build().unwrap();
-    Api { tenant, url, client }
-}
-
-async fn run_poem(listener: TcpListener, app: impl poem::Endpoint + 'static) {
-    let acceptor = poem::listener::TcpAcceptor::from_std(listener).unwrap();
-    poem::Server::new_with_acceptor(acceptor).run(app).await.unwrap();
 }

@@ -1,0 +1,93 @@
+//! ChromeDriver, and the Chromium that it starts.
+
+use std::{
+    env,
+    future::Future,
+    io::{self, BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdout, Command, Stdio},
+    thread,
+};
+
+use reqwest::Client;
+use tempfile::TempDir;
+use thirtyfour::{
+    ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver, error::WebDriverResult,
+};
+
+const OPTIONS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1024",
+];
+
+/// A process that belongs to one test.
+pub(crate) struct Driver {
+    process: Child,
+    url: String,
+    /// Open, as the process ends if it cannot write.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Driver {
+    /// `None`, with a message, if there is no browser and none is required.
+    pub(crate) fn start() -> Option<Self> {
+        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
+        let mut process = match started {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                skip();
+                return None;
+            }
+            started => started.unwrap(),
+        };
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let url = format!("http://127.0.0.1:{}", port(&mut output));
+        Some(Self { process, url, _output: output })
+    }
+
+    /// Opens a browser with a fresh profile, and closes it after the visit.
+    pub(crate) async fn visit<F>(&self, visit: impl FnOnce(WebDriver) -> F)
+    where
+        F: Future<Output = WebDriverResult<()>>,
+    {
+        let profile = TempDir::new().unwrap();
+        let mut chromium = DesiredCapabilities::chrome();
+        for option in OPTIONS {
+            chromium.add_arg(option).unwrap();
+        }
+        chromium.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
+        let browser = WebDriver::builder(&*self.url, chromium).client(http).await.unwrap();
+        browser.run_and_quit(visit).await.unwrap();
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// "ChromeDriver was started successfully on port 40305."
+fn port(output: &mut BufReader<ChildStdout>) -> u16 {
+    let mut lines = output.lines().map(Result::unwrap);
+    let port = lines.find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    port.expect("chromedriver says its port")
+}
+
+fn skip() {
+    assert_ne!(env::var("CI").as_deref(), Ok("true"), "chromedriver is not installed in CI");
+    // Written directly, as the test harness hides the output of a test that passes.
+    let name = thread::current().name().unwrap_or("a test").to_owned();
+    let mut stderr = io::stderr();
+    writeln!(stderr, "SKIPPED, chromedriver is not installed: {name}").unwrap();
+}
