@@ -8,11 +8,10 @@ use std::{
     thread,
 };
 
-use reqwest::Client;
+use fantoccini::{Client, ClientBuilder, error::CmdError, wd::Capabilities};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
 use tempfile::TempDir;
-use thirtyfour::{
-    ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver, error::WebDriverResult,
-};
 
 const OPTIONS: [&str; 9] = [
     "--headless",
@@ -51,19 +50,20 @@ impl Driver {
     }
 
     /// Opens a browser with a fresh profile, and closes it after the visit.
-    pub(crate) async fn visit<F>(&self, visit: impl FnOnce(WebDriver) -> F)
+    pub(crate) async fn visit<F>(&self, visit: impl FnOnce(Client) -> F)
     where
-        F: Future<Output = WebDriverResult<()>>,
+        F: Future<Output = Result<(), CmdError>>,
     {
         let profile = TempDir::new().unwrap();
-        let mut chromium = DesiredCapabilities::chrome();
-        for option in OPTIONS {
-            chromium.add_arg(option).unwrap();
-        }
-        chromium.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
-        let http = Client::builder().no_proxy().build().unwrap();
-        let browser = WebDriver::builder(&*self.url, chromium).client(http).await.unwrap();
-        browser.run_and_quit(visit).await.unwrap();
+        let profile = format!("--user-data-dir={}", profile.path().display());
+        let options: Vec<_> = OPTIONS.into_iter().chain([&*profile]).collect();
+        let mut chromium = Capabilities::new();
+        chromium.insert("goog:chromeOptions".to_owned(), json!({ "args": options }));
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let browser = builder.capabilities(chromium).connect(&self.url).await.unwrap();
+        let visited = visit(browser.clone()).await;
+        browser.close().await.unwrap();
+        visited.unwrap();
     }
 }
 

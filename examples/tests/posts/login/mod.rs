@@ -4,14 +4,13 @@ mod driver;
 
 use std::{future::Future, time::Duration};
 
-use thirtyfour::{
-    By, WebDriver, WebElement, WindowHandle,
-    error::{WebDriverError, WebDriverResult},
-};
+use fantoccini::{Client, Locator, elements::Element, error::CmdError, wd::WindowHandle};
 use tokio::time::sleep;
 
 use self::driver::Driver;
 use crate::served::{self, Serve};
+
+type BrowserResult<T> = Result<T, CmdError>;
 
 /// How often the browser is asked for one step, and the pause between: half a minute.
 const ATTEMPTS: usize = 1500;
@@ -44,15 +43,15 @@ async fn assert_alice_logs_in(serve: Serve) {
     driver.visit(|browser| log_in_and_execute(browser, api)).await;
 }
 
-async fn log_in_and_execute(browser: WebDriver, api: String) -> WebDriverResult<()> {
-    browser.goto(format!("{api}/docs")).await?;
+async fn log_in_and_execute(browser: Client, api: String) -> BrowserResult<()> {
+    browser.goto(&format!("{api}/docs")).await?;
     let page = browser.window().await?;
     open_me(&browser).await?;
     execute(&browser, "401").await?;
 
     click(&browser, "button.authorize.unlocked").await?;
     let client_id = find(&browser, "#client_id_authorizationCode").await?;
-    assert_eq!(client_id.value().await?.as_deref(), Some("web"), "the client is preset");
+    assert_eq!(client_id.prop("value").await?.as_deref(), Some("web"), "the client is preset");
     click(&browser, ".modal-ux label[for^='posts:read-']").await?;
     click(&browser, ".modal-ux button.authorize").await?;
 
@@ -76,43 +75,43 @@ async fn log_in_and_execute(browser: WebDriver, api: String) -> WebDriverResult<
 }
 
 /// Opens `GET /api/me`, which is then the only open operation.
-async fn open_me(browser: &WebDriver) -> WebDriverResult<()> {
+async fn open_me(browser: &Client) -> BrowserResult<()> {
     click(browser, "[data-path='/api/me']").await?;
     click(browser, "button.try-out__btn").await
 }
 
 /// Sends the request, waits for a response with this status, and returns its text.
-async fn execute(browser: &WebDriver, status: &str) -> WebDriverResult<String> {
+async fn execute(browser: &Client, status: &str) -> BrowserResult<String> {
     click(browser, "button.execute").await?;
-    let response = By::XPath(format!(
+    let response = format!(
         "//*[contains(@class, 'live-responses-table')]\
          //tr[td[contains(@class, 'response-col_status') and starts-with(., '{status}')]]"
-    ));
-    eventually(|| async { browser.find(response.clone()).await?.text().await }).await
+    );
+    eventually(|| async { browser.find(Locator::XPath(&response)).await?.text().await }).await
 }
 
 /// The other window, once it is open.
-async fn popup(browser: &WebDriver, page: &WindowHandle) -> WebDriverResult<WindowHandle> {
+async fn popup(browser: &Client, page: &WindowHandle) -> BrowserResult<WindowHandle> {
     eventually(|| async {
         let windows = browser.windows().await?;
         let popup = windows.into_iter().find(|window| window != page);
-        popup.ok_or_else(|| WebDriverError::Timeout("no window opens".to_owned()))
+        popup.ok_or(CmdError::WaitTimeout)
     })
     .await
 }
 
-async fn click(browser: &WebDriver, css: &str) -> WebDriverResult<()> {
-    eventually(|| async { browser.find(By::Css(css)).await?.click().await }).await
+async fn click(browser: &Client, css: &str) -> BrowserResult<()> {
+    eventually(|| async { browser.find(Locator::Css(css)).await?.click().await }).await
 }
 
-async fn find(browser: &WebDriver, css: &str) -> WebDriverResult<WebElement> {
-    eventually(|| browser.find(By::Css(css))).await
+async fn find(browser: &Client, css: &str) -> BrowserResult<Element> {
+    eventually(|| browser.find(Locator::Css(css))).await
 }
 
 /// Tries again until the browser can do it: pages load, and elements move.
-async fn eventually<T, F>(mut attempt: impl FnMut() -> F) -> WebDriverResult<T>
+async fn eventually<T, F>(mut attempt: impl FnMut() -> F) -> BrowserResult<T>
 where
-    F: Future<Output = WebDriverResult<T>>,
+    F: Future<Output = BrowserResult<T>>,
 {
     for _ in 1..ATTEMPTS {
         if let Ok(result) = attempt().await {
