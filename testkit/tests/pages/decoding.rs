@@ -23,6 +23,7 @@ async fn a_text_that_is_not_a_token_is_named() {
     for (entered, expected) in [
         ("", "not a JWT"),
         ("opaque", "not a JWT"),
+        ("</textarea><b>&amp;.b", "three parts, but this has 2"),
         ("a.b", "three parts, but this has 2"),
         (encrypted, "encrypted"),
         ("!.b.c", "the header is not base64url"),

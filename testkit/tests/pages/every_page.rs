@@ -120,12 +120,8 @@ async fn a_page_is_accessible() {
 fn check_headings(name: &str, document: &Document) {
     let mut before = 0;
     for element in &document.elements {
-        let level = match element.name.as_str() {
-            "h1" => 1,
-            "h2" => 2,
-            "h3" => 3,
-            _ => continue,
-        };
+        let level = element.name.strip_prefix('h').and_then(|level| level.parse::<u8>().ok());
+        let Some(level) = level else { continue };
         assert!(level <= before + 1 && !element.text.is_empty(), "{name}: {element:?}");
         before = level;
     }

@@ -5,17 +5,19 @@ use serde_json::Value;
 
 use crate::browser::{controlled_tenant, get, request};
 
-/// The data of the event with this path.
-async fn event(stream: &mut Response, path: &str) -> Value {
+/// The data of the events up to the one with this path.
+async fn events(stream: &mut Response, path: &str) -> Vec<Value> {
     let mut text = String::new();
     loop {
-        let mut events = text.split_inclusive("\n\n").filter(|event| event.ends_with("\n\n"));
-        if let Some(event) = events.find(|event| event.contains(path)) {
-            let (_, data) = event.trim_end().split_once("event: request\ndata: ").unwrap();
-            return serde_json::from_str(data).unwrap();
-        }
         let part = stream.chunk().await.unwrap().expect("the stream goes on");
         text.push_str(str::from_utf8(&part).unwrap());
+        let complete = text.split_inclusive("\n\n").filter(|event| event.ends_with("\n\n"));
+        let data = complete.filter_map(|event| event.split_once("event: request\ndata: "));
+        let events = data.map(|(_, data)| serde_json::from_str::<Value>(data).unwrap());
+        let events: Vec<_> = events.collect();
+        if events.last().is_some_and(|event| event["path"] == path) {
+            return events;
+        }
     }
 }
 
@@ -32,7 +34,8 @@ async fn the_script_follows_a_stream_that_delivers_new_requests() {
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
 
     get(&format!("{}/new?client_id=web", tenant.issuer())).await;
-    let event = event(&mut stream, "/new").await;
+    let events = events(&mut stream, "/new").await;
+    let [event] = &events[..] else { panic!("{events:?}") };
     // What the script reads of it.
     for (member, value) in [("method", "GET"), ("path", "/new"), ("client_id", "web")] {
         assert_eq!(event[member], value, "{event}");
@@ -48,7 +51,9 @@ async fn a_reader_of_an_earlier_tenant_misses_nothing() {
     let url = format!("{}/_control/requests", tenant.issuer());
     let stream = request(Method::GET, &url).header("accept", "text/event-stream");
     let mut stream = stream.header("last-event-id", "1000").send().await.unwrap();
-    assert_eq!(event(&mut stream, "/first").await["id"], 1);
+    get(&format!("{}/second", tenant.issuer())).await;
+    let events = events(&mut stream, "/second").await;
+    assert_eq!(events.iter().map(|event| &event["id"]).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[tokio::test]
