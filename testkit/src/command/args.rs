@@ -142,10 +142,10 @@ pub(crate) struct TokenArgs {
     /// The tenant.
     #[arg(long, value_name = "URL", env = "MOCK_TENANT_URL", hide_env_values = true, default_value = DEFAULT_TENANT)]
     pub(crate) tenant: String,
-    /// The user whom the token is about; the first one by default.
+    /// The user that the token is about; the first one by default.
     #[arg(long, conflicts_with = "client")]
     pub(crate) user: Option<String>,
-    /// The client whom the token is about, instead of a user.
+    /// The client that the token is about, instead of a user.
     #[arg(long)]
     pub(crate) client: Option<String>,
     /// Scopes, separated by spaces.

@@ -68,7 +68,7 @@ fn part(name: &str, text: &str) -> Result<Value, String> {
 fn in_words(seconds: f64, now: SystemTime) -> String {
     let time = Duration::try_from_secs_f64(seconds).ok().filter(|it| it.as_secs() <= LATEST);
     let Some(time) = time.and_then(|since| UNIX_EPOCH.checked_add(since)) else {
-        return format!("{seconds}, which is no time between 1970 and 9999");
+        return format!("{seconds}, which is not a time between 1970 and 9999");
     };
     let date = httpdate::fmt_http_date(time);
     match time.duration_since(now) {

@@ -60,7 +60,7 @@ pub(crate) fn start(
 }
 
 impl OAuth {
-    /// The user whom the client expects to log in, if the tenant has one.
+    /// The user that the client expects to log in, if the tenant has one.
     fn hinted_user(&self, request: &AuthorizationRequest) -> Option<&User> {
         match (&request.hinted_subject, &request.login_hint) {
             (Some(subject), _) => self.user_by_subject(subject),
