@@ -115,7 +115,7 @@ mod tests {
             assert!(told.ends_with(&format!("GMT, {words}")), "{seconds}: {told}");
         }
         for seconds in [-1.0, 1e18, f64::MAX] {
-            assert!(in_words(seconds, now).contains("no time between"), "{seconds}");
+            assert!(in_words(seconds, now).contains("not a time between"), "{seconds}");
         }
     }
 
