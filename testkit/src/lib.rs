@@ -221,6 +221,8 @@ mod readme {}
 mod clock;
 mod config;
 mod control;
+#[cfg(feature = "command")]
+pub mod document;
 mod dpop;
 mod hostile;
 mod lock;
