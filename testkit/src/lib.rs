@@ -85,6 +85,7 @@
 //!
 //! The command `mock-tenant`, with the feature `command`, runs a tenant for programs in other
 //! languages; its [control API](MockTenantBuilder::control) does over HTTP what tests in Rust call.
+//! The same feature has a reader of OpenAPI documents, `document`.
 //!
 //! # Faults
 //!

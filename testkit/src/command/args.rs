@@ -17,6 +17,7 @@ Examples:
   mock-tenant --listen 127.0.0.1:0              … on any free port
   mock-tenant token -o curl                     a request with a token of the first user
   mock-tenant hostile                           tokens that your API must reject
+  mock-tenant policy report openapi.yaml        who may call which operation of any API
 
 Set the printed MONOCLOUD_BACKEND_… variables for your API, and it trusts this tenant.
 Tests control the tenant over HTTP: see http://127.0.0.1:4444/_control/openapi.json.
@@ -50,6 +51,40 @@ Examples:
   mock-tenant token | mock-tenant decode -
 
 The signature is not verified.";
+
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  mock-tenant policy report openapi.yaml
+  mock-tenant policy diff released.json openapi.json
+
+Documents are OpenAPI 3.0, 3.1 or 3.2, in JSON or YAML, of any API with any security schemes. \
+A file, `-` for standard input, or an http or https URL.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  mock-tenant policy report openapi.yaml
+  mock-tenant policy report http://127.0.0.1:3000/openapi.json
+  mock-tenant policy report openapi.yaml --format markdown > policy.md
+
+A row says which credentials a caller presents: schemes with their scopes in parentheses, then groups, \
+acr, max age, sender constraint and claims, joined by `+` where all are needed. `or` separates \
+alternatives. Warnings name what is probably not meant: public operations that change something, optional \
+credentials, schemes and scopes that are not declared.";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  mock-tenant policy diff released.json openapi.json
+  git show main:openapi.json | mock-tenant policy diff - openapi.json
+  mock-tenant policy diff released.json openapi.json --accept accepted.txt
+
+An operation became weaker if there is a caller whom the new document lets in, and the old one does not:
+  GET /posts: scope posts:read removed
+  DELETE /posts/{id}: became public
+Such a line in the file of --accept accepts that change. Blank lines and lines that begin with # are \
+ignored; lines that name no change are reported, so that they can be removed.
+
+Exit codes: 0 nothing became weaker, or all of it is accepted; 1 something became weaker; 2 wrong options or \
+documents.";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -99,6 +134,9 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Show who may call an API, by its OpenAPI document, and what became weaker since another one.
+    #[command(subcommand, after_help = POLICY_EXAMPLES)]
+    Policy(PolicyCommand),
     /// Print a commented configuration, or check one.
     #[command(after_help = CONFIG_EXAMPLES)]
     Config {
@@ -171,11 +209,63 @@ pub(crate) struct TokenArgs {
     pub(crate) output: Output,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Print a table of the operations and who may call each.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Compare two documents, and fail if anything became weaker.
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArgs),
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// The document.
+    #[arg(value_name = "FILE|URL")]
+    pub(crate) document: String,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+    /// Where a list of groups says neither any nor all, the API's configuration needs all of them.
+    #[arg(long)]
+    pub(crate) groups_match_all: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// The document that is in force.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// The document that is to replace it.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Changes that are accepted, a line each, as they are printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) accept: Option<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Where a list of groups says neither any nor all, the API's configuration needs all of them.
+    #[arg(long)]
+    pub(crate) groups_match_all: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// A table for terminals.
+    Text,
+    /// A table for documents and reviews.
+    Markdown,
+    /// An object for programs.
+    Json,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
-    /// A table.
+    /// For people.
     Text,
-    /// An array of objects.
+    /// For programs.
     Json,
 }
 

@@ -9,7 +9,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// What went wrong, for standard error.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// `None` if there is no reader left.
+    /// `None` if there is no reader left, or nothing to add to the output.
     message: Option<String>,
     code: u8,
 }
@@ -23,6 +23,11 @@ impl Failure {
     /// Anything else.
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self { message: Some(message.into()), code: 1 }
+    }
+
+    /// What the output says already.
+    pub(crate) const fn found() -> Self {
+        Self { message: None, code: 1 }
     }
 
     /// The reader of the output has left, as `head` does.

@@ -6,6 +6,7 @@ mod decode;
 mod failure;
 mod hostile;
 mod http;
+mod policy;
 mod run;
 mod terminal;
 mod token;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Command, PolicyCommand},
     failure::Failure,
     terminal::print,
 };
@@ -35,6 +36,8 @@ fn perform(args: Args) -> Result<(), Failure> {
         Some(Command::Token(token)) => token::token(token),
         Some(Command::Decode { token }) => decode::decode(&token),
         Some(Command::Hostile { format }) => hostile::list(format),
+        Some(Command::Policy(PolicyCommand::Report(args))) => policy::report(&args),
+        Some(Command::Policy(PolicyCommand::Diff(args))) => policy::diff(&args),
         Some(Command::Config { check: None }) => print(config::EXAMPLE),
         Some(Command::Config { check: Some(file) }) => config::check(&file),
         Some(Command::Completions { shell }) => {

@@ -3,8 +3,12 @@ use crate::process::{Outcome, mock_tenant, run};
 #[test]
 fn the_help_of_every_command_teaches() {
     insta::assert_snapshot!("help", run(&["--help"]).success());
-    for command in ["run", "token", "decode", "hostile", "config", "completions"] {
+    for command in ["run", "token", "decode", "hostile", "policy", "config", "completions"] {
         insta::assert_snapshot!(command, run(&[command, "--help"]).success());
+    }
+    for command in ["report", "diff"] {
+        let name = format!("policy_{command}");
+        insta::assert_snapshot!(name, run(&["policy", command, "--help"]).success());
     }
 }
 
@@ -33,6 +37,10 @@ fn wrong_options_are_usage_errors_that_name_them() {
         (&["token", "-o", "xml"], "possible values: token, header, curl, json"),
         (&["token", "--tenant", "tenant"], "not an http or https URL"),
         (&["hostile", "--format", "xml"], "possible values: text, json"),
+        (&["policy", "report"], "<FILE|URL>"),
+        (&["policy", "report", "a", "--format", "xml"], "possible values: text, markdown, json"),
+        (&["policy", "diff", "a"], "<NEW>"),
+        (&["policy", "diff", "-", "-"], "only one of the documents"),
         (&["completions", "cmd"], "possible values: bash"),
         (&["decode"], "<TOKEN>"),
         (&["run", "token"], "token"),

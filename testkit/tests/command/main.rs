@@ -7,6 +7,7 @@ mod catalogue;
 mod config;
 mod decode;
 mod help;
+mod policy;
 mod process;
 mod python;
 mod run;
