@@ -77,7 +77,7 @@ Examples:
   git show main:openapi.json | mock-tenant policy diff - openapi.json
   mock-tenant policy diff released.json openapi.json --accept accepted.txt
 
-An operation became weaker if there is a caller whom the new document lets in, and the old one does not:
+An operation became weaker if there is a caller that the new document lets in, and the old one does not:
   GET /posts: scope posts:read removed
   DELETE /posts/{id}: became public
 Such a line in the file of --accept accepts that change. Blank lines and lines that begin with # are \

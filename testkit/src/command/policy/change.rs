@@ -152,7 +152,7 @@ fn unnamed(path: &str) -> String {
     unnamed
 }
 
-/// Those whose tokens a scheme accepts: the document of an OpenID provider, or the origins of an
+/// The issuers of the tokens of a scheme: the document of an OpenID provider, or the origins of an
 /// authorization server, whose endpoints can have any path.
 fn issuers(scheme: &Scheme) -> BTreeSet<String> {
     let text = |value: &Value| value.as_str().map(words::clean);
