@@ -2,13 +2,14 @@
 
 use std::{
     env,
-    future::Future,
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{Ipv4Addr, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
     thread,
+    time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, error::CmdError, wd::Capabilities};
+use fantoccini::{Client, ClientBuilder, wd::Capabilities};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
@@ -25,10 +26,11 @@ const OPTIONS: [&str; 9] = [
     "--window-size=1280,1024",
 ];
 
-/// A process that belongs to one test.
+/// A process, and its browser, that belong to one test.
 pub(crate) struct Driver {
     process: Child,
-    url: String,
+    port: u16,
+    profile: TempDir,
     /// Open, as the process ends if it cannot write.
     _output: BufReader<ChildStdout>,
 }
@@ -45,30 +47,36 @@ impl Driver {
             started => started.unwrap(),
         };
         let mut output = BufReader::new(process.stdout.take().unwrap());
-        let url = format!("http://127.0.0.1:{}", port(&mut output));
-        Some(Self { process, url, _output: output })
+        let port = port(&mut output);
+        Some(Self { process, port, profile: TempDir::new().unwrap(), _output: output })
     }
 
-    /// Opens a browser with a fresh profile, and closes it after the visit.
-    pub(crate) async fn visit<F>(&self, visit: impl FnOnce(Client) -> F)
-    where
-        F: Future<Output = Result<(), CmdError>>,
-    {
-        let profile = TempDir::new().unwrap();
-        let profile = format!("--user-data-dir={}", profile.path().display());
+    /// Opens the browser, which is closed with the process.
+    pub(crate) async fn browser(&self) -> Client {
+        let profile = format!("--user-data-dir={}", self.profile.path().display());
         let options: Vec<_> = OPTIONS.into_iter().chain([&*profile]).collect();
         let mut chromium = Capabilities::new();
         chromium.insert("goog:chromeOptions".to_owned(), json!({ "args": options }));
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        let browser = builder.capabilities(chromium).connect(&self.url).await.unwrap();
-        let visited = visit(browser.clone()).await;
-        browser.close().await.unwrap();
-        visited.unwrap();
+        let driver = format!("http://127.0.0.1:{}", self.port);
+        builder.capabilities(chromium).connect(&driver).await.unwrap()
+    }
+
+    /// Has the process close its browser, which would survive it otherwise.
+    fn shut_down(&self) -> io::Result<()> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream
+            .write_all(b"GET /shutdown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
     }
 }
 
+/// Also after a failed assertion.
 impl Drop for Driver {
     fn drop(&mut self) {
+        let _ = self.shut_down();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

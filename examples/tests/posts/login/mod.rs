@@ -40,34 +40,34 @@ async fn assert_alice_logs_in(serve: Serve) {
     let Some(driver) = Driver::start() else { return };
     let (protect, _tenant) = quickstart::with_mock_tenant().await.unwrap();
     let api = serve(protect);
-    driver.visit(|browser| log_in_and_execute(browser, api)).await;
+    log_in_and_execute(&driver.browser().await, &api).await.unwrap();
 }
 
-async fn log_in_and_execute(browser: Client, api: String) -> BrowserResult<()> {
+async fn log_in_and_execute(browser: &Client, api: &str) -> BrowserResult<()> {
     browser.goto(&format!("{api}/docs")).await?;
     let page = browser.window().await?;
-    open_me(&browser).await?;
-    execute(&browser, "401").await?;
+    open_me(browser).await?;
+    execute(browser, "401").await?;
 
-    click(&browser, "button.authorize.unlocked").await?;
-    let client_id = find(&browser, "#client_id_authorizationCode").await?;
+    click(browser, "button.authorize.unlocked").await?;
+    let client_id = find(browser, "#client_id_authorizationCode").await?;
     assert_eq!(client_id.prop("value").await?.as_deref(), Some("web"), "the client is preset");
-    click(&browser, ".modal-ux label[for^='posts:read-']").await?;
-    click(&browser, ".modal-ux button.authorize").await?;
+    click(browser, ".modal-ux label[for^='posts:read-']").await?;
+    click(browser, ".modal-ux button.authorize").await?;
 
-    let login = popup(&browser, &page).await?;
+    let login = popup(browser, &page).await?;
     browser.switch_to_window(login).await?;
-    click(&browser, "button[value='alice']").await?;
-    let allow = find(&browser, "button[value='allow']").await?;
-    let consent = find(&browser, "main").await?.text().await?;
+    click(browser, "button[value='alice']").await?;
+    let allow = find(browser, "button[value='allow']").await?;
+    let consent = find(browser, "main").await?.text().await?;
     assert!(consent.contains("posts:read"), "{consent}");
     // The window may be closed before the driver has answered.
     let _ = allow.click().await;
 
     browser.switch_to_window(page).await?;
-    find(&browser, ".modal-ux button[aria-label='Remove authorization']").await?;
-    click(&browser, ".modal-ux button.btn-done").await?;
-    let claims = execute(&browser, "200").await?;
+    find(browser, ".modal-ux button[aria-label='Remove authorization']").await?;
+    click(browser, ".modal-ux button.btn-done").await?;
+    let claims = execute(browser, "200").await?;
     for claim in [r#""sub": "alice""#, r#""client_id": "web""#, r#""posts:read""#] {
         assert!(claims.contains(claim), "{claim}: {claims}");
     }
