@@ -219,10 +219,12 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(feature = "audit")]
+mod audit;
 mod clock;
 mod config;
 mod control;
-#[cfg(feature = "command")]
+#[cfg(feature = "audit")]
 pub mod document;
 mod dpop;
 mod hostile;
@@ -232,6 +234,8 @@ mod tenant;
 mod tls;
 mod token;
 
+#[cfg(feature = "audit")]
+pub use crate::audit::{Audit, Finding, Format, Grade, Report, Rule, Unjudged, Verdict};
 pub use crate::clock::Clock;
 pub use crate::config::{Api, GrantType, Lifetimes, OAuthClient, TenantConfig, TokenFormat, User};
 pub use crate::dpop::{DpopClient, DpopKey, ProofBuilder};

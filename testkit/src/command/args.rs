@@ -86,6 +86,21 @@ ignored; lines that name no change are reported, so that they can be removed.
 Exit codes: 0 nothing became weaker, or all of it is accepted; 1 something became weaker; 2 wrong options or \
 documents.";
 
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  mock-tenant audit --base-url http://127.0.0.1:3000 --openapi openapi.json --dry-run
+                                                the plan, without a request
+  mock-tenant audit --base-url http://127.0.0.1:3000 --openapi http://127.0.0.1:3000/openapi.json \
+--audience https://api.acme.test
+  mock-tenant audit --explain key-flood         what a finding means, and how to fix it
+
+The audit runs a tenant of its own on --listen, which the API must be configured to trust, and nothing \
+else; it prints the settings and waits until the API answers. Without --allow-unsafe, it sends no request \
+other than GET that could succeed. Use an API with data that may change: a finding can mean that a request \
+succeeded.
+
+Exit codes: 0 passed, 1 findings, 2 inconclusive, with what to do.";
+
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   mock-tenant config > tenant.toml
@@ -137,6 +152,9 @@ pub(crate) enum Command {
     /// Show who may call an API, by its OpenAPI document, and what became weaker since another one.
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
+    /// Find out what an API gets wrong about tokens, by its OpenAPI document.
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(Box<AuditArgs>),
     /// Print a commented configuration, or check one.
     #[command(after_help = CONFIG_EXAMPLES)]
     Config {
@@ -251,6 +269,55 @@ pub(crate) struct DiffArgs {
     pub(crate) groups_match_all: bool,
 }
 
+#[derive(clap::Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// The API. No request goes to another host.
+    #[arg(long, value_name = "URL", required_unless_present = "explain")]
+    pub(crate) base_url: Option<String>,
+    /// Its OpenAPI document: a file, or a URL at the API.
+    #[arg(long, value_name = "URL|FILE", required_unless_present = "explain")]
+    pub(crate) openapi: Option<String>,
+    /// The API's audience: the `aud` claim of its tokens.
+    #[arg(long, value_name = "AUDIENCE")]
+    pub(crate) audience: Option<String>,
+    /// The address of the audit's tenant; port 0 is any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4444", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// The issuer, if the API reaches the tenant by another URL than its address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
+    /// Test these classes alone, separated by commas.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Send requests that can change something.
+    #[arg(long)]
+    pub(crate) allow_unsafe: bool,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    pub(crate) format: AuditFormat,
+    /// Accept the findings of this file: `id METHOD /path`, a line for each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// The security scheme of the document that stands for the tenant's tokens.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scheme: Option<String>,
+    /// What is tested beside bearer tokens.
+    #[arg(long, value_enum, default_value_t = Profile::Rfc6750)]
+    pub(crate) profile: Profile,
+    /// How long the API caches keys: whether it forgets a withdrawn one is tested only with this.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) key_cache: Option<u64>,
+    /// The number of requests per second at most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub(crate) rate: u32,
+    /// Print the plan, and send nothing to the API but the request for a document at a URL.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the page about a finding instead.
+    #[arg(long, value_name = "ID")]
+    pub(crate) explain: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ReportFormat {
     /// A table for terminals.
@@ -259,6 +326,26 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// An object for programs.
     Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
+    /// JUnit's XML.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Bearer tokens.
+    Rfc6750,
+    /// Proofs of possession too (RFC 9449).
+    Dpop,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The command `mock-tenant`: a development MonoCloud for an API or a client in any language.
 
 mod args;
+mod audit;
 mod config;
 mod decode;
 mod failure;
@@ -23,6 +24,9 @@ use crate::{
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(Command::Audit(audit)) = args.command {
+        return audit::audit(*audit).unwrap_or_else(Failure::report);
+    }
     match perform(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -35,6 +39,8 @@ fn perform(args: Args) -> Result<(), Failure> {
         Some(Command::Run(run)) => run::run(run),
         Some(Command::Token(token)) => token::token(token),
         Some(Command::Decode { token }) => decode::decode(&token),
+        // `main` takes it for its exit code.
+        Some(Command::Audit(_)) => Ok(()),
         Some(Command::Hostile { format }) => hostile::list(format),
         Some(Command::Policy(PolicyCommand::Report(args))) => policy::report(&args),
         Some(Command::Policy(PolicyCommand::Diff(args))) => policy::diff(&args),

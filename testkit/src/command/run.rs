@@ -126,7 +126,8 @@ fn api_rows(tenant: &MockTenant, config: &TenantConfig) -> Vec<String> {
     rows
 }
 
-fn settings(tenant: &MockTenant, config: &TenantConfig) -> Vec<(String, String)> {
+/// The settings of an API that trusts the tenant, and of its client if there is a confidential one.
+pub(crate) fn settings(tenant: &MockTenant, config: &TenantConfig) -> Vec<(String, String)> {
     let mut settings = tenant.vars();
     // Node has no other way to trust an authority than this variable of its own.
     let authority = settings.iter().find(|(name, _)| name.ends_with("CA_CERTIFICATE_FILE"));
@@ -143,7 +144,7 @@ fn settings(tenant: &MockTenant, config: &TenantConfig) -> Vec<(String, String)>
 }
 
 /// A word of a shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/@%+=,".contains(letter);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();

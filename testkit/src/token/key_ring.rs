@@ -99,6 +99,17 @@ impl KeyRing {
         }
     }
 
+    /// Takes the last rotation back: the former keys are active again, and those that replaced them
+    /// are withdrawn.
+    #[cfg(feature = "audit")]
+    pub(crate) fn revert(&mut self) {
+        for line in self.lines.values_mut() {
+            if let Some(former) = line.former.pop() {
+                line.withdrawn = line.active.replace(former);
+            }
+        }
+    }
+
     /// Makes the next keys active and withdraws all others.
     pub(crate) fn replace(&mut self) {
         self.rotate();

@@ -3,7 +3,8 @@ use crate::process::{Outcome, mock_tenant, run};
 #[test]
 fn the_help_of_every_command_teaches() {
     insta::assert_snapshot!("help", run(&["--help"]).success());
-    for command in ["run", "token", "decode", "hostile", "policy", "config", "completions"] {
+    for command in ["run", "token", "decode", "hostile", "policy", "audit", "config", "completions"]
+    {
         insta::assert_snapshot!(command, run(&[command, "--help"]).success());
     }
     for command in ["report", "diff"] {

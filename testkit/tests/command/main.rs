@@ -3,6 +3,7 @@
 // Clippy's exceptions for tests do not include their helpers.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, clippy::print_stderr)]
 
+mod audit;
 mod catalogue;
 mod config;
 mod decode;

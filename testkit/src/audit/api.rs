@@ -1,0 +1,273 @@
+//! The cases of the API as a whole: its keys, opaque tokens and metadata.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+
+use crate::{
+    Endpoint, Fault, Signer,
+    audit::{
+        call::{Call, Shown},
+        case::Case,
+        challenge::challenges,
+        judge::judgement,
+        plan::Chapter,
+        report::Unjudged,
+        rule::Grade,
+        run::{Control, Run, call_of},
+        wire::Reply,
+    },
+};
+
+/// How many invented `kid`s are sent, and how many of them may cost a request.
+const INVENTED: usize = 30;
+const TOLERATED: usize = 10;
+
+impl Run<'_> {
+    pub(super) async fn api_case(&mut self, case: &Case, chapter: &Chapter<'_>, control: &Control) {
+        match case {
+            Case::Rotation => self.rotation(chapter, control).await,
+            Case::Opaque => self.opaque(chapter, control).await,
+            Case::Outage => self.outage(chapter, control).await,
+            Case::Flood => self.flood(chapter, control).await,
+            Case::Withdrawal => self.withdrawal(chapter, control).await,
+            _ => {}
+        }
+    }
+
+    pub(super) fn not_judged(&mut self, operation: &str, reason: String) {
+        let unjudged = Unjudged::operation(operation, reason);
+        if !self.unjudged.contains(&unjudged) {
+            self.unjudged.push(unjudged);
+        }
+    }
+
+    /// A new key is used from now on, if the API accepts it.
+    async fn rotation(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        self.tenant.rotate_keys();
+        let call = self.with_token(call_of(chapter), &control.grant);
+        if self.is_accepted_in_time(&call, control).await {
+            return;
+        }
+        let seconds = self.options.key_refresh.as_secs();
+        let detail =
+            format!("a token by the tenant's new key is refused for {seconds} s after a rotation");
+        self.record(
+            &chapter.subject.name,
+            &call,
+            judgement("key-rotation", Grade::Finding, detail),
+        );
+        self.tenant.revert_rotation();
+    }
+
+    /// Whether the API accepts a request before it must have fetched new keys.
+    async fn is_accepted_in_time(&self, call: &Call, control: &Control) -> bool {
+        for second in 0..=self.options.key_refresh.as_secs() {
+            if second > 0 {
+                self.pause(Duration::from_secs(1)).await;
+            }
+            if self.send(call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn outage(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let (name, grant, standing) = (&chapter.subject.name, &control.grant, &control.standing);
+        let failing = [Endpoint::Discovery, Endpoint::AuthorizationServer, Endpoint::Jwks];
+        // One that is accepted at any time shows nothing about an outage.
+        let usual = grant.token(self.tenant).signed_by(Signer::Foreign).mint();
+        let usual =
+            call_of(chapter).header("Authorization", Shown::shortened(format!("Bearer {usual}")));
+        let is_unverified = self.send(&usual).await.is_ok_and(|reply| standing.accepts(&reply));
+        let faults = failing.map(|endpoint| self.tenant.fault(endpoint, Fault::Status(503)));
+        let forged = [
+            (
+                "a token by an unknown key",
+                grant.token(self.tenant).header("kid", "outage").signed_by(Signer::Foreign),
+            ),
+            ("a forged token", grant.token(self.tenant).signed_by(Signer::Foreign)),
+        ];
+        for (what, token) in forged {
+            if is_unverified {
+                break;
+            }
+            let header = Shown::shortened(format!("Bearer {}", token.mint()));
+            let call = call_of(chapter).header("Authorization", header);
+            if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
+                let detail = format!("{what} is accepted while the keys cannot be fetched");
+                self.record(name, &call, judgement("key-outage-open", Grade::Finding, detail));
+            }
+        }
+        let call = self.with_token(call_of(chapter), grant);
+        if let Ok(reply) = self.send(&call).await
+            && !standing.accepts(&reply)
+        {
+            let detail = format!(
+                "the right token is answered with {} while the keys cannot be fetched, although its key \
+                 was known before",
+                reply.status
+            );
+            self.record(name, &call, judgement("key-outage", Grade::Finding, detail));
+        }
+        drop(faults);
+        let call = self.with_token(call_of(chapter), grant);
+        if !self.is_accepted_in_time(&call, control).await {
+            let seconds = self.options.key_refresh.as_secs();
+            let reason = format!("it refuses the right token for {seconds} s after an outage");
+            self.not_judged(name, reason);
+        }
+    }
+
+    async fn flood(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let (name, grant, standing) = (&chapter.subject.name, &control.grant, &control.standing);
+        let before = self.tenant.requests(Endpoint::Jwks);
+        let mut last = call_of(chapter);
+        for number in 0..INVENTED {
+            let token = grant.token(self.tenant).header("kid", format!("invented-{number}")).mint();
+            let header = Shown::shortened(format!("Bearer {token}"));
+            last = call_of(chapter).header("Authorization", header);
+            // What each is answered with is judged elsewhere.
+            let _ = self.send(&last).await;
+        }
+        let fetched = self.tenant.requests(Endpoint::Jwks).saturating_sub(before);
+        if fetched > TOLERATED {
+            let detail = format!(
+                "{INVENTED} tokens with invented kids cost {fetched} requests for the keys"
+            );
+            self.record(name, &last, judgement("key-flood", Grade::Finding, detail));
+        }
+        let call = self.with_token(call_of(chapter), grant);
+        if let Ok(reply) = self.send(&call).await
+            && !standing.accepts(&reply)
+        {
+            let detail = format!(
+                "after {INVENTED} invented kids the right token is answered with {}",
+                reply.status
+            );
+            self.record(name, &call, judgement("key-flood-lockout", Grade::Finding, detail));
+        }
+    }
+
+    async fn withdrawal(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let Some(cached) = self.options.key_cache else { return };
+        // The API knows the key by then.
+        let call = self.with_token(call_of(chapter), &control.grant);
+        let is_known = self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply));
+        self.tenant.replace_keys();
+        self.pause(cached).await;
+        if is_known && self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
+            let seconds = cached.as_secs();
+            let detail = format!("a token is accepted {seconds} s after its key was withdrawn");
+            self.record(
+                &chapter.subject.name,
+                &call,
+                judgement("key-withdrawal", Grade::Finding, detail),
+            );
+        }
+    }
+
+    async fn opaque(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let (name, grant, standing) = (&chapter.subject.name, &control.grant, &control.standing);
+        let command = format!("{} --opaque", grant.command(self.tenant));
+        let with = |token: &str| {
+            call_of(chapter).header("Authorization", Shown::minted("Bearer", token, &command))
+        };
+        let call = with(&grant.opaque_token(self.tenant).mint());
+        let before = self.tenant.requests(Endpoint::Introspection);
+        let answer = self.send(&call).await;
+        if !answer.is_ok_and(|reply| standing.accepts(&reply)) {
+            // An API without introspection refuses every opaque token. One that asks was told that
+            // this one is active.
+            if self.tenant.requests(Endpoint::Introspection) > before {
+                let refusal = self.tenant.introspections().pop().and_then(|it| it.refusal);
+                let why = refusal.map(|why| format!(": its request is wrong, as {why}"));
+                let why = why.unwrap_or_default();
+                let reason = format!("it introspects, and refuses an active opaque token{why}");
+                self.not_judged(name, reason);
+                self.skips_opaque = true;
+            }
+            return;
+        }
+        let inactive = grant.opaque_token(self.tenant).mint();
+        self.tenant.revoke(&inactive);
+        let other =
+            grant.opaque_token(self.tenant).claim("aud", "https://other.example.com").mint();
+        for (rule, token, what) in [
+            ("opaque-inactive", inactive, "an inactive opaque token"),
+            ("opaque-audience", other, "an opaque token for another audience"),
+        ] {
+            self.expect_refused(rule, chapter, &with(&token), what, control).await;
+        }
+        let down = self.tenant.fault(Endpoint::Introspection, Fault::Status(503));
+        let call = with(&grant.opaque_token(self.tenant).mint());
+        let what = "an opaque token while introspection fails";
+        self.expect_refused("opaque-fail-open", chapter, &call, what, control).await;
+        drop(down);
+        if self.has_found("opaque-inactive") {
+            self.skips_opaque = true;
+            return;
+        }
+        // Long enough for two requests, and the second is past it.
+        let call = with(&grant.opaque_token(self.tenant).expires_in(2).mint());
+        if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
+            self.pause(Duration::from_secs(3)).await;
+            let what = "an opaque token a second after its expiry";
+            self.expect_refused("opaque-expired", chapter, &call, what, control).await;
+        }
+    }
+
+    async fn expect_refused(
+        &mut self,
+        rule: &'static str,
+        chapter: &Chapter<'_>,
+        call: &Call,
+        what: &str,
+        control: &Control,
+    ) {
+        if let Ok(reply) = self.send(call).await
+            && control.standing.accepts(&reply)
+        {
+            let detail = format!("{what} is answered with {}", reply.status);
+            self.record(&chapter.subject.name, call, judgement(rule, Grade::Finding, detail));
+        }
+    }
+
+    /// The metadata that a challenge names (RFC 9728 §5.1), at the base URL's host.
+    pub(super) async fn resource_metadata(
+        &mut self,
+        chapter: &Chapter<'_>,
+        call: &Call,
+        reply: &Reply,
+    ) {
+        let challenges = challenges(&reply.headers).unwrap_or_default();
+        let named =
+            challenges.iter().find_map(|challenge| challenge.parameter("resource_metadata"));
+        let Some(url) = named else { return };
+        let name = &chapter.subject.name;
+        let rest = url.split_once("://").map(|(_, rest)| rest);
+        let path = rest.and_then(|rest| rest.find('/').and_then(|start| rest.get(start..)));
+        let Some((rest, path)) = rest.zip(path) else {
+            let detail = format!("resource_metadata is {url:?}, which is not a URL with a path");
+            self.record(name, call, judgement("resource-metadata", Grade::Finding, detail));
+            return;
+        };
+        let fetch = Call::new(Method::GET, path);
+        let Ok(reply) = self.send(&fetch).await else { return };
+        let is_here = rest.starts_with(self.wire.base.authority());
+        let metadata: Option<Value> = serde_json::from_slice(&reply.body).ok();
+        let resource = metadata.as_ref().and_then(|it| it.get("resource")?.as_str());
+        let expected = url.replacen("/.well-known/oauth-protected-resource", "", 1);
+        let is_right =
+            resource.is_some_and(|it| it.trim_end_matches('/') == expected.trim_end_matches('/'));
+        // Another host may serve it there and not here.
+        if (reply.status == 200 && is_right) || (!is_here && reply.status != 200) {
+            return;
+        }
+        let detail =
+            format!("{url} is answered with {} and the resource {resource:?}", reply.status);
+        self.record(name, &fetch, judgement("resource-metadata", Grade::Finding, detail));
+    }
+}

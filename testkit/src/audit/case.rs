@@ -1,0 +1,179 @@
+//! What is sent to an operation, as a plan lists it.
+
+use std::fmt;
+
+use http::Method;
+
+use crate::{
+    Class, ProofClass,
+    audit::{grant::Lack, subject::Invalid},
+};
+
+/// A case of an operation, or of the API as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Case {
+    /// A token with exactly what this alternative asks for.
+    Documented(usize),
+    /// The same under the scheme in lower case.
+    LowerCaseScheme,
+    /// No token, where none is documented.
+    Public,
+    NoToken,
+    /// A text that is no token.
+    Garbage,
+    /// A token by an attacker's key, under the `kid` of the tenant's.
+    Forged,
+    /// Tokens of a class: one, or all.
+    Hostile(Class, Extent),
+    Lacks(Lack),
+    /// A token that is not bound, where one must be.
+    Unbound,
+    /// An invalid request without a token.
+    Order(Invalid),
+    /// Another media type without a token.
+    OrderMediaType,
+    TokenInQuery,
+    TokenInBody,
+    Head,
+    /// A method that the document does not have on the path.
+    Method(Method),
+    /// Another spelling of the path, and what it is.
+    Spelling(&'static str, String),
+    /// A header that overrides the method, with this value.
+    MethodOverride(&'static str, &'static str),
+    /// A header that overrides the URL, in a request to a public path.
+    UrlOverride(&'static str, String),
+    /// DPoP requests of a class.
+    Proofs(ProofClass),
+    Rotation,
+    Opaque,
+    Outage,
+    Flood,
+    Withdrawal,
+}
+
+/// How many tokens of a class.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Extent {
+    /// The first one, and another that differs from operation to operation.
+    Sample(usize),
+    All,
+}
+
+impl Case {
+    /// The names of `--only` that select it.
+    pub(super) fn classes(&self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Documented(_) | Self::LowerCaseScheme => &["controls"],
+            Self::Public => &["public"],
+            Self::NoToken => &["no-token", "challenge"],
+            Self::Garbage => &["hostile", "challenge"],
+            Self::Forged => &["hostile", "bad-signature"],
+            Self::Hostile(class, _) => return vec!["hostile".to_owned(), kebab_case(class)],
+            Self::Lacks(lack) => match lack.rule {
+                "scope-not-enforced" => &["scope"],
+                "group-not-enforced" => &["group"],
+                "acr-not-enforced" => &["acr"],
+                "max-age-not-enforced" => &["age"],
+                _ => &["claim"],
+            },
+            Self::Unbound => &["binding"],
+            Self::Order(_) | Self::OrderMediaType => &["order"],
+            Self::TokenInQuery | Self::TokenInBody => &["token-place"],
+            Self::Head => &["head", "methods"],
+            Self::Method(_) => &["methods"],
+            Self::Spelling(..) => &["spelling"],
+            Self::MethodOverride(..) | Self::UrlOverride(..) => &["override"],
+            Self::Proofs(_) => &["dpop"],
+            Self::Rotation => &["rotation", "keys"],
+            Self::Opaque => &["opaque"],
+            Self::Outage => &["outage", "keys"],
+            Self::Flood => &["flood", "keys"],
+            Self::Withdrawal => &["withdrawal", "keys"],
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+/// All names that `--only` takes.
+pub(super) fn all_classes() -> Vec<String> {
+    let names = [
+        "no-token",
+        "challenge",
+        "hostile",
+        "scope",
+        "group",
+        "acr",
+        "age",
+        "claim",
+        "public",
+        "order",
+        "token-place",
+        "head",
+        "methods",
+        "spelling",
+        "override",
+        "keys",
+        "rotation",
+        "withdrawal",
+        "outage",
+        "flood",
+        "opaque",
+        "dpop",
+    ];
+    let classes = Class::ALL.iter().map(kebab_case);
+    names.iter().map(|name| (*name).to_owned()).chain(classes).collect()
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Documented(place) => {
+                write!(f, "a token with what alternative {} documents", place + 1)
+            }
+            Self::LowerCaseScheme => f.write_str("the right token under the scheme `bearer`"),
+            Self::Public => f.write_str("no token, as documented"),
+            Self::NoToken => f.write_str("no token"),
+            Self::Garbage => f.write_str("a text that is no token"),
+            Self::Forged => f.write_str("a token by an attacker's key"),
+            Self::Hostile(class, Extent::All) => {
+                write!(f, "all hostile tokens: {}", kebab_case(class))
+            }
+            Self::Hostile(class, Extent::Sample(_)) => {
+                write!(f, "two hostile tokens: {}", kebab_case(class))
+            }
+            Self::Lacks(lack) => f.write_str(&lack.what),
+            Self::Unbound => f.write_str("a token that is bound to no key"),
+            Self::Order(Invalid::Body(_)) => f.write_str("an invalid body without a token"),
+            Self::Order(_) => f.write_str("an invalid parameter without a token"),
+            Self::OrderMediaType => f.write_str("another media type without a token"),
+            Self::TokenInQuery => f.write_str("the right token in the query"),
+            Self::TokenInBody => f.write_str("the right token in the body"),
+            Self::Head => f.write_str("HEAD without a token"),
+            Self::Method(method) => write!(f, "{method}, which is not documented, without a token"),
+            Self::Spelling(what, path) => write!(f, "{path} ({what}) without a token"),
+            Self::MethodOverride(name, value) => write!(f, "{name}: {value} without a token"),
+            Self::UrlOverride(name, path) => write!(f, "{path} with {name} without a token"),
+            Self::Proofs(class) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
+            Self::Rotation => f.write_str("a token by the tenant's new key"),
+            Self::Opaque => {
+                f.write_str("opaque tokens: inactive, wrong audience, expired, endpoint down")
+            }
+            Self::Outage => f.write_str("right and forged tokens while the keys cannot be fetched"),
+            Self::Flood => f.write_str("30 tokens with invented kids"),
+            Self::Withdrawal => f.write_str("a token by a withdrawn key"),
+        }
+    }
+}
+
+/// `AlgNone` as `alg-none`.
+pub(super) fn kebab_case(class: &impl fmt::Debug) -> String {
+    let mut name = String::new();
+    for letter in format!("{class:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}

@@ -1,0 +1,48 @@
+//! Why an API cannot be judged, and what to do.
+
+use crate::{
+    Endpoint,
+    audit::{base::Base, run::Run, wire::Silence},
+};
+
+/// The API does not answer at all.
+pub(super) fn silence(silence: Silence, base: &Base) -> String {
+    match silence {
+        Silence::Unreachable => format!(
+            "no API answers at {base}: start it with the audit's tenant as its issuer, or name its \
+             address with --base-url"
+        ),
+        Silence::Untrusted => format!(
+            "the certificate of {base} is not trusted: name the file with its authority in the \
+             variable SSL_CERT_FILE"
+        ),
+        Silence::Late => format!("{base} does not answer in time: is it waiting for its tenant?"),
+        Silence::Closed | Silence::Unwritable => {
+            format!("{base} closes its connections without an answer: is it an HTTP server?")
+        }
+    }
+}
+
+/// No operation accepts the token that its document asks for.
+pub(super) fn all_refused(run: &Run<'_>) -> String {
+    let (tenant, base) = (run.tenant, &run.wire.base);
+    let asked = [Endpoint::Discovery, Endpoint::AuthorizationServer, Endpoint::Jwks];
+    let requests: usize = asked.iter().map(|endpoint| tenant.requests(*endpoint)).sum();
+    let first =
+        run.unjudged.iter().find_map(|unjudged| unjudged.operation.as_ref().map(|_| unjudged));
+    let first = first.map(|unjudged| format!(" ({unjudged})")).unwrap_or_default();
+    if requests == 0 {
+        return format!(
+            "no operation accepts the right token{first}, and {base} never asked the audit's tenant \
+             for its keys: set its issuer to {} and its audience to {}, and start it again",
+            tenant.issuer(),
+            tenant.audience()
+        );
+    }
+    format!(
+        "no operation accepts the right token{first}, although {base} has asked the audit's tenant for \
+         its metadata or keys: is its audience {}, and its issuer {}?",
+        tenant.audience(),
+        tenant.issuer()
+    )
+}

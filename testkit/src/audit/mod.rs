@@ -1,0 +1,29 @@
+//! The audit: convicts any API of what it gets wrong about tokens, by its OpenAPI document.
+
+mod api;
+mod base;
+mod call;
+mod case;
+mod challenge;
+mod diagnosis;
+mod finding;
+mod formats;
+mod grant;
+mod hostile;
+mod judge;
+mod operation;
+mod options;
+mod plan;
+mod proofs;
+mod report;
+mod rule;
+mod run;
+mod sample;
+mod subject;
+mod wire;
+
+pub use finding::Finding;
+pub use formats::Format;
+pub use options::Audit;
+pub use report::{Report, Unjudged, Verdict};
+pub use rule::{Grade, Rule};

@@ -1,0 +1,271 @@
+//! What an audit is told.
+
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use http::Method;
+
+use crate::{
+    MockTenant,
+    audit::{
+        base::Base,
+        call::Call,
+        case,
+        diagnosis::silence,
+        grant::implied,
+        plan::{Plan, Scope},
+        report::{Report, Unjudged},
+        run::Run,
+        subject::{self, Access, Subject},
+        wire::Wire,
+    },
+    document::Document,
+};
+
+/// An audit of an API that trusts a mock tenant.
+///
+/// It calls each operation of an OpenAPI document with tokens that are right in everything but one
+/// thing, and reports which of them are accepted. Nothing is cleared that does not accept the right
+/// token. Requests go to the base URL alone.
+///
+/// ```no_run
+/// use monocloud_testkit::{Audit, MockTenant};
+///
+/// # async fn start_api(_: Vec<(String, String)>) -> String { String::new() }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let tenant = MockTenant::builder().audience("https://api.example.com").start().await;
+/// let base_url = start_api(tenant.vars()).await;
+/// let openapi = std::fs::read_to_string("openapi.json").unwrap();
+/// let report = Audit::of(openapi).against(base_url).allow_unsafe().run(&tenant).await;
+/// report.assert_passed();
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "the audit is done by `run`"]
+pub struct Audit {
+    openapi: Vec<u8>,
+    base_url: String,
+    scheme: Option<String>,
+    scope: Scope,
+    rate: u32,
+    patience: Duration,
+    pub(super) start: Duration,
+    pub(super) key_cache: Option<Duration>,
+    pub(super) key_refresh: Duration,
+    baseline: BTreeSet<String>,
+    pub(super) progress: Option<Arc<dyn Fn(usize, usize) + Send + Sync>>,
+}
+
+impl Audit {
+    /// An audit by this OpenAPI document, the text of it in JSON or YAML.
+    pub fn of(openapi: impl Into<Vec<u8>>) -> Self {
+        Self {
+            openapi: openapi.into(),
+            base_url: String::new(),
+            scheme: None,
+            scope: Scope::default(),
+            rate: 100,
+            patience: Duration::from_secs(10),
+            start: Duration::ZERO,
+            key_cache: None,
+            key_refresh: Duration::from_secs(60),
+            baseline: BTreeSet::new(),
+            progress: None,
+        }
+    }
+
+    /// An audit by the document at this URL, which must be at the base URL's host: the audit calls no
+    /// other. It waits this long for an API that is starting.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no document.
+    pub async fn of_url(url: &str, base_url: &str, start: Duration) -> Result<Self, String> {
+        let (base, place) = (Base::parse(base_url)?, Base::parse(url)?);
+        if place.origin() != base.origin() {
+            return Err(format!(
+                "{url} is not at {}, and the audit calls no other host: download the document, and \
+                 name the file",
+                base.origin()
+            ));
+        }
+        let audit = Self::of(Vec::new()).against(base_url).start_within(start);
+        let wire = Wire::new(base, audit.rate, audit.patience);
+        let answer = wire.send_within(&Call::new(Method::GET, place.path), start).await;
+        match answer {
+            Err(why) => Err(silence(why, &wire.base)),
+            Ok(reply) if reply.status == 200 => Ok(Self { openapi: reply.body, ..audit }),
+            Ok(reply) => Err(format!("{url} has no document: it answers {}", reply.status)),
+        }
+    }
+
+    /// Waits this long for an API that is starting.
+    pub const fn start_within(mut self, duration: Duration) -> Self {
+        self.start = duration;
+        self
+    }
+
+    /// The URL of the API. A path in it replaces that of the document's `servers`.
+    pub fn against(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = base_url.into();
+        self
+    }
+
+    /// The security scheme of the document that stands for the tenant's tokens. Without it, those
+    /// of the types `oauth2`, `openIdConnect` and `http` bearer do.
+    pub fn scheme(mut self, name: impl Into<String>) -> Self {
+        self.scheme = Some(name.into());
+        self
+    }
+
+    /// Sends requests that can change something, such as a documented DELETE with the right token.
+    /// Without it, such operations are called by invalid requests, or not judged.
+    pub const fn allow_unsafe(mut self) -> Self {
+        self.scope.allow_unsafe = true;
+        self
+    }
+
+    /// Tests only these classes, beside the positive controls; [`classes`](Self::classes) lists
+    /// them.
+    pub fn only(mut self, classes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.scope.only.extend(classes.into_iter().map(Into::into));
+        self
+    }
+
+    /// The names that [`only`](Self::only) takes.
+    #[must_use]
+    pub fn classes() -> Vec<String> {
+        case::all_classes()
+    }
+
+    /// Tests proofs of possession too (RFC 9449).
+    pub const fn dpop(mut self) -> Self {
+        self.scope.with_dpop = true;
+        self
+    }
+
+    /// The number of requests per second at most, 100 by default. It is not bounded above 1000.
+    pub const fn rate(mut self, per_second: u32) -> Self {
+        self.rate = per_second;
+        self
+    }
+
+    /// How long to wait for a response, ten seconds by default.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.patience = timeout;
+        self
+    }
+
+    /// How long the API caches keys. Whether it forgets a withdrawn one is tested only with this.
+    pub const fn key_cache(mut self, duration: Duration) -> Self {
+        self.key_cache = Some(duration);
+        self.scope.with_withdrawal = true;
+        self
+    }
+
+    /// How long the API may take to accept a new key, a minute by default.
+    pub const fn key_refresh(mut self, duration: Duration) -> Self {
+        self.key_refresh = duration;
+        self
+    }
+
+    /// Accepts the findings of a file: a line for each, `id METHOD /path`. Empty lines and lines
+    /// that start with `#` are skipped.
+    pub fn baseline(mut self, text: &str) -> Self {
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        self.baseline.extend(lines.map(str::to_owned));
+        self
+    }
+
+    /// Is told how many of how many operations are done.
+    pub fn on_progress(mut self, progress: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// The plan: what would be sent to which operation.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is nothing to send.
+    pub fn plan(&self) -> Result<String, String> {
+        let (document, base) = self.read()?;
+        let subjects = self.subjects(&document, &base)?;
+        Ok(Plan::of(&subjects, &implied(&document), &self.scope).text())
+    }
+
+    /// Audits the API, which is configured to trust this tenant and nothing else.
+    ///
+    /// Keys of the tenant are rotated, and its endpoints fail for a while.
+    pub async fn run(self, tenant: &MockTenant) -> Report {
+        let mut report = match self.read() {
+            Err(reason) => Report { unjudged: vec![Unjudged::api(reason)], ..Report::default() },
+            Ok((document, base)) => self.run_on(&document, base, tenant).await,
+        };
+        report.base_url = self.base_url;
+        tenant.issuer().clone_into(&mut report.tenant);
+        let before = report.findings.len();
+        report.findings.retain(|finding| !self.baseline.contains(&finding.key()));
+        report.accepted = before - report.findings.len();
+        report.findings.sort_by_key(|finding| finding.grade);
+        report
+    }
+
+    async fn run_on(&self, document: &Document, base: Base, tenant: &MockTenant) -> Report {
+        let subjects = match self.subjects(document, &base) {
+            Ok(subjects) => subjects,
+            Err(reason) => {
+                return Report { unjudged: vec![Unjudged::api(reason)], ..Report::default() };
+            }
+        };
+        let plan = Plan::of(&subjects, &implied(document), &self.scope);
+        let wire = Wire::new(base, self.rate, self.patience);
+        Run::new(self, document, tenant, wire).perform(&plan).await
+    }
+
+    fn read(&self) -> Result<(Document, Base), String> {
+        let base = Base::parse(&self.base_url)?;
+        let known = case::all_classes();
+        if let Some(unknown) = self.scope.only.iter().find(|name| !known.contains(name)) {
+            return Err(format!(
+                "{unknown:?} is not a class; the classes are {}",
+                known.join(", ")
+            ));
+        }
+        let document = Document::read(&self.openapi)
+            .map_err(|error| format!("the OpenAPI document cannot be read: {error}"))?;
+        Ok((document, base))
+    }
+
+    fn subjects(&self, document: &Document, base: &Base) -> Result<Vec<Subject>, String> {
+        let schemes = match &self.scheme {
+            None => subject::token_schemes(document),
+            Some(name) if document.schemes.contains_key(name) => vec![name.clone()],
+            Some(name) => {
+                let names: Vec<_> = document.schemes.keys().map(String::as_str).collect();
+                return Err(format!(
+                    "the document has no security scheme {name:?}; it has {}",
+                    names.join(", ")
+                ));
+            }
+        };
+        let subjects = Subject::all(document, base, &schemes);
+        if subjects.is_empty() {
+            return Err("the document has no operations".to_owned());
+        }
+        if !subjects.iter().any(|subject| matches!(subject.access, Access::Token(_))) {
+            return Err("the document secures no operation by a scheme for access tokens \
+                        (oauth2, openIdConnect or http bearer): add `security` to it, or name its \
+                        scheme with --scheme"
+                .to_owned());
+        }
+        Ok(subjects)
+    }
+}
+
+impl fmt::Debug for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audit").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,259 @@
+//! The plan: which cases of which operations, in which order.
+
+use std::fmt::Write as _;
+
+use http::Method;
+
+use crate::{
+    Class, ProofClass,
+    audit::{
+        case::{Case, Extent},
+        grant::{Implied, Lack, lacks, satisfies},
+        subject::{Access, Invalid, Subject},
+    },
+};
+
+/// What the plan depends on besides the document.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    pub(super) allow_unsafe: bool,
+    pub(super) only: Vec<String>,
+    pub(super) with_dpop: bool,
+    pub(super) with_withdrawal: bool,
+}
+
+/// The cases of an operation, in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Chapter<'s> {
+    pub(super) subject: &'s Subject,
+    pub(super) manner: Manner,
+    pub(super) cases: Vec<Case>,
+}
+
+/// How an operation is called.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Manner {
+    /// By the documented request.
+    Documented,
+    /// By a request that cannot succeed.
+    Invalid(Invalid),
+    /// Not at all, for this reason.
+    Not(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Plan<'s> {
+    pub(super) chapters: Vec<Chapter<'s>>,
+    /// Cases of the API as a whole, before and after those of the operations.
+    pub(super) first: Vec<Case>,
+    pub(super) last: Vec<Case>,
+}
+
+impl<'s> Plan<'s> {
+    pub(super) fn of(subjects: &'s [Subject], implied: &Implied, scope: &Scope) -> Self {
+        let is_chosen = |case: &Case| {
+            let is_control = matches!(case, Case::Documented(_));
+            let classes = case.classes();
+            is_control || scope.only.is_empty() || scope.only.iter().any(|it| classes.contains(it))
+        };
+        // The whole catalogue is sent to one operation.
+        let first_secured = subjects.iter().position(|subject| {
+            !subject.requirements().is_empty() && manner(subject, scope) == Manner::Documented
+        });
+        let chapters = subjects.iter().enumerate().map(|(place, subject)| {
+            let manner = manner(subject, scope);
+            let all = if matches!(manner, Manner::Not(_)) {
+                Vec::new()
+            } else {
+                let extent =
+                    if Some(place) == first_secured { Extent::All } else { Extent::Sample(place) };
+                cases(subject, subjects, implied, &manner, extent, scope)
+            };
+            Chapter {
+                subject,
+                manner,
+                cases: all.into_iter().filter(|case| is_chosen(case)).collect(),
+            }
+        });
+        let chosen = |cases: Vec<Case>| cases.into_iter().filter(|case| is_chosen(case)).collect();
+        // The catalogue and the flood spend what an API allows itself for unknown kids.
+        let first = vec![Case::Rotation, Case::Opaque, Case::Outage];
+        let mut last = vec![Case::Flood];
+        if scope.with_withdrawal {
+            last.push(Case::Withdrawal);
+        }
+        Self { chapters: chapters.collect(), first: chosen(first), last: chosen(last) }
+    }
+
+    /// The plan for readers.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for chapter in &self.chapters {
+            let _ = writeln!(text, "{}", chapter.subject.name);
+            match &chapter.manner {
+                Manner::Documented => {}
+                Manner::Invalid(_) => {
+                    text.push_str("  (by requests that are invalid, and cannot succeed)\n")
+                }
+                Manner::Not(why) => {
+                    let _ = writeln!(text, "  not judged: {why}");
+                }
+            }
+            for case in &chapter.cases {
+                let _ = writeln!(text, "  {case}");
+            }
+        }
+        text.push_str("the API\n");
+        for case in self.first.iter().chain(&self.last) {
+            let _ = writeln!(text, "  {case}");
+        }
+        let operations = self.chapters.len();
+        let cases: usize = self.chapters.iter().map(|chapter| chapter.cases.len()).sum();
+        let cases = cases + self.first.len() + self.last.len();
+        let _ = writeln!(text, "\n{operations} operations, {cases} cases");
+        text
+    }
+}
+
+fn manner(subject: &Subject, scope: &Scope) -> Manner {
+    match subject.access {
+        Access::Optional => return Manner::Not("its token is optional"),
+        Access::Other => return Manner::Not("it needs credentials of another scheme"),
+        Access::Public | Access::Token(_) => {}
+    }
+    if subject.is_safe() || scope.allow_unsafe {
+        return Manner::Documented;
+    }
+    match subject.invalid().first() {
+        Some(invalid) => Manner::Invalid(invalid.clone()),
+        None => Manner::Not("its request cannot be made invalid: run with --allow-unsafe"),
+    }
+}
+
+fn cases(
+    subject: &Subject,
+    subjects: &[Subject],
+    implied: &Implied,
+    manner: &Manner,
+    extent: Extent,
+    scope: &Scope,
+) -> Vec<Case> {
+    if matches!(subject.access, Access::Public) {
+        return vec![Case::Public];
+    }
+    let requirements = subject.requirements();
+    let is_bound = requirements.iter().all(|it| it.sender_constrained);
+    let mut cases: Vec<Case> = (0..requirements.len()).map(Case::Documented).collect();
+    cases.push(Case::NoToken);
+    // A bearer token is refused for that alone.
+    if is_bound {
+        cases.push(Case::Unbound);
+    } else {
+        cases.extend([Case::LowerCaseScheme, Case::Garbage, Case::Forged]);
+        cases.extend(Class::ALL.map(|class| Case::Hostile(class, extent)));
+        let every = requirements.iter().flat_map(|requirement| lacks(requirement, implied));
+        let is_lacking =
+            |lack: &Lack| !requirements.iter().any(|it| satisfies(&lack.grant, it, implied));
+        cases.extend(every.filter(is_lacking).map(Case::Lacks));
+        cases.push(Case::TokenInQuery);
+        if subject.has_body() {
+            cases.push(Case::TokenInBody);
+        }
+    }
+    if scope.with_dpop {
+        cases.extend(ProofClass::ALL.map(Case::Proofs));
+    }
+    let others = subject.invalid().iter().filter(|it| *manner != Manner::Invalid((*it).clone()));
+    cases.extend(others.cloned().map(Case::Order));
+    if subject.has_body() {
+        cases.push(Case::OrderMediaType);
+    }
+    if subject.method == Method::GET {
+        cases.extend(paths(subject, subjects));
+    }
+    cases.extend(methods(subject, subjects, scope));
+    cases
+}
+
+/// The methods that the document does not have on the path; once per path.
+fn methods(subject: &Subject, subjects: &[Subject], scope: &Scope) -> Vec<Case> {
+    let here: Vec<_> = subjects.iter().filter(|other| other.template == subject.template).collect();
+    let is_first = here.first().is_some_and(|first| first.name == subject.name);
+    let is_secured = here.iter().all(|other| matches!(other.access, Access::Token(_)));
+    if !is_first || !is_secured {
+        return Vec::new();
+    }
+    let unsafe_methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let methods = [Method::GET].into_iter();
+    let methods = methods.chain(unsafe_methods.into_iter().filter(|_| scope.allow_unsafe));
+    let is_new = |method: &Method| here.iter().all(|other| other.method != *method);
+    methods.filter(is_new).map(Case::Method).collect()
+}
+
+/// Other ways to the handler of a secured GET.
+fn paths(subject: &Subject, subjects: &[Subject]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let has_head = subjects
+        .iter()
+        .any(|other| other.template == subject.template && other.method == Method::HEAD);
+    if !has_head {
+        cases.push(Case::Head);
+    }
+    let spellings = spellings(&subject.path).into_iter();
+    let is_other = |path: &String| *path != subject.path && !is_documented(path, subjects);
+    cases.extend(
+        spellings.filter(|(_, path)| is_other(path)).map(|(what, path)| Case::Spelling(what, path)),
+    );
+    cases.push(Case::MethodOverride("X-HTTP-Method-Override", "OPTIONS"));
+    cases.push(Case::MethodOverride("X-HTTP-Method-Override", "HEAD"));
+    cases.push(Case::MethodOverride("X-Method-Override", "OPTIONS"));
+    let is_public =
+        |other: &&Subject| matches!(other.access, Access::Public) && other.method == Method::GET;
+    if let Some(public) = subjects.iter().find(is_public) {
+        cases.push(Case::UrlOverride("X-Original-URL", public.path.clone()));
+        cases.push(Case::UrlOverride("X-Rewrite-URL", public.path.clone()));
+    }
+    cases
+}
+
+fn spellings(path: &str) -> Vec<(&'static str, String)> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut letters = name.chars();
+    let first = letters.next().filter(char::is_ascii_alphanumeric);
+    let encoded =
+        first.map(|first| format!("{folder}/%{:02X}{}", u32::from(first), letters.as_str()));
+    let mut all = vec![
+        ("a slash after it", format!("{path}/")),
+        ("a doubled slash", format!("/{path}")),
+        ("a doubled slash inside", format!("{folder}//{name}")),
+        ("a dot segment", format!("{folder}/./{name}")),
+        ("a dot segment at its start", format!("/.{path}")),
+        ("a parent segment", format!("/x/..{path}")),
+        ("an encoded parent segment", format!("/x/%2e%2e{path}")),
+        ("an encoded slash", format!("{folder}%2f{name}")),
+        ("a path parameter", format!("{path};x=1")),
+        ("a dot after it", format!("{path}.")),
+        ("an extension", format!("{path}.json")),
+        ("an encoded NUL after it", format!("{path}%00")),
+        ("an encoded blank after it", format!("{path}%20")),
+        ("upper case", path.to_ascii_uppercase()),
+    ];
+    all.extend(encoded.map(|path| ("an encoded letter", path)));
+    all
+}
+
+/// Whether a path is that of a GET which the document does not secure.
+fn is_documented(path: &str, subjects: &[Subject]) -> bool {
+    let segments: Vec<_> = path.split('/').collect();
+    let fits = |template: &str| {
+        let parts: Vec<_> = template.split('/').collect();
+        let mut pairs = parts.iter().zip(&segments);
+        parts.len() == segments.len()
+            && pairs.all(|(part, segment)| part.contains('{') || part == segment)
+    };
+    let is_open = |other: &&Subject| !matches!(other.access, Access::Token(_) | Access::Other);
+    subjects
+        .iter()
+        .filter(is_open)
+        .any(|other| other.method == Method::GET && fits(&other.template))
+}

@@ -1,0 +1,364 @@
+//! The run: positive controls first, then the cases of each operation, then those of the API.
+
+use std::time::Duration;
+
+use http::{Method, header::RETRY_AFTER};
+
+use crate::{
+    MockTenant,
+    audit::{
+        call::{Call, Shown},
+        case::Case,
+        diagnosis,
+        finding::Finding,
+        grant::Grant,
+        judge::{Judgement, Standing, crash, faults, judgement},
+        options::Audit,
+        plan::{Chapter, Manner, Plan},
+        proofs,
+        report::{Report, Unjudged},
+        rule::Grade,
+        subject::Access,
+        wire::{Reply, Silence, Wire},
+    },
+    document::Document,
+};
+
+/// An audit that is under way.
+pub(super) struct Run<'r> {
+    pub(super) options: &'r Audit,
+    pub(super) document: &'r Document,
+    pub(super) tenant: &'r MockTenant,
+    pub(super) wire: Wire,
+    /// The answer at a path that does not exist.
+    pub(super) unknown: Reply,
+    /// Whether tokens that do not look like a JWT show nothing more about the API: its introspection
+    /// does not work, or reports nothing that matters to it.
+    pub(super) skips_opaque: bool,
+    findings: Vec<Finding>,
+    pub(super) unjudged: Vec<Unjudged>,
+}
+
+/// What the positive control of an operation has shown.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    /// What the accepted token grants.
+    pub(super) grant: Grant,
+    pub(super) standing: Standing,
+    /// Whether it was accepted with a proof of possession.
+    pub(super) is_bound: bool,
+}
+
+impl<'r> Run<'r> {
+    pub(super) fn new(
+        options: &'r Audit,
+        document: &'r Document,
+        tenant: &'r MockTenant,
+        wire: Wire,
+    ) -> Self {
+        Self {
+            options,
+            document,
+            tenant,
+            wire,
+            unknown: Reply::default(),
+            skips_opaque: false,
+            findings: Vec::new(),
+            unjudged: Vec::new(),
+        }
+    }
+
+    pub(super) async fn perform(mut self, plan: &Plan<'_>) -> Report {
+        let names =
+            plan.chapters.iter().filter(|chapter| !matches!(chapter.manner, Manner::Not(_)));
+        let operations: Vec<_> = names.map(|chapter| chapter.subject.name.clone()).collect();
+        let done = self.judge_all(plan).await;
+        if let Err(reason) = done {
+            self.unjudged = vec![Unjudged::api(reason)];
+        }
+        Report {
+            findings: self.findings,
+            unjudged: self.unjudged,
+            operations,
+            requests: self.wire.sent(),
+            ..Report::default()
+        }
+    }
+
+    /// The error says why nothing can be judged.
+    async fn judge_all(&mut self, plan: &Plan<'_>) -> Result<(), String> {
+        let invented = Call::new(Method::GET, format!("{}/mock-tenant-audit", self.wire.base.path));
+        let first = self.wire.send_within(&invented, self.options.start).await;
+        self.unknown = first.map_err(|why| diagnosis::silence(why, &self.wire.base))?;
+        let mut controls = Vec::new();
+        let mut late = 0;
+        for chapter in &plan.chapters {
+            let before = self.unjudged.len();
+            controls.push(self.control(chapter).await);
+            let last = self.unjudged.get(before).map(|unjudged| unjudged.reason.as_str());
+            late += usize::from(last == Some(LATE));
+            if late == 3 {
+                return Err(diagnosis::silence(Silence::Late, &self.wire.base));
+            }
+        }
+        let is_secured = |chapter: &&Chapter<'_>| {
+            matches!(chapter.subject.access, Access::Token(_))
+                && !matches!(chapter.manner, Manner::Not(_))
+        };
+        let is_any_accepted = controls.iter().any(Option::is_some);
+        if !is_any_accepted && plan.chapters.iter().any(|chapter| is_secured(&chapter)) {
+            return Err(diagnosis::all_refused(self));
+        }
+        self.check_answers_everything(plan, &controls).await?;
+        let probe = self.probe(plan, &controls).await;
+        self.api_cases(&plan.first, probe.as_ref()).await;
+        for (place, (chapter, control)) in plan.chapters.iter().zip(&controls).enumerate() {
+            if let Some(progress) = &self.options.progress {
+                progress(place, plan.chapters.len());
+            }
+            self.chapter(chapter, control.as_ref()).await;
+        }
+        self.api_cases(&plan.last, probe.as_ref()).await;
+        Ok(())
+    }
+
+    async fn api_cases(&mut self, cases: &[Case], probe: Option<&(&Chapter<'_>, Control)>) {
+        for case in cases {
+            if let Some((chapter, control)) = probe {
+                self.api_case(case, chapter, control).await;
+            }
+        }
+    }
+
+    /// Sends the right token, for each alternative, and returns how the operation answers it.
+    async fn control(&mut self, chapter: &Chapter<'_>) -> Option<Control> {
+        let subject = chapter.subject;
+        if let Manner::Not(why) = chapter.manner {
+            self.unjudged.push(Unjudged::operation(&subject.name, why));
+            return None;
+        }
+        let mut accepted: Option<Control> = None;
+        let mut refused = Vec::new();
+        for (place, requirement) in subject.requirements().iter().enumerate() {
+            let grant = Grant::of(requirement);
+            let call = call_of(chapter);
+            let is_bound = requirement.sender_constrained;
+            let (call, answer) = if is_bound {
+                proofs::good(self, &call, &grant).await
+            } else {
+                let call = self.with_token(call, &grant);
+                let answer = self.send(&call).await;
+                (call, answer)
+            };
+            let what = Case::Documented(place).to_string();
+            match answer {
+                Err(silence) => self.silent(&subject.name, &what, &call, silence),
+                Ok(reply) if matches!(reply.status, 401 | 403) => {
+                    refused.push((grant, call, reply.status))
+                }
+                Ok(reply) if reply.status == 429 || reply.status >= 500 => {
+                    self.record(&subject.name, &call, faults(&what, &reply));
+                    let status = reply.status;
+                    let reason = format!("the right token is answered with {status}");
+                    self.unjudged.push(Unjudged::operation(&subject.name, reason));
+                }
+                Ok(reply) => {
+                    self.record(&subject.name, &call, faults(&what, &reply));
+                    if self.is_told_apart(chapter, &reply).await {
+                        let is_invalid = matches!(chapter.manner, Manner::Invalid(_));
+                        let standing =
+                            Standing { status: reply.status, body: reply.body, is_invalid };
+                        accepted = accepted.or(Some(Control { grant, standing, is_bound }));
+                    }
+                }
+            }
+        }
+        for (grant, call, status) in refused {
+            self.over_strict(chapter, &grant, &call, status, accepted.is_some()).await;
+        }
+        accepted
+    }
+
+    /// Whether the operation answers a request without a token otherwise, where the answer to the
+    /// right token is not a success.
+    async fn is_told_apart(&mut self, chapter: &Chapter<'_>, reply: &Reply) -> bool {
+        let status = reply.status;
+        if (200..300).contains(&status) {
+            return true;
+        }
+        let name = &chapter.subject.name;
+        let call = call_of(chapter);
+        let without = self.send(&call).await.map(|reply| reply.status).unwrap_or_default();
+        let what = "a request without a token";
+        match without {
+            401 | 403 => return true,
+            200..300 => return true,
+            400 | 415 | 422 => {
+                let detail = format!("{what} is answered with {without}, as one with a token");
+                let rule =
+                    if chapter.subject.has_body() { "order-body" } else { "order-parameter" };
+                self.record(name, &call, judgement(rule, Grade::Finding, detail));
+            }
+            _ => {
+                let reason = format!(
+                    "the right token is answered with {status}, and {what} with {without}: give its \
+                     parameters examples that exist, and check the path of the base URL"
+                );
+                self.unjudged.push(Unjudged::operation(name, reason));
+            }
+        }
+        false
+    }
+
+    /// The operation refused what its document asks for.
+    async fn over_strict(
+        &mut self,
+        chapter: &Chapter<'_>,
+        grant: &Grant,
+        call: &Call,
+        status: u16,
+        accepts_others: bool,
+    ) {
+        let name = &chapter.subject.name;
+        let generous = self.with_token(call_of(chapter), &grant.generous(self.document));
+        let more = self.send(&generous).await.map(|reply| reply.status).unwrap_or_default();
+        let is_accepted = !matches!(more, 0 | 401 | 403 | 429 | 500..);
+        if is_accepted || accepts_others {
+            let detail =
+                format!("a token with exactly what is documented is answered with {status}");
+            self.record(name, call, judgement("over-strict", Grade::Finding, detail));
+        } else {
+            let reason = format!(
+                "it answers a token with exactly what is documented with {status}, and one with \
+                 everything that the document mentions with {more}"
+            );
+            self.unjudged.push(Unjudged::operation(name, reason));
+        }
+    }
+
+    /// An API that answers whatever it is asked is not judged.
+    async fn check_answers_everything(
+        &mut self,
+        plan: &Plan<'_>,
+        controls: &[Option<Control>],
+    ) -> Result<(), String> {
+        if !(200..300).contains(&self.unknown.status) {
+            return Ok(());
+        }
+        for (chapter, _) in
+            plan.chapters.iter().zip(controls).filter(|(_, control)| control.is_some())
+        {
+            let reply = self.send(&call_of(chapter)).await;
+            if reply.is_ok_and(|reply| reply.body != self.unknown.body || reply.status >= 400) {
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "{} answers everything with success, also a path that does not exist: is it the API, and \
+             does it check tokens?",
+            self.wire.base
+        ))
+    }
+
+    /// The operation by which the API as a whole is judged: one that does not accept everything.
+    async fn probe<'p, 's>(
+        &self,
+        plan: &'p Plan<'s>,
+        controls: &[Option<Control>],
+    ) -> Option<(&'p Chapter<'s>, Control)> {
+        let all = plan.chapters.iter().zip(controls);
+        let all = all.filter_map(|(chapter, control)| Some((chapter, control.clone()?)));
+        let mut all: Vec<_> = all.filter(|(_, control)| !control.is_bound).collect();
+        all.sort_by_key(|(chapter, control)| (!chapter.subject.is_safe(), control.standing.status));
+        for (chapter, control) in all {
+            let without = self.send(&call_of(chapter)).await;
+            let garbage = self.send(&with_garbage(call_of(chapter))).await;
+            let is_accepted = |reply: Result<Reply, Silence>| {
+                reply.is_ok_and(|reply| control.standing.accepts(&reply))
+            };
+            if !is_accepted(without) && !is_accepted(garbage) {
+                return Some((chapter, control));
+            }
+        }
+        None
+    }
+
+    /// Sends a request, again where the API is busy or has closed an idle connection.
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, Silence> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let answer = self.wire.send(call).await;
+            match &answer {
+                Err(Silence::Closed) if attempts == 1 => {}
+                Ok(reply) if reply.status == 429 && attempts < 3 => {
+                    let after = reply
+                        .headers
+                        .get(RETRY_AFTER)
+                        .and_then(|it| it.to_str().ok()?.parse().ok());
+                    tokio::time::sleep(Duration::from_secs(after.unwrap_or(1_u64).min(10))).await;
+                }
+                _ => return answer,
+            }
+        }
+    }
+
+    pub(super) fn with_token(&self, call: Call, grant: &Grant) -> Call {
+        let token = grant.token(self.tenant).mint();
+        call.header("Authorization", Shown::minted("Bearer", &token, &grant.command(self.tenant)))
+    }
+
+    pub(super) fn silent(&mut self, name: &str, what: &str, call: &Call, silence: Silence) {
+        match silence {
+            Silence::Closed => self.record(name, call, crash(what)),
+            Silence::Unwritable => {}
+            Silence::Unreachable | Silence::Untrusted => {
+                self.unjudged.push(Unjudged::operation(name, "the API is no longer reachable"));
+            }
+            Silence::Late => self.unjudged.push(Unjudged::operation(name, LATE)),
+        }
+    }
+
+    /// Lets time pass. A clock that stands still is advanced.
+    pub(super) async fn pause(&self, duration: Duration) {
+        let clock = self.tenant.clock();
+        if clock.is_frozen() {
+            clock.advance(duration);
+        } else if !duration.is_zero() {
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    pub(super) fn has_found(&self, rule: &str) -> bool {
+        self.findings.iter().any(|finding| finding.rule.id == rule)
+    }
+
+    /// Keeps one finding per rule and operation: the first, or a graver one.
+    pub(super) fn record(&mut self, name: &str, call: &Call, judgements: Vec<Judgement>) {
+        for Judgement { rule, grade, detail } in judgements {
+            let curl = call.curl(&self.wire.base);
+            let finding = Finding { rule, grade, operation: name.to_owned(), detail, curl };
+            let mut known = self.findings.iter_mut();
+            match known.find(|it| it.rule == rule && it.operation == name) {
+                Some(known) if known.grade <= grade => {}
+                Some(known) => *known = finding,
+                None => self.findings.push(finding),
+            }
+        }
+    }
+}
+
+pub(super) const LATE: &str = "it did not answer in time";
+
+/// The request without credentials.
+pub(super) fn call_of(chapter: &Chapter<'_>) -> Call {
+    match &chapter.manner {
+        Manner::Invalid(invalid) => chapter.subject.invalid_call(invalid),
+        _ => chapter.subject.call(),
+    }
+}
+
+/// With a text that looks like a JWT and is none.
+pub(super) fn with_garbage(call: Call) -> Call {
+    call.plain_header("Authorization", "Bearer audit.not-a.token")
+}

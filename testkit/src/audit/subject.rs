@@ -1,0 +1,257 @@
+//! The operations of a document as the audit calls them.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::{
+    audit::{base::Base, call::Call, sample},
+    document::{Document, Operation, Parameter, Requirement, Security},
+};
+
+/// An operation with a request to it.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    /// Such as `GET /posts/{id}`.
+    pub(super) name: String,
+    pub(super) method: Method,
+    /// The path with values for its parameters, as it is sent.
+    pub(super) path: String,
+    /// With parameters in braces, as it is sent.
+    pub(super) template: String,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    body: Option<(String, Vec<u8>)>,
+    invalid: Vec<Invalid>,
+    pub(super) access: Access,
+}
+
+/// Who may call an operation.
+#[derive(Clone, Debug)]
+pub(super) enum Access {
+    Public,
+    /// With a token that satisfies one of these.
+    Token(Vec<Requirement>),
+    /// With a token, or without one.
+    Optional,
+    /// With credentials that the audit does not have.
+    Other,
+}
+
+/// A way to make the request invalid, so that it cannot succeed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Invalid {
+    /// The start of a JSON object.
+    Body(String),
+    /// A text where another type is documented.
+    Path(String),
+    Query(String),
+}
+
+impl Subject {
+    /// The operations of a document that the audit can judge, and names of schemes whose tokens the
+    /// tenant mints.
+    pub(super) fn all(document: &Document, base: &Base, schemes: &[String]) -> Vec<Self> {
+        document.operations.iter().map(|it| Self::new(document, base, schemes, it)).collect()
+    }
+
+    fn new(document: &Document, base: &Base, schemes: &[String], operation: &Operation) -> Self {
+        let prefix = if base.path.is_empty() { &operation.base_path } else { &base.path };
+        let template = format!("{prefix}{}", operation.path);
+        let mut path = template.clone();
+        let (mut query, mut headers, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
+        let content = operation.request_body.as_ref().map(|body| &body.content);
+        let is_json =
+            |media_type: &&String| media_type.contains("json") && !media_type.contains('*');
+        let media_type = content.and_then(|content| content.keys().find(is_json));
+        let media_type = media_type.or_else(|| content.and_then(|content| content.keys().next()));
+        let body = media_type.map(|media_type| {
+            let members = content.and_then(|content| content.get(media_type));
+            let members = members.and_then(Value::as_object).cloned().unwrap_or_default();
+            let value = sample::value_of(document, &members);
+            if is_json(&media_type) {
+                invalid.push(Invalid::Body(media_type.clone()));
+            }
+            (media_type.clone(), body_of(media_type, &value))
+        });
+        for parameter in &operation.parameters {
+            let value = plain(&sample::value_of(document, &parameter.members));
+            let is_typed = is_typed(document, parameter);
+            match parameter.location.as_str() {
+                "path" => {
+                    let place = format!("{{{}}}", parameter.name);
+                    if is_typed && path.contains(&place) {
+                        let other = path.replace(&place, "not-valid");
+                        invalid.push(Invalid::Path(filled(
+                            &other,
+                            &operation.parameters,
+                            document,
+                        )));
+                    }
+                    path = path.replace(&place, &encoded(&value));
+                }
+                "query" => {
+                    if is_typed {
+                        invalid.push(Invalid::Query(parameter.name.clone()));
+                    }
+                    if parameter.required {
+                        query.push((parameter.name.clone(), value));
+                    }
+                }
+                "header" if parameter.required => headers.push((parameter.name.clone(), value)),
+                "cookie" if parameter.required => {
+                    headers.push(("Cookie".to_owned(), format!("{}={value}", parameter.name)));
+                }
+                _ => {}
+            }
+        }
+        Self {
+            name: format!("{} {}", operation.method, operation.path),
+            method: operation.method.clone(),
+            path,
+            template,
+            query,
+            headers,
+            body,
+            invalid,
+            access: access(&operation.security, schemes),
+        }
+    }
+
+    /// Whether calling it changes nothing (RFC 9110 §9.2.1).
+    pub(super) fn is_safe(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
+    }
+
+    pub(super) fn requirements(&self) -> &[Requirement] {
+        match &self.access {
+            Access::Token(alternatives) => alternatives,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn invalid(&self) -> &[Invalid] {
+        &self.invalid
+    }
+
+    pub(super) fn has_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// The documented request.
+    pub(super) fn call(&self) -> Call {
+        self.call_at(&self.path, &self.query)
+    }
+
+    /// The documented request at another spelling of its path.
+    pub(super) fn call_at_path(&self, path: &str) -> Call {
+        self.call_at(path, &self.query)
+    }
+
+    /// The documented request with one more query parameter.
+    pub(super) fn call_with_query(&self, name: &str, value: &str) -> Call {
+        let mut query = self.query.clone();
+        query.retain(|(other, _)| other != name);
+        query.push((name.to_owned(), value.to_owned()));
+        self.call_at(&self.path, &query)
+    }
+
+    /// A request that cannot succeed.
+    pub(super) fn invalid_call(&self, invalid: &Invalid) -> Call {
+        match invalid {
+            Invalid::Body(media_type) => self.call().body(media_type, "{\"audit\": "),
+            Invalid::Path(path) => self.call_at_path(path),
+            Invalid::Query(name) => self.call_with_query(name, "not-valid"),
+        }
+    }
+
+    fn call_at(&self, path: &str, query: &[(String, String)]) -> Call {
+        let pair =
+            |(name, value): &(String, String)| format!("{}={}", encoded(name), encoded(value));
+        let query: Vec<_> = query.iter().map(pair).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        let mut call = Call::new(self.method.clone(), format!("{path}{mark}{}", query.join("&")));
+        for (name, value) in &self.headers {
+            call = call.plain_header(name, value);
+        }
+        match &self.body {
+            Some((media_type, body)) => call.body(media_type, body.clone()),
+            None => call,
+        }
+    }
+}
+
+/// The schemes of a document that are presented as `Authorization: Bearer`.
+pub(super) fn token_schemes(document: &Document) -> Vec<String> {
+    use crate::document::SchemeKind::{Http, OAuth2, OpenIdConnect};
+    let is_token = |kind: &_| match kind {
+        OAuth2 | OpenIdConnect => true,
+        Http(scheme) => matches!(scheme.as_str(), "bearer" | "dpop"),
+        _ => false,
+    };
+    let schemes = document.schemes.iter().filter(|(_, scheme)| is_token(&scheme.kind));
+    schemes.map(|(name, _)| name.clone()).collect()
+}
+
+fn access(security: &Security, schemes: &[String]) -> Access {
+    if matches!(security, Security::Public) {
+        return Access::Public;
+    }
+    if security.permits_anonymous() {
+        return Access::Optional;
+    }
+    let is_ours = |name: &String| schemes.contains(name);
+    let alternatives = security.alternatives().iter();
+    let ours: Vec<_> = alternatives.filter(|it| it.schemes.keys().all(is_ours)).cloned().collect();
+    if ours.is_empty() { Access::Other } else { Access::Token(ours) }
+}
+
+/// Whether a text is not a value of the parameter.
+fn is_typed(document: &Document, parameter: &Parameter) -> bool {
+    let Some(schema) = sample::schema_of(document, &parameter.members) else { return false };
+    let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
+    matches!(sample::type_of(schema), Some("integer" | "number" | "boolean"))
+        || matches!(format, "uuid" | "date" | "date-time")
+}
+
+fn filled(path: &str, parameters: &[Parameter], document: &Document) -> String {
+    let in_path = parameters.iter().filter(|parameter| parameter.location == "path");
+    in_path.fold(path.to_owned(), |path, parameter| {
+        let value = plain(&sample::value_of(document, &parameter.members));
+        path.replace(&format!("{{{}}}", parameter.name), &encoded(&value))
+    })
+}
+
+fn body_of(media_type: &str, value: &Value) -> Vec<u8> {
+    match (media_type, value) {
+        ("application/x-www-form-urlencoded", Value::Object(members)) => {
+            let pair = |(name, value): (&String, &Value)| {
+                format!("{}={}", encoded(name), encoded(&plain(value)))
+            };
+            members.iter().map(pair).collect::<Vec<_>>().join("&").into_bytes()
+        }
+        (media_type, value) if media_type.contains("json") => value.to_string().into_bytes(),
+        (_, value) => plain(value).into_bytes(),
+    }
+}
+
+/// As a parameter of style `simple` or `form` has it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// Percent-encoded but for unreserved characters (RFC 3986 §2.3).
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,134 @@
+//! `mock-tenant audit`.
+
+use std::{fs, io, io::IsTerminal as _, io::Write as _, process::ExitCode, time::Duration};
+
+use monocloud_testkit::{Audit, Format, MockTenant, Rule, TenantConfig};
+use tokio::runtime;
+
+use crate::{
+    args::{AuditArgs, AuditFormat, Profile},
+    failure::Failure,
+    run::{quoted, settings},
+    terminal::{FAINT, HEADING, print},
+};
+
+/// How long the API may take to start after its settings were printed.
+const START: Duration = Duration::from_secs(20);
+
+pub(crate) fn audit(args: AuditArgs) -> Result<ExitCode, Failure> {
+    if let Some(id) = &args.explain {
+        print(&explained(id)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let base_url = args.base_url.clone().unwrap_or_default();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::other(format!("no runtime: {error}")))?;
+    runtime.block_on(async {
+        let tenant = if args.dry_run { None } else { Some(start(&args).await?) };
+        if let Some(tenant) = &tenant {
+            announce(&args, tenant);
+        }
+        let audit = configured(&args, of_document(&args, &base_url).await?)?;
+        let Some(tenant) = tenant else {
+            print(&audit.plan().map_err(Failure::usage)?)?;
+            return Ok(ExitCode::SUCCESS);
+        };
+        let report = with_progress(audit).run(&tenant).await;
+        print(&report.format(match args.format {
+            AuditFormat::Text => Format::Text,
+            AuditFormat::Json => Format::Json,
+            AuditFormat::Junit => Format::Junit,
+            AuditFormat::Sarif => Format::Sarif,
+        }))?;
+        Ok(ExitCode::from(report.verdict().exit_code()))
+    })
+}
+
+fn configured(args: &AuditArgs, audit: Audit) -> Result<Audit, Failure> {
+    let mut audit = audit.only(&args.only).rate(args.rate);
+    if args.allow_unsafe {
+        audit = audit.allow_unsafe();
+    }
+    if let Some(scheme) = &args.scheme {
+        audit = audit.scheme(scheme);
+    }
+    if let Some(seconds) = args.key_cache {
+        audit = audit.key_cache(Duration::from_secs(seconds));
+    }
+    if args.profile == Profile::Dpop {
+        audit = audit.dpop();
+    }
+    if let Some(file) = &args.baseline {
+        let text = fs::read_to_string(file).map_err(|error| unreadable(&file.display(), &error))?;
+        audit = audit.baseline(&text);
+    }
+    Ok(audit)
+}
+
+async fn start(args: &AuditArgs) -> Result<MockTenant, Failure> {
+    let mut builder = MockTenant::builder().listen(args.listen).control();
+    if let Some(audience) = &args.audience {
+        builder = builder.audience(audience);
+    }
+    if let Some(issuer) = &args.issuer {
+        builder = builder.issuer(issuer);
+    }
+    builder.try_start().await.map_err(|error| {
+        Failure::usage(format!("the audit's tenant cannot listen on {}: {error}", args.listen))
+    })
+}
+
+/// The settings of the API, on standard error: the report has standard output for itself.
+fn announce(args: &AuditArgs, tenant: &MockTenant) {
+    let mut text = format!("{HEADING}tenant of the audit{HEADING:#}  {}\n", tenant.issuer());
+    for (name, value) in settings(tenant, &TenantConfig::default()) {
+        text.push_str(&format!("{FAINT}export {name}={}{FAINT:#}\n", quoted(&value)));
+    }
+    let base_url = args.base_url.as_deref().unwrap_or_default();
+    text.push_str(&format!("auditing {base_url}\n"));
+    // Without standard error, the report is enough.
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// By the document in a file, or at the API itself.
+async fn of_document(args: &AuditArgs, base_url: &str) -> Result<Audit, Failure> {
+    let place = args.openapi.as_deref().unwrap_or_default();
+    let start = if args.dry_run { Duration::ZERO } else { START };
+    if place.starts_with("http://") || place.starts_with("https://") {
+        return Audit::of_url(place, base_url, start).await.map_err(Failure::usage);
+    }
+    let openapi = fs::read(place).map_err(|error| unreadable(&place, &error))?;
+    Ok(Audit::of(openapi).against(base_url).start_within(start))
+}
+
+/// Shows on a terminal how far the audit is.
+fn with_progress(audit: Audit) -> Audit {
+    if !io::stderr().is_terminal() {
+        return audit;
+    }
+    audit.on_progress(|done, all| {
+        let _ = write!(anstream::stderr(), "\r{done} of {all} operations\x1b[K\r");
+    })
+}
+
+fn explained(id: &str) -> Result<String, Failure> {
+    let Some(rule) = Rule::of(id) else {
+        let ids: Vec<_> = Rule::ALL.iter().map(|rule| rule.id).collect();
+        return Err(Failure::usage(format!(
+            "no finding has the id {id:?}; there are {}",
+            ids.join(", ")
+        )));
+    };
+    let grade = rule.grade.name();
+    Ok(format!(
+        "{HEADING}{}{HEADING:#} ({grade}, {})\n{}\n\n{}\n",
+        rule.id,
+        rule.source,
+        rule.title,
+        rule.page()
+    ))
+}
+
+fn unreadable(file: &dyn std::fmt::Display, error: &io::Error) -> Failure {
+    Failure::usage(format!("{file} cannot be read: {error}"))
+}

@@ -1,0 +1,377 @@
+//! The API under audit: a small server with its own validation, and one switch per defect.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    defect::Defect,
+    keys::Keys,
+    token::{Failure, Validator},
+};
+
+/// The API, which serves until this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) url: String,
+    state: Arc<State>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    /// How many requests have changed something.
+    changes: AtomicUsize,
+    defect: Defect,
+    base: String,
+    validator: Validator,
+}
+
+/// What an operation needs.
+#[derive(Clone, Copy, Default)]
+struct Needs {
+    scopes: &'static [&'static str],
+    group: Option<&'static str>,
+    step_up: bool,
+    plan: bool,
+}
+
+enum Refusal {
+    Status(u16, Option<(&'static str, Needs)>),
+    HangUp,
+}
+
+impl Api {
+    pub(crate) async fn start(tenant: &MockTenant, defect: Defect) -> Self {
+        Self::start_with(tenant, defect, false).await
+    }
+
+    /// With `reloads`, it fetches the keys for each request.
+    pub(crate) async fn start_with(tenant: &MockTenant, defect: Defect, reloads: bool) -> Self {
+        let vars = tenant.vars_for(ClientAuth::SecretPost);
+        let setting = |name: &str| {
+            let found = vars.iter().find(|(other, _)| other.ends_with(name));
+            found.map(|(_, value)| value.clone()).unwrap()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(State {
+            changes: AtomicUsize::new(0),
+            defect,
+            base: url.clone(),
+            validator: Validator {
+                keys: Keys::new(tenant.url(Endpoint::Jwks), defect, reloads),
+                defect,
+                issuer: setting("TENANT_DOMAIN"),
+                audience: match defect {
+                    Defect::TrustsAnotherAudience => "https://other.example.com".to_owned(),
+                    _ => setting("AUDIENCE"),
+                },
+                introspection: tenant.url(Endpoint::Introspection),
+                client: (setting("CLIENT_ID"), setting("CLIENT_SECRET")),
+                clock: tenant.clock().clone(),
+                cache: Mutex::new(HashMap::new()),
+            },
+        });
+        let served = Arc::clone(&state);
+        let server = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&served);
+                let service = service_fn(move |request| respond(Arc::clone(&state), request));
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        Self { url, state, server }
+    }
+
+    /// How many requests have changed something.
+    pub(crate) fn changes(&self) -> usize {
+        self.state.changes.load(Ordering::Relaxed)
+    }
+}
+
+async fn respond(
+    state: Arc<State>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Full<Bytes>>> {
+    let kid = kid_of(request.headers());
+    let answered = state.answer(request).await;
+    let mut response = match answered {
+        Ok(body) => {
+            let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+            response.headers_mut().insert("content-type", "application/json".parse().unwrap());
+            response
+        }
+        Err(Refusal::HangUp) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Err(Refusal::Status(status, why)) => state.refused(status, why),
+    };
+    if state.defect == Defect::EchoesKid && kid.contains("\r\nX-Injected: 1\r\n") {
+        response.headers_mut().insert("x-injected", "1".parse().unwrap());
+    }
+    Ok(response)
+}
+
+impl State {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Value, Refusal> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let original = head.headers.get("x-original-url").and_then(|it| it.to_str().ok());
+        let original = original.filter(|_| self.defect == Defect::BelievesOriginalUrl);
+        let sent = original.unwrap_or(head.uri.path());
+        let (path, is_guarded) = self.routed(sent);
+        let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
+        if path == "/health" && method == Method::GET {
+            if self.defect == Defect::RefusesPublic {
+                self.authenticate(&head.headers, &head.uri, &body, Needs::default()).await?;
+            }
+            return Ok(json!({ "status": "up" }));
+        }
+        if path == "/.well-known/oauth-protected-resource" {
+            let other = if self.defect == Defect::MisnamesResource { "/other" } else { "" };
+            return Ok(json!({ "resource": format!("{}{other}", self.base) }));
+        }
+        let needs = self.needs(&method, &path)?;
+        self.read_early(&head.headers, &head.uri, &path, &body)?;
+        let is_options =
+            head.headers.get("x-http-method-override").is_some_and(|it| it == "OPTIONS");
+        let is_skipped = original.is_some()
+            || !is_guarded
+            || (self.defect == Defect::GuardsGetOnly && head.method == Method::HEAD)
+            || (self.defect == Defect::BelievesMethodOverride && is_options)
+            || (self.defect == Defect::ForgotOneOperation && path == "/me")
+            || (self.defect == Defect::OpensAnotherMethod
+                && path == "/posts/1"
+                && method == Method::GET);
+        if !is_skipped {
+            let claims = self.authenticate(&head.headers, &head.uri, &body, needs).await?;
+            self.authorize(&claims, needs)?;
+        }
+        let is_json = head.headers.get("content-type").is_some_and(|it| it == "application/json");
+        let is_bad =
+            path == "/posts" && method == Method::POST && !(is_json && is_json_object(&body));
+        let is_bad = is_bad || bad_limit(&head.uri) || path.contains("not-valid");
+        if is_bad {
+            return Err(Refusal::Status(400, None));
+        }
+        self.changes.fetch_add(usize::from(method != Method::GET), Ordering::Relaxed);
+        Ok(json!({ "path": path }))
+    }
+
+    /// The path as the router has it, and whether the guard takes it for the same.
+    fn routed(&self, sent: &str) -> (String, bool) {
+        let routed = match self.defect {
+            Defect::GuardsExactCaseOnly => sent.to_ascii_lowercase(),
+            Defect::GuardsSingleSlashesOnly => sent.replace("//", "/"),
+            Defect::GuardsDecodedLettersOnly => sent.replace("%6D", "m").replace("%70", "p"),
+            _ => sent.to_owned(),
+        };
+        let is_same = routed == sent;
+        (routed, is_same)
+    }
+
+    fn needs(&self, method: &Method, path: &str) -> Result<Needs, Refusal> {
+        let none = Needs::default();
+        let segments: Vec<_> = path.split('/').skip(1).collect();
+        Ok(match (method.as_str(), segments.as_slice()) {
+            ("GET", ["me"]) if self.defect == Defect::NeedsMoreThanDocumented => {
+                Needs { scopes: &["posts:read"], ..none }
+            }
+            ("GET", ["me"]) => none,
+            ("GET", ["posts"]) => Needs { scopes: &["posts:read"], ..none },
+            ("POST", ["posts"]) => Needs { scopes: &["posts:read", "posts:write"], ..none },
+            ("DELETE", ["posts", _]) => Needs { group: Some("admin"), ..none },
+            ("GET", ["posts", _]) if self.defect == Defect::OpensAnotherMethod => none,
+            ("POST", ["posts", _, "publish"]) => {
+                Needs { scopes: &["posts:write"], step_up: true, ..none }
+            }
+            ("GET", ["plan"]) => Needs { plan: true, ..none },
+            (_, ["me" | "posts" | "plan"] | ["posts", _] | ["posts", _, "publish"]) => {
+                return Err(Refusal::Status(405, None));
+            }
+            _ => return Err(Refusal::Status(404, None)),
+        })
+    }
+
+    /// What must wait for the token.
+    fn read_early(
+        &self,
+        headers: &HeaderMap,
+        uri: &http::Uri,
+        path: &str,
+        body: &[u8],
+    ) -> Result<(), Refusal> {
+        let media_type = headers.get("content-type").and_then(|it| it.to_str().ok());
+        let is_bad = match self.defect {
+            Defect::ReadsMediaTypeFirst => media_type.is_some_and(|it| it == "application/x-audit"),
+            Defect::ReadsBodyFirst => {
+                media_type == Some("application/json") && !is_json_object(body)
+            }
+            Defect::ReadsParameterFirst => bad_limit(uri) || path.contains("not-valid"),
+            _ => false,
+        };
+        if is_bad { Err(Refusal::Status(400, None)) } else { Ok(()) }
+    }
+
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        uri: &http::Uri,
+        body: &[u8],
+        needs: Needs,
+    ) -> Result<Value, Refusal> {
+        let credentials = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        let token = credentials.and_then(|it| it.split_once(' '));
+        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = token.map(|(_, token)| token.trim().to_owned());
+        let parameter = |text: &[u8]| {
+            form_urlencoded::parse(text)
+                .find(|(name, _)| name == "access_token")
+                .map(|(_, it)| it.into_owned())
+        };
+        let token = match self.defect {
+            Defect::ReadsTokenFromQuery => {
+                token.or_else(|| parameter(uri.query().unwrap_or_default().as_bytes()))
+            }
+            Defect::ReadsTokenFromBody => token.or_else(|| parameter(body)),
+            _ => token,
+        };
+        let Some(token) = token else {
+            let status = if self.defect == Defect::ForbidsWithoutToken { 403 } else { 401 };
+            return Err(Refusal::Status(status, Some(("", needs))));
+        };
+        self.validator.claims(&token).await.map_err(|failure| match failure {
+            Failure::Invalid if self.defect == Defect::ForbidsInvalidToken => {
+                Refusal::Status(403, None)
+            }
+            Failure::Invalid => Refusal::Status(401, Some(("invalid_token", needs))),
+            Failure::Crash => Refusal::Status(500, None),
+            Failure::HangUp => Refusal::HangUp,
+            Failure::Unavailable => Refusal::Status(503, None),
+        })
+    }
+
+    fn authorize(&self, claims: &Value, needs: Needs) -> Result<(), Refusal> {
+        let defect = self.defect;
+        if needs.step_up {
+            let now = self
+                .validator
+                .clock
+                .now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .as_secs_f64();
+            let is_strong = defect == Defect::IgnoresAcr || claims["acr"] == "urn:example:mfa";
+            let is_recent = match claims["auth_time"].as_f64() {
+                None => matches!(defect, Defect::AcceptsMissingAuthTime | Defect::IgnoresMaxAge),
+                Some(time) => defect == Defect::IgnoresMaxAge || now - time <= 360.0,
+            };
+            if !is_strong || !is_recent {
+                let status = if defect == Defect::ForbidsWeakLogin { 403 } else { 401 };
+                return Err(Refusal::Status(
+                    status,
+                    Some(("insufficient_user_authentication", needs)),
+                ));
+            }
+        }
+        let scope = claims["scope"].as_str().unwrap_or_default();
+        let held: Vec<_> = scope.split(' ').collect();
+        let mut scopes = needs.scopes.iter().map(|needed| match defect {
+            Defect::IgnoresScope => true,
+            Defect::SearchesScope => scope.contains(needed),
+            _ => held.contains(needed),
+        });
+        let has_scopes = match defect {
+            Defect::NeedsAnyScope => needs.scopes.is_empty() || scopes.any(|held| held),
+            _ => scopes.all(|held| held),
+        };
+        if !has_scopes {
+            return Err(Refusal::Status(403, Some(("insufficient_scope", needs))));
+        }
+        let has_group = needs.group.is_none_or(|group| {
+            defect == Defect::IgnoresGroups
+                || claims["groups"].as_array().is_some_and(|it| it.contains(&json!(group)))
+        });
+        let has_plan = !needs.plan || defect == Defect::IgnoresClaim || claims["plan"] == "pro";
+        if has_group && has_plan {
+            Ok(())
+        } else {
+            Err(Refusal::Status(403, Some(("insufficient_scope", needs))))
+        }
+    }
+
+    fn refused(&self, status: u16, why: Option<(&'static str, Needs)>) -> Response<Full<Bytes>> {
+        let trace = "Traceback (most recent call last):\n  File \"api.py\", line 1\n";
+        let is_shown = self.defect == Defect::ShowsTrace && status == 401;
+        let body = if is_shown { trace } else { "{\"message\":\"refused\"}" };
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let challenge = why.map(|(error, needs)| self.challenge(error, needs));
+        if let Some(challenge) = challenge
+            && self.defect != Defect::ForgetsChallenge
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
+        }
+        response
+    }
+
+    fn challenge(&self, error: &str, needs: Needs) -> String {
+        let metadata = format!("{}/.well-known/oauth-protected-resource", self.base);
+        let mut text = format!("Bearer realm=\"posts\", resource_metadata=\"{metadata}\"");
+        if !needs.scopes.is_empty() {
+            text.push_str(&format!(", scope=\"{}\"", needs.scopes.join(" ")));
+        }
+        let error = match (self.defect, error) {
+            (Defect::NamesWrongError, "invalid_token") => "invalid_grant",
+            (_, error) => error,
+        };
+        if !error.is_empty() {
+            text.push_str(&format!(", error=\"{error}\""));
+        }
+        match self.defect {
+            Defect::WritesBrokenChallenge => text.push_str(" error_description=\"no comma"),
+            Defect::RepeatsAttribute => text.push_str(", realm=\"again\""),
+            _ => {}
+        }
+        text
+    }
+}
+
+fn is_json_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["title"].is_string())
+}
+
+fn bad_limit(uri: &http::Uri) -> bool {
+    uri.query().unwrap_or_default().contains("limit=not-valid")
+}
+
+/// The `kid` of the request's token.
+fn kid_of(headers: &HeaderMap) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let token = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok()?.split_once(' '));
+    let header = token.and_then(|(_, token)| URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok());
+    let header: Value = header.and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
+    header["kid"].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,78 @@
+//! What the API under audit gets wrong: one thing, or nothing.
+
+/// A mistake that libraries and APIs have made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Defect {
+    None,
+    // Who is asked for a token.
+    ForgotOneOperation,
+    AcceptsAnyText,
+    TrustsAnotherAudience,
+    RefusesPublic,
+    NeedsMoreThanDocumented,
+    OpensAnotherMethod,
+    GuardsExactCaseOnly,
+    GuardsSingleSlashesOnly,
+    GuardsDecodedLettersOnly,
+    GuardsGetOnly,
+    BelievesMethodOverride,
+    BelievesOriginalUrl,
+    ReadsTokenFromQuery,
+    ReadsTokenFromBody,
+    // Signatures.
+    DecodesWithoutVerifying,
+    AcceptsNone,
+    UsesPublicKeyAsSecret,
+    IgnoresAlg,
+    TrustsEmbeddedKey,
+    FetchesKeyUrl,
+    IgnoresCrit,
+    // Claims.
+    IgnoresIssuer,
+    ComparesStartOfIssuer,
+    AcceptsMissingIssuer,
+    IgnoresAudience,
+    SearchesAudience,
+    IgnoresExpiry,
+    AcceptsMissingExpiry,
+    IgnoresNotBefore,
+    IgnoresType,
+    // Permissions.
+    IgnoresScope,
+    SearchesScope,
+    NeedsAnyScope,
+    IgnoresGroups,
+    IgnoresAcr,
+    AcceptsMissingAuthTime,
+    IgnoresMaxAge,
+    IgnoresClaim,
+    // Responses.
+    ForgetsChallenge,
+    WritesBrokenChallenge,
+    RepeatsAttribute,
+    NamesWrongError,
+    ForbidsWithoutToken,
+    ForbidsInvalidToken,
+    ForbidsWeakLogin,
+    MisnamesResource,
+    CrashesOnPayload,
+    HangsUpOnPayload,
+    ShowsTrace,
+    EchoesKid,
+    // Order.
+    ReadsBodyFirst,
+    ReadsParameterFirst,
+    ReadsMediaTypeFirst,
+    // Keys.
+    NeverRefreshesKeys,
+    KeepsWithdrawnKeys,
+    ForgetsKeysInOutage,
+    AcceptsAllInOutage,
+    FetchesForEveryKid,
+    LocksAfterUnknownKids,
+    // Introspection.
+    IgnoresActive,
+    IgnoresAudienceOfOpaque,
+    CachesBeyondExpiry,
+    AcceptsWithoutIntrospection,
+}

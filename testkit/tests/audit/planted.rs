@@ -1,0 +1,126 @@
+//! One defect at a time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Verdict};
+
+use crate::{OPENAPI, api::Api, defect::Defect};
+
+async fn audited(defect: Defect) -> Report {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, defect).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).allow_unsafe().rate(10_000);
+    audit.key_refresh(Duration::ZERO).run(&tenant).await
+}
+
+/// The ids of the findings, without those of advice.
+fn ids(report: &Report) -> BTreeSet<&str> {
+    let findings = report.findings.iter().filter(|finding| finding.grade == Grade::Finding);
+    findings.map(|finding| finding.rule.id).collect()
+}
+
+#[tokio::test]
+async fn a_right_api_is_cleared() {
+    let report = audited(Defect::None).await;
+    assert_eq!(report.verdict(), Verdict::Passed, "{report}");
+    let advice: BTreeSet<_> = report.findings.iter().map(|finding| finding.rule.id).collect();
+    // Its parser takes the last of two members.
+    assert_eq!(advice, BTreeSet::from(["json"]), "{report}");
+}
+
+macro_rules! planted {
+    ($($name:ident: $defect:ident is $($id:literal)+;)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let report = audited(Defect::$defect).await;
+                assert_eq!(ids(&report), BTreeSet::from([$($id),+]), "{report}");
+            }
+        )+
+    };
+}
+
+planted! {
+    one_operation_without_a_guard: ForgotOneOperation is "no-token";
+    any_text_is_a_token: AcceptsAnyText is "token-not-validated";
+    a_public_operation_that_needs_a_token: RefusesPublic is "public-refused";
+    an_undocumented_scope: NeedsMoreThanDocumented is "over-strict";
+    an_undocumented_method: OpensAnotherMethod is "undocumented-method";
+    a_guard_that_compares_with_case: GuardsExactCaseOnly is "path-spelling";
+    a_guard_that_does_not_merge_slashes: GuardsSingleSlashesOnly is "path-spelling";
+    a_guard_that_does_not_decode: GuardsDecodedLettersOnly is "path-spelling";
+    a_guard_for_get_alone: GuardsGetOnly is "head-unprotected";
+    a_method_override: BelievesMethodOverride is "method-override";
+    a_url_override: BelievesOriginalUrl is "url-override";
+    a_token_in_the_query: ReadsTokenFromQuery is "token-in-query";
+    a_token_in_the_body: ReadsTokenFromBody is "token-in-body";
+
+    no_verification: DecodesWithoutVerifying is "signature-not-verified";
+    alg_none: AcceptsNone is "alg-none";
+    the_public_key_as_a_secret: UsesPublicKeyAsSecret is "key-confusion";
+    any_alg: IgnoresAlg is "alg-swap";
+    an_embedded_key: TrustsEmbeddedKey is "embedded-key";
+    a_fetched_key: FetchesKeyUrl is "key-url-fetched";
+    critical_extensions: IgnoresCrit is "crit";
+
+    any_issuer: IgnoresIssuer is "issuer";
+    the_start_of_an_issuer: ComparesStartOfIssuer is "issuer";
+    no_issuer: AcceptsMissingIssuer is "issuer";
+    any_audience: IgnoresAudience is "audience";
+    a_part_of_an_audience: SearchesAudience is "audience";
+    any_expiry: IgnoresExpiry is "expired";
+    no_expiry: AcceptsMissingExpiry is "expired";
+    any_start: IgnoresNotBefore is "not-before";
+    any_type: IgnoresType is "token-type";
+
+    any_scope: IgnoresScope is "scope-not-enforced";
+    a_part_of_a_scope: SearchesScope is "scope-not-enforced";
+    one_scope_of_several: NeedsAnyScope is "scope-not-enforced";
+    any_group: IgnoresGroups is "group-not-enforced";
+    any_acr: IgnoresAcr is "acr-not-enforced";
+    no_auth_time: AcceptsMissingAuthTime is "max-age-not-enforced";
+    any_age: IgnoresMaxAge is "max-age-not-enforced";
+    any_claim: IgnoresClaim is "claim-not-enforced";
+
+    no_challenge: ForgetsChallenge is "challenge-missing";
+    a_broken_challenge: WritesBrokenChallenge is "challenge-malformed";
+    an_attribute_twice: RepeatsAttribute is "challenge-repeated-attribute";
+    a_wrong_error: NamesWrongError is "challenge-wrong-error";
+    forbidden_without_a_token: ForbidsWithoutToken is "status-without-token";
+    forbidden_with_an_invalid_token: ForbidsInvalidToken is "status-invalid-token";
+    forbidden_after_a_weak_login: ForbidsWeakLogin is "step-up-challenge";
+    another_resource: MisnamesResource is "resource-metadata";
+    a_crash: CrashesOnPayload is "crash";
+    a_hang_up: HangsUpOnPayload is "crash";
+    a_stack_trace: ShowsTrace is "stack-trace";
+    an_echoed_kid: EchoesKid is "header-injection";
+
+    the_body_first: ReadsBodyFirst is "order-body";
+    a_parameter_first: ReadsParameterFirst is "order-parameter";
+    the_media_type_first: ReadsMediaTypeFirst is "order-media-type";
+
+    keys_fetched_once: NeverRefreshesKeys is "key-rotation";
+    keys_lost_in_an_outage: ForgetsKeysInOutage is "key-outage";
+    open_in_an_outage: AcceptsAllInOutage is "key-outage-open";
+    a_request_for_every_kid: FetchesForEveryKid is "key-flood";
+    locked_by_unknown_kids: LocksAfterUnknownKids is "key-flood-lockout";
+
+    inactive_tokens: IgnoresActive is "opaque-inactive";
+    opaque_tokens_for_others: IgnoresAudienceOfOpaque is "opaque-audience";
+    verdicts_kept_too_long: CachesBeyondExpiry is "opaque-expired";
+    introspection_that_fails_open: AcceptsWithoutIntrospection is "opaque-fail-open";
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_tested_where_the_cache_is_known() {
+    for (defect, expected) in [
+        (Defect::None, BTreeSet::new()),
+        (Defect::KeepsWithdrawnKeys, BTreeSet::from(["key-withdrawal"])),
+    ] {
+        let tenant = MockTenant::start().await;
+        let api = Api::start_with(&tenant, defect, true).await;
+        let audit = Audit::of(OPENAPI).against(&*api.url).only(["withdrawal"]);
+        let report = audit.key_cache(Duration::ZERO).run(&tenant).await;
+        assert_eq!(ids(&report), expected, "{report}");
+    }
+}
