@@ -44,7 +44,7 @@ pub(super) enum Case {
     /// A header that overrides the URL, in a request to a public path.
     UrlOverride(&'static str, String),
     /// DPoP requests of a class.
-    Proofs(ProofClass),
+    Proofs(ProofClass, Extent),
     Rotation,
     Opaque,
     Outage,
@@ -58,6 +58,15 @@ pub(super) enum Extent {
     /// The first one, and another that differs from operation to operation.
     Sample(usize),
     All,
+}
+
+impl Extent {
+    pub(super) fn chosen<T>(self, all: Vec<T>) -> Vec<T> {
+        let Self::Sample(place) = self else { return all };
+        let other = place % all.len().max(1);
+        let all = all.into_iter().enumerate();
+        all.filter(|(at, _)| *at == 0 || *at == other).map(|(_, one)| one).collect()
+    }
 }
 
 impl Case {
@@ -84,7 +93,7 @@ impl Case {
             Self::Method(_) => &["methods"],
             Self::Spelling(..) => &["spelling"],
             Self::MethodOverride(..) | Self::UrlOverride(..) => &["override"],
-            Self::Proofs(_) => &["dpop"],
+            Self::Proofs(..) => &["dpop"],
             Self::Rotation => &["rotation", "keys"],
             Self::Opaque => &["opaque"],
             Self::Outage => &["outage", "keys"],
@@ -154,7 +163,7 @@ impl fmt::Display for Case {
             Self::Spelling(what, path) => write!(f, "{path} ({what}) without a token"),
             Self::MethodOverride(name, value) => write!(f, "{name}: {value} without a token"),
             Self::UrlOverride(name, path) => write!(f, "{path} with {name} without a token"),
-            Self::Proofs(class) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
+            Self::Proofs(class, _) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
             Self::Rotation => f.write_str("a token by the tenant's new key"),
             Self::Opaque => {
                 f.write_str("opaque tokens: inactive, wrong audience, expired, endpoint down")

@@ -41,6 +41,10 @@ pub(super) fn rule_of(hostile: &Hostile) -> (&'static str, Grade) {
 /// The rule, and the grade. What only resembles an attack is advice.
 pub(super) fn proof_rule_of(hostile: &HostileProof) -> (&'static str, Grade) {
     match hostile.class {
+        // The same host, if it is an address.
+        ProofClass::Url if hostile.name == "proof-htu-dot-after-host" => {
+            ("dpop-proof", Grade::Advice)
+        }
         ProofClass::Binding => ("dpop-binding", Grade::Finding),
         ProofClass::Replay => ("dpop-replay", Grade::Finding),
         ProofClass::Structure | ProofClass::Json | ProofClass::Size | ProofClass::Id => {

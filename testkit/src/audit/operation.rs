@@ -97,7 +97,7 @@ impl Run<'_> {
                 )
                 .await;
             }
-            _ if control.is_bound && !matches!(case, Case::Proofs(_)) => {}
+            _ if control.is_bound && !matches!(case, Case::Proofs(..)) => {}
             Case::Garbage => {
                 let call = with_garbage(call_of(chapter));
                 let rule = ("token-not-validated", Grade::Finding);
@@ -112,7 +112,9 @@ impl Run<'_> {
                     )
                     .await;
             }
-            Case::Proofs(class) => proofs::hostile(self, *class, chapter, control).await,
+            Case::Proofs(class, extent) => {
+                proofs::hostile(self, *class, *extent, chapter, control).await
+            }
             Case::TokenInQuery => self.token_in_query(chapter, control).await,
             Case::TokenInBody => self.token_in_body(chapter, control).await,
             _ if seen.takes_any_text => {}
@@ -239,6 +241,7 @@ impl Run<'_> {
         let call = call_of(chapter).header("Authorization", header);
         if let Ok(reply) = self.send(&call).await
             && matches!(reply.status, 400 | 401 | 403)
+            && !control.standing.accepts(&reply)
         {
             let detail = format!(
                 "the right token under the scheme bearer is answered with {}",
@@ -262,19 +265,7 @@ impl Run<'_> {
         let grant = &control.grant;
         let claims = grant.all_claims(self.tenant);
         let tenant = self.tenant.with_defaults(None, Some(grant.scopes.join(" ")), claims);
-        let all = Hostile::of(&tenant, class);
-        let chosen: Vec<_> = match extent {
-            Extent::All => all,
-            Extent::Sample(place) => {
-                let other = place % all.len().max(1);
-                let is_chosen = |at: usize| at == 0 || at == other;
-                all.into_iter()
-                    .enumerate()
-                    .filter(|(at, _)| is_chosen(*at))
-                    .map(|(_, it)| it)
-                    .collect()
-            }
-        };
+        let chosen = extent.chosen(Hostile::of(&tenant, class));
         for hostile in chosen {
             if self.skips_opaque && hostile.token.matches('.').count() != 2 {
                 continue;

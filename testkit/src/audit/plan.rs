@@ -161,7 +161,7 @@ fn cases(
         }
     }
     if scope.with_dpop {
-        cases.extend(ProofClass::ALL.map(Case::Proofs));
+        cases.extend(ProofClass::ALL.map(|class| Case::Proofs(class, extent)));
     }
     let others = subject.invalid().iter().filter(|it| *manner != Manner::Invalid((*it).clone()));
     cases.extend(others.cloned().map(Case::Order));

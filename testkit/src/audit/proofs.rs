@@ -4,6 +4,7 @@ use crate::{
     DpopRequest, HostileProof, ProofClass,
     audit::{
         call::{Call, Shown},
+        case::Extent,
         challenge::challenges,
         grant::Grant,
         hostile::proof_rule_of,
@@ -38,6 +39,7 @@ pub(super) async fn good(
 pub(super) async fn hostile(
     run: &mut Run<'_>,
     class: ProofClass,
+    extent: Extent,
     chapter: &Chapter<'_>,
     control: &Control,
 ) {
@@ -53,7 +55,7 @@ pub(super) async fn hostile(
     }
     let name = chapter.subject.name.clone();
     let request = request(run, &base, &control.grant, nonce);
-    for hostile in HostileProof::of(&request, class) {
+    for hostile in extent.chosen(HostileProof::of(&request, class)) {
         let what = format!("the DPoP request {} ({})", hostile.name, hostile.reference);
         if let Some(first) = &hostile.first
             && run.send(&with_headers(&base, first)).await.is_err()

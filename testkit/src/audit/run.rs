@@ -283,14 +283,14 @@ impl<'r> Run<'r> {
         None
     }
 
-    /// Sends a request, again where the API is busy or has closed an idle connection.
+    /// Sends a request, again where the API is busy or closes a connection whose body it has not read.
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, Silence> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             let answer = self.wire.send(call).await;
             match &answer {
-                Err(Silence::Closed) if attempts == 1 => {}
+                Err(Silence::Closed) if attempts < 3 => {}
                 Ok(reply) if reply.status == 429 && attempts < 3 => {
                     let after = reply
                         .headers

@@ -244,7 +244,11 @@ impl State {
     ) -> Result<Value, Refusal> {
         let credentials = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
         let token = credentials.and_then(|it| it.split_once(' '));
-        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = token.filter(|(scheme, _)| {
+            let is_dpop =
+                scheme.eq_ignore_ascii_case("dpop") && self.defect == Defect::IgnoresProofs;
+            scheme.eq_ignore_ascii_case("bearer") || is_dpop
+        });
         let token = token.map(|(_, token)| token.trim().to_owned());
         let parameter = |text: &[u8]| {
             form_urlencoded::parse(text)

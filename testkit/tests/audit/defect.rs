@@ -37,6 +37,7 @@ pub(crate) enum Defect {
     AcceptsMissingExpiry,
     IgnoresNotBefore,
     IgnoresType,
+    IgnoresProofs,
     // Permissions.
     IgnoresScope,
     SearchesScope,

@@ -124,3 +124,19 @@ async fn a_withdrawn_key_is_tested_where_the_cache_is_known() {
         assert_eq!(ids(&report), expected, "{report}");
     }
 }
+
+#[tokio::test]
+async fn proofs_of_possession_are_judged_where_they_are_taken() {
+    for (defect, expected) in [
+        (Defect::None, BTreeSet::new()),
+        (Defect::IgnoresProofs, BTreeSet::from(["dpop-binding", "dpop-proof", "dpop-replay"])),
+    ] {
+        let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+        let api = Api::start(&tenant, defect).await;
+        let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).dpop().only(["dpop"]);
+        let report = audit.run(&tenant).await;
+        assert_eq!(ids(&report), expected, "{report}");
+        // An API that takes no proofs is not cleared of what it does with them.
+        assert_eq!(report.verdict() == Verdict::Inconclusive, defect == Defect::None, "{report}");
+    }
+}
