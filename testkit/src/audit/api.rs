@@ -11,11 +11,12 @@ use crate::{
         call::{Call, Shown},
         case::Case,
         challenge::challenges,
+        control::Control,
         judge::judgement,
         plan::Chapter,
         report::Unjudged,
         rule::Grade,
-        run::{Control, Run, call_of},
+        run::{Run, call_of},
         wire::Reply,
     },
 };

@@ -5,6 +5,7 @@ mod base;
 mod call;
 mod case;
 mod challenge;
+mod control;
 mod diagnosis;
 mod finding;
 mod formats;
@@ -20,6 +21,8 @@ mod rule;
 mod run;
 mod sample;
 mod subject;
+mod tokens;
+mod ways;
 mod wire;
 
 pub use finding::Finding;

@@ -1,20 +1,16 @@
 //! The cases of one operation.
 
-use http::Method;
-
 use crate::{
-    Class, Endpoint, Hostile,
+    Class, Endpoint, Signer,
     audit::{
         call::{Call, Shown},
-        case::{Case, Extent},
-        hostile::rule_of,
+        case::Case,
+        control::Control,
         judge::{Expected, Standing, faults, judgement, refusal},
         plan::Chapter,
         proofs,
         rule::Grade,
-        run::{Control, Run, call_of, with_garbage},
-        subject::{Invalid, encoded},
-        wire::Reply,
+        run::{Run, call_of, with_garbage},
     },
 };
 
@@ -120,7 +116,7 @@ impl Run<'_> {
             _ if seen.takes_any_text => {}
             Case::Forged => {
                 let grant = &control.grant;
-                let token = grant.token(self.tenant).signed_by(crate::Signer::Foreign).mint();
+                let token = grant.token(self.tenant).signed_by(Signer::Foreign).mint();
                 let command =
                     format!("{} --hostile signature-by-foreign-key", grant.command(self.tenant));
                 let header = Shown::minted("Bearer", &token, &command);
@@ -159,7 +155,7 @@ impl Run<'_> {
     }
 
     /// Sends a request that must be refused, and returns whether it was accepted.
-    async fn expect_refusal(
+    pub(super) async fn expect_refusal(
         &mut self,
         (rule, grade): (&'static str, Grade),
         what: &str,
@@ -186,7 +182,7 @@ impl Run<'_> {
         standing.accepts(&reply)
     }
 
-    async fn expect_no_success(
+    pub(super) async fn expect_no_success(
         &mut self,
         (rule, grade): (&'static str, Grade),
         what: &str,
@@ -201,221 +197,6 @@ impl Run<'_> {
         if standing.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
             self.record(name, call, judgement(rule, grade, detail));
-        }
-    }
-
-    async fn public(&mut self, chapter: &Chapter<'_>) {
-        let (name, call) = (&chapter.subject.name, call_of(chapter));
-        let what = "a request without a token";
-        match self.send(&call).await {
-            Err(silence) => self.silent(name, what, &call, silence),
-            Ok(reply) => {
-                self.record(name, &call, faults(what, &reply));
-                if matches!(reply.status, 401 | 403) {
-                    let detail = format!("{what} is answered with {}", reply.status);
-                    self.record(name, &call, judgement("public-refused", Grade::Finding, detail));
-                }
-            }
-        }
-    }
-
-    async fn no_token(&mut self, chapter: &Chapter<'_>, standing: &Standing) -> bool {
-        let call = call_of(chapter);
-        let requirements = chapter.subject.requirements();
-        let scopes =
-            requirements.first().map(crate::audit::grant::Grant::of).unwrap_or_default().scopes;
-        let expected = Expected::Missing { scopes: &scopes };
-        let rule = ("no-token", Grade::Finding);
-        let is_open = self
-            .expect_refusal(rule, "a request without a token", expected, chapter, &call, standing)
-            .await;
-        if !is_open && let Ok(reply) = self.send(&call).await {
-            self.resource_metadata(chapter, &call, &reply).await;
-        }
-        is_open
-    }
-
-    async fn lower_case_scheme(&mut self, chapter: &Chapter<'_>, control: &Control) {
-        let token = control.grant.token(self.tenant).mint();
-        let header = Shown::minted("bearer", &token, &control.grant.command(self.tenant));
-        let call = call_of(chapter).header("Authorization", header);
-        if let Ok(reply) = self.send(&call).await
-            && matches!(reply.status, 400 | 401 | 403)
-            && !control.standing.accepts(&reply)
-        {
-            let detail = format!(
-                "the right token under the scheme bearer is answered with {}",
-                reply.status
-            );
-            self.record(
-                &chapter.subject.name,
-                &call,
-                judgement("scheme-case", Grade::Advice, detail),
-            );
-        }
-    }
-
-    async fn hostile(
-        &mut self,
-        class: Class,
-        extent: Extent,
-        chapter: &Chapter<'_>,
-        control: &Control,
-    ) {
-        let grant = &control.grant;
-        let claims = grant.all_claims(self.tenant);
-        let tenant = self.tenant.with_defaults(None, Some(grant.scopes.join(" ")), claims);
-        let chosen = extent.chosen(Hostile::of(&tenant, class));
-        for hostile in chosen {
-            if self.skips_opaque && hostile.token.matches('.').count() != 2 {
-                continue;
-            }
-            let what = format!("the token {} ({})", hostile.name, hostile.reference);
-            let command = format!("{} --hostile {}", grant.command(self.tenant), hostile.name);
-            let header = Shown::minted("Bearer", &hostile.token, &command);
-            let call = call_of(chapter).header("Authorization", header);
-            let (rule, grade) = rule_of(&hostile);
-            let standing = &control.standing;
-            if class == Class::Size {
-                self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;
-            } else {
-                self.expect_refusal(
-                    (rule, grade),
-                    &what,
-                    Expected::Invalid,
-                    chapter,
-                    &call,
-                    standing,
-                )
-                .await;
-            }
-        }
-    }
-
-    async fn order(&mut self, chapter: &Chapter<'_>, invalid: &Invalid) {
-        let call = chapter.subject.invalid_call(invalid);
-        let rule =
-            if matches!(invalid, Invalid::Body(_)) { "order-body" } else { "order-parameter" };
-        // A path of another form may be unknown.
-        let is_unknown = |status| matches!(invalid, Invalid::Path(_)) && status == 404;
-        if let Ok(reply) = self.send(&call).await
-            && matches!(reply.status, 400 | 404 | 409 | 415 | 422)
-            && !is_unknown(reply.status)
-        {
-            self.order_finding(rule, chapter, &call, &reply);
-        }
-    }
-
-    async fn order_media_type(&mut self, chapter: &Chapter<'_>) {
-        let call = chapter.subject.call().body("application/x-audit", "audit");
-        if let Ok(reply) = self.send(&call).await
-            && matches!(reply.status, 400 | 415 | 422)
-        {
-            self.order_finding("order-media-type", chapter, &call, &reply);
-        }
-    }
-
-    fn order_finding(&mut self, rule: &str, chapter: &Chapter<'_>, call: &Call, reply: &Reply) {
-        let what = "an invalid request without a token";
-        let detail = format!("{what} is answered with {} instead of 401", reply.status);
-        self.record(&chapter.subject.name, call, judgement(rule, Grade::Finding, detail));
-    }
-
-    /// Other ways to the handler, without a token.
-    async fn other_way(&mut self, case: &Case, chapter: &Chapter<'_>, standing: &Standing) {
-        let subject = chapter.subject;
-        let mut call = call_of(chapter);
-        let rule = match case {
-            Case::Head => {
-                call.method = Method::HEAD;
-                "head-unprotected"
-            }
-            Case::Method(method) => {
-                call = Call::new(method.clone(), call.target);
-                if *method != Method::GET {
-                    call = call.body("application/json", "{}");
-                }
-                "undocumented-method"
-            }
-            Case::Spelling(_, path) => {
-                call = subject.call_at_path(path);
-                "path-spelling"
-            }
-            Case::MethodOverride(name, value) => {
-                call = call.plain_header(name, value);
-                "method-override"
-            }
-            _ => return,
-        };
-        let what = case.to_string();
-        let Ok(reply) = self.send(&call).await else { return };
-        self.record(&subject.name, &call, faults(&what, &reply));
-        // A page for every unknown path is not the handler.
-        let is_page = (200..300).contains(&self.unknown.status) && reply.body != standing.body;
-        if (200..300).contains(&reply.status) && !is_page {
-            let detail = format!("{what} is answered with {}", reply.status);
-            self.record(&subject.name, &call, judgement(rule, Grade::Finding, detail));
-        }
-    }
-
-    async fn url_override(
-        &mut self,
-        chapter: &Chapter<'_>,
-        name: &str,
-        path: &str,
-        standing: &Standing,
-    ) {
-        let plain = Call::new(Method::GET, path);
-        let call = plain.clone().plain_header(name, &chapter.subject.path);
-        let (Ok(usual), Ok(reply)) = (self.send(&plain).await, self.send(&call).await) else {
-            return;
-        };
-        let is_handler = reply.body == standing.body && reply.status == standing.status;
-        if is_handler && (200..300).contains(&reply.status) && reply.body != usual.body {
-            let detail = format!("{path} with {name} is answered as {}", chapter.subject.path);
-            self.record(
-                &chapter.subject.name,
-                &call,
-                judgement("url-override", Grade::Finding, detail),
-            );
-        }
-    }
-
-    async fn token_in_query(&mut self, chapter: &Chapter<'_>, control: &Control) {
-        let token = control.grant.token(self.tenant).mint();
-        let mut call = call_of(chapter);
-        let mark = if call.target.contains('?') { '&' } else { '?' };
-        call.target = format!("{}{mark}access_token={}", call.target, encoded(&token));
-        if let Ok(reply) = self.send(&call).await
-            && control.standing.accepts(&reply)
-        {
-            let detail =
-                format!("the right token as access_token is answered with {}", reply.status);
-            call.target = call.target.replace(&encoded(&token), "TOKEN");
-            self.record(
-                &chapter.subject.name,
-                &call,
-                judgement("token-in-query", Grade::Finding, detail),
-            );
-        }
-    }
-
-    async fn token_in_body(&mut self, chapter: &Chapter<'_>, control: &Control) {
-        let token = control.grant.token(self.tenant).mint();
-        let form = |body: String| call_of(chapter).body("application/x-www-form-urlencoded", body);
-        let is_refusal = |reply: &Reply| matches!(reply.status, 401 | 403);
-        let without = self.send(&form("audit=1".to_owned())).await;
-        let call = form(format!("access_token={token}"));
-        let (Ok(without), Ok(reply)) = (without, self.send(&call).await) else { return };
-        if is_refusal(&without) && !is_refusal(&reply) && !matches!(reply.status, 429 | 500..) {
-            let detail =
-                format!("the right token as access_token is answered with {}", reply.status);
-            let call = form("access_token=TOKEN".to_owned());
-            self.record(
-                &chapter.subject.name,
-                &call,
-                judgement("token-in-body", Grade::Finding, detail),
-            );
         }
     }
 }

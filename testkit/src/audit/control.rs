@@ -1,0 +1,132 @@
+//! Positive controls: nothing is cleared that does not accept the right token.
+
+use crate::audit::{
+    call::Call,
+    case::Case,
+    grant::Grant,
+    judge::{Standing, faults, judgement},
+    plan::{Chapter, Manner},
+    proofs,
+    report::Unjudged,
+    rule::Grade,
+    run::{Run, call_of},
+    wire::Reply,
+};
+
+/// What the positive control of an operation has shown.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    /// What the accepted token grants.
+    pub(super) grant: Grant,
+    pub(super) standing: Standing,
+    /// Whether it was accepted with a proof of possession.
+    pub(super) is_bound: bool,
+}
+
+impl Run<'_> {
+    /// Sends the right token, for each alternative, and returns how the operation answers it.
+    pub(super) async fn control(&mut self, chapter: &Chapter<'_>) -> Option<Control> {
+        let subject = chapter.subject;
+        if let Manner::Not(why) = chapter.manner {
+            self.unjudged.push(Unjudged::operation(&subject.name, why));
+            return None;
+        }
+        let mut accepted: Option<Control> = None;
+        let mut refused = Vec::new();
+        for (place, requirement) in subject.requirements().iter().enumerate() {
+            let grant = Grant::of(requirement);
+            let call = call_of(chapter);
+            let is_bound = requirement.sender_constrained;
+            let (call, answer) = if is_bound {
+                proofs::good(self, &call, &grant).await
+            } else {
+                let call = self.with_token(call, &grant);
+                let answer = self.send(&call).await;
+                (call, answer)
+            };
+            let what = Case::Documented(place).to_string();
+            match answer {
+                Err(silence) => self.silent(&subject.name, &what, &call, silence),
+                Ok(reply) if matches!(reply.status, 401 | 403) => {
+                    refused.push((grant, call, reply.status))
+                }
+                Ok(reply) if reply.status == 429 || reply.status >= 500 => {
+                    self.record(&subject.name, &call, faults(&what, &reply));
+                    let status = reply.status;
+                    let reason = format!("the right token is answered with {status}");
+                    self.unjudged.push(Unjudged::operation(&subject.name, reason));
+                }
+                Ok(reply) => {
+                    self.record(&subject.name, &call, faults(&what, &reply));
+                    if self.is_told_apart(chapter, &reply).await {
+                        let is_invalid = matches!(chapter.manner, Manner::Invalid(_));
+                        let standing =
+                            Standing { status: reply.status, body: reply.body, is_invalid };
+                        accepted = accepted.or(Some(Control { grant, standing, is_bound }));
+                    }
+                }
+            }
+        }
+        for (grant, call, status) in refused {
+            self.over_strict(chapter, &grant, &call, status, accepted.is_some()).await;
+        }
+        accepted
+    }
+
+    /// Whether the operation answers a request without a token otherwise, where the answer to the
+    /// right token is not a success.
+    async fn is_told_apart(&mut self, chapter: &Chapter<'_>, reply: &Reply) -> bool {
+        let status = reply.status;
+        if (200..300).contains(&status) {
+            return true;
+        }
+        let name = &chapter.subject.name;
+        let call = call_of(chapter);
+        let without = self.send(&call).await.map(|reply| reply.status).unwrap_or_default();
+        let what = "a request without a token";
+        match without {
+            401 | 403 => return true,
+            200..300 => return true,
+            400 | 415 | 422 => {
+                let detail = format!("{what} is answered with {without}, as one with a token");
+                let rule =
+                    if chapter.subject.has_body() { "order-body" } else { "order-parameter" };
+                self.record(name, &call, judgement(rule, Grade::Finding, detail));
+            }
+            _ => {
+                let reason = format!(
+                    "the right token is answered with {status}, and {what} with {without}: give its \
+                     parameters examples that exist, and check the path of the base URL"
+                );
+                self.unjudged.push(Unjudged::operation(name, reason));
+            }
+        }
+        false
+    }
+
+    /// The operation refused what its document asks for.
+    async fn over_strict(
+        &mut self,
+        chapter: &Chapter<'_>,
+        grant: &Grant,
+        call: &Call,
+        status: u16,
+        accepts_others: bool,
+    ) {
+        let name = &chapter.subject.name;
+        let generous = self.with_token(call_of(chapter), &grant.generous(self.document));
+        let more = self.send(&generous).await.map(|reply| reply.status).unwrap_or_default();
+        let is_accepted = !matches!(more, 0 | 401 | 403 | 429 | 500..);
+        if is_accepted || accepts_others {
+            let detail =
+                format!("a token with exactly what is documented is answered with {status}");
+            self.record(name, call, judgement("over-strict", Grade::Finding, detail));
+        } else {
+            let reason = format!(
+                "it answers a token with exactly what is documented with {status}, and one with \
+                 everything that the document mentions with {more}"
+            );
+            self.unjudged.push(Unjudged::operation(name, reason));
+        }
+    }
+}

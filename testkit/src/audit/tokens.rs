@@ -1,0 +1,114 @@
+//! The cases of one operation that send a token.
+
+use crate::{
+    Class, Hostile,
+    audit::{
+        call::Shown,
+        case::Extent,
+        control::Control,
+        hostile::rule_of,
+        judge::{Expected, judgement},
+        plan::Chapter,
+        rule::Grade,
+        run::{Run, call_of},
+        subject::encoded,
+        wire::Reply,
+    },
+};
+
+impl Run<'_> {
+    pub(super) async fn lower_case_scheme(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let token = control.grant.token(self.tenant).mint();
+        let header = Shown::minted("bearer", &token, &control.grant.command(self.tenant));
+        let call = call_of(chapter).header("Authorization", header);
+        if let Ok(reply) = self.send(&call).await
+            && matches!(reply.status, 400 | 401 | 403)
+            && !control.standing.accepts(&reply)
+        {
+            let detail = format!(
+                "the right token under the scheme bearer is answered with {}",
+                reply.status
+            );
+            self.record(
+                &chapter.subject.name,
+                &call,
+                judgement("scheme-case", Grade::Advice, detail),
+            );
+        }
+    }
+
+    pub(super) async fn hostile(
+        &mut self,
+        class: Class,
+        extent: Extent,
+        chapter: &Chapter<'_>,
+        control: &Control,
+    ) {
+        let grant = &control.grant;
+        let claims = grant.all_claims(self.tenant);
+        let tenant = self.tenant.with_defaults(None, Some(grant.scopes.join(" ")), claims);
+        let chosen = extent.chosen(Hostile::of(&tenant, class));
+        for hostile in chosen {
+            if self.skips_opaque && hostile.token.matches('.').count() != 2 {
+                continue;
+            }
+            let what = format!("the token {} ({})", hostile.name, hostile.reference);
+            let command = format!("{} --hostile {}", grant.command(self.tenant), hostile.name);
+            let header = Shown::minted("Bearer", &hostile.token, &command);
+            let call = call_of(chapter).header("Authorization", header);
+            let (rule, grade) = rule_of(&hostile);
+            let standing = &control.standing;
+            if class == Class::Size {
+                self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;
+            } else {
+                self.expect_refusal(
+                    (rule, grade),
+                    &what,
+                    Expected::Invalid,
+                    chapter,
+                    &call,
+                    standing,
+                )
+                .await;
+            }
+        }
+    }
+
+    pub(super) async fn token_in_query(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let token = control.grant.token(self.tenant).mint();
+        let mut call = call_of(chapter);
+        let mark = if call.target.contains('?') { '&' } else { '?' };
+        call.target = format!("{}{mark}access_token={}", call.target, encoded(&token));
+        if let Ok(reply) = self.send(&call).await
+            && control.standing.accepts(&reply)
+        {
+            let detail =
+                format!("the right token as access_token is answered with {}", reply.status);
+            call.target = call.target.replace(&encoded(&token), "TOKEN");
+            self.record(
+                &chapter.subject.name,
+                &call,
+                judgement("token-in-query", Grade::Finding, detail),
+            );
+        }
+    }
+
+    pub(super) async fn token_in_body(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let token = control.grant.token(self.tenant).mint();
+        let form = |body: String| call_of(chapter).body("application/x-www-form-urlencoded", body);
+        let is_refusal = |reply: &Reply| matches!(reply.status, 401 | 403);
+        let without = self.send(&form("audit=1".to_owned())).await;
+        let call = form(format!("access_token={token}"));
+        let (Ok(without), Ok(reply)) = (without, self.send(&call).await) else { return };
+        if is_refusal(&without) && !is_refusal(&reply) && !matches!(reply.status, 429 | 500..) {
+            let detail =
+                format!("the right token as access_token is answered with {}", reply.status);
+            let call = form("access_token=TOKEN".to_owned());
+            self.record(
+                &chapter.subject.name,
+                &call,
+                judgement("token-in-body", Grade::Finding, detail),
+            );
+        }
+    }
+}
