@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use url::Url;
+use url::{Host, Url};
 
 /// Where clients reach an API. The `Host` header says nothing about it, and a proxy may rewrite the
 /// path of a request.
@@ -46,7 +46,11 @@ fn absolute(htu: &str) -> Option<Url> {
     if !is_http || !is_host || !is_made_of_uri_characters(htu) {
         return None;
     }
-    Url::parse(htu).ok()
+    let url = Url::parse(htu).ok()?;
+    // The parser also takes `127.1` and `127.0.0.1.` for an address.
+    let is_repaired =
+        matches!(url.host(), Some(Host::Ipv4(_))) && authority.split(':').next() != url.host_str();
+    (!is_repaired).then_some(url)
 }
 
 /// Those of RFC 3986 §2 but for the start of a query and of a fragment, and some that it lacks.
@@ -164,6 +168,16 @@ mod tests {
         }
         assert!(!api().is_target("https://api.example.com/a%", "/a%25"));
         assert!(!api().is_target("https://api.example.com/%+1", "/%01"));
+    }
+
+    #[test]
+    fn an_address_has_one_spelling() {
+        let api = PublicUrl::new(&Url::parse("http://127.0.0.1:3000").unwrap(), "");
+        assert!(api.is_target("HTTP://127.0.0.1:3000/%7Ea", "/~a"));
+        for host in ["127.0.0.1.", "127.1", "0x7f.0.0.1", "2130706433", "0177.0.0.1", "127.0.0.01"]
+        {
+            assert!(!api.is_target(&format!("http://{host}:3000/a"), "/a"), "{host}");
+        }
     }
 
     #[test]
