@@ -10,7 +10,11 @@ mod connection;
 mod failure;
 mod sentinel;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::redis::{Cmd, FromRedisValue};
 use rustls::pki_types::CertificateDer;
@@ -142,6 +146,19 @@ impl RedisCache {
             Servers::Cluster(cluster) => cluster.run(command).await,
         }
     }
+}
+
+/// The name of a value: a prefix, and the value's key in hexadecimal digits.
+pub(crate) fn name(prefix: &str, key: &[u8; 32]) -> String {
+    key.iter().fold(prefix.to_owned(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
+}
+
+/// A lifetime as `PX` takes it, which is not zero.
+pub(crate) fn milliseconds(lifetime: Duration) -> u64 {
+    u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 impl fmt::Debug for RedisCache {

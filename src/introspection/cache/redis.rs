@@ -1,12 +1,12 @@
 //! Introspection results in Redis.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use ::redis::Cmd;
 
 use crate::{
     introspection::cache::store::{CacheFuture, CacheKey, IntrospectionCache},
-    redis::RedisCache,
+    redis::{self, RedisCache, milliseconds},
 };
 
 /// What names a value, before its key in hexadecimal digits.
@@ -74,13 +74,6 @@ redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 ";
 
-fn milliseconds(lifetime: Duration) -> u64 {
-    u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX).max(1)
-}
-
 fn name(key: CacheKey) -> String {
-    key.as_bytes().iter().fold(PREFIX.to_owned(), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    redis::name(PREFIX, key.as_bytes())
 }
