@@ -235,7 +235,7 @@ mod tls;
 mod token;
 
 #[cfg(feature = "audit")]
-pub use crate::audit::{Audit, Finding, Format, Grade, Report, Rule, Unjudged, Verdict};
+pub use crate::audit::{Audit, Finding, Format, Grade, Inconclusive, Report, Rule, Verdict};
 pub use crate::clock::Clock;
 pub use crate::config::{Api, GrantType, Lifetimes, OAuthClient, TenantConfig, TokenFormat, User};
 pub use crate::dpop::{DpopClient, DpopKey, ProofBuilder};

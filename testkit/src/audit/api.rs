@@ -11,10 +11,10 @@ use crate::{
         call::{Call, Shown},
         case::Case,
         challenge::challenges,
+        check::violation,
         control::Control,
-        judge::judgement,
         plan::Chapter,
-        report::Unjudged,
+        report::Inconclusive,
         rule::Grade,
         run::{Run, call_of},
         wire::Reply,
@@ -37,10 +37,10 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn not_judged(&mut self, operation: &str, reason: String) {
-        let unjudged = Unjudged::operation(operation, reason);
-        if !self.unjudged.contains(&unjudged) {
-            self.unjudged.push(unjudged);
+    pub(super) fn record_inconclusive(&mut self, operation: &str, reason: String) {
+        let inconclusive = Inconclusive::operation(operation, reason);
+        if !self.inconclusive.contains(&inconclusive) {
+            self.inconclusive.push(inconclusive);
         }
     }
 
@@ -57,7 +57,7 @@ impl Run<'_> {
         self.record(
             &chapter.subject.name,
             &call,
-            judgement("key-rotation", Grade::Finding, detail),
+            violation("key-rotation", Grade::Finding, detail),
         );
         self.tenant.revert_rotation();
     }
@@ -99,7 +99,7 @@ impl Run<'_> {
             let call = call_of(chapter).header("Authorization", header);
             if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
                 let detail = format!("{what} is accepted while the keys cannot be fetched");
-                self.record(name, &call, judgement("key-outage-open", Grade::Finding, detail));
+                self.record(name, &call, violation("key-outage-open", Grade::Finding, detail));
             }
         }
         let call = self.with_token(call_of(chapter), grant);
@@ -111,14 +111,14 @@ impl Run<'_> {
                  was known before",
                 reply.status
             );
-            self.record(name, &call, judgement("key-outage", Grade::Finding, detail));
+            self.record(name, &call, violation("key-outage", Grade::Finding, detail));
         }
         drop(faults);
         let call = self.with_token(call_of(chapter), grant);
         if !self.is_accepted_in_time(&call, control).await {
             let seconds = self.options.key_refresh.as_secs();
             let reason = format!("it refuses the right token for {seconds} s after an outage");
-            self.not_judged(name, reason);
+            self.record_inconclusive(name, reason);
         }
     }
 
@@ -130,7 +130,7 @@ impl Run<'_> {
             let token = grant.token(self.tenant).header("kid", format!("invented-{number}")).mint();
             let header = Shown::shortened(format!("Bearer {token}"));
             last = call_of(chapter).header("Authorization", header);
-            // What each is answered with is judged elsewhere.
+            // Other cases check what each is answered with.
             let _ = self.send(&last).await;
         }
         let fetched = self.tenant.requests(Endpoint::Jwks).saturating_sub(before);
@@ -138,7 +138,7 @@ impl Run<'_> {
             let detail = format!(
                 "{INVENTED} tokens with invented kids cost {fetched} requests for the keys"
             );
-            self.record(name, &last, judgement("key-flood", Grade::Finding, detail));
+            self.record(name, &last, violation("key-flood", Grade::Finding, detail));
         }
         let call = self.with_token(call_of(chapter), grant);
         if let Ok(reply) = self.send(&call).await
@@ -148,7 +148,7 @@ impl Run<'_> {
                 "after {INVENTED} invented kids the right token is answered with {}",
                 reply.status
             );
-            self.record(name, &call, judgement("key-flood-lockout", Grade::Finding, detail));
+            self.record(name, &call, violation("key-flood-lockout", Grade::Finding, detail));
         }
     }
 
@@ -165,7 +165,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("key-withdrawal", Grade::Finding, detail),
+                violation("key-withdrawal", Grade::Finding, detail),
             );
         }
     }
@@ -187,7 +187,7 @@ impl Run<'_> {
                 let why = refusal.map(|why| format!(": its request is wrong, as {why}"));
                 let why = why.unwrap_or_default();
                 let reason = format!("it introspects, and refuses an active opaque token{why}");
-                self.not_judged(name, reason);
+                self.record_inconclusive(name, reason);
                 self.skips_opaque = true;
             }
             return;
@@ -232,7 +232,7 @@ impl Run<'_> {
             && control.standing.accepts(&reply)
         {
             let detail = format!("{what} is answered with {}", reply.status);
-            self.record(&chapter.subject.name, call, judgement(rule, Grade::Finding, detail));
+            self.record(&chapter.subject.name, call, violation(rule, Grade::Finding, detail));
         }
     }
 
@@ -252,7 +252,7 @@ impl Run<'_> {
         let path = rest.and_then(|rest| rest.find('/').and_then(|start| rest.get(start..)));
         let Some((rest, path)) = rest.zip(path) else {
             let detail = format!("resource_metadata is {url:?}, which is not a URL with a path");
-            self.record(name, call, judgement("resource-metadata", Grade::Finding, detail));
+            self.record(name, call, violation("resource-metadata", Grade::Finding, detail));
             return;
         };
         let fetch = Call::new(Method::GET, path);
@@ -269,6 +269,6 @@ impl Run<'_> {
         }
         let detail =
             format!("{url} is answered with {} and the resource {resource:?}", reply.status);
-        self.record(name, &fetch, judgement("resource-metadata", Grade::Finding, detail));
+        self.record(name, &fetch, violation("resource-metadata", Grade::Finding, detail));
     }
 }

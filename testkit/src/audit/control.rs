@@ -3,11 +3,11 @@
 use crate::audit::{
     call::Call,
     case::Case,
+    check::{Standing, faults, violation},
     grant::Grant,
-    judge::{Standing, faults, judgement},
     plan::{Chapter, Manner},
     proofs,
-    report::Unjudged,
+    report::Inconclusive,
     rule::Grade,
     run::{Run, call_of},
     wire::Reply,
@@ -28,7 +28,7 @@ impl Run<'_> {
     pub(super) async fn control(&mut self, chapter: &Chapter<'_>) -> Option<Control> {
         let subject = chapter.subject;
         if let Manner::Not(why) = chapter.manner {
-            self.unjudged.push(Unjudged::operation(&subject.name, why));
+            self.inconclusive.push(Inconclusive::operation(&subject.name, why));
             return None;
         }
         let mut accepted: Option<Control> = None;
@@ -54,7 +54,7 @@ impl Run<'_> {
                     self.record(&subject.name, &call, faults(&what, &reply));
                     let status = reply.status;
                     let reason = format!("the right token is answered with {status}");
-                    self.unjudged.push(Unjudged::operation(&subject.name, reason));
+                    self.inconclusive.push(Inconclusive::operation(&subject.name, reason));
                 }
                 Ok(reply) => {
                     self.record(&subject.name, &call, faults(&what, &reply));
@@ -91,14 +91,14 @@ impl Run<'_> {
                 let detail = format!("{what} is answered with {without}, as one with a token");
                 let rule =
                     if chapter.subject.has_body() { "order-body" } else { "order-parameter" };
-                self.record(name, &call, judgement(rule, Grade::Finding, detail));
+                self.record(name, &call, violation(rule, Grade::Finding, detail));
             }
             _ => {
                 let reason = format!(
                     "the right token is answered with {status}, and {what} with {without}: give its \
                      parameters examples that exist, and check the path of the base URL"
                 );
-                self.unjudged.push(Unjudged::operation(name, reason));
+                self.inconclusive.push(Inconclusive::operation(name, reason));
             }
         }
         false
@@ -120,13 +120,13 @@ impl Run<'_> {
         if is_accepted || accepts_others {
             let detail =
                 format!("a token with exactly what is documented is answered with {status}");
-            self.record(name, call, judgement("over-strict", Grade::Finding, detail));
+            self.record(name, call, violation("over-strict", Grade::Finding, detail));
         } else {
             let reason = format!(
                 "it answers a token with exactly what is documented with {status}, and one with \
                  everything that the document mentions with {more}"
             );
-            self.unjudged.push(Unjudged::operation(name, reason));
+            self.inconclusive.push(Inconclusive::operation(name, reason));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why an API cannot be judged, and what to do.
+//! Why an audit is inconclusive, and what to do.
 
 use crate::{
     Endpoint,
@@ -28,9 +28,11 @@ pub(super) fn all_refused(run: &Run<'_>) -> String {
     let (tenant, base) = (run.tenant, &run.wire.base);
     let asked = [Endpoint::Discovery, Endpoint::AuthorizationServer, Endpoint::Jwks];
     let requests: usize = asked.iter().map(|endpoint| tenant.requests(*endpoint)).sum();
-    let first =
-        run.unjudged.iter().find_map(|unjudged| unjudged.operation.as_ref().map(|_| unjudged));
-    let first = first.map(|unjudged| format!(" ({unjudged})")).unwrap_or_default();
+    let first = run
+        .inconclusive
+        .iter()
+        .find_map(|inconclusive| inconclusive.operation.as_ref().map(|_| inconclusive));
+    let first = first.map(|inconclusive| format!(" ({inconclusive})")).unwrap_or_default();
     if requests == 0 {
         return format!(
             "no operation accepts the right token{first}, and {base} never asked the audit's tenant \

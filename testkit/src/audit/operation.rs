@@ -5,8 +5,8 @@ use crate::{
     audit::{
         call::{Call, Shown},
         case::Case,
+        check::{Expected, Standing, faults, refusal, violation},
         control::Control,
-        judge::{Expected, Standing, faults, judgement, refusal},
         plan::Chapter,
         proofs,
         rule::Grade,
@@ -38,7 +38,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("key-url-fetched", Grade::Finding, detail),
+                violation("key-url-fetched", Grade::Finding, detail),
             );
         }
     }
@@ -83,30 +83,13 @@ impl Run<'_> {
             Case::LowerCaseScheme => self.lower_case_scheme(chapter, control).await,
             Case::Unbound => {
                 let call = self.with_token(call_of(chapter), &control.grant);
-                self.expect_refusal(
-                    ("binding", Grade::Finding),
-                    &case.to_string(),
-                    Expected::Invalid,
-                    chapter,
-                    &call,
-                    standing,
-                )
-                .await;
+                self.invalid_token("binding", case, chapter, &call, standing).await;
             }
             _ if control.is_bound && !matches!(case, Case::Proofs(..)) => {}
             Case::Garbage => {
                 let call = with_garbage(call_of(chapter));
-                let rule = ("token-not-validated", Grade::Finding);
-                seen.takes_any_text = self
-                    .expect_refusal(
-                        rule,
-                        &case.to_string(),
-                        Expected::Invalid,
-                        chapter,
-                        &call,
-                        standing,
-                    )
-                    .await;
+                seen.takes_any_text =
+                    self.invalid_token("token-not-validated", case, chapter, &call, standing).await;
             }
             Case::Proofs(class, extent) => {
                 proofs::hostile(self, *class, *extent, chapter, control).await
@@ -121,16 +104,8 @@ impl Run<'_> {
                     format!("{} --hostile signature-by-foreign-key", grant.command(self.tenant));
                 let header = Shown::minted("Bearer", &token, &command);
                 let call = call_of(chapter).header("Authorization", header);
-                let rule = ("signature-not-verified", Grade::Finding);
                 seen.takes_any_signature = self
-                    .expect_refusal(
-                        rule,
-                        &case.to_string(),
-                        Expected::Invalid,
-                        chapter,
-                        &call,
-                        standing,
-                    )
+                    .invalid_token("signature-not-verified", case, chapter, &call, standing)
                     .await;
             }
             Case::Hostile(class, _) if seen.takes_any_signature && is_about_signatures(*class) => {}
@@ -154,6 +129,19 @@ impl Run<'_> {
         }
     }
 
+    /// Sends an invalid token, and returns whether it was accepted.
+    async fn invalid_token(
+        &mut self,
+        rule: &'static str,
+        case: &Case,
+        chapter: &Chapter<'_>,
+        call: &Call,
+        standing: &Standing,
+    ) -> bool {
+        let (rule, what) = ((rule, Grade::Finding), case.to_string());
+        self.expect_refusal(rule, &what, Expected::Invalid, chapter, call, standing).await
+    }
+
     /// Sends a request that must be refused, and returns whether it was accepted.
     pub(super) async fn expect_refusal(
         &mut self,
@@ -172,13 +160,13 @@ impl Run<'_> {
                 return false;
             }
         };
-        let mut judgements = refusal(rule, grade, what, expected, &reply, standing);
+        let mut violations = refusal(rule, grade, what, expected, &reply, standing);
         // How a token is refused that may be accepted is not a finding either.
-        for judgement in &mut judgements {
-            judgement.grade = judgement.grade.max(grade);
+        for violation in &mut violations {
+            violation.grade = violation.grade.max(grade);
         }
-        judgements.extend(faults(what, &reply));
-        self.record(name, call, judgements);
+        violations.extend(faults(what, &reply));
+        self.record(name, call, violations);
         standing.accepts(&reply)
     }
 
@@ -196,7 +184,7 @@ impl Run<'_> {
         self.record(name, call, faults(what, &reply));
         if standing.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
-            self.record(name, call, judgement(rule, grade, detail));
+            self.record(name, call, violation(rule, grade, detail));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         diagnosis::silence,
         grant::implied,
         plan::{Plan, Scope},
-        report::{Report, Unjudged},
+        report::{Inconclusive, Report},
         run::Run,
         subject::{self, Access, Subject},
         wire::Wire,
@@ -119,7 +119,7 @@ impl Audit {
     }
 
     /// Sends requests that can change something, such as a documented DELETE with the right token.
-    /// Without it, such operations are called by invalid requests, or not judged.
+    /// Without it, such operations are called by invalid requests, or inconclusive.
     pub const fn allow_unsafe(mut self) -> Self {
         self.scope.allow_unsafe = true;
         self
@@ -200,7 +200,9 @@ impl Audit {
     /// Keys of the tenant are rotated, and its endpoints fail for a while.
     pub async fn run(self, tenant: &MockTenant) -> Report {
         let mut report = match self.read() {
-            Err(reason) => Report { unjudged: vec![Unjudged::api(reason)], ..Report::default() },
+            Err(reason) => {
+                Report { inconclusive: vec![Inconclusive::api(reason)], ..Report::default() }
+            }
             Ok((document, base)) => self.run_on(&document, base, tenant).await,
         };
         report.base_url = self.base_url;
@@ -216,7 +218,10 @@ impl Audit {
         let subjects = match self.subjects(document, &base) {
             Ok(subjects) => subjects,
             Err(reason) => {
-                return Report { unjudged: vec![Unjudged::api(reason)], ..Report::default() };
+                return Report {
+                    inconclusive: vec![Inconclusive::api(reason)],
+                    ..Report::default()
+                };
             }
         };
         let plan = Plan::of(&subjects, &implied(document), &self.scope);

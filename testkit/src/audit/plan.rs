@@ -96,7 +96,7 @@ impl<'s> Plan<'s> {
                     text.push_str("  (by requests that are invalid, and cannot succeed)\n")
                 }
                 Manner::Not(why) => {
-                    let _ = writeln!(text, "  not judged: {why}");
+                    let _ = writeln!(text, "  inconclusive: {why}");
                 }
             }
             for case in &chapter.cases {

@@ -6,10 +6,10 @@ use crate::{
         call::{Call, Shown},
         case::Extent,
         challenge::challenges,
+        check::{faults, violation},
         control::Control,
         grant::Grant,
         hostile::proof_rule_of,
-        judge::{faults, judgement},
         plan::Chapter,
         rule::Grade,
         run::{Run, call_of},
@@ -51,7 +51,7 @@ pub(super) async fn hostile(
     // Nothing is shown by an operation that takes no proofs.
     if nonce.is_none() && !control.standing.accepts(&reply) {
         let reason = format!("a DPoP request is answered with {}", reply.status);
-        run.not_judged(&chapter.subject.name, reason);
+        run.record_inconclusive(&chapter.subject.name, reason);
         return;
     }
     let name = chapter.subject.name.clone();
@@ -69,13 +69,13 @@ pub(super) async fn hostile(
         let (rule, grade) = proof_rule_of(&hostile);
         if control.standing.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
-            run.record(&name, &call, judgement(rule, grade, detail));
+            run.record(&name, &call, violation(rule, grade, detail));
         } else if reply.status < 429 && !is_right(&hostile, &reply) {
             let detail = format!(
                 "{what} is answered with {} instead of {} and {:?}",
                 reply.status, hostile.status, hostile.error
             );
-            run.record(&name, &call, judgement("dpop-challenge", grade.max(Grade::Advice), detail));
+            run.record(&name, &call, violation("dpop-challenge", grade.max(Grade::Advice), detail));
         }
     }
 }

@@ -14,8 +14,8 @@ pub struct Report {
     pub tenant: String,
     /// What was found, the gravest first, without what the baseline has.
     pub findings: Vec<Finding>,
-    /// What could not be judged, and why.
-    pub unjudged: Vec<Unjudged>,
+    /// What is inconclusive, and why.
+    pub inconclusive: Vec<Inconclusive>,
     /// The names of the operations that were called.
     pub operations: Vec<String>,
     /// How many requests were sent.
@@ -24,10 +24,10 @@ pub struct Report {
     pub accepted: usize,
 }
 
-/// An operation, or the API as a whole, that could not be judged.
+/// An operation, or the API as a whole, that could not be checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Unjudged {
+pub struct Inconclusive {
     /// The operation, such as `GET /posts/{id}`; `None` for the API as a whole.
     pub operation: Option<String>,
     /// Why, and what to do.
@@ -38,11 +38,11 @@ pub struct Unjudged {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Every operation was judged, and no rule is broken.
+    /// Every operation was checked, and no rule is broken.
     Passed,
     /// A rule is broken.
     Failed,
-    /// No rule was seen broken, and not everything could be judged.
+    /// No rule was seen broken, and not everything could be checked.
     Inconclusive,
 }
 
@@ -52,7 +52,7 @@ impl Report {
     pub fn verdict(&self) -> Verdict {
         if self.findings.iter().any(|finding| finding.grade == Grade::Finding) {
             Verdict::Failed
-        } else if self.unjudged.is_empty() {
+        } else if self.inconclusive.is_empty() {
             Verdict::Passed
         } else {
             Verdict::Inconclusive
@@ -92,7 +92,7 @@ impl Verdict {
     }
 }
 
-impl Unjudged {
+impl Inconclusive {
     pub(super) fn operation(name: &str, reason: impl Into<String>) -> Self {
         Self { operation: Some(name.to_owned()), reason: reason.into() }
     }
@@ -102,7 +102,7 @@ impl Unjudged {
     }
 }
 
-impl fmt::Display for Unjudged {
+impl fmt::Display for Inconclusive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.operation.as_deref().unwrap_or("the API"), self.reason)
     }
@@ -114,8 +114,8 @@ impl fmt::Display for Report {
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
-        for unjudged in &self.unjudged {
-            writeln!(f, "not judged: {unjudged}")?;
+        for inconclusive in &self.inconclusive {
+            writeln!(f, "inconclusive: {inconclusive}")?;
         }
         let of = |grade| self.findings.iter().filter(|finding| finding.grade == grade).count();
         let (findings, advice) = (of(Grade::Finding), of(Grade::Advice));

@@ -113,7 +113,7 @@ const RULES: &[Rule] = rules! {
         "resource-metadata": "the metadata that a challenge names are wrong", "RFC 9728 §3.3 and §5.1";
         "order-body": "the body is read before the token", "RFC 9110 §15.5.2";
         "order-parameter": "a parameter is read before the token", "RFC 9110 §15.5.2";
-        "order-media-type": "the media type is judged before the token", "RFC 9110 §15.5.2";
+        "order-media-type": "the media type is checked before the token", "RFC 9110 §15.5.2";
         "crash": "a request crashes the API", "RFC 9110 §15.6.1";
         "stack-trace": "a response shows a stack trace", "CWE-209";
         "header-injection": "a token writes headers of the response", "CWE-113";

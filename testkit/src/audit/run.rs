@@ -9,14 +9,14 @@ use crate::{
     audit::{
         call::{Call, Shown},
         case::Case,
+        check::{Violation, crash},
         control::Control,
         diagnosis,
         finding::Finding,
         grant::Grant,
-        judge::{Judgement, crash},
         options::Audit,
         plan::{Chapter, Manner, Plan},
-        report::{Report, Unjudged},
+        report::{Inconclusive, Report},
         subject::Access,
         wire::{Reply, Silence, Wire},
     },
@@ -35,7 +35,7 @@ pub(super) struct Run<'r> {
     /// does not work, or reports nothing that matters to it.
     pub(super) skips_opaque: bool,
     findings: Vec<Finding>,
-    pub(super) unjudged: Vec<Unjudged>,
+    pub(super) inconclusive: Vec<Inconclusive>,
 }
 
 impl<'r> Run<'r> {
@@ -53,7 +53,7 @@ impl<'r> Run<'r> {
             unknown: Reply::default(),
             skips_opaque: false,
             findings: Vec::new(),
-            unjudged: Vec::new(),
+            inconclusive: Vec::new(),
         }
     }
 
@@ -61,30 +61,31 @@ impl<'r> Run<'r> {
         let names =
             plan.chapters.iter().filter(|chapter| !matches!(chapter.manner, Manner::Not(_)));
         let operations: Vec<_> = names.map(|chapter| chapter.subject.name.clone()).collect();
-        let done = self.judge_all(plan).await;
+        let done = self.check_all(plan).await;
         if let Err(reason) = done {
-            self.unjudged = vec![Unjudged::api(reason)];
+            self.inconclusive = vec![Inconclusive::api(reason)];
         }
         Report {
             findings: self.findings,
-            unjudged: self.unjudged,
+            inconclusive: self.inconclusive,
             operations,
             requests: self.wire.sent(),
             ..Report::default()
         }
     }
 
-    /// The error says why nothing can be judged.
-    async fn judge_all(&mut self, plan: &Plan<'_>) -> Result<(), String> {
+    /// The error says why nothing can be checked.
+    async fn check_all(&mut self, plan: &Plan<'_>) -> Result<(), String> {
         let invented = Call::new(Method::GET, format!("{}/mock-tenant-audit", self.wire.base.path));
         let first = self.wire.send_within(&invented, self.options.start).await;
         self.unknown = first.map_err(|why| diagnosis::silence(why, &self.wire.base))?;
         let mut controls = Vec::new();
         let mut late = 0;
         for chapter in &plan.chapters {
-            let before = self.unjudged.len();
+            let before = self.inconclusive.len();
             controls.push(self.control(chapter).await);
-            let last = self.unjudged.get(before).map(|unjudged| unjudged.reason.as_str());
+            let last =
+                self.inconclusive.get(before).map(|inconclusive| inconclusive.reason.as_str());
             late += usize::from(last == Some(LATE));
             if late == 3 {
                 return Err(diagnosis::silence(Silence::Late, &self.wire.base));
@@ -119,7 +120,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// An API that answers whatever it is asked is not judged.
+    /// An API that answers whatever it is asked cannot be checked.
     async fn check_answers_everything(
         &mut self,
         plan: &Plan<'_>,
@@ -143,7 +144,7 @@ impl<'r> Run<'r> {
         ))
     }
 
-    /// The operation by which the API as a whole is judged: one that does not accept everything.
+    /// The operation by which the API as a whole is checked: one that does not accept everything.
     async fn probe<'p, 's>(
         &self,
         plan: &'p Plan<'s>,
@@ -196,9 +197,10 @@ impl<'r> Run<'r> {
             Silence::Closed => self.record(name, call, crash(what)),
             Silence::Unwritable => {}
             Silence::Unreachable | Silence::Untrusted => {
-                self.unjudged.push(Unjudged::operation(name, "the API is no longer reachable"));
+                self.inconclusive
+                    .push(Inconclusive::operation(name, "the API is no longer reachable"));
             }
-            Silence::Late => self.unjudged.push(Unjudged::operation(name, LATE)),
+            Silence::Late => self.inconclusive.push(Inconclusive::operation(name, LATE)),
         }
     }
 
@@ -217,8 +219,8 @@ impl<'r> Run<'r> {
     }
 
     /// Keeps one finding per rule and operation: the first, or a graver one.
-    pub(super) fn record(&mut self, name: &str, call: &Call, judgements: Vec<Judgement>) {
-        for Judgement { rule, grade, detail } in judgements {
+    pub(super) fn record(&mut self, name: &str, call: &Call, violations: Vec<Violation>) {
+        for Violation { rule, grade, detail } in violations {
             let curl = call.curl(&self.wire.base);
             let finding = Finding { rule, grade, operation: name.to_owned(), detail, curl };
             let mut known = self.findings.iter_mut();

@@ -48,7 +48,7 @@ pub(super) enum Invalid {
 }
 
 impl Subject {
-    /// The operations of a document that the audit can judge, and names of schemes whose tokens the
+    /// The operations of a document that the audit can check, and names of schemes whose tokens the
     /// tenant mints.
     pub(super) fn all(document: &Document, base: &Base, schemes: &[String]) -> Vec<Self> {
         document.operations.iter().map(|it| Self::new(document, base, schemes, it)).collect()

@@ -5,9 +5,9 @@ use crate::{
     audit::{
         call::Shown,
         case::Extent,
+        check::{Expected, violation},
         control::Control,
         hostile::rule_of,
-        judge::{Expected, judgement},
         plan::Chapter,
         rule::Grade,
         run::{Run, call_of},
@@ -32,7 +32,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("scheme-case", Grade::Advice, detail),
+                violation("scheme-case", Grade::Advice, detail),
             );
         }
     }
@@ -88,7 +88,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("token-in-query", Grade::Finding, detail),
+                violation("token-in-query", Grade::Finding, detail),
             );
         }
     }
@@ -107,7 +107,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("token-in-body", Grade::Finding, detail),
+                violation("token-in-body", Grade::Finding, detail),
             );
         }
     }

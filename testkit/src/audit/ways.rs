@@ -5,8 +5,8 @@ use http::Method;
 use crate::audit::{
     call::Call,
     case::Case,
+    check::{Expected, Standing, faults, violation},
     grant::Grant,
-    judge::{Expected, Standing, faults, judgement},
     plan::Chapter,
     rule::Grade,
     run::{Run, call_of},
@@ -24,7 +24,7 @@ impl Run<'_> {
                 self.record(name, &call, faults(what, &reply));
                 if matches!(reply.status, 401 | 403) {
                     let detail = format!("{what} is answered with {}", reply.status);
-                    self.record(name, &call, judgement("public-refused", Grade::Finding, detail));
+                    self.record(name, &call, violation("public-refused", Grade::Finding, detail));
                 }
             }
         }
@@ -71,7 +71,7 @@ impl Run<'_> {
     fn order_finding(&mut self, rule: &str, chapter: &Chapter<'_>, call: &Call, reply: &Reply) {
         let what = "an invalid request without a token";
         let detail = format!("{what} is answered with {} instead of 401", reply.status);
-        self.record(&chapter.subject.name, call, judgement(rule, Grade::Finding, detail));
+        self.record(&chapter.subject.name, call, violation(rule, Grade::Finding, detail));
     }
 
     /// Other ways to the handler, without a token.
@@ -112,7 +112,7 @@ impl Run<'_> {
         let is_page = (200..300).contains(&self.unknown.status) && reply.body != standing.body;
         if (200..300).contains(&reply.status) && !is_page {
             let detail = format!("{what} is answered with {}", reply.status);
-            self.record(&subject.name, &call, judgement(rule, Grade::Finding, detail));
+            self.record(&subject.name, &call, violation(rule, Grade::Finding, detail));
         }
     }
 
@@ -134,7 +134,7 @@ impl Run<'_> {
             self.record(
                 &chapter.subject.name,
                 &call,
-                judgement("url-override", Grade::Finding, detail),
+                violation("url-override", Grade::Finding, detail),
             );
         }
     }

@@ -140,7 +140,7 @@ async fn over(
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: start_of(body).await })
 }
 
-/// The start of a body. One that breaks off is judged by what there is.
+/// The start of a body. Of one that breaks off, what there is.
 async fn start_of(mut body: Incoming) -> Vec<u8> {
     let mut bytes = Vec::new();
     // A stream of events does not end.

@@ -1,4 +1,4 @@
-//! What cannot be judged is not cleared.
+//! What cannot be checked does not pass.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio::{
 
 use crate::{OPENAPI, api::Api, defect::Defect};
 
-/// The one reason for which nothing was judged.
+/// The one reason for which nothing was checked.
 fn reason(report: &Report) -> &str {
     assert_eq!(report.verdict(), Verdict::Inconclusive, "{report}");
-    let [unjudged] = report.unjudged.as_slice() else { panic!("{report}") };
-    assert_eq!(unjudged.operation, None, "{report}");
-    &unjudged.reason
+    let [inconclusive] = report.inconclusive.as_slice() else { panic!("{report}") };
+    assert_eq!(inconclusive.operation, None, "{report}");
+    &inconclusive.reason
 }
 
 /// A server that answers every request with these bytes, or holds it if there are none.
@@ -82,7 +82,7 @@ async fn an_api_that_trusts_another_audience() {
 }
 
 #[tokio::test]
-async fn documents_without_anything_to_judge() {
+async fn documents_without_anything_to_check() {
     let tenant = MockTenant::start().await;
     for (openapi, expected) in [
         ("", "the OpenAPI document cannot be read"),

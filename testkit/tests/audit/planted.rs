@@ -126,7 +126,7 @@ async fn a_withdrawn_key_is_tested_where_the_cache_is_known() {
 }
 
 #[tokio::test]
-async fn proofs_of_possession_are_judged_where_they_are_taken() {
+async fn proofs_of_possession_are_checked_where_they_are_taken() {
     for (defect, expected) in [
         (Defect::None, BTreeSet::new()),
         (Defect::IgnoresProofs, BTreeSet::from(["dpop-binding", "dpop-proof", "dpop-replay"])),

@@ -21,7 +21,7 @@ fn a_dry_run_prints_the_plan_and_needs_no_api() {
     let plan = run(&[&base[..], &[file.to_str().unwrap()]].concat()).success();
     for part in [
         "GET /posts\n  a token with what alternative 1 documents\n  no token\n",
-        "DELETE /posts\n  not judged: its request cannot be made invalid: run with --allow-unsafe\n",
+        "DELETE /posts\n  inconclusive: its request cannot be made invalid: run with --allow-unsafe\n",
         "2 operations, ",
     ] {
         assert!(plan.contains(part), "{plan}");

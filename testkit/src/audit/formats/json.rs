@@ -16,8 +16,9 @@ pub(super) fn report(report: &Report) -> String {
             "curl": finding.curl,
         })
     });
-    let unjudged = report.unjudged.iter();
-    let unjudged = unjudged.map(|it| json!({ "operation": it.operation, "reason": it.reason }));
+    let inconclusive = report.inconclusive.iter();
+    let inconclusive =
+        inconclusive.map(|it| json!({ "operation": it.operation, "reason": it.reason }));
     let object = json!({
         "verdict": report.verdict().name(),
         "base_url": report.base_url,
@@ -26,7 +27,7 @@ pub(super) fn report(report: &Report) -> String {
         "requests": report.requests,
         "accepted": report.accepted,
         "findings": findings.collect::<Value>(),
-        "unjudged": unjudged.collect::<Value>(),
+        "inconclusive": inconclusive.collect::<Value>(),
     });
     format!("{object:#}\n")
 }

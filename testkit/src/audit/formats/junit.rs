@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use crate::audit::{finding::Finding, report::Report, rule::Grade};
 
-/// A test case per operation: failed by findings, skipped where it could not be judged.
+/// A test case per operation: failed by findings, skipped where it is inconclusive.
 pub(super) fn report(report: &Report) -> String {
     let mut names: Vec<&str> = report.operations.iter().map(String::as_str).collect();
     names.extend(report.findings.iter().map(|finding| finding.operation.as_str()));
-    names.extend(report.unjudged.iter().map(|it| it.operation.as_deref().unwrap_or("the API")));
+    names.extend(report.inconclusive.iter().map(|it| it.operation.as_deref().unwrap_or("the API")));
     let mut cases: Vec<&str> = Vec::new();
     for name in names {
         if !cases.contains(&name) {
@@ -20,8 +20,8 @@ pub(super) fn report(report: &Report) -> String {
         findings.filter(|it| it.operation == name && it.grade == Grade::Finding).collect()
     };
     let reasons = |name: &str| -> Vec<&str> {
-        let unjudged = report.unjudged.iter();
-        let here = unjudged.filter(|it| it.operation.as_deref().unwrap_or("the API") == name);
+        let inconclusive = report.inconclusive.iter();
+        let here = inconclusive.filter(|it| it.operation.as_deref().unwrap_or("the API") == name);
         here.map(|it| it.reason.as_str()).collect()
     };
     let failures = cases.iter().filter(|name| !grave(name).is_empty()).count();

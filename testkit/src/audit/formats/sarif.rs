@@ -11,9 +11,9 @@ use crate::audit::{
 pub(super) fn report(report: &Report) -> String {
     let results: Vec<Value> = report.findings.iter().map(result).collect();
     let notifications = report
-        .unjudged
+        .inconclusive
         .iter()
-        .map(|unjudged| json!({ "level": "warning", "message": { "text": unjudged.to_string() } }));
+        .map(|inconclusive| json!({ "level": "warning", "message": { "text": inconclusive.to_string() } }));
     let object = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

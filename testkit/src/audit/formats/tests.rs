@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::audit::{Finding, Format, Grade, Report, Rule, Unjudged, Verdict};
+use crate::audit::{Finding, Format, Grade, Inconclusive, Report, Rule, Verdict};
 
 fn report() -> Report {
     let finding = |id: &str, operation: &str| {
@@ -17,7 +17,7 @@ fn report() -> Report {
         base_url: "http://127.0.0.1:3000".to_owned(),
         tenant: "http://127.0.0.1:4444".to_owned(),
         findings: vec![finding("issuer", "GET /a"), finding("scheme-case", "GET /b")],
-        unjudged: vec![Unjudged::operation("GET /c", "it is busy")],
+        inconclusive: vec![Inconclusive::operation("GET /c", "it is busy")],
         operations: ["GET /a", "GET /b"].map(str::to_owned).to_vec(),
         requests: 7,
         accepted: 1,
@@ -25,12 +25,12 @@ fn report() -> Report {
 }
 
 #[test]
-fn advice_alone_passes_and_what_is_not_judged_does_not() {
+fn advice_alone_passes_and_what_is_inconclusive_does_not() {
     let mut report = report();
     assert_eq!((report.verdict(), report.verdict().exit_code()), (Verdict::Failed, 1));
     report.findings.retain(|finding| finding.grade == Grade::Advice);
     assert_eq!((report.verdict(), report.verdict().exit_code()), (Verdict::Inconclusive, 2));
-    report.unjudged.clear();
+    report.inconclusive.clear();
     assert_eq!((report.verdict(), report.verdict().exit_code()), (Verdict::Passed, 0));
 }
 
@@ -42,7 +42,7 @@ fn text_has_the_rule_the_operation_and_the_request() {
         "GET /a: ",
         "rule: RFC 9068 §4",
         "repeat: curl ",
-        "not judged: GET /c: it is busy",
+        "inconclusive: GET /c: it is busy",
     ] {
         assert!(text.contains(part), "{text}");
     }
@@ -57,7 +57,7 @@ fn json_has_everything() {
     assert_eq!(json["verdict"], "failed");
     assert_eq!(json["findings"][0]["id"], "issuer");
     assert_eq!(json["findings"][1]["grade"], "advice");
-    assert_eq!(json["unjudged"][0]["operation"], "GET /c");
+    assert_eq!(json["inconclusive"][0]["operation"], "GET /c");
     assert_eq!((json["requests"].as_u64(), json["accepted"].as_u64()), (Some(7), Some(1)));
 }
 

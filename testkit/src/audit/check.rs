@@ -1,4 +1,4 @@
-//! The judge: what a response says about the request. It is pure.
+//! Checks what a response says about the request. It is pure.
 
 use crate::audit::{
     challenge::{Challenge, challenges},
@@ -8,7 +8,7 @@ use crate::audit::{
 
 /// What a response breaks, and how.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Judgement {
+pub(super) struct Violation {
     pub(super) rule: &'static Rule,
     pub(super) grade: Grade,
     pub(super) detail: String,
@@ -51,7 +51,7 @@ impl Standing {
     }
 }
 
-/// Judges the response to a request that must be refused: with `rule` if it is not.
+/// Checks the response to a request that must be refused: with `rule` if it is not.
 pub(super) fn refusal(
     rule: &'static str,
     grade: Grade,
@@ -59,12 +59,12 @@ pub(super) fn refusal(
     expected: Expected<'_>,
     reply: &Reply,
     standing: &Standing,
-) -> Vec<Judgement> {
+) -> Vec<Violation> {
     let status = reply.status;
     if standing.accepts(reply) {
-        return judgement(rule, grade, format!("{what} is answered with {status}"));
+        return violation(rule, grade, format!("{what} is answered with {status}"));
     }
-    // Too many requests, and what `faults` judges.
+    // Too many requests, and what `faults` checks.
     if status == 429 || status >= 500 {
         return Vec::new();
     }
@@ -72,38 +72,38 @@ pub(super) fn refusal(
     let mut all = Vec::new();
     match expected {
         Expected::Missing { .. } if status != 401 => {
-            return judgement("status-without-token", Grade::Finding, says(" instead of 401"));
+            return violation("status-without-token", Grade::Finding, says(" instead of 401"));
         }
         // A token outside the syntax of RFC 6750 §2.1 may be a malformed request.
         Expected::Invalid if status == 400 => return all,
         Expected::Invalid if status != 401 => {
-            return judgement("status-invalid-token", Grade::Finding, says(" instead of 401"));
+            return violation("status-invalid-token", Grade::Finding, says(" instead of 401"));
         }
         Expected::Scope | Expected::Permission if status != 403 => {
-            return judgement("status-scope", Grade::Advice, says(" instead of 403"));
+            return violation("status-scope", Grade::Advice, says(" instead of 403"));
         }
         Expected::Permission => return all,
         Expected::StepUp if status != 401 => {
-            return judgement("step-up-challenge", Grade::Finding, says(" instead of 401"));
+            return violation("step-up-challenge", Grade::Finding, says(" instead of 401"));
         }
         _ => {}
     }
     let challenges = match challenges(&reply.headers) {
         Ok(challenges) => challenges,
         Err(why) => {
-            return judgement("challenge-malformed", Grade::Finding, says(&format!(", and {why}")));
+            return violation("challenge-malformed", Grade::Finding, says(&format!(", and {why}")));
         }
     };
     let Some(challenge) = challenges.iter().find(|it| matches!(&*it.scheme, "bearer" | "dpop"))
     else {
-        return judgement(
+        return violation(
             "challenge-missing",
             Grade::Finding,
             says(" without a challenge for Bearer"),
         );
     };
     if let Some(name) = challenges.iter().find_map(Challenge::repeated) {
-        all.extend(judgement(
+        all.extend(violation(
             "challenge-repeated-attribute",
             Grade::Finding,
             says(&format!(" and {name:?} twice")),
@@ -119,13 +119,13 @@ fn error_of(
     error: Option<&str>,
     challenge: &Challenge,
     says: &dyn Fn(&str) -> String,
-) -> Vec<Judgement> {
+) -> Vec<Violation> {
     let right = match expected {
         Expected::Missing { scopes } => {
             let mut all = Vec::new();
             if let Some(error) = error {
                 let detail = says(&format!(" and the error {error:?}"));
-                all.extend(judgement("challenge-error-without-token", Grade::Advice, detail));
+                all.extend(violation("challenge-error-without-token", Grade::Advice, detail));
             }
             if let Some(named) = challenge.parameter("scope") {
                 let named: Vec<_> = named.split(' ').collect();
@@ -133,7 +133,7 @@ fn error_of(
                     && scopes.iter().all(|scope| named.contains(&scope.as_str()));
                 if !are_same {
                     let detail = says(&format!(" and the scope {:?}", named.join(" ")));
-                    all.extend(judgement("challenge-scope", Grade::Advice, detail));
+                    all.extend(violation("challenge-scope", Grade::Advice, detail));
                 }
             }
             return all;
@@ -145,17 +145,17 @@ fn error_of(
     };
     match error {
         Some(error) if error == right => Vec::new(),
-        _ if right == "insufficient_user_authentication" => judgement(
+        _ if right == "insufficient_user_authentication" => violation(
             "step-up-challenge",
             Grade::Finding,
             says(&format!(" and the error {error:?}")),
         ),
-        Some(error) => judgement(
+        Some(error) => violation(
             "challenge-wrong-error",
             Grade::Finding,
             says(&format!(" and the error {error:?} instead of {right:?}")),
         ),
-        None => judgement(
+        None => violation(
             "challenge-error",
             Grade::Advice,
             says(&format!(" without the error {right:?}")),
@@ -164,34 +164,34 @@ fn error_of(
 }
 
 /// What no response may show.
-pub(super) fn faults(what: &str, reply: &Reply) -> Vec<Judgement> {
+pub(super) fn faults(what: &str, reply: &Reply) -> Vec<Violation> {
     let status = reply.status;
     let mut all = Vec::new();
     // Others of the class are deliberate answers: 501, 502, 503 and 504 (RFC 9110 §15.6).
     if status == 500 {
-        all.extend(judgement("crash", Grade::Finding, format!("{what} is answered with {status}")));
+        all.extend(violation("crash", Grade::Finding, format!("{what} is answered with {status}")));
     }
     let body = String::from_utf8_lossy(&reply.body);
     if let Some(trace) = TRACES.iter().find(|trace| body.contains(**trace)) {
         let detail = format!("the response to {what} contains {trace:?}");
-        all.extend(judgement("stack-trace", Grade::Finding, detail));
+        all.extend(violation("stack-trace", Grade::Finding, detail));
     }
     if reply.headers.contains_key("x-injected") {
         let detail = format!("{what} adds the header X-Injected to the response");
-        all.extend(judgement("header-injection", Grade::Finding, detail));
+        all.extend(violation("header-injection", Grade::Finding, detail));
     }
     all
 }
 
 /// The connection ended without a response.
-pub(super) fn crash(what: &str) -> Vec<Judgement> {
-    judgement("crash", Grade::Finding, format!("{what} ends the connection without a response"))
+pub(super) fn crash(what: &str) -> Vec<Violation> {
+    violation("crash", Grade::Finding, format!("{what} ends the connection without a response"))
 }
 
-pub(super) fn judgement(rule: &str, grade: Grade, detail: impl Into<String>) -> Vec<Judgement> {
+pub(super) fn violation(rule: &str, grade: Grade, detail: impl Into<String>) -> Vec<Violation> {
     let rule = Rule::of(rule);
     let detail = detail.into();
-    rule.map(|rule| Judgement { rule, grade: grade.max(rule.grade), detail }).into_iter().collect()
+    rule.map(|rule| Violation { rule, grade: grade.max(rule.grade), detail }).into_iter().collect()
 }
 
 fn names_invalid_request(reply: &Reply) -> bool {
