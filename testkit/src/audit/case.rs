@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::{
     Class, ProofClass,
-    audit::{grant::Lack, subject::Invalid},
+    audit::{extent::Extent, grant::Lack, subject::Invalid},
 };
 
 /// A case of an operation, or of the API as a whole.
@@ -23,7 +23,7 @@ pub(super) enum Case {
     Garbage,
     /// A token by an attacker's key, under the `kid` of the tenant's.
     Forged,
-    /// Tokens of a class: one, or all.
+    /// Tokens of a class.
     Hostile(Class, Extent),
     Lacks(Lack),
     /// A token that is not bound, where one must be.
@@ -50,23 +50,6 @@ pub(super) enum Case {
     Outage,
     Flood,
     Withdrawal,
-}
-
-/// How many tokens of a class.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Extent {
-    /// The first one, and another that differs from operation to operation.
-    Sample(usize),
-    All,
-}
-
-impl Extent {
-    pub(super) fn chosen<T>(self, all: Vec<T>) -> Vec<T> {
-        let Self::Sample(place) = self else { return all };
-        let other = place % all.len().max(1);
-        let all = all.into_iter().enumerate();
-        all.filter(|(at, _)| *at == 0 || *at == other).map(|(_, one)| one).collect()
-    }
 }
 
 impl Case {
@@ -149,7 +132,7 @@ impl fmt::Display for Case {
                 write!(f, "all hostile tokens: {}", kebab_case(class))
             }
             Self::Hostile(class, Extent::Sample(_)) => {
-                write!(f, "two hostile tokens: {}", kebab_case(class))
+                write!(f, "hostile tokens: {}", kebab_case(class))
             }
             Self::Lacks(lack) => f.write_str(&lack.what),
             Self::Unbound => f.write_str("a token that is bound to no key"),

@@ -8,6 +8,7 @@ mod challenge;
 mod check;
 mod control;
 mod diagnosis;
+mod extent;
 mod finding;
 mod formats;
 mod grant;

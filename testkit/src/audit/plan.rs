@@ -7,7 +7,8 @@ use http::Method;
 use crate::{
     Class, ProofClass,
     audit::{
-        case::{Case, Extent},
+        case::Case,
+        extent::Extent,
         grant::{Implied, Lack, lacks, satisfies},
         subject::{Access, Invalid, Subject},
     },

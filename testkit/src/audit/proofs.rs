@@ -4,10 +4,10 @@ use crate::{
     DpopRequest, HostileProof, ProofClass,
     audit::{
         call::{Call, Shown},
-        case::Extent,
         challenge::challenges,
         check::{faults, violation},
         control::Control,
+        extent::Extent,
         grant::Grant,
         hostile::proof_rule_of,
         plan::Chapter,
@@ -56,7 +56,8 @@ pub(super) async fn hostile(
     }
     let name = chapter.subject.name.clone();
     let request = request(run, &base, &control.grant, nonce);
-    for hostile in extent.chosen(HostileProof::of(&request, class)) {
+    let all = HostileProof::of(&request, class).into_iter().enumerate();
+    for (_, hostile) in all.filter(|(place, hostile)| extent.has(hostile.name, *place)) {
         let what = format!("the DPoP request {} ({})", hostile.name, hostile.reference);
         if let Some(first) = &hostile.first
             && run.send(&with_headers(&base, first)).await.is_err()

@@ -1,12 +1,14 @@
 //! The cases of one operation that send a token.
 
+use std::cell::Cell;
+
 use crate::{
     Class, Hostile,
     audit::{
         call::Shown,
-        case::Extent,
         check::{Expected, violation},
         control::Control,
+        extent::Extent,
         hostile::rule_of,
         plan::Chapter,
         rule::Grade,
@@ -47,8 +49,9 @@ impl Run<'_> {
         let grant = &control.grant;
         let claims = grant.all_claims(self.tenant);
         let tenant = self.tenant.with_defaults(None, Some(grant.scopes.join(" ")), claims);
-        let chosen = extent.chosen(Hostile::of(&tenant, class));
-        for hostile in chosen {
+        let place = Cell::new(0);
+        let is_chosen = |name: &str| extent.has(name, place.replace(place.get() + 1));
+        for hostile in Hostile::chosen(&tenant, class, &is_chosen) {
             if self.skips_opaque && hostile.token.matches('.').count() != 2 {
                 continue;
             }

@@ -9,16 +9,16 @@ use serde_json::json;
 
 use crate::{
     Algorithm, MockTenant,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
     token::{Unsigned, base64url},
 };
 
-pub(super) fn none(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn none(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let unsigned = |alg| tenant.token().header("alg", alg).unsigned();
     let bare = |alg| unsigned(alg).with_signature("");
     let undotted = |alg| unsigned(alg).input();
     let signed = |alg| tenant.token().header("alg", alg).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 7519 §6" {
             "none-unsigned": bare("none"),
             "none-undotted": undotted("none"),
@@ -50,7 +50,7 @@ pub(super) fn none(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn key_confusion(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn key_confusion(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     // An HMAC with a public property of the key as its secret.
     let hmac_of = |algorithm, alg, secret: fn(&Unsigned) -> Vec<u8>| {
         let token = tenant.token().algorithm(algorithm).header("alg", alg);
@@ -60,7 +60,7 @@ pub(super) fn key_confusion(tenant: &MockTenant) -> Vec<Row> {
     let rsa = |secret| hmac_of(Algorithm::Rs256, "HS256", secret);
     let ec = |secret| hmac_of(Algorithm::Es256, "HS256", secret);
     let ed = |secret| hmac_of(Algorithm::EdDsa, "HS256", secret);
-    table! {
+    chosen_rows! { chosen;
         "RFC 8725 §2.1, CVE-2015-9235" {
             "hs256-keyed-by-rsa-spki-pem": rsa(spki_pem),
             "hs256-keyed-by-rsa-spki-pem-trimmed": rsa(|t| spki_pem(t).trim_ascii_end().into()),
@@ -87,7 +87,7 @@ pub(super) fn key_confusion(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn swap(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn swap(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Rs256, Rs384, Rs512};
 
     // The key is published for `own` and really signs with `other`.
@@ -103,7 +103,7 @@ pub(super) fn swap(tenant: &MockTenant) -> Vec<Row> {
         let token = tenant.token().header("alg", "HS256").unsigned();
         token.with_signature(hmac("HS256", secret, &token.input()))
     };
-    table! {
+    chosen_rows! { chosen;
         "RFC 8725 §3.1" {
             "rs256-key-signs-ps256": signs(Rs256, Ps256),
             "rs256-key-signs-ps384": signs(Rs256, Ps384),

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::{
     Endpoint, MockTenant,
     clock::unix_seconds,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
 };
 
-pub(super) fn issuer(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn issuer(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let ours = tenant.issuer();
     let iss = |iss: Value| tenant.token().claim("iss", iss).mint();
     let replaced = |from: &str, to: &str| iss(json!(ours.replacen(from, to, 1)));
-    table! {
+    chosen_rows! { chosen;
         "RFC 9068 §2.2 and §4" {
             "iss-missing": tenant.token().without("iss").mint(),
             "iss-other-tenant": iss(json!("https://other.eu.monocloud.com")),
@@ -53,10 +53,10 @@ pub(super) fn issuer(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn audience(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn audience(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let ours = tenant.audience();
     let aud = |aud: Value| tenant.token().claim("aud", aud).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 9068 §2.2 and §4" {
             "aud-missing": tenant.token().without("aud").mint(),
             "aud-other-api": aud(json!("https://other.example.com")),
@@ -91,14 +91,14 @@ pub(super) fn audience(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn time(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn time(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     const HOUR: i64 = 3600;
     const LAST_YEAR: i64 = 253_402_300_800;
 
     let now = unix_seconds(tenant.clock().now());
     let exp = |exp: Value| tenant.token().claim("exp", exp).mint();
     let nbf = |nbf: Value| tenant.token().claim("nbf", nbf).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 7519 §4.1.4" {
             "exp-missing": tenant.token().without("exp").mint(),
             "exp-at-the-tolerance": tenant.token().expires_in(-60).mint(),
@@ -144,9 +144,9 @@ pub(super) fn time(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn subject(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn subject(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let sub = |sub: Value| tenant.token().claim("sub", sub).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 7519 §4.1.2" {
             "sub-number": sub(json!(1)),
             "sub-true": sub(json!(true)),
@@ -156,13 +156,13 @@ pub(super) fn subject(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn binding(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn binding(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     const SHA_256: &str = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0";
     const SHA_1: &str = "2jmj7l5rSw0yVb_vlWAYkK_YBwk";
 
     let cnf = |cnf: Value| tenant.token().claim("cnf", cnf).mint();
     let x5t = |thumbprint: Value| cnf(json!({ "x5t#S256": thumbprint }));
-    table! {
+    chosen_rows! { chosen;
         "RFC 8705 §3" {
             "cnf-certificate": x5t(json!(SHA_256)),
             "cnf-certificate-padded": x5t(json!(format!("{SHA_256}="))),

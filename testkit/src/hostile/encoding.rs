@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::{
     MockTenant,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
     token::base64url,
 };
 
-pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn structure(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let control = tenant.token().unsigned();
     let (header, payload) = (base64url(&control.header), base64url(&control.payload));
     let token = control.sign();
@@ -34,7 +34,7 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
     let padded_header =
         |rest| of_remainder(rest, |x| tenant.token().header("x", x).unsigned().header);
     let slashes = tenant.token().claim("x", "?????").unsigned().payload;
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §3.1 and §7.1" {
             "one-segment": header.clone(),
             "two-segments": control.input(),
@@ -86,7 +86,7 @@ pub(super) fn structure(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn json(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let control = tenant.token().unsigned();
     let claims: Value = serde_json::from_slice(&control.payload).expect("a JSON object");
     let same_subject = format!(r#""sub":{}"#, claims["sub"]);
@@ -98,7 +98,7 @@ pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
     let claims_with = |member: &str| payload_is(&before(payload, member));
     let claims_with_last = |member: &str| payload_is(&after(payload, member));
     let nested = |depth| format!(r#""deep":{}{}"#, "[".repeat(depth), "]".repeat(depth));
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §4 and §5.2" {
             "duplicate-alg": header_with(r#""alg":"RS256""#),
             "duplicate-alg-none": header_with(r#""alg":"none""#),
@@ -178,14 +178,14 @@ pub(super) fn json(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn size(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn size(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     const KIB: usize = 1024;
 
     let letters = |count| "x".repeat(count);
     let claim = |length| tenant.token().claim("x", letters(length)).mint();
     let room = (16 * KIB - claim(0).len()) * 3 / 4;
     let scopes: Vec<_> = (0..5000).map(|index| format!("s{index}")).collect();
-    table! {
+    chosen_rows! { chosen;
         "RFC 8725 §3.6, RFC 7519 §11" {
             "size-just-over-16-kib": claim(room + 4),
             "size-24-kib": claim(17 * KIB),

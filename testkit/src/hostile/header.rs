@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::{
     MockTenant,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
 };
 
-pub(super) fn token_type(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn token_type(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let typ = |typ: Value| tenant.token().header("typ", typ).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 8725 §3.11" {
             "typ-logout-token": typ(json!("logout+jwt")),
             "typ-security-event": typ(json!("secevent+jwt")),
@@ -47,9 +47,9 @@ pub(super) fn token_type(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn crit(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn crit(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let crit = |names: Value| tenant.token().header("crit", names);
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §4.1.11" {
             "crit-unknown": crit(json!(["x"])).header("x", 1).mint(),
             "crit-unknown-and-absent": crit(json!(["x"])).mint(),

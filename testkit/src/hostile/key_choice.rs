@@ -7,14 +7,14 @@ use serde_json::json;
 
 use crate::{
     Algorithm, Endpoint, MockTenant, Signer, TokenBuilder,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
     token::{SigningKey, Unsigned, base64url},
 };
 
 /// A certificate that the attacker issued.
 pub(super) const ATTACKER_CERTIFICATE: &[u8] = include_bytes!("../../keys/attacker.x509.der");
 
-pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn embedded(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let attacker = SigningKey::foreign(Algorithm::Rs256, "attacker".into());
     let forged = |token: TokenBuilder<'_>| {
         let token = token.algorithm(Algorithm::Rs256).unsigned();
@@ -33,7 +33,7 @@ pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
     let sha256 = digest(&SHA256, ATTACKER_CERTIFICATE);
     let thumbprint = json!(base64url(sha256));
     let legacy_thumbprint = json!(base64url(sha1));
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §4.1.3, CVE-2018-0114" {
             "jwk-under-known-kid": known("jwk", jwk()),
             "jwk-under-its-own-kid": own("jwk", jwk()),
@@ -59,7 +59,7 @@ pub(super) fn embedded(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn kid_injection(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn kid_injection(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     fn named(tenant: &MockTenant, kid: impl Serialize) -> String {
         tenant.token().header("kid", kid).mint()
     }
@@ -67,7 +67,7 @@ pub(super) fn kid_injection(tenant: &MockTenant) -> Vec<Row> {
     let json = |kid| named(tenant, kid);
     let own = tenant.token().unsigned().key.kid;
     let url = tenant.url(Endpoint::Canary);
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §4.1.4" {
             "kid-unknown": kid("no-such-key"),
             "kid-empty": kid(""),
@@ -110,12 +110,12 @@ pub(super) fn kid_injection(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn retired(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn retired(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let by = |algorithm, signer| tenant.token().algorithm(algorithm).signed_by(signer);
     let kid_of = |signer| by(Algorithm::Rs256, signer).unsigned().key.kid;
     let own = |algorithm, signer| by(algorithm, signer).mint();
     let under = |signer, kid| by(Algorithm::Rs256, signer).header("kid", kid_of(kid)).mint();
-    table! {
+    chosen_rows! { chosen;
         "RFC 7517 §5, OpenID Connect Core §10.1.1" {
             "retired-key-rs256": own(Algorithm::Rs256, Signer::Retired),
             "retired-key-es256": own(Algorithm::Es256, Signer::Retired),

@@ -1,6 +1,9 @@
 //! The catalogue of hostile tokens, which must be rejected.
 
-use crate::{MockTenant, hostile::table::Row};
+use crate::{
+    MockTenant,
+    hostile::table::{Chosen, Row},
+};
 
 mod alg;
 mod claims;
@@ -109,19 +112,25 @@ impl Hostile {
     /// The hostile tokens of one class.
     #[must_use]
     pub fn of(tenant: &MockTenant, class: Class) -> Vec<Self> {
+        Self::chosen(tenant, class, &|_| true)
+    }
+
+    /// Those tokens of a class whose names are chosen.
+    pub(crate) fn chosen(tenant: &MockTenant, class: Class, chosen: Chosen<'_>) -> Vec<Self> {
         let hostile = |(name, reference, token): Row| {
             // Introspection does not report them as active either.
             tenant.revoke(&token);
             Self { name, class, token, reference }
         };
-        class.rows(tenant).into_iter().map(hostile).collect()
+        class.rows(tenant, chosen).into_iter().map(hostile).collect()
     }
 
     /// The hostile token of this name, or `None` if there is none.
     #[must_use]
     pub fn named(tenant: &MockTenant, name: &str) -> Option<Self> {
-        let mut all = Class::ALL.into_iter().flat_map(|class| Self::of(tenant, class));
-        all.find(|hostile| hostile.name == name)
+        let is_it = |other: &'static str| other == name;
+        let mut all = Class::ALL.into_iter().flat_map(|class| Self::chosen(tenant, class, &is_it));
+        all.next()
     }
 
     /// Checks a response to a request with this token: the status, and the value of the
@@ -166,26 +175,26 @@ impl Class {
         Self::Binding,
     ];
 
-    fn rows(self, tenant: &MockTenant) -> Vec<Row> {
+    fn rows(self, tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
         match self {
-            Self::AlgNone => alg::none(tenant),
-            Self::KeyConfusion => alg::key_confusion(tenant),
-            Self::AlgSwap => alg::swap(tenant),
-            Self::BadSignature => signature::bad(tenant),
-            Self::EcdsaEdge => signature::ecdsa_edge(tenant),
-            Self::EmbeddedKey => key_choice::embedded(tenant),
-            Self::KidInjection => key_choice::kid_injection(tenant),
-            Self::RetiredKey => key_choice::retired(tenant),
-            Self::Issuer => claims::issuer(tenant),
-            Self::Audience => claims::audience(tenant),
-            Self::Time => claims::time(tenant),
-            Self::Subject => claims::subject(tenant),
-            Self::TokenType => header::token_type(tenant),
-            Self::Crit => header::crit(tenant),
-            Self::Structure => encoding::structure(tenant),
-            Self::Json => encoding::json(tenant),
-            Self::Size => encoding::size(tenant),
-            Self::Binding => claims::binding(tenant),
+            Self::AlgNone => alg::none(tenant, chosen),
+            Self::KeyConfusion => alg::key_confusion(tenant, chosen),
+            Self::AlgSwap => alg::swap(tenant, chosen),
+            Self::BadSignature => signature::bad(tenant, chosen),
+            Self::EcdsaEdge => signature::ecdsa_edge(tenant, chosen),
+            Self::EmbeddedKey => key_choice::embedded(tenant, chosen),
+            Self::KidInjection => key_choice::kid_injection(tenant, chosen),
+            Self::RetiredKey => key_choice::retired(tenant, chosen),
+            Self::Issuer => claims::issuer(tenant, chosen),
+            Self::Audience => claims::audience(tenant, chosen),
+            Self::Time => claims::time(tenant, chosen),
+            Self::Subject => claims::subject(tenant, chosen),
+            Self::TokenType => header::token_type(tenant, chosen),
+            Self::Crit => header::crit(tenant, chosen),
+            Self::Structure => encoding::structure(tenant, chosen),
+            Self::Json => encoding::json(tenant, chosen),
+            Self::Size => encoding::size(tenant, chosen),
+            Self::Binding => claims::binding(tenant, chosen),
         }
     }
 }

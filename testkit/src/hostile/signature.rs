@@ -2,11 +2,11 @@
 
 use crate::{
     Algorithm, MockTenant, Signer,
-    hostile::table::{Row, table},
+    hostile::table::{Chosen, Row, chosen_rows},
     token::{Unsigned, base64url},
 };
 
-pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn bad(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let token = tenant.token().unsigned();
     let signature = token.signature();
     let changed = |change: fn(&mut Vec<u8>)| {
@@ -26,7 +26,7 @@ pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
         let key = rs256.key.clone().misused_for(algorithm);
         rs256.with_signature(key.sign(rs256.input().as_bytes()))
     };
-    table! {
+    chosen_rows! { chosen;
         "RFC 7515 §5.2" {
             "signature-empty": token.with_signature(""),
             "signature-all-zero": changed(|s| s.fill(0)),
@@ -57,7 +57,7 @@ pub(super) fn bad(tenant: &MockTenant) -> Vec<Row> {
     }
 }
 
-pub(super) fn ecdsa_edge(tenant: &MockTenant) -> Vec<Row> {
+pub(super) fn ecdsa_edge(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let unsigned = |algorithm| tenant.token().algorithm(algorithm).unsigned();
     let zeroes = |algorithm, length| unsigned(algorithm).with_signature(vec![0; length]);
 
@@ -70,7 +70,7 @@ pub(super) fn ecdsa_edge(tenant: &MockTenant) -> Vec<Row> {
     let eddsa = unsigned(Algorithm::EdDsa);
     let eddsa_signature = eddsa.signature();
     let (point, scalar) = eddsa_signature.split_at(32);
-    table! {
+    chosen_rows! { chosen;
         "CVE-2022-21449" {
             "es256-r-and-s-zero": pair(zero, zero),
             "es256-r-zero": pair(zero, s),

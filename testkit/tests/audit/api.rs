@@ -45,9 +45,28 @@ impl Drop for Api {
 struct State {
     /// How many requests have changed something.
     changes: AtomicUsize,
+    setup: Setup,
     defect: Defect,
     base: String,
     validator: Validator,
+    /// Of the operations that have no defect.
+    right: Validator,
+}
+
+/// What the API is like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) defect: Defect,
+    /// The path whose tokens are validated by the defect; all if there is none.
+    pub(crate) only_at: Option<&'static str>,
+    /// Whether it fetches the keys for each request.
+    pub(crate) reloads: bool,
+}
+
+impl Setup {
+    pub(crate) const fn of(defect: Defect) -> Self {
+        Self { defect, only_at: None, reloads: false }
+    }
 }
 
 /// What an operation needs.
@@ -66,11 +85,10 @@ enum Refusal {
 
 impl Api {
     pub(crate) async fn start(tenant: &MockTenant, defect: Defect) -> Self {
-        Self::start_with(tenant, defect, false).await
+        Self::start_as(tenant, Setup::of(defect)).await
     }
 
-    /// With `reloads`, it fetches the keys for each request.
-    pub(crate) async fn start_with(tenant: &MockTenant, defect: Defect, reloads: bool) -> Self {
+    pub(crate) async fn start_as(tenant: &MockTenant, setup: Setup) -> Self {
         let vars = tenant.vars_for(ClientAuth::SecretPost);
         let setting = |name: &str| {
             let found = vars.iter().find(|(other, _)| other.ends_with(name));
@@ -78,23 +96,26 @@ impl Api {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let validator = |defect| Validator {
+            keys: Keys::new(tenant.url(Endpoint::Jwks), defect, setup.reloads),
+            defect,
+            issuer: setting("TENANT_DOMAIN"),
+            audience: match defect {
+                Defect::TrustsAnotherAudience => "https://other.example.com".to_owned(),
+                _ => setting("AUDIENCE"),
+            },
+            introspection: tenant.url(Endpoint::Introspection),
+            client: (setting("CLIENT_ID"), setting("CLIENT_SECRET")),
+            clock: tenant.clock().clone(),
+            cache: Mutex::new(HashMap::new()),
+        };
         let state = Arc::new(State {
             changes: AtomicUsize::new(0),
-            defect,
+            setup,
+            defect: setup.defect,
             base: url.clone(),
-            validator: Validator {
-                keys: Keys::new(tenant.url(Endpoint::Jwks), defect, reloads),
-                defect,
-                issuer: setting("TENANT_DOMAIN"),
-                audience: match defect {
-                    Defect::TrustsAnotherAudience => "https://other.example.com".to_owned(),
-                    _ => setting("AUDIENCE"),
-                },
-                introspection: tenant.url(Endpoint::Introspection),
-                client: (setting("CLIENT_ID"), setting("CLIENT_SECRET")),
-                clock: tenant.clock().clone(),
-                cache: Mutex::new(HashMap::new()),
-            },
+            validator: validator(setup.defect),
+            right: validator(Defect::None),
         });
         let served = Arc::clone(&state);
         let server = tokio::spawn(async move {
@@ -167,7 +188,7 @@ impl State {
                 && method == Method::GET);
         if !is_skipped {
             let claims = self.authenticate(&head.headers, &head.uri, &body, needs).await?;
-            self.authorize(&claims, needs)?;
+            self.authorize(&claims, needs, self.defect_at(&path))?;
         }
         let is_json = head.headers.get("content-type").is_some_and(|it| it == "application/json");
         let is_bad =
@@ -266,7 +287,9 @@ impl State {
             let status = if self.defect == Defect::ForbidsWithoutToken { 403 } else { 401 };
             return Err(Refusal::Status(status, Some(("", needs))));
         };
-        self.validator.claims(&token).await.map_err(|failure| match failure {
+        let has_defect = self.setup.only_at.is_none_or(|path| path == uri.path());
+        let validator = if has_defect { &self.validator } else { &self.right };
+        validator.claims(&token).await.map_err(|failure| match failure {
             Failure::Invalid if self.defect == Defect::ForbidsInvalidToken => {
                 Refusal::Status(403, None)
             }
@@ -277,8 +300,14 @@ impl State {
         })
     }
 
-    fn authorize(&self, claims: &Value, needs: Needs) -> Result<(), Refusal> {
-        let defect = self.defect;
+    fn defect_at(&self, path: &str) -> Defect {
+        match self.setup.only_at {
+            Some(other) if other != path => Defect::None,
+            _ => self.defect,
+        }
+    }
+
+    fn authorize(&self, claims: &Value, needs: Needs, defect: Defect) -> Result<(), Refusal> {
         if needs.step_up {
             let now = self
                 .validator

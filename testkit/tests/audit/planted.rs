@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Verdict};
 
-use crate::{OPENAPI, api::Api, defect::Defect};
+use crate::{
+    OPENAPI,
+    api::{Api, Setup},
+    defect::Defect,
+};
 
 async fn audited(defect: Defect) -> Report {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
@@ -118,7 +122,7 @@ async fn a_withdrawn_key_is_tested_where_the_cache_is_known() {
         (Defect::KeepsWithdrawnKeys, BTreeSet::from(["key-withdrawal"])),
     ] {
         let tenant = MockTenant::start().await;
-        let api = Api::start_with(&tenant, defect, true).await;
+        let api = Api::start_as(&tenant, Setup { reloads: true, ..Setup::of(defect) }).await;
         let audit = Audit::of(OPENAPI).against(&*api.url).only(["withdrawal"]);
         let report = audit.key_cache(Duration::ZERO).run(&tenant).await;
         assert_eq!(ids(&report), expected, "{report}");
@@ -138,5 +142,38 @@ async fn proofs_of_possession_are_checked_where_they_are_taken() {
         assert_eq!(ids(&report), expected, "{report}");
         // An API that takes no proofs is not cleared of what it does with them.
         assert_eq!(report.verdict() == Verdict::Inconclusive, defect == Defect::None, "{report}");
+    }
+}
+
+/// As where a second router has a guard of its own.
+#[tokio::test]
+async fn a_mistake_of_one_operation_is_found_there() {
+    for (defect, id) in [
+        (Defect::DecodesWithoutVerifying, "signature-not-verified"),
+        (Defect::AcceptsNone, "alg-none"),
+        (Defect::UsesPublicKeyAsSecret, "key-confusion"),
+        (Defect::IgnoresAlg, "alg-swap"),
+        (Defect::TrustsEmbeddedKey, "embedded-key"),
+        (Defect::FetchesKeyUrl, "key-url-fetched"),
+        (Defect::IgnoresCrit, "crit"),
+        (Defect::IgnoresIssuer, "issuer"),
+        (Defect::ComparesStartOfIssuer, "issuer"),
+        (Defect::AcceptsMissingIssuer, "issuer"),
+        (Defect::IgnoresAudience, "audience"),
+        (Defect::SearchesAudience, "audience"),
+        (Defect::IgnoresExpiry, "expired"),
+        (Defect::AcceptsMissingExpiry, "expired"),
+        (Defect::IgnoresNotBefore, "not-before"),
+        (Defect::IgnoresType, "token-type"),
+        (Defect::CrashesOnPayload, "crash"),
+    ] {
+        let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+        let setup = Setup { only_at: Some("/plan"), ..Setup::of(defect) };
+        let api = Api::start_as(&tenant, setup).await;
+        let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["hostile"]);
+        let report = audit.run(&tenant).await;
+        assert_eq!(ids(&report), BTreeSet::from([id]), "{defect:?}: {report}");
+        let mut places = report.findings.iter().filter(|it| it.grade == Grade::Finding);
+        assert!(places.all(|it| it.operation == "GET /plan"), "{defect:?}: {report}");
     }
 }
