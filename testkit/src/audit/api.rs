@@ -6,13 +6,14 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    Endpoint, Fault, Signer,
+    Certificate, DpopKey, Endpoint, Fault, Signer,
     audit::{
         call::{Call, Shown},
         case::Case,
         challenge::challenges,
         check::violation,
         control::Control,
+        hostile::Bindings,
         plan::Chapter,
         report::Inconclusive,
         rule::Grade,
@@ -47,10 +48,10 @@ impl Run<'_> {
     /// A new key is used from now on, if the API accepts it.
     async fn rotation(&mut self, chapter: &Chapter<'_>, control: &Control) {
         self.tenant.rotate_keys();
-        let call = self.with_token(call_of(chapter), &control.grant);
-        if self.is_accepted_in_time(&call, control).await {
+        if self.is_accepted_in_time(chapter, control).await {
             return;
         }
+        let call = control.right(self, call_of(chapter));
         let seconds = self.options.key_refresh.as_secs();
         let detail =
             format!("a token by the tenant's new key is refused for {seconds} s after a rotation");
@@ -62,13 +63,14 @@ impl Run<'_> {
         self.tenant.revert_rotation();
     }
 
-    /// Whether the API accepts a request before it must have fetched new keys.
-    async fn is_accepted_in_time(&self, call: &Call, control: &Control) -> bool {
+    /// Whether the API accepts the right token before it must have fetched new keys.
+    async fn is_accepted_in_time(&self, chapter: &Chapter<'_>, control: &Control) -> bool {
         for second in 0..=self.options.key_refresh.as_secs() {
             if second > 0 {
                 self.pause(Duration::from_secs(1)).await;
             }
-            if self.send(call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
+            let call = control.right(self, call_of(chapter));
+            if self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
                 return true;
             }
         }
@@ -80,8 +82,8 @@ impl Run<'_> {
         let failing = [Endpoint::Discovery, Endpoint::AuthorizationServer, Endpoint::Jwks];
         // One that is accepted at any time shows nothing about an outage.
         let usual = grant.token(self.tenant).signed_by(Signer::Foreign).mint();
-        let usual =
-            call_of(chapter).header("Authorization", Shown::shortened(format!("Bearer {usual}")));
+        let command = format!("{} --hostile signature-by-foreign-key", grant.command(self.tenant));
+        let usual = control.present(self, call_of(chapter), &usual, &command);
         let is_unverified = self.send(&usual).await.is_ok_and(|reply| standing.accepts(&reply));
         let faults = failing.map(|endpoint| self.tenant.fault(endpoint, Fault::Status(503)));
         let forged = [
@@ -95,14 +97,13 @@ impl Run<'_> {
             if is_unverified {
                 break;
             }
-            let header = Shown::shortened(format!("Bearer {}", token.mint()));
-            let call = call_of(chapter).header("Authorization", header);
+            let call = control.present(self, call_of(chapter), &token.mint(), &command);
             if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
                 let detail = format!("{what} is accepted while the keys cannot be fetched");
                 self.record(name, &call, violation("key-outage-open", Grade::Finding, detail));
             }
         }
-        let call = self.with_token(call_of(chapter), grant);
+        let call = control.right(self, call_of(chapter));
         if let Ok(reply) = self.send(&call).await
             && !standing.accepts(&reply)
         {
@@ -114,8 +115,7 @@ impl Run<'_> {
             self.record(name, &call, violation("key-outage", Grade::Finding, detail));
         }
         drop(faults);
-        let call = self.with_token(call_of(chapter), grant);
-        if !self.is_accepted_in_time(&call, control).await {
+        if !self.is_accepted_in_time(chapter, control).await {
             let seconds = self.options.key_refresh.as_secs();
             let reason = format!("it refuses the right token for {seconds} s after an outage");
             self.record_inconclusive(name, reason);
@@ -125,11 +125,11 @@ impl Run<'_> {
     async fn flood(&mut self, chapter: &Chapter<'_>, control: &Control) {
         let (name, grant, standing) = (&chapter.subject.name, &control.grant, &control.standing);
         let before = self.tenant.requests(Endpoint::Jwks);
+        let command = format!("{} --hostile kid-unknown", grant.command(self.tenant));
         let mut last = call_of(chapter);
         for number in 0..INVENTED {
             let token = grant.token(self.tenant).header("kid", format!("invented-{number}")).mint();
-            let header = Shown::shortened(format!("Bearer {token}"));
-            last = call_of(chapter).header("Authorization", header);
+            last = control.present(self, call_of(chapter), &token, &command);
             // Other cases check what each is answered with.
             let _ = self.send(&last).await;
         }
@@ -140,7 +140,7 @@ impl Run<'_> {
             );
             self.record(name, &last, violation("key-flood", Grade::Finding, detail));
         }
-        let call = self.with_token(call_of(chapter), grant);
+        let call = control.right(self, call_of(chapter));
         if let Ok(reply) = self.send(&call).await
             && !standing.accepts(&reply)
         {
@@ -154,31 +154,27 @@ impl Run<'_> {
 
     async fn withdrawal(&mut self, chapter: &Chapter<'_>, control: &Control) {
         let Some(cached) = self.options.key_cache else { return };
+        let token = control.grant.token(self.tenant).mint();
+        let command = control.grant.command(self.tenant);
+        let call = |run: &Self| control.present(run, call_of(chapter), &token, &command);
         // The API knows the key by then.
-        let call = self.with_token(call_of(chapter), &control.grant);
-        let is_known = self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply));
+        let first = self.send(&call(self)).await;
         self.tenant.replace_keys();
         self.pause(cached).await;
-        if is_known && self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
-            let seconds = cached.as_secs();
-            let detail = format!("a token is accepted {seconds} s after its key was withdrawn");
-            self.record(
-                &chapter.subject.name,
-                &call,
-                violation("key-withdrawal", Grade::Finding, detail),
-            );
+        if first.is_ok_and(|reply| control.standing.accepts(&reply)) {
+            let what = format!("a token {} s after its key was withdrawn", cached.as_secs());
+            self.expect_refused("key-withdrawal", chapter, &call(self), &what, control).await;
         }
     }
 
     async fn opaque(&mut self, chapter: &Chapter<'_>, control: &Control) {
         let (name, grant, standing) = (&chapter.subject.name, &control.grant, &control.standing);
         let command = format!("{} --opaque", grant.command(self.tenant));
-        let with = |token: &str| {
-            call_of(chapter).header("Authorization", Shown::minted("Bearer", token, &command))
-        };
-        let call = with(&grant.opaque_token(self.tenant).mint());
+        let call =
+            |run: &Self, token: &str| control.present(run, call_of(chapter), token, &command);
+        let token = || grant.opaque_token(self.tenant);
         let before = self.tenant.requests(Endpoint::Introspection);
-        let answer = self.send(&call).await;
+        let answer = self.send(&call(self, &token().mint())).await;
         if !answer.is_ok_and(|reply| standing.accepts(&reply)) {
             // An API without introspection refuses every opaque token. One that asks was told that
             // this one is active.
@@ -192,31 +188,58 @@ impl Run<'_> {
             }
             return;
         }
-        let inactive = grant.opaque_token(self.tenant).mint();
+        let inactive = token().mint();
         self.tenant.revoke(&inactive);
-        let other =
-            grant.opaque_token(self.tenant).claim("aud", "https://other.example.com").mint();
+        let other = token().claim("aud", "https://other.example.com").mint();
         for (rule, token, what) in [
             ("opaque-inactive", inactive, "an inactive opaque token"),
             ("opaque-audience", other, "an opaque token for another audience"),
         ] {
-            self.expect_refused(rule, chapter, &with(&token), what, control).await;
+            let call = call(self, &token);
+            self.expect_refused(rule, chapter, &call, what, control).await;
         }
+        self.bound_opaque(chapter, control).await;
         let down = self.tenant.fault(Endpoint::Introspection, Fault::Status(503));
-        let call = with(&grant.opaque_token(self.tenant).mint());
         let what = "an opaque token while introspection fails";
-        self.expect_refused("opaque-fail-open", chapter, &call, what, control).await;
+        let unknown = call(self, &token().mint());
+        self.expect_refused("opaque-fail-open", chapter, &unknown, what, control).await;
         drop(down);
         if self.has_found("opaque-inactive") {
             self.skips_opaque = true;
             return;
         }
         // Long enough for two requests, and the second is past it.
-        let call = with(&grant.opaque_token(self.tenant).expires_in(2).mint());
-        if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
+        let short = token().expires_in(2).mint();
+        if self.send(&call(self, &short)).await.is_ok_and(|reply| standing.accepts(&reply)) {
             self.pause(Duration::from_secs(3)).await;
             let what = "an opaque token a second after its expiry";
-            self.expect_refused("opaque-expired", chapter, &call, what, control).await;
+            let expired = call(self, &short);
+            self.expect_refused("opaque-expired", chapter, &expired, what, control).await;
+        }
+    }
+
+    /// Opaque tokens that are bound to a certificate or a key, as bearer tokens.
+    async fn bound_opaque(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let bindings = Bindings::of(self.document);
+        let token = || control.unbound().opaque_token(self.tenant);
+        let certificate = token().bound_to(&Certificate::self_signed("audit"));
+        for (name, token, what) in [
+            ("cnf-certificate", certificate, "an opaque token that is bound to a certificate"),
+            (
+                "cnf-dpop-key",
+                token().bound_to_key(&DpopKey::generate()),
+                "an opaque token that is bound to a key",
+            ),
+        ] {
+            let header = Shown::shortened(format!("Bearer {}", token.mint()));
+            let call = call_of(chapter).header("Authorization", header);
+            let Ok(reply) = self.send(&call).await else { continue };
+            if control.standing.accepts(&reply) {
+                let must = bindings.are_broken_by(name);
+                let grade = if must { Grade::Finding } else { Grade::Advice };
+                let detail = format!("{what} is answered with {}", reply.status);
+                self.record(&chapter.subject.name, &call, violation("binding", grade, detail));
+            }
         }
     }
 

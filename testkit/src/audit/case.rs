@@ -28,6 +28,10 @@ pub(super) enum Case {
     Lacks(Lack),
     /// A token that is not bound, where one must be.
     Unbound,
+    /// The same with a proof of a key.
+    UnboundWithProof,
+    /// A token that is bound to a key, without a proof of it.
+    BoundAsBearer,
     /// An invalid request without a token.
     Order(Invalid),
     /// Another media type without a token.
@@ -69,7 +73,7 @@ impl Case {
                 "max-age-not-enforced" => &["age"],
                 _ => &["claim"],
             },
-            Self::Unbound => &["binding"],
+            Self::Unbound | Self::UnboundWithProof | Self::BoundAsBearer => &["binding"],
             Self::Order(_) | Self::OrderMediaType => &["order"],
             Self::TokenInQuery | Self::TokenInBody => &["token-place"],
             Self::Head => &["head", "methods"],
@@ -136,6 +140,10 @@ impl fmt::Display for Case {
             }
             Self::Lacks(lack) => f.write_str(&lack.what),
             Self::Unbound => f.write_str("a token that is bound to no key"),
+            Self::UnboundWithProof => {
+                f.write_str("a token that is bound to no key, with a proof of one")
+            }
+            Self::BoundAsBearer => f.write_str("a token that is bound to a key, as a bearer token"),
             Self::Order(Invalid::Body(_)) => f.write_str("an invalid body without a token"),
             Self::Order(_) => f.write_str("an invalid parameter without a token"),
             Self::OrderMediaType => f.write_str("another media type without a token"),

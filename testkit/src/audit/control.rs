@@ -1,16 +1,21 @@
 //! Positive controls: nothing is cleared that does not accept the right token.
 
-use crate::audit::{
-    call::Call,
-    case::Case,
-    check::{Standing, faults, violation},
-    grant::Grant,
-    plan::{Chapter, Manner},
-    proofs,
-    report::Inconclusive,
-    rule::Grade,
-    run::{Run, call_of},
-    wire::Reply,
+use serde_json::json;
+
+use crate::{
+    audit::{
+        call::{Call, Shown},
+        case::Case,
+        check::{Standing, faults, violation},
+        grant::Grant,
+        plan::{Chapter, Manner},
+        proofs::Possession,
+        report::Inconclusive,
+        rule::Grade,
+        run::{Run, call_of},
+        wire::Reply,
+    },
+    document::Requirement,
 };
 
 /// What the positive control of an operation has shown.
@@ -19,8 +24,54 @@ pub(super) struct Control {
     /// What the accepted token grants.
     pub(super) grant: Grant,
     pub(super) standing: Standing,
-    /// Whether it was accepted with a proof of possession.
-    pub(super) is_bound: bool,
+    /// By which it was accepted, if it is bound to a key.
+    pub(super) possession: Option<Possession>,
+}
+
+impl Control {
+    fn new(requirement: &Requirement) -> Self {
+        let mut grant = Grant::of(requirement);
+        let possession = requirement.sender_constrained.then(Possession::new);
+        if let Some(possession) = &possession {
+            grant.claims.insert("cnf".to_owned(), json!({ "jkt": possession.thumbprint() }));
+        }
+        Self { grant, standing: Standing::default(), possession }
+    }
+
+    /// Of an operation that no token is known to be accepted by. What it answers with success is.
+    pub(super) fn unproven(requirement: &Requirement) -> Self {
+        Self { possession: None, ..Self::new(requirement) }
+    }
+
+    /// What the token grants, without its binding.
+    pub(super) fn unbound(&self) -> Grant {
+        let mut grant = self.grant.clone();
+        grant.claims.remove("cnf");
+        grant
+    }
+
+    /// The request with a token as the right one is presented, which this command mints.
+    pub(super) fn present(&self, run: &Run<'_>, call: Call, token: &str, command: &str) -> Call {
+        match &self.possession {
+            None => call.header("Authorization", Shown::minted("Bearer", token, command)),
+            Some(possession) => possession.present(run, &call, token),
+        }
+    }
+
+    /// The request with a token that grants this, and is bound as the right one.
+    pub(super) fn with(&self, run: &Run<'_>, call: Call, grant: &Grant) -> Call {
+        let mut grant = grant.clone();
+        if let Some(cnf) = self.grant.claims.get("cnf") {
+            grant.claims.insert("cnf".to_owned(), cnf.clone());
+        }
+        let token = grant.token(run.tenant).mint();
+        self.present(run, call, &token, &grant.command(run.tenant))
+    }
+
+    /// The request with the right token.
+    pub(super) fn right(&self, run: &Run<'_>, call: Call) -> Call {
+        self.with(run, call, &self.grant)
+    }
 }
 
 impl Run<'_> {
@@ -34,21 +85,24 @@ impl Run<'_> {
         let mut accepted: Option<Control> = None;
         let mut refused = Vec::new();
         for (place, requirement) in subject.requirements().iter().enumerate() {
-            let grant = Grant::of(requirement);
+            let mut control = Control::new(requirement);
             let call = call_of(chapter);
-            let is_bound = requirement.sender_constrained;
-            let (call, answer) = if is_bound {
-                proofs::good(self, &call, &grant).await
-            } else {
-                let call = self.with_token(call, &grant);
-                let answer = self.send(&call).await;
-                (call, answer)
+            let (call, answer) = match &mut control.possession {
+                Some(possession) => {
+                    let token = control.grant.token(self.tenant).mint();
+                    possession.send(self, &call, &token).await
+                }
+                None => {
+                    let call = control.right(self, call);
+                    let answer = self.send(&call).await;
+                    (call, answer)
+                }
             };
             let what = Case::Documented(place).to_string();
             match answer {
                 Err(silence) => self.silent(&subject.name, &what, &call, silence),
                 Ok(reply) if matches!(reply.status, 401 | 403) => {
-                    refused.push((grant, call, reply.status))
+                    refused.push((control, call, reply.status))
                 }
                 Ok(reply) if reply.status == 429 || reply.status >= 500 => {
                     self.record(&subject.name, &call, faults(&what, &reply));
@@ -62,13 +116,21 @@ impl Run<'_> {
                         let is_invalid = matches!(chapter.manner, Manner::Invalid(_));
                         let standing =
                             Standing { status: reply.status, body: reply.body, is_invalid };
-                        accepted = accepted.or(Some(Control { grant, standing, is_bound }));
+                        accepted = accepted.or(Some(Control { standing, ..control }));
                     }
                 }
             }
         }
-        for (grant, call, status) in refused {
-            self.over_strict(chapter, &grant, &call, status, accepted.is_some()).await;
+        for (control, call, status) in refused {
+            if control.possession.is_none() {
+                self.over_strict(chapter, &control.grant, &call, status, accepted.is_some()).await;
+            } else if accepted.is_none() {
+                let reason = format!(
+                    "it answers a token that is bound to a key, and its proof, with {status}; the audit \
+                     has no client certificate"
+                );
+                self.inconclusive.push(Inconclusive::operation(&subject.name, reason));
+            }
         }
         accepted
     }

@@ -90,7 +90,9 @@ impl Grant {
     }
 
     pub(super) fn opaque_token<'t>(&self, tenant: &'t MockTenant) -> TokenBuilder<'t> {
-        self.add_to(tenant.opaque_token())
+        let token = self.add_to(tenant.opaque_token());
+        // RFC 9449 §6.2.
+        if self.claims.contains_key("cnf") { token.claim("token_type", "DPoP") } else { token }
     }
 
     fn add_to<'t>(&self, token: TokenBuilder<'t>) -> TokenBuilder<'t> {

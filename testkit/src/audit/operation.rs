@@ -3,14 +3,16 @@
 use crate::{
     Class, Endpoint, Signer,
     audit::{
-        call::{Call, Shown},
+        call::Call,
         case::Case,
         check::{Expected, Standing, faults, refusal, violation},
         control::Control,
         plan::Chapter,
-        proofs,
+        proofs::{self, Possession},
         rule::Grade,
         run::{Run, call_of, with_garbage},
+        subject::Access,
+        wire::Reply,
     },
 };
 
@@ -24,6 +26,10 @@ struct Seen {
 
 impl Run<'_> {
     pub(super) async fn chapter(&mut self, chapter: &Chapter<'_>, control: Option<&Control>) {
+        // Of an operation whose clients have certificates, nothing shows that it accepts anything.
+        let requirement = chapter.subject.requirements().first();
+        let unproven = requirement.filter(|it| it.sender_constrained).map(Control::unproven);
+        let control = control.or(unproven.as_ref());
         let mut seen = Seen::default();
         let canary = self.tenant.requests(Endpoint::Canary);
         for case in &chapter.cases {
@@ -82,10 +88,19 @@ impl Run<'_> {
         match case {
             Case::LowerCaseScheme => self.lower_case_scheme(chapter, control).await,
             Case::Unbound => {
-                let call = self.with_token(call_of(chapter), &control.grant);
+                let call = self.with_token(call_of(chapter), &control.unbound());
                 self.invalid_token("binding", case, chapter, &call, standing).await;
             }
-            _ if control.is_bound && !matches!(case, Case::Proofs(..)) => {}
+            Case::UnboundWithProof => {
+                let possession = control.possession.clone().unwrap_or_else(Possession::new);
+                let token = control.unbound().token(self.tenant).mint();
+                let call = possession.present(self, &call_of(chapter), &token);
+                self.invalid_token("dpop-binding", case, chapter, &call, standing).await;
+            }
+            Case::BoundAsBearer => {
+                let call = self.with_token(call_of(chapter), &control.grant);
+                self.invalid_token("dpop-downgrade", case, chapter, &call, standing).await;
+            }
             Case::Garbage => {
                 let call = with_garbage(call_of(chapter));
                 seen.takes_any_text =
@@ -102,8 +117,7 @@ impl Run<'_> {
                 let token = grant.token(self.tenant).signed_by(Signer::Foreign).mint();
                 let command =
                     format!("{} --hostile signature-by-foreign-key", grant.command(self.tenant));
-                let header = Shown::minted("Bearer", &token, &command);
-                let call = call_of(chapter).header("Authorization", header);
+                let call = control.present(self, call_of(chapter), &token, &command);
                 seen.takes_any_signature = self
                     .invalid_token("signature-not-verified", case, chapter, &call, standing)
                     .await;
@@ -111,7 +125,7 @@ impl Run<'_> {
             Case::Hostile(class, _) if seen.takes_any_signature && is_about_signatures(*class) => {}
             Case::Hostile(class, extent) => self.hostile(*class, *extent, chapter, control).await,
             Case::Lacks(lack) => {
-                let call = self.with_token(call_of(chapter), &lack.grant);
+                let call = control.with(self, call_of(chapter), &lack.grant);
                 let expected = match lack.rule {
                     "scope-not-enforced" => Expected::Scope,
                     "acr-not-enforced" | "max-age-not-enforced" => Expected::StepUp,
@@ -160,6 +174,12 @@ impl Run<'_> {
                 return false;
             }
         };
+        if matches!(chapter.subject.access, Access::Optional(_)) {
+            self.record(name, call, faults(what, &reply));
+            return self
+                .expect_anonymous((rule, grade), what, chapter, call, &reply, standing)
+                .await;
+        }
         let mut violations = refusal(rule, grade, what, expected, &reply, standing);
         // How a token is refused that may be accepted is not a finding either.
         for violation in &mut violations {
@@ -168,6 +188,32 @@ impl Run<'_> {
         violations.extend(faults(what, &reply));
         self.record(name, call, violations);
         standing.accepts(&reply)
+    }
+
+    /// Where a token is optional, an invalid one may be refused or ignored. It was accepted if the
+    /// response is that to the right token, and not that to a request without one.
+    async fn expect_anonymous(
+        &mut self,
+        (rule, grade): (&'static str, Grade),
+        what: &str,
+        chapter: &Chapter<'_>,
+        call: &Call,
+        reply: &Reply,
+        standing: &Standing,
+    ) -> bool {
+        let is_alike = (reply.status, &reply.body) == (standing.status, &standing.body);
+        if !is_alike {
+            return false;
+        }
+        let without = self.send(&call_of(chapter)).await;
+        let is_told_apart = without.is_ok_and(|without| {
+            (200..300).contains(&without.status) && without.body != reply.body
+        });
+        if is_told_apart {
+            let detail = format!("{what} is answered as the right token, with {}", reply.status);
+            self.record(&chapter.subject.name, call, violation(rule, grade, detail));
+        }
+        is_told_apart
     }
 
     pub(super) async fn expect_no_success(
@@ -182,7 +228,9 @@ impl Run<'_> {
         // What is too long for a server may also end the connection.
         let Ok(reply) = self.send(call).await else { return };
         self.record(name, call, faults(what, &reply));
-        if standing.accepts(&reply) {
+        if matches!(chapter.subject.access, Access::Optional(_)) {
+            self.expect_anonymous((rule, grade), what, chapter, call, &reply, standing).await;
+        } else if standing.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
             self.record(name, call, violation(rule, grade, detail));
         }

@@ -59,16 +59,18 @@ impl<'s> Plan<'s> {
         };
         // The whole catalogue is sent to one operation.
         let first_secured = subjects.iter().position(|subject| {
-            !subject.requirements().is_empty() && manner(subject, scope) == Manner::Documented
+            matches!(subject.access, Access::Token(_))
+                && manner(subject, scope) == Manner::Documented
         });
         let chapters = subjects.iter().enumerate().map(|(place, subject)| {
             let manner = manner(subject, scope);
-            let all = if matches!(manner, Manner::Not(_)) {
-                Vec::new()
-            } else {
-                let extent =
-                    if Some(place) == first_secured { Extent::All } else { Extent::Sample(place) };
-                cases(subject, subjects, implied, &manner, extent, scope)
+            let extent =
+                if Some(place) == first_secured { Extent::All } else { Extent::Sample(place) };
+            let all = match manner {
+                // Without credentials, what is safe may be called.
+                Manner::Not(_) if subject.is_safe() => vec![Case::NoToken],
+                Manner::Not(_) => Vec::new(),
+                _ => cases(subject, subjects, implied, &manner, extent, scope),
             };
             Chapter {
                 subject,
@@ -118,9 +120,8 @@ impl<'s> Plan<'s> {
 
 fn manner(subject: &Subject, scope: &Scope) -> Manner {
     match subject.access {
-        Access::Optional => return Manner::Not("its token is optional"),
         Access::Other => return Manner::Not("it needs credentials of another scheme"),
-        Access::Public | Access::Token(_) => {}
+        Access::Public | Access::Token(_) | Access::Optional(_) => {}
     }
     if subject.is_safe() || scope.allow_unsafe {
         return Manner::Documented;
@@ -143,19 +144,27 @@ fn cases(
         return vec![Case::Public];
     }
     let requirements = subject.requirements();
-    let is_bound = requirements.iter().all(|it| it.sender_constrained);
     let mut cases: Vec<Case> = (0..requirements.len()).map(Case::Documented).collect();
+    let hostile = Class::ALL.map(|class| Case::Hostile(class, extent));
+    if matches!(subject.access, Access::Optional(_)) {
+        cases.extend([Case::Public, Case::Garbage, Case::Forged]);
+        cases.extend(hostile);
+        return cases;
+    }
     cases.push(Case::NoToken);
-    // A bearer token is refused for that alone.
-    if is_bound {
-        cases.push(Case::Unbound);
+    if subject.is_bound() {
+        cases.extend([Case::Unbound, Case::UnboundWithProof, Case::BoundAsBearer]);
     } else {
-        cases.extend([Case::LowerCaseScheme, Case::Garbage, Case::Forged]);
-        cases.extend(Class::ALL.map(|class| Case::Hostile(class, extent)));
-        let every = requirements.iter().flat_map(|requirement| lacks(requirement, implied));
-        let is_lacking =
-            |lack: &Lack| !requirements.iter().any(|it| satisfies(&lack.grant, it, implied));
-        cases.extend(every.filter(is_lacking).map(Case::Lacks));
+        cases.push(Case::LowerCaseScheme);
+    }
+    cases.extend([Case::Garbage, Case::Forged]);
+    cases.extend(hostile);
+    let every = requirements.iter().flat_map(|requirement| lacks(requirement, implied));
+    let is_lacking =
+        |lack: &Lack| !requirements.iter().any(|it| satisfies(&lack.grant, it, implied));
+    cases.extend(every.filter(is_lacking).map(Case::Lacks));
+    // A bound token is refused there for that alone.
+    if !subject.is_bound() {
         cases.push(Case::TokenInQuery);
         if subject.has_body() {
             cases.push(Case::TokenInBody);

@@ -1,14 +1,13 @@
 //! Requests with proofs of possession (RFC 9449).
 
 use crate::{
-    DpopRequest, HostileProof, ProofClass,
+    DpopKey, DpopRequest, HostileProof, ProofClass,
     audit::{
         call::{Call, Shown},
-        challenge::challenges,
-        check::{faults, violation},
+        challenge::{Challenge, challenges},
+        check::{Violation, faults, violation},
         control::Control,
         extent::Extent,
-        grant::Grant,
         hostile::proof_rule_of,
         plan::Chapter,
         rule::Grade,
@@ -17,22 +16,51 @@ use crate::{
     },
 };
 
-/// The right request with a proof, again with the nonce that the API demands.
-pub(super) async fn good(
-    run: &Run<'_>,
-    call: &Call,
-    grant: &Grant,
-) -> (Call, Result<Reply, Silence>) {
-    let request = request(run, call, grant, None);
-    let first = with_headers(call, &request.headers());
-    let answer = run.send(&first).await;
-    match answer.as_ref().ok().and_then(nonce_of) {
-        None => (first, answer),
-        Some(nonce) => {
-            let second = with_headers(call, &request.nonce(nonce).headers());
-            let answer = run.send(&second).await;
-            (second, answer)
-        }
+/// A client's key, and the nonce that the API has supplied.
+#[derive(Clone, Debug)]
+pub(super) struct Possession {
+    key: DpopKey,
+    nonce: Option<String>,
+}
+
+impl Possession {
+    pub(super) fn new() -> Self {
+        Self { key: DpopKey::generate(), nonce: None }
+    }
+
+    pub(super) fn thumbprint(&self) -> String {
+        self.key.thumbprint()
+    }
+
+    /// The request with a token, and a proof for both.
+    pub(super) fn present(&self, run: &Run<'_>, call: &Call, token: &str) -> Call {
+        let proof = run.tenant.proof(&self.key, call.method.as_str(), url(run, call));
+        let proof = proof.for_token(token);
+        let proof = match &self.nonce {
+            Some(nonce) => proof.nonce(nonce),
+            None => proof,
+        };
+        call.clone()
+            .header("Authorization", Shown::shortened(format!("DPoP {token}")))
+            .header("DPoP", Shown::shortened(proof.mint()))
+    }
+
+    /// Sends the request with a token, again with the nonce that the API demands.
+    pub(super) async fn send(
+        &mut self,
+        run: &Run<'_>,
+        call: &Call,
+        token: &str,
+    ) -> (Call, Result<Reply, Silence>) {
+        let first = self.present(run, call, token);
+        let answer = run.send(&first).await;
+        let Some(nonce) = answer.as_ref().ok().and_then(demanded_nonce) else {
+            return (first, answer);
+        };
+        self.nonce = Some(nonce);
+        let second = self.present(run, call, token);
+        let answer = run.send(&second).await;
+        (second, answer)
     }
 }
 
@@ -45,20 +73,20 @@ pub(super) async fn hostile(
     control: &Control,
 ) {
     let base = call_of(chapter);
-    let plain = request(run, &base, &control.grant, None);
-    let Ok(reply) = run.send(&with_headers(&base, &plain.headers())).await else { return };
+    let token = control.unbound().token(run.tenant);
+    let request = DpopRequest::new(token, base.method.as_str(), url(run, &base));
+    let Ok(reply) = run.send(&with_headers(&base, &request.headers())).await else { return };
     let nonce = nonce_of(&reply);
     // Nothing is shown by an operation that takes no proofs.
-    if nonce.is_none() && !control.standing.accepts(&reply) {
+    if demanded_nonce(&reply).is_none() && !control.standing.accepts(&reply) {
         let reason = format!("a DPoP request is answered with {}", reply.status);
         run.record_inconclusive(&chapter.subject.name, reason);
         return;
     }
-    let name = chapter.subject.name.clone();
-    let request = request(run, &base, &control.grant, nonce);
+    // Once there are nonces, proofs without one are refused (RFC 9449 §11.3).
+    let request = nonce.into_iter().fold(request, DpopRequest::nonce);
     let all = HostileProof::of(&request, class).into_iter().enumerate();
     for (_, hostile) in all.filter(|(place, hostile)| extent.has(hostile.name, *place)) {
-        let what = format!("the DPoP request {} ({})", hostile.name, hostile.reference);
         if let Some(first) = &hostile.first
             && run.send(&with_headers(&base, first)).await.is_err()
         {
@@ -66,41 +94,57 @@ pub(super) async fn hostile(
         }
         let call = with_headers(&base, &hostile.headers);
         let Ok(reply) = run.send(&call).await else { continue };
-        run.record(&name, &call, faults(&what, &reply));
+        let what = format!("the DPoP request {} ({})", hostile.name, hostile.reference);
         let (rule, grade) = proof_rule_of(&hostile);
+        let mut violations = faults(&what, &reply);
         if control.standing.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
-            run.record(&name, &call, violation(rule, grade, detail));
-        } else if reply.status < 429 && !is_right(&hostile, &reply) {
-            let detail = format!(
-                "{what} is answered with {} instead of {} and {:?}",
-                reply.status, hostile.status, hostile.error
-            );
-            run.record(&name, &call, violation("dpop-challenge", grade.max(Grade::Advice), detail));
+            violations.extend(violation(rule, grade, detail));
+        } else if reply.status < 429 {
+            violations.extend(refusal(&hostile, &what, grade, &reply));
         }
+        run.record(&chapter.subject.name, &call, violations);
     }
 }
 
-fn is_right(hostile: &HostileProof, reply: &Reply) -> bool {
-    let has_error = challenges(&reply.headers).is_ok_and(|all| {
-        all.iter().any(|challenge| challenge.parameter("error") == Some(hostile.error))
+/// How a DPoP request is refused (RFC 9449 §7.1).
+fn refusal(hostile: &HostileProof, what: &str, grade: Grade, reply: &Reply) -> Vec<Violation> {
+    const RULE: &str = "dpop-challenge";
+    let challenges = challenges(&reply.headers).unwrap_or_default();
+    let of = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+    let error_of = |it: Option<&Challenge>| it?.parameter("error").map(str::to_owned);
+    let status = reply.status;
+    let says = |text: &str| format!("{what} is answered with {status} {text}");
+    let Some(dpop) = of("dpop") else {
+        // A request that repeats a header may be refused before any scheme is known.
+        let grade = if hostile.class == ProofClass::Repeated { Grade::Advice } else { grade };
+        return violation(RULE, grade, says("and no challenge for DPoP"));
+    };
+    let mut all = Vec::new();
+    let is_dpop = hostile.headers.iter().any(|(name, value)| {
+        name == "authorization" && value.as_bytes().to_ascii_lowercase().starts_with(b"dpop ")
     });
-    reply.status == hostile.status && has_error
+    let is_clear = hostile.class != ProofClass::Repeated;
+    let elsewhere = error_of(of("bearer"));
+    if let Some(error) = elsewhere.filter(|_| is_dpop && is_clear) {
+        let detail = says(&format!("and the error {error:?} in the challenge for Bearer"));
+        all.extend(violation(RULE, grade, detail));
+    }
+    if dpop.parameter("algs").is_none() {
+        all.extend(violation(RULE, Grade::Advice, says("and a challenge without `algs`")));
+    }
+    let has_error = challenges.iter().any(|it| it.parameter("error") == Some(hostile.error));
+    if status != hostile.status || !has_error {
+        let detail = says(&format!("instead of {} and {:?}", hostile.status, hostile.error));
+        all.extend(violation(RULE, Grade::Advice, detail));
+    }
+    all
 }
 
-fn request<'r>(
-    run: &Run<'r>,
-    call: &Call,
-    grant: &Grant,
-    nonce: Option<String>,
-) -> DpopRequest<'r> {
+/// Without query and fragment (RFC 9449 §4.2).
+fn url(run: &Run<'_>, call: &Call) -> String {
     let path = call.target.split('?').next().unwrap_or_default();
-    let url = format!("{}{path}", run.wire.base.origin());
-    let request = DpopRequest::new(grant.token(run.tenant), call.method.as_str(), url);
-    match nonce {
-        Some(nonce) => request.nonce(nonce),
-        None => request,
-    }
+    format!("{}{path}", run.wire.base.origin())
 }
 
 fn with_headers(call: &Call, headers: &[(http::HeaderName, http::HeaderValue)]) -> Call {
@@ -111,9 +155,12 @@ fn with_headers(call: &Call, headers: &[(http::HeaderName, http::HeaderValue)]) 
 }
 
 fn nonce_of(reply: &Reply) -> Option<String> {
+    Some(reply.headers.get("dpop-nonce")?.to_str().ok()?.to_owned())
+}
+
+fn demanded_nonce(reply: &Reply) -> Option<String> {
     let demands = challenges(&reply.headers).is_ok_and(|all| {
         all.iter().any(|challenge| challenge.parameter("error") == Some("use_dpop_nonce"))
     });
-    let nonce = reply.headers.get("dpop-nonce")?.to_str().ok()?;
-    demands.then(|| nonce.to_owned())
+    nonce_of(reply).filter(|_| demands)
 }

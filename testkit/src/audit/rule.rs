@@ -127,8 +127,20 @@ const RULES: &[Rule] = rules! {
         "opaque-audience": "an opaque token for another audience is accepted", "RFC 7662 §4";
         "opaque-expired": "an opaque token is accepted after its expiry", "RFC 7662 §4";
         "opaque-fail-open": "an opaque token is accepted while introspection fails", "RFC 7662 §2.3";
-        "dpop-proof": "a request without a valid DPoP proof is accepted", "RFC 9449 §4.3";
-        "dpop-binding": "a token is accepted with a proof of another key, or as a bearer token", "RFC 9449 §7.1 and §7.2";
+        "dpop-missing": "a DPoP request without a proof is accepted", "RFC 9449 §4.3 rule 1";
+        "dpop-repeated": "a DPoP request with two proofs or two schemes is accepted", "RFC 9449 §4.3 rule 1 and §7.2";
+        "dpop-type": "a DPoP proof is accepted that is another kind of JWT", "RFC 9449 §4.3 rule 4";
+        "dpop-alg": "a DPoP proof is accepted that is not signed, or by a shared secret", "RFC 9449 §4.3 rule 5";
+        "dpop-key": "a DPoP proof is accepted whose key is not a strong public one", "RFC 9449 §4.3 rules 6 and 7";
+        "dpop-signature": "a DPoP proof is accepted with a signature that is not its own", "RFC 9449 §4.3 rule 6";
+        "dpop-method": "a DPoP proof for another method is accepted", "RFC 9449 §4.3 rule 8";
+        "dpop-url": "a DPoP proof for another URL is accepted", "RFC 9449 §4.3 rule 9";
+        "dpop-nonce": "a DPoP proof without a nonce of the API is accepted", "RFC 9449 §4.3 rule 10 and §11.3";
+        "dpop-time": "an old DPoP proof, or one from the future, is accepted", "RFC 9449 §4.3 rule 11";
+        "dpop-token-hash": "a DPoP proof for another token is accepted", "RFC 9449 §4.3 rule 12";
+        "dpop-proof": "a DPoP proof is accepted that is not a JWT as RFC 9449 has it", "RFC 9449 §4.2";
+        "dpop-binding": "a token is accepted that is not bound to the key of the proof", "RFC 9449 §7.1";
+        "dpop-downgrade": "a token that is bound to a key is accepted as a bearer token", "RFC 9449 §7.2";
         "dpop-replay": "a DPoP proof is accepted twice", "RFC 9449 §11.1";
         "dpop-challenge": "a DPoP request is refused without the right challenge", "RFC 9449 §7.1";
     }

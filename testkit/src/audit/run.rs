@@ -152,8 +152,13 @@ impl<'r> Run<'r> {
     ) -> Option<(&'p Chapter<'s>, Control)> {
         let all = plan.chapters.iter().zip(controls);
         let all = all.filter_map(|(chapter, control)| Some((chapter, control.clone()?)));
-        let mut all: Vec<_> = all.filter(|(_, control)| !control.is_bound).collect();
-        all.sort_by_key(|(chapter, control)| (!chapter.subject.is_safe(), control.standing.status));
+        let is_optional =
+            |chapter: &Chapter<'_>| matches!(chapter.subject.access, Access::Optional(_));
+        let mut all: Vec<_> = all.filter(|(chapter, _)| !is_optional(chapter)).collect();
+        all.sort_by_key(|(chapter, control)| {
+            let is_bound = control.possession.is_some();
+            (is_bound, !chapter.subject.is_safe(), control.standing.status)
+        });
         for (chapter, control) in all {
             let without = self.send(&call_of(chapter)).await;
             let garbage = self.send(&with_garbage(call_of(chapter))).await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     audit::{base::Base, call::Call, sample},
-    document::{Document, Operation, Parameter, Requirement, Security},
+    document::{Document, Operation, Parameter, Requirement, SchemeKind, Security},
 };
 
 /// An operation with a request to it.
@@ -31,8 +31,8 @@ pub(super) enum Access {
     Public,
     /// With a token that satisfies one of these.
     Token(Vec<Requirement>),
-    /// With a token, or without one.
-    Optional,
+    /// With a token that satisfies one of these, or without one.
+    Optional(Vec<Requirement>),
     /// With credentials that the audit does not have.
     Other,
 }
@@ -113,7 +113,7 @@ impl Subject {
             headers,
             body,
             invalid,
-            access: access(&operation.security, schemes),
+            access: access(&operation.security, document, schemes),
         }
     }
 
@@ -124,9 +124,15 @@ impl Subject {
 
     pub(super) fn requirements(&self) -> &[Requirement] {
         match &self.access {
-            Access::Token(alternatives) => alternatives,
-            _ => &[],
+            Access::Token(alternatives) | Access::Optional(alternatives) => alternatives,
+            Access::Public | Access::Other => &[],
         }
+    }
+
+    /// Whether every token must be bound to its client.
+    pub(super) fn is_bound(&self) -> bool {
+        let requirements = self.requirements();
+        !requirements.is_empty() && requirements.iter().all(|it| it.sender_constrained)
     }
 
     pub(super) fn invalid(&self) -> &[Invalid] {
@@ -182,7 +188,7 @@ impl Subject {
 
 /// The schemes of a document that are presented as `Authorization: Bearer`.
 pub(super) fn token_schemes(document: &Document) -> Vec<String> {
-    use crate::document::SchemeKind::{Http, OAuth2, OpenIdConnect};
+    use SchemeKind::{Http, OAuth2, OpenIdConnect};
     let is_token = |kind: &_| match kind {
         OAuth2 | OpenIdConnect => true,
         Http(scheme) => matches!(scheme.as_str(), "bearer" | "dpop"),
@@ -192,17 +198,38 @@ pub(super) fn token_schemes(document: &Document) -> Vec<String> {
     schemes.map(|(name, _)| name.clone()).collect()
 }
 
-fn access(security: &Security, schemes: &[String]) -> Access {
+fn access(security: &Security, document: &Document, schemes: &[String]) -> Access {
     if matches!(security, Security::Public) {
         return Access::Public;
     }
-    if security.permits_anonymous() {
-        return Access::Optional;
+    let kind = |name: &String| document.schemes.get(name).map(|scheme| &scheme.kind);
+    let is_token = |name: &String| schemes.contains(name);
+    let is_ours = |it: &&Requirement| {
+        let mut names = it.schemes.keys();
+        names.all(|name| is_token(name) || kind(name) == Some(&SchemeKind::MutualTls))
+            && it.schemes.keys().any(is_token)
+    };
+    let ours = security.alternatives().iter().filter(is_ours).cloned();
+    let ours: Vec<_> = ours.map(|requirement| bound(requirement, document)).collect();
+    match (security.permits_anonymous(), ours.is_empty()) {
+        (true, true) => Access::Public,
+        (true, false) => Access::Optional(ours),
+        (false, true) => Access::Other,
+        (false, false) => Access::Token(ours),
     }
-    let is_ours = |name: &String| schemes.contains(name);
-    let alternatives = security.alternatives().iter();
-    let ours: Vec<_> = alternatives.filter(|it| it.schemes.keys().all(is_ours)).cloned().collect();
-    if ours.is_empty() { Access::Other } else { Access::Token(ours) }
+}
+
+/// The requirement, which says so where one of its schemes demands a bound token.
+fn bound(mut requirement: Requirement, document: &Document) -> Requirement {
+    let mut schemes = requirement.schemes.keys().filter_map(|name| document.schemes.get(name));
+    requirement.sender_constrained |= schemes.any(|scheme| {
+        let requires = |name: &str| scheme.members.get(name).is_some_and(|it| it == "required");
+        matches!(&scheme.kind, SchemeKind::MutualTls)
+            || scheme.kind == SchemeKind::Http("dpop".to_owned())
+            || requires("x-monocloud-dpop")
+            || requires("x-monocloud-certificate-binding")
+    });
+    requirement
 }
 
 /// Whether a text is not a value of the parameter.

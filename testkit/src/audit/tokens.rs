@@ -9,7 +9,7 @@ use crate::{
         check::{Expected, violation},
         control::Control,
         extent::Extent,
-        hostile::rule_of,
+        hostile::{Bindings, rule_of},
         plan::Chapter,
         rule::Grade,
         run::{Run, call_of},
@@ -49,6 +49,7 @@ impl Run<'_> {
         let grant = &control.grant;
         let claims = grant.all_claims(self.tenant);
         let tenant = self.tenant.with_defaults(None, Some(grant.scopes.join(" ")), claims);
+        let bindings = Bindings::of(self.document);
         let place = Cell::new(0);
         let is_chosen = |name: &str| extent.has(name, place.replace(place.get() + 1));
         for hostile in Hostile::chosen(&tenant, class, &is_chosen) {
@@ -57,9 +58,8 @@ impl Run<'_> {
             }
             let what = format!("the token {} ({})", hostile.name, hostile.reference);
             let command = format!("{} --hostile {}", grant.command(self.tenant), hostile.name);
-            let header = Shown::minted("Bearer", &hostile.token, &command);
-            let call = call_of(chapter).header("Authorization", header);
-            let (rule, grade) = rule_of(&hostile);
+            let call = control.present(self, call_of(chapter), &hostile.token, &command);
+            let (rule, grade) = rule_of(&hostile, bindings);
             let standing = &control.standing;
             if class == Class::Size {
                 self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;

@@ -10,7 +10,7 @@ use crate::audit::{
     plan::Chapter,
     rule::Grade,
     run::{Run, call_of},
-    subject::Invalid,
+    subject::{Access, Invalid},
     wire::Reply,
 };
 
@@ -36,6 +36,12 @@ impl Run<'_> {
         let scopes = requirements.first().map(Grant::of).unwrap_or_default().scopes;
         let expected = Expected::Missing { scopes: &scopes };
         let rule = ("no-token", Grade::Finding);
+        if matches!(chapter.subject.access, Access::Other) {
+            // How it is refused is another scheme's business.
+            let what = "a request without credentials";
+            self.expect_no_success(rule, what, chapter, &call, standing).await;
+            return false;
+        }
         let is_open = self
             .expect_refusal(rule, "a request without a token", expected, chapter, &call, standing)
             .await;

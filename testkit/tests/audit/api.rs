@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     body::{Bytes, Incoming},
@@ -24,6 +24,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     defect::Defect,
     keys::Keys,
+    proof::{NONCE, Proofs},
     token::{Failure, Validator},
 };
 
@@ -51,6 +52,7 @@ struct State {
     validator: Validator,
     /// Of the operations that have no defect.
     right: Validator,
+    proofs: Proofs,
 }
 
 /// What the API is like.
@@ -61,11 +63,24 @@ pub(crate) struct Setup {
     pub(crate) only_at: Option<&'static str>,
     /// Whether it fetches the keys for each request.
     pub(crate) reloads: bool,
+    /// Whether it knows tokens that are bound to a key.
+    pub(crate) dpop: bool,
+    /// Whether proofs need a nonce.
+    pub(crate) nonces: bool,
+    /// Whether an invalid token, where it is optional, is the same as none.
+    pub(crate) is_lenient: bool,
 }
 
 impl Setup {
     pub(crate) const fn of(defect: Defect) -> Self {
-        Self { defect, only_at: None, reloads: false }
+        Self {
+            defect,
+            only_at: None,
+            reloads: false,
+            dpop: false,
+            nonces: false,
+            is_lenient: false,
+        }
     }
 }
 
@@ -76,10 +91,19 @@ struct Needs {
     group: Option<&'static str>,
     step_up: bool,
     plan: bool,
+    binding: bool,
+    is_optional: bool,
+}
+
+/// Why a request is refused.
+struct Why {
+    error: &'static str,
+    needs: Needs,
+    is_dpop: bool,
 }
 
 enum Refusal {
-    Status(u16, Option<(&'static str, Needs)>),
+    Status(u16, Option<Why>),
     HangUp,
 }
 
@@ -116,6 +140,12 @@ impl Api {
             base: url.clone(),
             validator: validator(setup.defect),
             right: validator(Defect::None),
+            proofs: Proofs {
+                defect: setup.defect,
+                needs_nonce: setup.nonces,
+                clock: tenant.clock().clone(),
+                seen: Mutex::default(),
+            },
         });
         let served = Arc::clone(&state);
         let server = tokio::spawn(async move {
@@ -147,8 +177,11 @@ async fn respond(
             response
         }
         Err(Refusal::HangUp) => return Err(io::ErrorKind::ConnectionAborted.into()),
-        Err(Refusal::Status(status, why)) => state.refused(status, why),
+        Err(Refusal::Status(status, why)) => state.refused(status, why.as_ref()),
     };
+    if state.setup.nonces {
+        response.headers_mut().insert("dpop-nonce", NONCE.parse().unwrap());
+    }
     if state.defect == Defect::EchoesKid && kid.contains("\r\nX-Injected: 1\r\n") {
         response.headers_mut().insert("x-injected", "1".parse().unwrap());
     }
@@ -166,7 +199,7 @@ impl State {
         let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
         if path == "/health" && method == Method::GET {
             if self.defect == Defect::RefusesPublic {
-                self.authenticate(&head.headers, &head.uri, &body, Needs::default()).await?;
+                self.authenticate(&head, &body, Needs::default()).await?;
             }
             return Ok(json!({ "status": "up" }));
         }
@@ -186,8 +219,11 @@ impl State {
             || (self.defect == Defect::OpensAnotherMethod
                 && path == "/posts/1"
                 && method == Method::GET);
-        if !is_skipped {
-            let claims = self.authenticate(&head.headers, &head.uri, &body, needs).await?;
+        let mut caller = Value::Null;
+        if needs.is_optional {
+            caller = self.optional(&head, &body, needs).await?;
+        } else if !is_skipped {
+            let claims = self.authenticate(&head, &body, needs).await?;
             self.authorize(&claims, needs, self.defect_at(&path))?;
         }
         let is_json = head.headers.get("content-type").is_some_and(|it| it == "application/json");
@@ -198,7 +234,20 @@ impl State {
             return Err(Refusal::Status(400, None));
         }
         self.changes.fetch_add(usize::from(method != Method::GET), Ordering::Relaxed);
-        Ok(json!({ "path": path }))
+        Ok(json!({ "path": path, "caller": caller }))
+    }
+
+    /// Who called an operation that needs no token.
+    async fn optional(&self, head: &Parts, body: &[u8], needs: Needs) -> Result<Value, Refusal> {
+        let has_token = head.headers.contains_key(header::AUTHORIZATION);
+        if !has_token && self.defect != Defect::RefusesAnonymous {
+            return Ok(Value::Null);
+        }
+        match self.authenticate(head, body, needs).await {
+            Ok(claims) => Ok(claims["sub"].clone()),
+            Err(Refusal::Status(401, _)) if has_token && self.setup.is_lenient => Ok(Value::Null),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// The path as the router has it, and whether the guard takes it for the same.
@@ -229,7 +278,14 @@ impl State {
                 Needs { scopes: &["posts:write"], step_up: true, ..none }
             }
             ("GET", ["plan"]) => Needs { plan: true, ..none },
-            (_, ["me" | "posts" | "plan"] | ["posts", _] | ["posts", _, "publish"]) => {
+            ("GET", ["feed"]) => Needs { is_optional: true, ..none },
+            ("GET", ["vault"]) => Needs { scopes: &["posts:read"], binding: true, ..none },
+            (
+                _,
+                ["me" | "posts" | "plan" | "feed" | "vault"]
+                | ["posts", _]
+                | ["posts", _, "publish"],
+            ) => {
                 return Err(Refusal::Status(405, None));
             }
             _ => return Err(Refusal::Status(404, None)),
@@ -258,18 +314,27 @@ impl State {
 
     async fn authenticate(
         &self,
-        headers: &HeaderMap,
-        uri: &http::Uri,
+        head: &Parts,
         body: &[u8],
         needs: Needs,
     ) -> Result<Value, Refusal> {
-        let credentials = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-        let token = credentials.and_then(|it| it.split_once(' '));
-        let token = token.filter(|(scheme, _)| {
-            let is_dpop =
-                scheme.eq_ignore_ascii_case("dpop") && self.defect == Defect::IgnoresProofs;
-            scheme.eq_ignore_ascii_case("bearer") || is_dpop
-        });
+        let (headers, uri) = (&head.headers, &head.uri);
+        let all = |name: &str| -> Vec<&str> {
+            let values = headers.get_all(name).iter();
+            values.map(|value| value.to_str().unwrap_or_default()).collect()
+        };
+        let knows_dpop = self.setup.dpop || self.defect == Defect::IgnoresProofs;
+        let (credentials, proofs) = (all("authorization"), all("dpop"));
+        let is_repeated = credentials.len() > 1 || proofs.len() > 1;
+        let bears_it = matches!(self.defect, Defect::AcceptsTwoProofs | Defect::IgnoresProofs);
+        let is_list = credentials.first().is_some_and(|it| it.matches([' ', ',']).count() > 1);
+        if (is_repeated || is_list) && !bears_it {
+            return Err(Refusal::Status(400, Some(why("invalid_request", needs, knows_dpop))));
+        }
+        let credentials = credentials.first().and_then(|it| it.split_once(' '));
+        let is_dpop = credentials.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"));
+        let token = credentials
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") || (is_dpop && knows_dpop));
         let token = token.map(|(_, token)| token.trim().to_owned());
         let parameter = |text: &[u8]| {
             form_urlencoded::parse(text)
@@ -285,19 +350,44 @@ impl State {
         };
         let Some(token) = token else {
             let status = if self.defect == Defect::ForbidsWithoutToken { 403 } else { 401 };
-            return Err(Refusal::Status(status, Some(("", needs))));
+            return Err(Refusal::Status(status, Some(why("", needs, false))));
         };
         let has_defect = self.setup.only_at.is_none_or(|path| path == uri.path());
         let validator = if has_defect { &self.validator } else { &self.right };
-        validator.claims(&token).await.map_err(|failure| match failure {
+        let claims = validator.claims(&token).await.map_err(|failure| match failure {
             Failure::Invalid if self.defect == Defect::ForbidsInvalidToken => {
                 Refusal::Status(403, None)
             }
-            Failure::Invalid => Refusal::Status(401, Some(("invalid_token", needs))),
+            Failure::Invalid => Refusal::Status(401, Some(why("invalid_token", needs, is_dpop))),
             Failure::Crash => Refusal::Status(500, None),
             Failure::HangUp => Refusal::HangUp,
             Failure::Unavailable => Refusal::Status(503, None),
-        })
+        })?;
+        let checked = if is_dpop {
+            let url = format!("{}{}", self.base, uri.path());
+            let proof = proofs.first().copied();
+            self.proofs.check(proof, head.method.as_str(), &url, &token, &claims)
+        } else {
+            self.check_bearer(&claims, needs)
+        };
+        match checked {
+            Ok(()) => Ok(claims),
+            Err(error) => Err(Refusal::Status(401, Some(why(error, needs, is_dpop)))),
+        }
+    }
+
+    /// What a token under Bearer is bound to.
+    fn check_bearer(&self, claims: &Value, needs: Needs) -> Result<(), &'static str> {
+        let cnf = &claims["cnf"];
+        let is_ignored = match self.defect {
+            Defect::IgnoresProofs => true,
+            Defect::AcceptsBoundAsBearer => cnf["jkt"].is_string(),
+            Defect::IgnoresCertificate => cnf["x5t#S256"].is_string(),
+            _ => false,
+        };
+        let is_missing = needs.binding && self.defect != Defect::AcceptsUnboundAsBearer;
+        let is_right = if cnf.is_null() { !is_missing } else { is_ignored };
+        if is_right { Ok(()) } else { Err("invalid_token") }
     }
 
     fn defect_at(&self, path: &str) -> Defect {
@@ -323,10 +413,7 @@ impl State {
             };
             if !is_strong || !is_recent {
                 let status = if defect == Defect::ForbidsWeakLogin { 403 } else { 401 };
-                return Err(Refusal::Status(
-                    status,
-                    Some(("insufficient_user_authentication", needs)),
-                ));
+                return Err(refusal(status, "insufficient_user_authentication", needs));
             }
         }
         let scope = claims["scope"].as_str().unwrap_or_default();
@@ -341,33 +428,44 @@ impl State {
             _ => scopes.all(|held| held),
         };
         if !has_scopes {
-            return Err(Refusal::Status(403, Some(("insufficient_scope", needs))));
+            return Err(refusal(403, "insufficient_scope", needs));
         }
         let has_group = needs.group.is_none_or(|group| {
             defect == Defect::IgnoresGroups
                 || claims["groups"].as_array().is_some_and(|it| it.contains(&json!(group)))
         });
         let has_plan = !needs.plan || defect == Defect::IgnoresClaim || claims["plan"] == "pro";
-        if has_group && has_plan {
-            Ok(())
-        } else {
-            Err(Refusal::Status(403, Some(("insufficient_scope", needs))))
-        }
+        if has_group && has_plan { Ok(()) } else { Err(refusal(403, "insufficient_scope", needs)) }
     }
 
-    fn refused(&self, status: u16, why: Option<(&'static str, Needs)>) -> Response<Full<Bytes>> {
+    fn refused(&self, status: u16, why: Option<&Why>) -> Response<Full<Bytes>> {
         let trace = "Traceback (most recent call last):\n  File \"api.py\", line 1\n";
         let is_shown = self.defect == Defect::ShowsTrace && status == 401;
         let body = if is_shown { trace } else { "{\"message\":\"refused\"}" };
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        let challenge = why.map(|(error, needs)| self.challenge(error, needs));
-        if let Some(challenge) = challenge
-            && self.defect != Defect::ForgetsChallenge
-        {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
+        let challenges = why.map(|why| self.challenges(why));
+        let is_given = self.defect != Defect::ForgetsChallenge;
+        for challenge in challenges.into_iter().flatten().filter(|_| is_given) {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
         }
         response
+    }
+
+    /// One for each scheme; the one that was used has the error.
+    fn challenges(&self, why: &Why) -> Vec<String> {
+        let defect = self.defect;
+        let is_in_dpop = why.is_dpop && defect != Defect::MisplacesProofError;
+        let of_bearer = if is_in_dpop { "" } else { why.error };
+        let bearer = self.challenge(of_bearer, why.needs);
+        if !self.setup.dpop || defect == Defect::ForgetsProofChallenge {
+            return vec![bearer];
+        }
+        let mut dpop = "DPoP algs=\"ES256\"".to_owned();
+        if is_in_dpop && !why.error.is_empty() {
+            dpop.push_str(&format!(", error=\"{}\"", why.error));
+        }
+        vec![bearer, dpop]
     }
 
     fn challenge(&self, error: &str, needs: Needs) -> String {
@@ -390,6 +488,14 @@ impl State {
         }
         text
     }
+}
+
+const fn why(error: &'static str, needs: Needs, is_dpop: bool) -> Why {
+    Why { error, needs, is_dpop }
+}
+
+const fn refusal(status: u16, error: &'static str, needs: Needs) -> Refusal {
+    Refusal::Status(status, Some(why(error, needs, false)))
 }
 
 fn is_json_object(body: &[u8]) -> bool {

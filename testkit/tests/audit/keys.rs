@@ -10,7 +10,7 @@ use crate::defect::Defect;
 const REFETCHES: usize = 6;
 
 /// How many unknown `kid`s one API bears that is said to lock.
-const BEARABLE: usize = 125;
+const BEARABLE: usize = 20;
 
 #[derive(Debug)]
 pub(crate) struct Keys {

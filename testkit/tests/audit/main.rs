@@ -4,11 +4,16 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod api;
+mod bound;
 mod defect;
 mod inconclusive;
 mod keys;
 mod planted;
+mod proof;
 mod token;
 
 /// The document of the API.
 const OPENAPI: &str = include_str!("openapi.yaml");
+
+/// The same API's operations for which a token is optional, or must be bound to a key.
+const BOUND: &str = include_str!("bound.yaml");

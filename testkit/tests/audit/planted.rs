@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Verdict};
+use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Rule, Verdict};
 
 use crate::{
     OPENAPI,
@@ -18,7 +18,7 @@ async fn audited(defect: Defect) -> Report {
 }
 
 /// The ids of the findings, without those of advice.
-fn ids(report: &Report) -> BTreeSet<&str> {
+pub(crate) fn ids(report: &Report) -> BTreeSet<&str> {
     let findings = report.findings.iter().filter(|finding| finding.grade == Grade::Finding);
     findings.map(|finding| finding.rule.id).collect()
 }
@@ -107,12 +107,21 @@ planted! {
     keys_lost_in_an_outage: ForgetsKeysInOutage is "key-outage";
     open_in_an_outage: AcceptsAllInOutage is "key-outage-open";
     a_request_for_every_kid: FetchesForEveryKid is "key-flood";
-    locked_by_unknown_kids: LocksAfterUnknownKids is "key-flood-lockout";
 
     inactive_tokens: IgnoresActive is "opaque-inactive";
     opaque_tokens_for_others: IgnoresAudienceOfOpaque is "opaque-audience";
     verdicts_kept_too_long: CachesBeyondExpiry is "opaque-expired";
     introspection_that_fails_open: AcceptsWithoutIntrospection is "opaque-fail-open";
+}
+
+/// Other cases send unknown kids, too.
+#[tokio::test]
+async fn locked_by_unknown_kids() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::LocksAfterUnknownKids).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["flood"]);
+    let report = audit.run(&tenant).await;
+    assert_eq!(ids(&report), BTreeSet::from(["key-flood-lockout"]), "{report}");
 }
 
 #[tokio::test]
@@ -131,9 +140,15 @@ async fn a_withdrawn_key_is_tested_where_the_cache_is_known() {
 
 #[tokio::test]
 async fn proofs_of_possession_are_checked_where_they_are_taken() {
+    // It has no nonces, and refuses nothing.
+    let is_about_proofs =
+        |id: &&str| id.starts_with("dpop-") && !matches!(*id, "dpop-nonce" | "dpop-challenge");
     for (defect, expected) in [
         (Defect::None, BTreeSet::new()),
-        (Defect::IgnoresProofs, BTreeSet::from(["dpop-binding", "dpop-proof", "dpop-replay"])),
+        (
+            Defect::IgnoresProofs,
+            Rule::ALL.iter().map(|rule| rule.id).filter(is_about_proofs).collect(),
+        ),
     ] {
         let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
         let api = Api::start(&tenant, defect).await;
