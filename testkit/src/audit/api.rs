@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use http::Method;
-use serde_json::Value;
-
 use crate::{
-    Certificate, DpopKey, Endpoint, Fault, Signer,
+    Certificate, DpopKey, Endpoint, Fault, MockTenant, Signer,
     audit::{
         call::{Call, Shown},
         case::Case,
-        challenge::challenges,
         check::violation,
         control::Control,
         hostile::Bindings,
@@ -18,7 +14,6 @@ use crate::{
         report::Inconclusive,
         rule::Grade,
         run::{Run, call_of},
-        wire::Reply,
     },
 };
 
@@ -29,6 +24,7 @@ const TOLERATED: usize = 10;
 impl Run<'_> {
     pub(super) async fn api_case(&mut self, case: &Case, chapter: &Chapter<'_>, control: &Control) {
         match case {
+            Case::OtherTenant => self.other_tenant(chapter, control).await,
             Case::Rotation => self.rotation(chapter, control).await,
             Case::Opaque => self.opaque(chapter, control).await,
             Case::Outage => self.outage(chapter, control).await,
@@ -42,6 +38,24 @@ impl Run<'_> {
         let inconclusive = Inconclusive::operation(operation, reason);
         if !self.inconclusive.contains(&inconclusive) {
             self.inconclusive.push(inconclusive);
+        }
+    }
+
+    /// A token that is right but for its tenant, whose keys can be found by its `iss`.
+    async fn other_tenant(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let builder = MockTenant::builder().audience(self.tenant.audience());
+        let Ok(other) = builder.clock(self.tenant.clock().clone()).try_start().await else {
+            return;
+        };
+        let token = control.grant.token(&other).mint();
+        let command = control.grant.command(&other);
+        let call = control.present(self, call_of(chapter), &token, &command);
+        self.expect_refused("issuer", chapter, &call, "a token of another tenant", control).await;
+        let asked = [Endpoint::Discovery, Endpoint::AuthorizationServer, Endpoint::Jwks];
+        if asked.iter().any(|endpoint| other.requests(*endpoint) > 0) {
+            let detail = "the keys of the tenant that a token names were fetched";
+            let violations = violation("key-url-fetched", Grade::Finding, detail);
+            self.record(&chapter.subject.name, &call, violations);
         }
     }
 
@@ -257,41 +271,5 @@ impl Run<'_> {
             let detail = format!("{what} is answered with {}", reply.status);
             self.record(&chapter.subject.name, call, violation(rule, Grade::Finding, detail));
         }
-    }
-
-    /// The metadata that a challenge names (RFC 9728 §5.1), at the base URL's host.
-    pub(super) async fn resource_metadata(
-        &mut self,
-        chapter: &Chapter<'_>,
-        call: &Call,
-        reply: &Reply,
-    ) {
-        let challenges = challenges(&reply.headers).unwrap_or_default();
-        let named =
-            challenges.iter().find_map(|challenge| challenge.parameter("resource_metadata"));
-        let Some(url) = named else { return };
-        let name = &chapter.subject.name;
-        let rest = url.split_once("://").map(|(_, rest)| rest);
-        let path = rest.and_then(|rest| rest.find('/').and_then(|start| rest.get(start..)));
-        let Some((rest, path)) = rest.zip(path) else {
-            let detail = format!("resource_metadata is {url:?}, which is not a URL with a path");
-            self.record(name, call, violation("resource-metadata", Grade::Finding, detail));
-            return;
-        };
-        let fetch = Call::new(Method::GET, path);
-        let Ok(reply) = self.send(&fetch).await else { return };
-        let is_here = rest.starts_with(self.wire.base.authority());
-        let metadata: Option<Value> = serde_json::from_slice(&reply.body).ok();
-        let resource = metadata.as_ref().and_then(|it| it.get("resource")?.as_str());
-        let expected = url.replacen("/.well-known/oauth-protected-resource", "", 1);
-        let is_right =
-            resource.is_some_and(|it| it.trim_end_matches('/') == expected.trim_end_matches('/'));
-        // Another host may serve it there and not here.
-        if (reply.status == 200 && is_right) || (!is_here && reply.status != 200) {
-            return;
-        }
-        let detail =
-            format!("{url} is answered with {} and the resource {resource:?}", reply.status);
-        self.record(name, &fetch, violation("resource-metadata", Grade::Finding, detail));
     }
 }

@@ -6,7 +6,11 @@ use http::Method;
 
 use crate::{
     Class, ProofClass,
-    audit::{extent::Extent, grant::Lack, subject::Invalid},
+    audit::{
+        extent::Extent,
+        grant::{Grant, Lack},
+        subject::Invalid,
+    },
 };
 
 /// A case of an operation, or of the API as a whole.
@@ -38,17 +42,26 @@ pub(super) enum Case {
     OrderMediaType,
     TokenInQuery,
     TokenInBody,
+    TokenInCookie,
     Head,
     /// A method that the document does not have on the path.
     Method(Method),
+    /// The same at a path that names nothing, so that nothing is changed.
+    MethodOnNothing(Method, String),
+    /// The methods that the API says the path has.
+    Allow,
     /// Another spelling of the path, and what it is.
     Spelling(&'static str, String),
-    /// A header that overrides the method, with this value.
-    MethodOverride(&'static str, &'static str),
+    /// Headers that override the method with this one.
+    MethodOverride(Method),
+    /// The operation by a request of another method that is overridden, with what that needs.
+    OverrideFrom(Method, Option<Grant>),
     /// A header that overrides the URL, in a request to a public path.
     UrlOverride(&'static str, String),
     /// DPoP requests of a class.
     Proofs(ProofClass, Extent),
+    /// A token of another tenant, which publishes its keys.
+    OtherTenant,
     Rotation,
     Opaque,
     Outage,
@@ -75,12 +88,15 @@ impl Case {
             },
             Self::Unbound | Self::UnboundWithProof | Self::BoundAsBearer => &["binding"],
             Self::Order(_) | Self::OrderMediaType => &["order"],
-            Self::TokenInQuery | Self::TokenInBody => &["token-place"],
+            Self::TokenInQuery | Self::TokenInBody | Self::TokenInCookie => &["token-place"],
             Self::Head => &["head", "methods"],
-            Self::Method(_) => &["methods"],
+            Self::Method(_) | Self::MethodOnNothing(..) | Self::Allow => &["methods"],
             Self::Spelling(..) => &["spelling"],
-            Self::MethodOverride(..) | Self::UrlOverride(..) => &["override"],
+            Self::MethodOverride(_) | Self::OverrideFrom(..) | Self::UrlOverride(..) => {
+                &["override"]
+            }
             Self::Proofs(..) => &["dpop"],
+            Self::OtherTenant => &["hostile", "issuer"],
             Self::Rotation => &["rotation", "keys"],
             Self::Opaque => &["opaque"],
             Self::Outage => &["outage", "keys"],
@@ -149,12 +165,26 @@ impl fmt::Display for Case {
             Self::OrderMediaType => f.write_str("another media type without a token"),
             Self::TokenInQuery => f.write_str("the right token in the query"),
             Self::TokenInBody => f.write_str("the right token in the body"),
+            Self::TokenInCookie => f.write_str("the right token in a cookie"),
             Self::Head => f.write_str("HEAD without a token"),
             Self::Method(method) => write!(f, "{method}, which is not documented, without a token"),
             Self::Spelling(what, path) => write!(f, "{path} ({what}) without a token"),
-            Self::MethodOverride(name, value) => write!(f, "{name}: {value} without a token"),
+            Self::MethodOnNothing(method, path) => {
+                write!(f, "{method} {path}, which is not documented, without a token")
+            }
+            Self::Allow => f.write_str("the methods that OPTIONS names"),
+            Self::MethodOverride(method) => {
+                write!(f, "headers that override the method with {method}, without a token")
+            }
+            Self::OverrideFrom(method, None) => {
+                write!(f, "{method} with an override of its method, without a token")
+            }
+            Self::OverrideFrom(method, Some(_)) => {
+                write!(f, "{method} with an override of its method, and a token for {method} alone")
+            }
             Self::UrlOverride(name, path) => write!(f, "{path} with {name} without a token"),
             Self::Proofs(class, _) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
+            Self::OtherTenant => f.write_str("a token of another tenant that publishes its keys"),
             Self::Rotation => f.write_str("a token by the tenant's new key"),
             Self::Opaque => {
                 f.write_str("opaque tokens: inactive, wrong audience, expired, endpoint down")

@@ -1,9 +1,12 @@
 //! Checks what a response says about the request. It is pure.
 
-use crate::audit::{
-    challenge::{Challenge, challenges},
-    rule::{Grade, Rule},
-    wire::Reply,
+use crate::{
+    audit::{
+        challenge::{Challenge, challenges},
+        rule::{Grade, Rule},
+        wire::Reply,
+    },
+    document::Requirement,
 };
 
 /// What a response breaks, and how.
@@ -23,19 +26,26 @@ pub(super) struct Standing {
     pub(super) is_invalid: bool,
 }
 
-/// What a request deserves.
+/// Why an authentication is not enough.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Weakness {
+    Acr,
+    Age,
+}
+
+/// What a request deserves.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Expected<'e> {
     /// It has no token.
     Missing { scopes: &'e [String] },
     /// Its token is invalid.
     Invalid,
-    /// Its token lacks a scope.
-    Scope,
+    /// Its token lacks a scope: what is needed, and what it has.
+    Scope { needed: &'e [String], held: &'e [String] },
     /// Its token lacks a group or a claim, for which there is no error.
     Permission,
     /// Its user's authentication is too weak or too old.
-    StepUp,
+    StepUp(&'e Requirement, Weakness),
 }
 
 impl Standing {
@@ -79,11 +89,11 @@ pub(super) fn refusal(
         Expected::Invalid if status != 401 => {
             return violation("status-invalid-token", Grade::Finding, says(" instead of 401"));
         }
-        Expected::Scope | Expected::Permission if status != 403 => {
+        Expected::Scope { .. } | Expected::Permission if status != 403 => {
             return violation("status-scope", Grade::Advice, says(" instead of 403"));
         }
         Expected::Permission => return all,
-        Expected::StepUp if status != 401 => {
+        Expected::StepUp(..) if status != 401 => {
             return violation("step-up-challenge", Grade::Finding, says(" instead of 401"));
         }
         _ => {}
@@ -139,12 +149,12 @@ fn error_of(
             return all;
         }
         Expected::Invalid => "invalid_token",
-        Expected::Scope => "insufficient_scope",
-        Expected::StepUp => "insufficient_user_authentication",
+        Expected::Scope { .. } => "insufficient_scope",
+        Expected::StepUp(..) => "insufficient_user_authentication",
         Expected::Permission => return Vec::new(),
     };
     match error {
-        Some(error) if error == right => Vec::new(),
+        Some(error) if error == right => parameters_of(expected, challenge, says),
         _ if right == "insufficient_user_authentication" => violation(
             "step-up-challenge",
             Grade::Finding,
@@ -163,6 +173,88 @@ fn error_of(
     }
 }
 
+/// The parameters beside the error.
+fn parameters_of(
+    expected: Expected<'_>,
+    challenge: &Challenge,
+    says: &dyn Fn(&str) -> String,
+) -> Vec<Violation> {
+    match expected {
+        Expected::Scope { needed, held } => scope_of(needed, held, challenge, says),
+        Expected::StepUp(requirement, weakness) => {
+            let mut all = acr_values_of(requirement, weakness, challenge, says);
+            all.extend(max_age_of(requirement, weakness, challenge, says));
+            all
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// RFC 6750 §3 has the scopes that are necessary, which a client asks for.
+fn scope_of(
+    needed: &[String],
+    held: &[String],
+    challenge: &Challenge,
+    says: &dyn Fn(&str) -> String,
+) -> Vec<Violation> {
+    const RULE: &str = "challenge-scope";
+    let Some(text) = challenge.parameter("scope") else {
+        return violation(RULE, Grade::Advice, says(" without the scopes that are needed"));
+    };
+    let named: Vec<_> = text.split(' ').collect();
+    let is_named = |scope: &&String| named.contains(&scope.as_str());
+    let are_all_named = needed.iter().filter(is_named).count() == needed.len();
+    if are_all_named && named.len() == needed.len() {
+        return Vec::new();
+    }
+    let mut missing = needed.iter().filter(|scope| !held.contains(scope));
+    let grade = if missing.all(|it| is_named(&it)) { Grade::Advice } else { Grade::Finding };
+    let detail = says(&format!(" and the scope {text:?} instead of {:?}", needed.join(" ")));
+    violation(RULE, grade, detail)
+}
+
+fn acr_values_of(
+    requirement: &Requirement,
+    weakness: Weakness,
+    challenge: &Challenge,
+    says: &dyn Fn(&str) -> String,
+) -> Vec<Violation> {
+    let needed = &requirement.acr_values;
+    match challenge.parameter("acr_values") {
+        Some(text) if text.split(' ').any(|it| !needed.iter().any(|acr| acr == it)) => {
+            let detail =
+                says(&format!(" and the acr_values {text:?} instead of {:?}", needed.join(" ")));
+            violation("step-up-parameters", Grade::Finding, detail)
+        }
+        None if weakness == Weakness::Acr => {
+            violation("step-up-parameters", Grade::Advice, says(" without acr_values"))
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn max_age_of(
+    requirement: &Requirement,
+    weakness: Weakness,
+    challenge: &Challenge,
+    says: &dyn Fn(&str) -> String,
+) -> Vec<Violation> {
+    let needed = requirement.max_age;
+    match challenge.parameter("max_age") {
+        // One that is too short asks for more than is needed, and helps.
+        Some(text)
+            if text.parse().ok().zip(needed).is_none_or(|(age, most): (u64, _)| age > most) =>
+        {
+            let detail = says(&format!(" and the max_age {text:?} instead of {needed:?}"));
+            violation("step-up-parameters", Grade::Finding, detail)
+        }
+        None if weakness == Weakness::Age => {
+            violation("step-up-parameters", Grade::Advice, says(" without max_age"))
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// What no response may show.
 pub(super) fn faults(what: &str, reply: &Reply) -> Vec<Violation> {
     let status = reply.status;
@@ -175,6 +267,12 @@ pub(super) fn faults(what: &str, reply: &Reply) -> Vec<Violation> {
     if let Some(trace) = TRACES.iter().find(|trace| body.contains(**trace)) {
         let detail = format!("the response to {what} contains {trace:?}");
         all.extend(violation("stack-trace", Grade::Finding, detail));
+    }
+    if status >= 400
+        && let Some(name) = exception(&body)
+    {
+        let detail = format!("the response to {what} contains {name:?}");
+        all.extend(violation("error-details", Grade::Finding, detail));
     }
     if reply.headers.contains_key("x-injected") {
         let detail = format!("{what} adds the header X-Injected to the response");
@@ -215,3 +313,39 @@ const TRACES: &[&str] = &[
     ".rb:in `",
     "#0 /",
 ];
+
+/// The qualified name of an exception, such as `jwt.exceptions.DecodeError`.
+fn exception(body: &str) -> Option<&str> {
+    let is_inside =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | ':');
+    body.split(|letter| !is_inside(letter)).map(|word| word.trim_matches([':', '.'])).find(|word| {
+        let name = word.rsplit(['.', ':']).next().unwrap_or_default();
+        let has_package = word.len() > name.len();
+        let is_class = name.starts_with(|letter: char| letter.is_ascii_uppercase());
+        has_package && is_class && (name.ends_with("Error") || name.ends_with("Exception"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qualified_name_of_an_exception_is_a_detail_and_a_code_is_none() {
+        for body in [
+            "jwt.exceptions.InvalidSignatureError: Signature verification failed",
+            r#"{"error":"java.lang.IllegalArgumentException: no kid"}"#,
+            "Uncaught Firebase::JWT::SignatureInvalidException",
+        ] {
+            assert!(exception(body).is_some(), "{body}");
+        }
+        for body in [
+            r#"{"code":"ValidationError","message":"unauthorized"}"#,
+            "https://errors.example.com/InvalidToken",
+            "UnauthorizedError: no token",
+            "see docs.example.com.",
+        ] {
+            assert_eq!(exception(body), None, "{body}");
+        }
+    }
+}

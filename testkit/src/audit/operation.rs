@@ -5,8 +5,9 @@ use crate::{
     audit::{
         call::Call,
         case::Case,
-        check::{Expected, Standing, faults, refusal, violation},
+        check::{Expected, Standing, Weakness, faults, refusal, violation},
         control::Control,
+        grant::Grant,
         plan::Chapter,
         proofs::{self, Possession},
         rule::Grade,
@@ -63,8 +64,15 @@ impl Run<'_> {
             Case::NoToken => seen.is_open = self.no_token(chapter, &standing).await,
             Case::Order(invalid) => self.order(chapter, invalid).await,
             Case::OrderMediaType => self.order_media_type(chapter).await,
-            Case::Head | Case::Method(_) | Case::Spelling(..) | Case::MethodOverride(..) => {
+            Case::Head | Case::Method(_) | Case::Spelling(..) | Case::MethodOverride(_) => {
                 self.other_way(case, chapter, &standing).await;
+            }
+            Case::MethodOnNothing(method, path) => {
+                self.method_on_nothing(chapter, method, path).await
+            }
+            Case::Allow => self.allowed_methods(chapter).await,
+            Case::OverrideFrom(method, grant) => {
+                self.override_from(chapter, method, grant.as_ref(), &standing).await
             }
             Case::UrlOverride(name, path) => {
                 self.url_override(chapter, name, path, &standing).await
@@ -111,6 +119,7 @@ impl Run<'_> {
             }
             Case::TokenInQuery => self.token_in_query(chapter, control).await,
             Case::TokenInBody => self.token_in_body(chapter, control).await,
+            Case::TokenInCookie => self.token_in_cookie(chapter, control).await,
             _ if seen.takes_any_text => {}
             Case::Forged => {
                 let grant = &control.grant;
@@ -126,13 +135,17 @@ impl Run<'_> {
             Case::Hostile(class, extent) => self.hostile(*class, *extent, chapter, control).await,
             Case::Lacks(lack) => {
                 let call = control.with(self, call_of(chapter), &lack.grant);
-                let expected = match lack.rule {
-                    "scope-not-enforced" => Expected::Scope,
-                    "acr-not-enforced" | "max-age-not-enforced" => Expected::StepUp,
-                    _ => Expected::Permission,
-                };
                 let rule = (lack.rule, Grade::Finding);
-                if chapter.subject.requirements().len() == 1 {
+                if let [requirement] = chapter.subject.requirements() {
+                    let needed = Grant::of(requirement).scopes;
+                    let expected = match lack.rule {
+                        "scope-not-enforced" => {
+                            Expected::Scope { needed: &needed, held: &lack.grant.scopes }
+                        }
+                        "acr-not-enforced" => Expected::StepUp(requirement, Weakness::Acr),
+                        "max-age-not-enforced" => Expected::StepUp(requirement, Weakness::Age),
+                        _ => Expected::Permission,
+                    };
                     self.expect_refusal(rule, &lack.what, expected, chapter, &call, standing).await;
                 } else {
                     // Which of the alternatives the refusal names is the API's choice.

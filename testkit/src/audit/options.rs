@@ -11,7 +11,6 @@ use crate::{
         call::Call,
         case,
         diagnosis::silence,
-        grant::implied,
         plan::{Plan, Scope},
         report::{Inconclusive, Report},
         run::Run,
@@ -192,7 +191,7 @@ impl Audit {
     pub fn plan(&self) -> Result<String, String> {
         let (document, base) = self.read()?;
         let subjects = self.subjects(&document, &base)?;
-        Ok(Plan::of(&subjects, &implied(&document), &self.scope).text())
+        Ok(Plan::of(&subjects, &document, &self.scope).text())
     }
 
     /// Audits the API, which is configured to trust this tenant and nothing else.
@@ -224,7 +223,7 @@ impl Audit {
                 };
             }
         };
-        let plan = Plan::of(&subjects, &implied(document), &self.scope);
+        let plan = Plan::of(&subjects, document, &self.scope);
         let wire = Wire::new(base, self.rate, self.patience);
         Run::new(self, document, tenant, wire).perform(&plan).await
     }

@@ -9,9 +9,10 @@ use crate::{
     audit::{
         case::Case,
         extent::Extent,
-        grant::{Implied, Lack, lacks, satisfies},
+        grant::{Grant, Implied, Lack, implied, lacks, satisfies},
         subject::{Access, Invalid, Subject},
     },
+    document::{Document, SchemeKind},
 };
 
 /// What the plan depends on besides the document.
@@ -51,8 +52,16 @@ pub(super) struct Plan<'s> {
 }
 
 impl<'s> Plan<'s> {
-    pub(super) fn of(subjects: &'s [Subject], implied: &Implied, scope: &Scope) -> Self {
+    pub(super) fn of(subjects: &'s [Subject], document: &Document, scope: &Scope) -> Self {
+        let implied = &implied(document);
+        let mut schemes = document.schemes.values();
+        let has_cookies = schemes.any(
+            |scheme| matches!(&scheme.kind, SchemeKind::ApiKey { place, .. } if place == "cookie"),
+        );
         let is_chosen = |case: &Case| {
+            if has_cookies && *case == Case::TokenInCookie {
+                return false;
+            }
             let is_control = matches!(case, Case::Documented(_));
             let classes = case.classes();
             is_control || scope.only.is_empty() || scope.only.iter().any(|it| classes.contains(it))
@@ -80,7 +89,7 @@ impl<'s> Plan<'s> {
         });
         let chosen = |cases: Vec<Case>| cases.into_iter().filter(|case| is_chosen(case)).collect();
         // The catalogue and the flood spend what an API allows itself for unknown kids.
-        let first = vec![Case::Rotation, Case::Opaque, Case::Outage];
+        let first = vec![Case::OtherTenant, Case::Rotation, Case::Opaque, Case::Outage];
         let mut last = vec![Case::Flood];
         if scope.with_withdrawal {
             last.push(Case::Withdrawal);
@@ -166,6 +175,7 @@ fn cases(
     // A bound token is refused there for that alone.
     if !subject.is_bound() {
         cases.push(Case::TokenInQuery);
+        cases.push(Case::TokenInCookie);
         if subject.has_body() {
             cases.push(Case::TokenInBody);
         }
@@ -181,6 +191,7 @@ fn cases(
     if subject.method == Method::GET {
         cases.extend(paths(subject, subjects));
     }
+    cases.extend(overrides(subject, subjects, implied, manner, scope));
     cases.extend(methods(subject, subjects, scope));
     cases
 }
@@ -193,11 +204,48 @@ fn methods(subject: &Subject, subjects: &[Subject], scope: &Scope) -> Vec<Case> 
     if !is_first || !is_secured {
         return Vec::new();
     }
-    let unsafe_methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let methods = [Method::GET].into_iter();
-    let methods = methods.chain(unsafe_methods.into_iter().filter(|_| scope.allow_unsafe));
     let is_new = |method: &Method| here.iter().all(|other| other.method != *method);
-    methods.filter(is_new).map(Case::Method).collect()
+    let all = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let new = all.into_iter().filter(is_new);
+    if scope.allow_unsafe {
+        return new.map(Case::Method).collect();
+    }
+    // A request that could succeed is not sent, even without a token: a handler that was forgotten by
+    // the guard would run. Where the path names something, it can name nothing.
+    let harmless = new.filter_map(|method| match (&method, &subject.nothing) {
+        (&Method::GET, _) => Some(Case::Method(method)),
+        (_, Some(path)) => Some(Case::MethodOnNothing(method, path.clone())),
+        (_, None) => None,
+    });
+    harmless.chain([Case::Allow]).collect()
+}
+
+/// Requests of another method whose override leads to the operation: without a token where the document
+/// asks for none or does not have the method, or with a token for that method alone.
+fn overrides(
+    subject: &Subject,
+    subjects: &[Subject],
+    implied: &Implied,
+    manner: &Manner,
+    scope: &Scope,
+) -> Vec<Case> {
+    // Without an override that works, a POST is a request of its own.
+    let may_post = scope.allow_unsafe || matches!(manner, Manner::Invalid(_));
+    let carriers = [(Method::GET, true), (Method::POST, may_post)].into_iter();
+    let carriers = carriers.filter(|(method, may)| *may && *method != subject.method);
+    let case = |(method, _): (Method, bool)| {
+        let mut others = subjects.iter().filter(|other| other.template == subject.template);
+        let other = others.find(|other| other.method == method);
+        let token = match other.map(|other| &other.access) {
+            None | Some(Access::Public) => None,
+            Some(Access::Token(requirements)) => Some(Grant::of(requirements.first()?)),
+            Some(Access::Optional(_) | Access::Other) => return None,
+        };
+        let mut needed = subject.requirements().iter();
+        let is_enough = |grant: &Grant| needed.any(|it| satisfies(grant, it, implied));
+        (!token.as_ref().is_some_and(is_enough)).then_some(Case::OverrideFrom(method, token))
+    };
+    carriers.filter_map(case).collect()
 }
 
 /// Other ways to the handler of a secured GET.
@@ -214,9 +262,7 @@ fn paths(subject: &Subject, subjects: &[Subject]) -> Vec<Case> {
     cases.extend(
         spellings.filter(|(_, path)| is_other(path)).map(|(what, path)| Case::Spelling(what, path)),
     );
-    cases.push(Case::MethodOverride("X-HTTP-Method-Override", "OPTIONS"));
-    cases.push(Case::MethodOverride("X-HTTP-Method-Override", "HEAD"));
-    cases.push(Case::MethodOverride("X-Method-Override", "OPTIONS"));
+    cases.extend([Method::OPTIONS, Method::HEAD].map(Case::MethodOverride));
     let is_public =
         |other: &&Subject| matches!(other.access, Access::Public) && other.method == Method::GET;
     if let Some(public) = subjects.iter().find(is_public) {

@@ -75,7 +75,7 @@ const RULES: &[Rule] = rules! {
         "bad-signature": "a signature that is not the token's is accepted", "RFC 7515 §5.2";
         "ecdsa-edge": "a forged elliptic-curve signature is accepted", "RFC 8725 §3.4";
         "embedded-key": "a token is verified with the key that it brings along", "RFC 8725 §3.10";
-        "key-url-fetched": "a URL in a token's header is fetched", "RFC 8725 §3.10";
+        "key-url-fetched": "a URL in a token is fetched", "RFC 8725 §3.10";
         "kid-injection": "a token is accepted whose kid names no key", "RFC 7515 §4.1.4";
         "retired-key": "a token by a key that the tenant does not publish is accepted", "RFC 7517 §5";
         "issuer": "a token of another issuer is accepted", "RFC 9068 §4";
@@ -102,20 +102,24 @@ const RULES: &[Rule] = rules! {
         "method-override": "a header that overrides the method opens a secured operation", "OWASP API5:2023";
         "url-override": "a header that overrides the URL opens a secured operation", "OWASP API5:2023";
         "token-in-query": "a token in the query is accepted", "RFC 9700 §4.3.2";
+        "token-in-cookie": "a token in a cookie is accepted", "RFC 6750 §2";
         "token-in-body": "a token in the body is accepted", "RFC 6750 §2.2";
         "challenge-missing": "a refusal has no challenge", "RFC 6750 §3";
         "challenge-malformed": "a challenge cannot be parsed", "RFC 9110 §11.6.1";
         "challenge-repeated-attribute": "a challenge has an attribute twice", "RFC 6750 §3";
+        "challenge-scope": "the challenge names other scopes than the document", "RFC 6750 §3";
         "challenge-wrong-error": "a challenge names the wrong error", "RFC 6750 §3.1";
         "status-without-token": "a request without a token is refused with another status than 401", "RFC 6750 §3.1";
         "status-invalid-token": "an invalid token is refused with another status than 401", "RFC 6750 §3.1";
         "step-up-challenge": "a token that is too weak or too old is refused without insufficient_user_authentication", "RFC 9470 §3";
+        "step-up-parameters": "a challenge asks for another authentication than the document", "RFC 9470 §3";
         "resource-metadata": "the metadata that a challenge names are wrong", "RFC 9728 §3.3 and §5.1";
         "order-body": "the body is read before the token", "RFC 9110 §15.5.2";
         "order-parameter": "a parameter is read before the token", "RFC 9110 §15.5.2";
         "order-media-type": "the media type is checked before the token", "RFC 9110 §15.5.2";
         "crash": "a request crashes the API", "RFC 9110 §15.6.1";
         "stack-trace": "a response shows a stack trace", "CWE-209";
+        "error-details": "a response shows an internal error", "CWE-209";
         "header-injection": "a token writes headers of the response", "CWE-113";
         "key-rotation": "a token by the tenant's new key is refused", "OpenID Connect Core §10.1.1";
         "key-withdrawal": "a token by a withdrawn key is accepted", "OpenID Connect Core §10.1.1";
@@ -147,7 +151,6 @@ const RULES: &[Rule] = rules! {
     Advice {
         "challenge-error": "the challenge for an invalid token has no error", "RFC 6750 §3.1";
         "challenge-error-without-token": "the challenge for a request without a token has an error", "RFC 6750 §3.1";
-        "challenge-scope": "the challenge names other scopes than the document", "RFC 6750 §3";
         "status-scope": "a token without a scope is refused with another status than 403", "RFC 6750 §3.1";
         "scheme-case": "the scheme Bearer is compared with case", "RFC 9110 §11.1";
     }

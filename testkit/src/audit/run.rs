@@ -17,7 +17,7 @@ use crate::{
         options::Audit,
         plan::{Chapter, Manner, Plan},
         report::{Inconclusive, Report},
-        subject::Access,
+        subject::{Access, NOTHING},
         wire::{Reply, Silence, Wire},
     },
     document::Document,
@@ -76,7 +76,7 @@ impl<'r> Run<'r> {
 
     /// The error says why nothing can be checked.
     async fn check_all(&mut self, plan: &Plan<'_>) -> Result<(), String> {
-        let invented = Call::new(Method::GET, format!("{}/mock-tenant-audit", self.wire.base.path));
+        let invented = self.invented(Method::GET);
         let first = self.wire.send_within(&invented, self.options.start).await;
         self.unknown = first.map_err(|why| diagnosis::silence(why, &self.wire.base))?;
         let mut controls = Vec::new();
@@ -170,6 +170,11 @@ impl<'r> Run<'r> {
             }
         }
         None
+    }
+
+    /// A request to a path that does not exist.
+    pub(super) fn invented(&self, method: Method) -> Call {
+        Call::new(method, format!("{}/{NOTHING}", self.wire.base.path))
     }
 
     /// Sends a request, again where the API is busy or closes a connection whose body it has not read.

@@ -18,6 +18,8 @@ pub(super) struct Subject {
     pub(super) path: String,
     /// With parameters in braces, as it is sent.
     pub(super) template: String,
+    /// The path with values that name nothing, if it has parameters.
+    pub(super) nothing: Option<String>,
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
     body: Option<(String, Vec<u8>)>,
@@ -47,6 +49,9 @@ pub(super) enum Invalid {
     Query(String),
 }
 
+/// What is not the name of anything.
+pub(super) const NOTHING: &str = "mock-tenant-audit";
+
 impl Subject {
     /// The operations of a document that the audit can check, and names of schemes whose tokens the
     /// tenant mints.
@@ -58,6 +63,7 @@ impl Subject {
         let prefix = if base.path.is_empty() { &operation.base_path } else { &base.path };
         let template = format!("{prefix}{}", operation.path);
         let mut path = template.clone();
+        let mut nothing = template.clone();
         let (mut query, mut headers, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
         let content = operation.request_body.as_ref().map(|body| &body.content);
         let is_json =
@@ -79,6 +85,7 @@ impl Subject {
             match parameter.location.as_str() {
                 "path" => {
                     let place = format!("{{{}}}", parameter.name);
+                    nothing = nothing.replace(&place, if is_typed { "not-valid" } else { NOTHING });
                     if is_typed && path.contains(&place) {
                         let other = path.replace(&place, "not-valid");
                         invalid.push(Invalid::Path(filled(
@@ -108,6 +115,7 @@ impl Subject {
             name: format!("{} {}", operation.method, operation.path),
             method: operation.method.clone(),
             path,
+            nothing: (nothing != template).then_some(nothing),
             template,
             query,
             headers,
@@ -115,6 +123,11 @@ impl Subject {
             invalid,
             access: access(&operation.security, document, schemes),
         }
+    }
+
+    /// Whether an operation of the document has the same path.
+    pub(super) fn is_at_path_of(&self, operation: &Operation) -> bool {
+        self.name.split_once(' ').is_some_and(|(_, path)| path == operation.path)
     }
 
     /// Whether calling it changes nothing (RFC 9110 §9.2.1).

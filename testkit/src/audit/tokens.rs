@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::{
     Class, Hostile,
     audit::{
-        call::Shown,
+        call::{Call, Shown},
         check::{Expected, violation},
         control::Control,
         extent::Extent,
@@ -79,20 +79,44 @@ impl Run<'_> {
 
     pub(super) async fn token_in_query(&mut self, chapter: &Chapter<'_>, control: &Control) {
         let token = control.grant.token(self.tenant).mint();
-        let mut call = call_of(chapter);
-        let mark = if call.target.contains('?') { '&' } else { '?' };
-        call.target = format!("{}{mark}access_token={}", call.target, encoded(&token));
-        if let Ok(reply) = self.send(&call).await
+        let plain = call_of(chapter);
+        let with = |token: &str| {
+            let mut call = plain.clone();
+            for name in ["access_token", "token", "jwt"] {
+                let mark = if call.target.contains('?') { '&' } else { '?' };
+                call.target = format!("{}{mark}{name}={}", call.target, encoded(token));
+            }
+            call
+        };
+        let rule = ("token-in-query", "the right token in the query");
+        self.token_elsewhere(rule, chapter, &with(&token), &with("TOKEN"), control).await;
+    }
+
+    pub(super) async fn token_in_cookie(&mut self, chapter: &Chapter<'_>, control: &Control) {
+        let token = control.grant.token(self.tenant).mint();
+        let with = |token: &str| {
+            let names = ["access_token", "token", "jwt", "session", "auth"];
+            let cookies = names.map(|name| format!("{name}={token}")).join("; ");
+            call_of(chapter).plain_header("Cookie", &cookies)
+        };
+        let rule = ("token-in-cookie", "the right token in a cookie");
+        self.token_elsewhere(rule, chapter, &with(&token), &with("TOKEN"), control).await;
+    }
+
+    /// A request whose token is elsewhere, which is reported as the other one.
+    async fn token_elsewhere(
+        &mut self,
+        (rule, what): (&str, &str),
+        chapter: &Chapter<'_>,
+        call: &Call,
+        shown: &Call,
+        control: &Control,
+    ) {
+        if let Ok(reply) = self.send(call).await
             && control.standing.accepts(&reply)
         {
-            let detail =
-                format!("the right token as access_token is answered with {}", reply.status);
-            call.target = call.target.replace(&encoded(&token), "TOKEN");
-            self.record(
-                &chapter.subject.name,
-                &call,
-                violation("token-in-query", Grade::Finding, detail),
-            );
+            let detail = format!("{what} is answered with {}", reply.status);
+            self.record(&chapter.subject.name, shown, violation(rule, Grade::Finding, detail));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The cases of one operation without a token: refusals, their order, and other ways to the handler.
 
-use http::Method;
+use http::{Method, header::ALLOW};
 
 use crate::audit::{
     call::Call,
@@ -105,8 +105,8 @@ impl Run<'_> {
                 call = subject.call_at_path(path);
                 "path-spelling"
             }
-            Case::MethodOverride(name, value) => {
-                call = call.plain_header(name, value);
+            Case::MethodOverride(method) => {
+                call = overridden(call, method);
                 "method-override"
             }
             _ => return,
@@ -119,6 +119,100 @@ impl Run<'_> {
         if (200..300).contains(&reply.status) && !is_page {
             let detail = format!("{what} is answered with {}", reply.status);
             self.record(&subject.name, &call, violation(rule, Grade::Finding, detail));
+        }
+    }
+
+    /// A method that the document does not have, at a path that names nothing.
+    pub(super) async fn method_on_nothing(
+        &mut self,
+        chapter: &Chapter<'_>,
+        method: &Method,
+        path: &str,
+    ) {
+        let with_body = |call: Call| match *method {
+            Method::DELETE => call,
+            _ => call.body("application/json", "{\"audit\": "),
+        };
+        let call = with_body(Call::new(method.clone(), path));
+        let Ok(reply) = self.send(&call).await else { return };
+        // A handler has read the request, unless whatever reads all requests has.
+        let is_read = match reply.status {
+            200..300 => !(200..300).contains(&self.unknown.status),
+            400 | 409 | 415 | 422 => {
+                let invented = with_body(self.invented(method.clone()));
+                self.send(&invented).await.is_ok_and(|other| other.status != reply.status)
+            }
+            _ => false,
+        };
+        if is_read {
+            let detail =
+                format!("{method} {path} without a token is answered with {}", reply.status);
+            let violations = violation("undocumented-method", Grade::Finding, detail);
+            self.record(&chapter.subject.name, &call, violations);
+        }
+    }
+
+    /// The methods that the API names itself (RFC 9110 §10.2.1).
+    pub(super) async fn allowed_methods(&mut self, chapter: &Chapter<'_>) {
+        let subject = chapter.subject;
+        let call = Call::new(Method::OPTIONS, &*subject.path);
+        let Ok(reply) = self.send(&call).await else { return };
+        let documented = self.document.operations.iter().filter(|it| subject.is_at_path_of(it));
+        let documented: Vec<_> = documented.map(|it| it.method.as_str()).collect();
+        let allowed = reply.headers.get(ALLOW).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        let is_hidden = |method: &&str| {
+            matches!(*method, "POST" | "PUT" | "PATCH" | "DELETE") && !documented.contains(method)
+        };
+        let hidden: Vec<_> = allowed.split(',').map(str::trim).filter(is_hidden).collect();
+        if !hidden.is_empty() {
+            let detail = format!(
+                "OPTIONS names {}, which the document does not have: run with --allow-unsafe to see \
+                 whether it needs a token",
+                hidden.join(", ")
+            );
+            let violations = violation("undocumented-method", Grade::Advice, detail);
+            self.record(&subject.name, &call, violations);
+        }
+    }
+
+    /// The operation by another method that is overridden.
+    pub(super) async fn override_from(
+        &mut self,
+        chapter: &Chapter<'_>,
+        carrier: &Method,
+        grant: Option<&Grant>,
+        standing: &Standing,
+    ) {
+        let subject = chapter.subject;
+        let mut call = call_of(chapter);
+        call.method = carrier.clone();
+        if let Some(grant) = grant {
+            call = self.with_token(call, grant);
+        }
+        let with = |method: &Method| {
+            let mut call = overridden(call.clone(), method);
+            let mark = if call.target.contains('?') { '&' } else { '?' };
+            call.target = format!("{}{mark}_method={method}", call.target);
+            if *carrier == Method::POST && !subject.has_body() {
+                let form = format!("_method={method}");
+                call = call.body("application/x-www-form-urlencoded", form);
+            }
+            call
+        };
+        let call = with(&subject.method);
+        let (Ok(usual), Ok(reply)) = (self.send(&with(carrier)).await, self.send(&call).await)
+        else {
+            return;
+        };
+        let is_handler = reply.body == standing.body && usual.body != reply.body;
+        if standing.accepts(&reply) && (reply.status != usual.status || is_handler) {
+            let needed = if grant.is_some() { "a token for that alone" } else { "no token" };
+            let detail = format!(
+                "{carrier} with {needed}, overridden with {}, is answered with {}, and otherwise with {}",
+                subject.method, reply.status, usual.status
+            );
+            let violations = violation("method-override", Grade::Finding, detail);
+            self.record(&subject.name, &call, violations);
         }
     }
 
@@ -144,4 +238,10 @@ impl Run<'_> {
             );
         }
     }
+}
+
+/// With headers that override the method.
+fn overridden(call: Call, method: &Method) -> Call {
+    let names = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+    names.iter().fold(call, |call, name| call.plain_header(name, method.as_str()))
 }

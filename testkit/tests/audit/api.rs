@@ -205,9 +205,20 @@ impl State {
         }
         if path == "/.well-known/oauth-protected-resource" {
             let other = if self.defect == Defect::MisnamesResource { "/other" } else { "" };
-            return Ok(json!({ "resource": format!("{}{other}", self.base) }));
+            let tenant = match self.defect {
+                Defect::NamesAnotherTenant => "https://other.example.com",
+                _ => &self.validator.issuer,
+            };
+            let resource = format!("{}{other}", self.base);
+            return Ok(json!({ "resource": resource, "authorization_servers": [tenant] }));
         }
-        let needs = self.needs(&method, &path)?;
+        let overriding = self.overriding(&head);
+        let is_override = overriding.is_some();
+        let needs = match (&overriding, self.defect) {
+            (Some(method), Defect::OverridesMethodByParameter) => self.needs(method, &path)?,
+            _ => self.needs(&method, &path)?,
+        };
+        let method = overriding.unwrap_or(method);
         self.read_early(&head.headers, &head.uri, &path, &body)?;
         let is_options =
             head.headers.get("x-http-method-override").is_some_and(|it| it == "OPTIONS");
@@ -215,7 +226,9 @@ impl State {
             || !is_guarded
             || (self.defect == Defect::GuardsGetOnly && head.method == Method::HEAD)
             || (self.defect == Defect::BelievesMethodOverride && is_options)
+            || (self.defect == Defect::OverridesMethodByParameter && is_override)
             || (self.defect == Defect::ForgotOneOperation && path == "/me")
+            || (self.defect == Defect::OpensUnsafeMethod && method == Method::PUT)
             || (self.defect == Defect::OpensAnotherMethod
                 && path == "/posts/1"
                 && method == Method::GET);
@@ -234,7 +247,7 @@ impl State {
             return Err(Refusal::Status(400, None));
         }
         self.changes.fetch_add(usize::from(method != Method::GET), Ordering::Relaxed);
-        Ok(json!({ "path": path, "caller": caller }))
+        Ok(json!({ "method": method.as_str(), "path": path, "caller": caller }))
     }
 
     /// Who called an operation that needs no token.
@@ -250,12 +263,27 @@ impl State {
         }
     }
 
+    /// The method that the request names beside its own.
+    fn overriding(&self, head: &Parts) -> Option<Method> {
+        let name = match self.defect {
+            Defect::OverridesMethodAfterGuard => {
+                head.headers.get("x-http-method")?.to_str().ok()?
+            }
+            Defect::OverridesMethodByParameter if head.method == Method::POST => {
+                head.uri.query()?.split_once("_method=")?.1
+            }
+            _ => return None,
+        };
+        name.parse().ok().filter(|method| *method != head.method)
+    }
+
     /// The path as the router has it, and whether the guard takes it for the same.
     fn routed(&self, sent: &str) -> (String, bool) {
         let routed = match self.defect {
             Defect::GuardsExactCaseOnly => sent.to_ascii_lowercase(),
             Defect::GuardsSingleSlashesOnly => sent.replace("//", "/"),
             Defect::GuardsDecodedLettersOnly => sent.replace("%6D", "m").replace("%70", "p"),
+            Defect::GuardsWithoutSlashAtEnd => sent.trim_end_matches('/').to_owned(),
             _ => sent.to_owned(),
         };
         let is_same = routed == sent;
@@ -274,6 +302,7 @@ impl State {
             ("POST", ["posts"]) => Needs { scopes: &["posts:read", "posts:write"], ..none },
             ("DELETE", ["posts", _]) => Needs { group: Some("admin"), ..none },
             ("GET", ["posts", _]) if self.defect == Defect::OpensAnotherMethod => none,
+            ("PUT", ["posts", _]) if self.defect == Defect::OpensUnsafeMethod => none,
             ("POST", ["posts", _, "publish"]) => {
                 Needs { scopes: &["posts:write"], step_up: true, ..none }
             }
@@ -333,8 +362,11 @@ impl State {
         }
         let credentials = credentials.first().and_then(|it| it.split_once(' '));
         let is_dpop = credentials.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop"));
-        let token = credentials
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") || (is_dpop && knows_dpop));
+        let is_bearer = |scheme: &str| match self.defect {
+            Defect::ComparesSchemeWithCase => scheme == "Bearer",
+            _ => scheme.eq_ignore_ascii_case("bearer"),
+        };
+        let token = credentials.filter(|(scheme, _)| is_bearer(scheme) || (is_dpop && knows_dpop));
         let token = token.map(|(_, token)| token.trim().to_owned());
         let parameter = |text: &[u8]| {
             form_urlencoded::parse(text)
@@ -346,6 +378,11 @@ impl State {
                 token.or_else(|| parameter(uri.query().unwrap_or_default().as_bytes()))
             }
             Defect::ReadsTokenFromBody => token.or_else(|| parameter(body)),
+            Defect::ReadsTokenFromCookie => {
+                let mut cookies = all("cookie").into_iter().flat_map(|it| it.split("; "));
+                let cookie = cookies.find_map(|it| it.strip_prefix("session="));
+                token.or_else(|| cookie.map(str::to_owned))
+            }
             _ => token,
         };
         let Some(token) = token else {
@@ -421,6 +458,7 @@ impl State {
         let mut scopes = needs.scopes.iter().map(|needed| match defect {
             Defect::IgnoresScope => true,
             Defect::SearchesScope => scope.contains(needed),
+            Defect::ComparesStartOfScope => held.iter().any(|it| it.starts_with(needed)),
             _ => held.contains(needed),
         });
         let has_scopes = match defect {
@@ -440,12 +478,26 @@ impl State {
 
     fn refused(&self, status: u16, why: Option<&Why>) -> Response<Full<Bytes>> {
         let trace = "Traceback (most recent call last):\n  File \"api.py\", line 1\n";
-        let is_shown = self.defect == Defect::ShowsTrace && status == 401;
-        let body = if is_shown { trace } else { "{\"message\":\"refused\"}" };
+        let is_invalid = status == 401 && why.is_some_and(|why| why.error == "invalid_token");
+        let (status, body) = match self.defect {
+            Defect::ShowsTrace if status == 401 => (status, trace),
+            Defect::CrashesWithTrace if is_invalid => (500, trace),
+            Defect::ShowsException if is_invalid => {
+                (status, "jwt.exceptions.InvalidTokenError: not valid")
+            }
+            _ => (status, "{\"message\":\"refused\"}"),
+        };
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        if status == 405 && self.defect == Defect::AllowsUnsafeMethod {
+            response.headers_mut().insert(header::ALLOW, "GET, POST, DELETE".parse().unwrap());
+        }
         let challenges = why.map(|why| self.challenges(why));
-        let is_given = self.defect != Defect::ForgetsChallenge;
+        let is_given = match self.defect {
+            Defect::ForgetsChallenge => false,
+            Defect::ForgetsChallengeOfForbidden => status != 403,
+            _ => true,
+        };
         for challenge in challenges.into_iter().flatten().filter(|_| is_given) {
             response.headers_mut().append(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
         }
@@ -469,10 +521,30 @@ impl State {
     }
 
     fn challenge(&self, error: &str, needs: Needs) -> String {
-        let metadata = format!("{}/.well-known/oauth-protected-resource", self.base);
+        let host = match self.defect {
+            Defect::NamesMetadataElsewhere => "https://api.example.com/v1",
+            _ => &self.base,
+        };
+        let metadata = format!("{host}/.well-known/oauth-protected-resource");
         let mut text = format!("Bearer realm=\"posts\", resource_metadata=\"{metadata}\"");
         if !needs.scopes.is_empty() {
-            text.push_str(&format!(", scope=\"{}\"", needs.scopes.join(" ")));
+            let scopes = needs.scopes.join(" ");
+            let scopes = match self.defect {
+                Defect::NamesAnotherScope if !error.is_empty() => "posts:other",
+                _ => &scopes,
+            };
+            if self.defect != Defect::OmitsScope {
+                text.push_str(&format!(", scope=\"{scopes}\""));
+            }
+        }
+        let is_weak = error == "insufficient_user_authentication";
+        if is_weak && self.defect != Defect::OmitsStepUpParameters {
+            let acr = match self.defect {
+                Defect::NamesAnotherAcr => "urn:example:other",
+                _ => "urn:example:mfa",
+            };
+            let age = if self.defect == Defect::NamesLongerAge { 3600 } else { 300 };
+            text.push_str(&format!(", acr_values=\"{acr}\", max_age=\"{age}\""));
         }
         let error = match (self.defect, error) {
             (Defect::NamesWrongError, "invalid_token") => "invalid_grant",

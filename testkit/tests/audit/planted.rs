@@ -50,14 +50,19 @@ planted! {
     a_public_operation_that_needs_a_token: RefusesPublic is "public-refused";
     an_undocumented_scope: NeedsMoreThanDocumented is "over-strict";
     an_undocumented_method: OpensAnotherMethod is "undocumented-method";
+    an_undocumented_unsafe_method: OpensUnsafeMethod is "undocumented-method";
     a_guard_that_compares_with_case: GuardsExactCaseOnly is "path-spelling";
     a_guard_that_does_not_merge_slashes: GuardsSingleSlashesOnly is "path-spelling";
     a_guard_that_does_not_decode: GuardsDecodedLettersOnly is "path-spelling";
+    a_guard_that_sees_a_slash_at_the_end: GuardsWithoutSlashAtEnd is "path-spelling";
     a_guard_for_get_alone: GuardsGetOnly is "head-unprotected";
     a_method_override: BelievesMethodOverride is "method-override";
+    an_override_of_a_weaker_method: OverridesMethodAfterGuard is "method-override";
+    an_override_of_an_unknown_method: OverridesMethodByParameter is "method-override";
     a_url_override: BelievesOriginalUrl is "url-override";
     a_token_in_the_query: ReadsTokenFromQuery is "token-in-query";
     a_token_in_the_body: ReadsTokenFromBody is "token-in-body";
+    a_token_in_a_cookie: ReadsTokenFromCookie is "token-in-cookie";
 
     no_verification: DecodesWithoutVerifying is "signature-not-verified";
     alg_none: AcceptsNone is "alg-none";
@@ -72,6 +77,8 @@ planted! {
     no_issuer: AcceptsMissingIssuer is "issuer";
     any_audience: IgnoresAudience is "audience";
     a_part_of_an_audience: SearchesAudience is "audience";
+    a_token_for_its_client: AcceptsTokensForItsClient is "audience";
+    any_tenant: TrustsAnyTenant is "issuer" "key-url-fetched";
     any_expiry: IgnoresExpiry is "expired";
     no_expiry: AcceptsMissingExpiry is "expired";
     any_start: IgnoresNotBefore is "not-before";
@@ -79,6 +86,7 @@ planted! {
 
     any_scope: IgnoresScope is "scope-not-enforced";
     a_part_of_a_scope: SearchesScope is "scope-not-enforced";
+    the_start_of_a_scope: ComparesStartOfScope is "scope-not-enforced";
     one_scope_of_several: NeedsAnyScope is "scope-not-enforced";
     any_group: IgnoresGroups is "group-not-enforced";
     any_acr: IgnoresAcr is "acr-not-enforced";
@@ -87,6 +95,10 @@ planted! {
     any_claim: IgnoresClaim is "claim-not-enforced";
 
     no_challenge: ForgetsChallenge is "challenge-missing";
+    no_challenge_when_forbidden: ForgetsChallengeOfForbidden is "challenge-missing";
+    another_scope_in_the_challenge: NamesAnotherScope is "challenge-scope";
+    another_acr_in_the_challenge: NamesAnotherAcr is "step-up-parameters";
+    a_longer_age_in_the_challenge: NamesLongerAge is "step-up-parameters";
     a_broken_challenge: WritesBrokenChallenge is "challenge-malformed";
     an_attribute_twice: RepeatsAttribute is "challenge-repeated-attribute";
     a_wrong_error: NamesWrongError is "challenge-wrong-error";
@@ -94,9 +106,12 @@ planted! {
     forbidden_with_an_invalid_token: ForbidsInvalidToken is "status-invalid-token";
     forbidden_after_a_weak_login: ForbidsWeakLogin is "step-up-challenge";
     another_resource: MisnamesResource is "resource-metadata";
+    another_authorization_server: NamesAnotherTenant is "resource-metadata";
     a_crash: CrashesOnPayload is "crash";
     a_hang_up: HangsUpOnPayload is "crash";
     a_stack_trace: ShowsTrace is "stack-trace";
+    a_crash_with_a_stack_trace: CrashesWithTrace is "crash" "stack-trace";
+    an_exception: ShowsException is "error-details";
     an_echoed_kid: EchoesKid is "header-injection";
 
     the_body_first: ReadsBodyFirst is "order-body";
@@ -191,4 +206,68 @@ async fn a_mistake_of_one_operation_is_found_there() {
         let mut places = report.findings.iter().filter(|it| it.grade == Grade::Finding);
         assert!(places.all(|it| it.operation == "GET /plan"), "{defect:?}: {report}");
     }
+}
+
+/// What a standard only recommends passes, and is said.
+#[tokio::test]
+async fn advice_names_what_could_be_better() {
+    for (defect, id) in [
+        (Defect::OmitsScope, "challenge-scope"),
+        (Defect::OmitsStepUpParameters, "step-up-parameters"),
+        (Defect::ComparesSchemeWithCase, "scheme-case"),
+        (Defect::NamesMetadataElsewhere, "resource-metadata"),
+    ] {
+        let report = audited(defect).await;
+        assert_eq!(report.verdict(), Verdict::Passed, "{defect:?}: {report}");
+        let advice: BTreeSet<_> = report.findings.iter().map(|finding| finding.rule.id).collect();
+        assert_eq!(advice, BTreeSet::from(["json", id]), "{defect:?}: {report}");
+    }
+}
+
+/// It is not called, as it could succeed where the path cannot name something else.
+#[tokio::test]
+async fn an_unsafe_method_that_the_api_names_itself_is_advice() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::AllowsUnsafeMethod).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["methods"]);
+    let report = audit.run(&tenant).await;
+    assert_eq!(report.verdict(), Verdict::Passed, "{report}");
+    let posts = report.findings.iter().find(|it| it.operation == "GET /posts").unwrap();
+    assert!(posts.detail.starts_with("OPTIONS names DELETE, which"), "{report}");
+}
+
+#[tokio::test]
+async fn a_scope_that_one_operation_ignores_is_found_there() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let only_at = Some("/posts/1/publish");
+    let setup = Setup { only_at, ..Setup::of(Defect::IgnoresScope) };
+    let api = Api::start_as(&tenant, setup).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).allow_unsafe().only(["scope"]);
+    let report = audit.run(&tenant).await;
+    let [finding] = report.findings.as_slice() else { panic!("{report}") };
+    assert_eq!(finding.key(), "scope-not-enforced POST /posts/{id}/publish");
+}
+
+/// The audit has no credentials for it, and can still see that it needs none.
+#[tokio::test]
+async fn an_operation_for_api_keys_that_is_open() {
+    let openapi = OPENAPI.replace(
+        "  /me:\n    get: {",
+        "  /health:\n    get: { security: [{ key: [] }], responses: {} }\n  /me:\n    get: {",
+    );
+    let openapi = openapi.replacen(
+        "  /health:\n    get: { security: [], responses: { \"200\": { description: OK } } }\n",
+        "",
+        1,
+    );
+    let openapi = openapi.replace(
+        "  securitySchemes:\n",
+        "  securitySchemes:\n    key: { type: apiKey, in: header, name: X-Key }\n",
+    );
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::None).await;
+    let audit = Audit::of(openapi).against(&*api.url).rate(10_000).only(["no-token"]);
+    let report = audit.run(&tenant).await;
+    let [finding] = report.findings.as_slice() else { panic!("{report}") };
+    assert_eq!(finding.key(), "no-token GET /health");
 }

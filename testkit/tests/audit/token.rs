@@ -85,6 +85,14 @@ impl Validator {
             }
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Failure::Invalid)?;
+        if self.defect == Defect::TrustsAnyTenant
+            && claims["iss"] != *self.issuer
+            && header["alg"] == "RS256"
+            && let Some(key) = key_of_issuer(&claims, &header).await
+            && verifies(&key, input, &signature)
+        {
+            return Ok(claims);
+        }
         let is_verified = self.is_verified(&header, input, &signature).await;
         if is_verified { Ok(claims) } else { Err(Failure::Invalid) }
     }
@@ -117,6 +125,7 @@ impl Validator {
         let issuer = claims["iss"].as_str();
         ensure(match self.defect {
             Defect::IgnoresIssuer => true,
+            Defect::TrustsAnyTenant => issuer.is_some_and(|it| port_of(it).is_some()),
             Defect::AcceptsMissingIssuer if claims.get("iss").is_none() => true,
             Defect::ComparesStartOfIssuer => issuer.is_some_and(|it| it.starts_with(&self.issuer)),
             _ => issuer == Some(&self.issuer),
@@ -125,6 +134,7 @@ impl Validator {
             Defect::SearchesAudience => {
                 audience.as_str().is_some_and(|it| it.contains(&self.audience))
             }
+            Defect::AcceptsTokensForItsClient if audience == "test-client" => true,
             _ => audience == &self.audience,
         };
         ensure(match &claims["aud"] {
@@ -195,6 +205,23 @@ impl Validator {
 pub(crate) fn object(segment: &str) -> Option<Value> {
     let bytes = URL_SAFE_NO_PAD.decode(segment).ok()?;
     serde_json::from_slice(&bytes).ok().filter(Value::is_object)
+}
+
+/// The port of a tenant on this machine.
+fn port_of(issuer: &str) -> Option<u16> {
+    issuer.strip_prefix("http://127.0.0.1:")?.parse().ok()
+}
+
+/// The key that the issuer of a token publishes, whoever that is.
+async fn key_of_issuer(claims: &Value, header: &Value) -> Option<Value> {
+    let issuer = claims["iss"].as_str().filter(|it| port_of(it).is_some_and(|port| port > 1))?;
+    let read = async |url: String| -> Option<Value> {
+        let answer = reqwest::get(url).await.ok()?;
+        serde_json::from_slice(&answer.bytes().await.ok()?).ok()
+    };
+    let metadata = read(format!("{issuer}/.well-known/openid-configuration")).await?;
+    let keys = read(metadata["jwks_uri"].as_str()?.to_owned()).await?;
+    keys["keys"].as_array()?.iter().find(|key| key["kid"] == header["kid"]).cloned()
 }
 
 fn verifies(key: &Value, input: &str, signature: &[u8]) -> bool {
