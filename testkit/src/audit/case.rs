@@ -58,6 +58,8 @@ pub(super) enum Case {
     OverrideFrom(Method, Option<Grant>),
     /// A header that overrides the URL, in a request to a public path.
     UrlOverride(&'static str, String),
+    /// Those of an MCP endpoint.
+    Mcp,
     /// DPoP requests of a class.
     Proofs(ProofClass, Extent),
     /// A token of another tenant, which publishes its keys.
@@ -95,6 +97,7 @@ impl Case {
             Self::MethodOverride(_) | Self::OverrideFrom(..) | Self::UrlOverride(..) => {
                 &["override"]
             }
+            Self::Mcp => &["mcp"],
             Self::Proofs(..) => &["dpop"],
             Self::OtherTenant => &["hostile", "issuer"],
             Self::Rotation => &["rotation", "keys"],
@@ -132,6 +135,7 @@ pub(super) fn all_classes() -> Vec<String> {
         "flood",
         "opaque",
         "dpop",
+        "mcp",
     ];
     let classes = Class::ALL.iter().map(kebab_case);
     names.iter().map(|name| (*name).to_owned()).chain(classes).collect()
@@ -183,6 +187,7 @@ impl fmt::Display for Case {
                 write!(f, "{method} with an override of its method, and a token for {method} alone")
             }
             Self::UrlOverride(name, path) => write!(f, "{path} with {name} without a token"),
+            Self::Mcp => f.write_str("MCP: metadata, Origin, session, tools, headers and batches"),
             Self::Proofs(class, _) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
             Self::OtherTenant => f.write_str("a token of another tenant that publishes its keys"),
             Self::Rotation => f.write_str("a token by the tenant's new key"),

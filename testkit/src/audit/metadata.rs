@@ -50,8 +50,19 @@ impl Run<'_> {
     }
 }
 
-/// What is wrong with the metadata at a URL.
+/// What is wrong with the metadata at a URL (RFC 9728 §3.3).
 fn problem(reply: &Reply, url: &str, issuer: &str) -> Option<String> {
+    let expected = url.replacen("/.well-known/oauth-protected-resource", "", 1);
+    problem_of(reply, Some(&[expected]), issuer, false)
+}
+
+/// What is wrong with metadata that must be of one of these resources, if they are known.
+pub(super) fn problem_of(
+    reply: &Reply,
+    resources: Option<&[String]>,
+    issuer: &str,
+    needs_servers: bool,
+) -> Option<String> {
     let metadata: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let Some(metadata) = metadata.filter(|it| reply.status == 200 && it.is_object()) else {
         return Some(format!("is answered with {} and no metadata", reply.status));
@@ -59,11 +70,15 @@ fn problem(reply: &Reply, url: &str, issuer: &str) -> Option<String> {
     let is_same =
         |text: &str, other: &str| text.trim_end_matches('/') == other.trim_end_matches('/');
     let resource = metadata.get("resource").and_then(Value::as_str);
-    let expected = url.replacen("/.well-known/oauth-protected-resource", "", 1);
-    if !resource.is_some_and(|it| is_same(it, &expected)) {
-        return Some(format!("has the resource {resource:?} instead of {expected:?}"));
+    let is_one =
+        |all: &[String]| all.iter().any(|it| resource.is_some_and(|text| is_same(text, it)));
+    if resource.is_none() || !resources.is_none_or(is_one) {
+        let expected = resources.unwrap_or_default().join(" or ");
+        return Some(format!("has the resource {resource:?} instead of {expected}"));
     }
-    let servers = metadata.get("authorization_servers")?;
+    let Some(servers) = metadata.get("authorization_servers") else {
+        return needs_servers.then(|| "has no authorization servers".to_owned());
+    };
     let mut named = servers.as_array().into_iter().flatten().filter_map(Value::as_str);
     let is_ours = named.any(|it| is_same(it, issuer));
     (!is_ours).then(|| format!("has the authorization servers {servers} without {issuer:?}"))

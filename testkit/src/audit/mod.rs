@@ -13,6 +13,7 @@ mod finding;
 mod formats;
 mod grant;
 mod hostile;
+mod mcp;
 mod metadata;
 mod operation;
 mod options;

@@ -114,6 +114,7 @@ impl Run<'_> {
                 seen.takes_any_text =
                     self.invalid_token("token-not-validated", case, chapter, &call, standing).await;
             }
+            Case::Mcp => self.mcp(chapter, control).await,
             Case::Proofs(class, extent) => {
                 proofs::hostile(self, *class, *extent, chapter, control).await
             }

@@ -11,6 +11,7 @@ use crate::{
         call::Call,
         case,
         diagnosis::silence,
+        mcp::Tool,
         plan::{Plan, Scope},
         report::{Inconclusive, Report},
         run::Run,
@@ -46,6 +47,7 @@ pub struct Audit {
     base_url: String,
     scheme: Option<String>,
     scope: Scope,
+    pub(super) tools: Vec<Tool>,
     rate: u32,
     patience: Duration,
     pub(super) start: Duration,
@@ -63,6 +65,7 @@ impl Audit {
             base_url: String::new(),
             scheme: None,
             scope: Scope::default(),
+            tools: Vec::new(),
             rate: 100,
             patience: Duration::from_secs(10),
             start: Duration::ZERO,
@@ -141,6 +144,27 @@ impl Audit {
     pub const fn dpop(mut self) -> Self {
         self.scope.with_dpop = true;
         self
+    }
+
+    /// Tests the operation at a path that ends with `/mcp` as an MCP server too (revision 2026-07-28).
+    pub const fn mcp(mut self) -> Self {
+        self.scope.with_mcp = true;
+        self
+    }
+
+    /// A tool of the MCP server, and the scopes that a call of it needs beside those of its operation.
+    pub fn mcp_tool(
+        mut self,
+        name: impl Into<String>,
+        scopes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let scopes = scopes.into_iter().map(Into::into).collect();
+        self.tools.push(Tool { name: name.into(), scopes });
+        self
+    }
+
+    pub(super) const fn allows_unsafe(&self) -> bool {
+        self.scope.allow_unsafe
     }
 
     /// The number of requests per second at most, 100 by default. It is not bounded above 1000.
@@ -254,7 +278,13 @@ impl Audit {
                 ));
             }
         };
-        let subjects = Subject::all(document, base, &schemes);
+        let mut subjects = Subject::all(document, base, &schemes);
+        if self.scope.with_mcp {
+            subjects = subjects.into_iter().map(Subject::of_mcp).collect();
+            if !subjects.iter().any(|subject| subject.is_mcp) {
+                return Err("the document has no POST at a path that ends with /mcp".to_owned());
+            }
+        }
         if subjects.is_empty() {
             return Err("the document has no operations".to_owned());
         }

@@ -21,6 +21,7 @@ pub(super) struct Scope {
     pub(super) allow_unsafe: bool,
     pub(super) only: Vec<String>,
     pub(super) with_dpop: bool,
+    pub(super) with_mcp: bool,
     pub(super) with_withdrawal: bool,
 }
 
@@ -179,6 +180,9 @@ fn cases(
         if subject.has_body() {
             cases.push(Case::TokenInBody);
         }
+    }
+    if scope.with_mcp && subject.is_mcp {
+        cases.push(Case::Mcp);
     }
     if scope.with_dpop {
         cases.extend(ProofClass::ALL.map(|class| Case::Proofs(class, extent)));

@@ -147,8 +147,15 @@ const RULES: &[Rule] = rules! {
         "dpop-downgrade": "a token that is bound to a key is accepted as a bearer token", "RFC 9449 §7.2";
         "dpop-replay": "a DPoP proof is accepted twice", "RFC 9449 §11.1";
         "dpop-challenge": "a DPoP request is refused without the right challenge", "RFC 9449 §7.1";
+        "mcp-metadata": "an MCP server has no metadata, or wrong ones", "MCP 2026-07-28, RFC 9728 §3";
+        "mcp-origin": "an MCP server accepts a foreign Origin", "MCP 2026-07-28, Streamable HTTP";
+        "mcp-session": "an MCP server accepts the id of a session in place of a token", "MCP 2026-07-28, Security";
+        "mcp-tool-scope": "a tool can be called without its scope", "MCP 2026-07-28, Authorization";
+        "mcp-header": "a call is accepted whose headers name another than its body", "MCP 2026-07-28, Streamable HTTP";
+        "mcp-batch": "a tool can be called in a batch without its scope", "MCP 2025-03-26, JSON-RPC 2.0 §6";
     }
     Advice {
+        "mcp-challenge": "a challenge of an MCP server lacks what its clients need", "MCP 2026-07-28, Authorization";
         "challenge-error": "the challenge for an invalid token has no error", "RFC 6750 §3.1";
         "challenge-error-without-token": "the challenge for a request without a token has an error", "RFC 6750 §3.1";
         "status-scope": "a token without a scope is refused with another status than 403", "RFC 6750 §3.1";

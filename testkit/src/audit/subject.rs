@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    audit::{base::Base, call::Call, sample},
+    audit::{base::Base, call::Call, mcp, sample},
     document::{Document, Operation, Parameter, Requirement, SchemeKind, Security},
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Subject {
     headers: Vec<(String, String)>,
     body: Option<(String, Vec<u8>)>,
     invalid: Vec<Invalid>,
+    /// Whether it is an MCP endpoint, which is called by a harmless message.
+    pub(super) is_mcp: bool,
     pub(super) access: Access,
 }
 
@@ -121,6 +123,7 @@ impl Subject {
             headers,
             body,
             invalid,
+            is_mcp: false,
             access: access(&operation.security, document, schemes),
         }
     }
@@ -132,7 +135,22 @@ impl Subject {
 
     /// Whether calling it changes nothing (RFC 9110 §9.2.1).
     pub(super) fn is_safe(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
+        self.is_mcp
+            || matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
+    }
+
+    /// The operation as an MCP endpoint, if its path says so.
+    pub(super) fn of_mcp(mut self) -> Self {
+        if self.method == Method::POST && self.path.ends_with("/mcp") {
+            let (body, headers) = mcp::harmless();
+            let media_type = "application/json".to_owned();
+            self.invalid.retain(|it| !matches!(it, Invalid::Body(_)));
+            self.invalid.push(Invalid::Body(media_type.clone()));
+            self.body = Some((media_type, body));
+            self.headers.extend(headers);
+            self.is_mcp = true;
+        }
+        self
     }
 
     pub(super) fn requirements(&self) -> &[Requirement] {

@@ -304,6 +304,9 @@ pub(crate) struct AuditArgs {
     /// What is tested beside bearer tokens.
     #[arg(long, value_enum, default_value_t = Profile::Rfc6750)]
     pub(crate) profile: Profile,
+    /// A tool of the MCP server, and the scopes that a call of it needs, separated by commas.
+    #[arg(long, value_name = "NAME=SCOPE", value_parser = tool)]
+    pub(crate) mcp_tool: Vec<(String, Vec<String>)>,
     /// How long the API caches keys: whether it forgets a withdrawn one is tested only with this.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) key_cache: Option<u64>,
@@ -346,6 +349,8 @@ pub(crate) enum Profile {
     Rfc6750,
     /// Proofs of possession too (RFC 9449).
     Dpop,
+    /// An MCP server, at a path that ends with `/mcp`.
+    Mcp,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -381,4 +386,13 @@ fn claim(text: &str) -> Result<(String, Value), String> {
     }
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
     Ok((name.to_owned(), value))
+}
+
+fn tool(text: &str) -> Result<(String, Vec<String>), String> {
+    match text.split_once('=') {
+        Some((name, scopes)) if !name.is_empty() && !scopes.is_empty() => {
+            Ok((name.to_owned(), scopes.split(',').map(str::to_owned).collect()))
+        }
+        _ => Err("it is a name, `=` and scopes, such as `create_post=posts:write`".to_owned()),
+    }
 }

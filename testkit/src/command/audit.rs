@@ -55,8 +55,13 @@ fn configured(args: &AuditArgs, audit: Audit) -> Result<Audit, Failure> {
     if let Some(seconds) = args.key_cache {
         audit = audit.key_cache(Duration::from_secs(seconds));
     }
-    if args.profile == Profile::Dpop {
-        audit = audit.dpop();
+    audit = match args.profile {
+        Profile::Rfc6750 => audit,
+        Profile::Dpop => audit.dpop(),
+        Profile::Mcp => audit.mcp(),
+    };
+    for (name, scopes) in &args.mcp_tool {
+        audit = audit.mcp_tool(name, scopes);
     }
     if let Some(file) = &args.baseline {
         let text = fs::read_to_string(file).map_err(|error| unreadable(&file.display(), &error))?;

@@ -21,8 +21,11 @@ pub(super) const ALTERNATIVES: &str = "x-monocloud-alternatives";
 pub(super) const ON_ALTERNATIVE: [&str; 5] =
     [GROUPS, ACR_VALUES, MAX_AGE, SENDER_CONSTRAINED, CLAIMS];
 
-pub(super) const ON_OPERATION: [&str; 6] =
-    [GROUPS, ACR_VALUES, MAX_AGE, SENDER_CONSTRAINED, CLAIMS, ALTERNATIVES];
+/// On the operation of an MCP server: what its tools, resources and prompts need.
+const MCP: &str = "x-monocloud-mcp";
+
+pub(super) const ON_OPERATION: [&str; 7] =
+    [GROUPS, ACR_VALUES, MAX_AGE, SENDER_CONSTRAINED, CLAIMS, ALTERNATIVES, MCP];
 
 pub(super) const ON_SCHEME: [&str; 4] =
     ["x-monocloud-certificate-binding", "x-monocloud-dpop", IMPLIES, "x-monocloud-incomplete"];

@@ -43,12 +43,12 @@ impl Drop for Api {
 }
 
 #[derive(Debug)]
-struct State {
+pub(crate) struct State {
     /// How many requests have changed something.
     changes: AtomicUsize,
     setup: Setup,
-    defect: Defect,
-    base: String,
+    pub(crate) defect: Defect,
+    pub(crate) base: String,
     validator: Validator,
     /// Of the operations that have no defect.
     right: Validator,
@@ -85,25 +85,40 @@ impl Setup {
 }
 
 /// What an operation needs.
-#[derive(Clone, Copy, Default)]
-struct Needs {
-    scopes: &'static [&'static str],
-    group: Option<&'static str>,
-    step_up: bool,
-    plan: bool,
-    binding: bool,
-    is_optional: bool,
+#[derive(Clone, Copy)]
+pub(crate) struct Needs {
+    pub(crate) scopes: &'static [&'static str],
+    pub(crate) is_mcp: bool,
+    pub(crate) group: Option<&'static str>,
+    pub(crate) step_up: bool,
+    pub(crate) plan: bool,
+    pub(crate) binding: bool,
+    pub(crate) is_optional: bool,
+}
+
+impl Needs {
+    pub(crate) const NONE: Self = Self {
+        scopes: &[],
+        is_mcp: false,
+        group: None,
+        step_up: false,
+        plan: false,
+        binding: false,
+        is_optional: false,
+    };
 }
 
 /// Why a request is refused.
-struct Why {
+pub(crate) struct Why {
     error: &'static str,
     needs: Needs,
     is_dpop: bool,
 }
 
-enum Refusal {
+pub(crate) enum Refusal {
     Status(u16, Option<Why>),
+    /// JSON-RPC's code.
+    Rpc(u16, i64),
     HangUp,
 }
 
@@ -177,6 +192,12 @@ async fn respond(
             response
         }
         Err(Refusal::HangUp) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Err(Refusal::Rpc(status, code)) => {
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": code } });
+            let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            response
+        }
         Err(Refusal::Status(status, why)) => state.refused(status, why.as_ref()),
     };
     if state.setup.nonces {
@@ -199,18 +220,27 @@ impl State {
         let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
         if path == "/health" && method == Method::GET {
             if self.defect == Defect::RefusesPublic {
-                self.authenticate(&head, &body, Needs::default()).await?;
+                self.authenticate(&head, &body, Needs::NONE).await?;
             }
             return Ok(json!({ "status": "up" }));
         }
-        if path == "/.well-known/oauth-protected-resource" {
-            let other = if self.defect == Defect::MisnamesResource { "/other" } else { "" };
+        if let Some(resource) = path.strip_prefix("/.well-known/oauth-protected-resource")
+            && matches!(resource, "" | "/mcp")
+            && self.defect != Defect::HasNoMetadata
+        {
+            let other = match self.defect {
+                Defect::MisnamesResource => "/other",
+                _ => resource,
+            };
             let tenant = match self.defect {
                 Defect::NamesAnotherTenant => "https://other.example.com",
                 _ => &self.validator.issuer,
             };
             let resource = format!("{}{other}", self.base);
             return Ok(json!({ "resource": resource, "authorization_servers": [tenant] }));
+        }
+        if path == "/mcp" {
+            return self.mcp(&head, &body).await;
         }
         let overriding = self.overriding(&head);
         let is_override = overriding.is_some();
@@ -291,7 +321,7 @@ impl State {
     }
 
     fn needs(&self, method: &Method, path: &str) -> Result<Needs, Refusal> {
-        let none = Needs::default();
+        let none = Needs::NONE;
         let segments: Vec<_> = path.split('/').skip(1).collect();
         Ok(match (method.as_str(), segments.as_slice()) {
             ("GET", ["me"]) if self.defect == Defect::NeedsMoreThanDocumented => {
@@ -341,7 +371,7 @@ impl State {
         if is_bad { Err(Refusal::Status(400, None)) } else { Ok(()) }
     }
 
-    async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         head: &Parts,
         body: &[u8],
@@ -434,7 +464,12 @@ impl State {
         }
     }
 
-    fn authorize(&self, claims: &Value, needs: Needs, defect: Defect) -> Result<(), Refusal> {
+    pub(crate) fn authorize(
+        &self,
+        claims: &Value,
+        needs: Needs,
+        defect: Defect,
+    ) -> Result<(), Refusal> {
         if needs.step_up {
             let now = self
                 .validator
@@ -525,8 +560,12 @@ impl State {
             Defect::NamesMetadataElsewhere => "https://api.example.com/v1",
             _ => &self.base,
         };
-        let metadata = format!("{host}/.well-known/oauth-protected-resource");
-        let mut text = format!("Bearer realm=\"posts\", resource_metadata=\"{metadata}\"");
+        let path = if needs.is_mcp { "/mcp" } else { "" };
+        let metadata = format!("{host}/.well-known/oauth-protected-resource{path}");
+        let mut text = "Bearer realm=\"posts\"".to_owned();
+        if self.defect != Defect::HasNoMetadata {
+            text.push_str(&format!(", resource_metadata=\"{metadata}\""));
+        }
         if !needs.scopes.is_empty() {
             let scopes = needs.scopes.join(" ");
             let scopes = match self.defect {

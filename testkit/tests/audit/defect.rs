@@ -101,6 +101,15 @@ pub(crate) enum Defect {
     CrashesWithTrace,
     ShowsException,
     EchoesKid,
+    // MCP.
+    IgnoresOrigin,
+    TrustsSession,
+    IgnoresToolScope,
+    AuthorizesByHeadersAlone,
+    ReadsPlainNamesAlone,
+    BelievesMcpHeaders,
+    AuthorizesFirstOfBatch,
+    HasNoMetadata,
     // Order.
     ReadsBodyFirst,
     ReadsParameterFirst,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::defect::Defect;
 
 /// How often an unknown `kid` may cost a request.
-const REFETCHES: usize = 6;
+const REFETCHES: usize = 8;
 
 /// How many unknown `kid`s one API bears that is said to lock.
 const BEARABLE: usize = 20;

@@ -8,12 +8,16 @@ mod bound;
 mod defect;
 mod inconclusive;
 mod keys;
+mod mcp;
 mod planted;
 mod proof;
 mod token;
 
 /// The document of the API.
 const OPENAPI: &str = include_str!("openapi.yaml");
+
+/// An MCP server.
+const MCP: &str = include_str!("mcp.yaml");
 
 /// The same API's operations for which a token is optional, or must be bound to a key.
 const BOUND: &str = include_str!("bound.yaml");
