@@ -10,7 +10,7 @@ pub(super) enum Extent {
 }
 
 /// One in so many tokens of a class is sent beside those that stand for the others.
-const STEP: usize = 31;
+const STEP: usize = 61;
 
 impl Extent {
     /// Whether this token, at this place in the catalogue of its class, is sent.
