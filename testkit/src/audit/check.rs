@@ -314,15 +314,19 @@ const TRACES: &[&str] = &[
     "#0 /",
 ];
 
-/// The qualified name of an exception, such as `jwt.exceptions.DecodeError`.
+/// The name of an exception with its packages, such as `jwt.exceptions.DecodeError`.
 fn exception(body: &str) -> Option<&str> {
+    const BETWEEN: [char; 3] = ['.', ':', '\\'];
     let is_inside =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | ':');
-    body.split(|letter| !is_inside(letter)).map(|word| word.trim_matches([':', '.'])).find(|word| {
-        let name = word.rsplit(['.', ':']).next().unwrap_or_default();
-        let has_package = word.len() > name.len();
-        let is_class = name.starts_with(|letter: char| letter.is_ascii_uppercase());
-        has_package && is_class && (name.ends_with("Error") || name.ends_with("Exception"))
+        |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || BETWEEN.contains(&letter);
+    let words = body.split(|letter| !is_inside(letter)).map(|word| word.trim_matches(BETWEEN));
+    words.filter(|word| !word.starts_with("urn:")).find(|word| {
+        let parts: Vec<_> = word.split(BETWEEN).filter(|part| !part.is_empty()).collect();
+        parts.len() > 2
+            && parts.last().is_some_and(|name| {
+                name.starts_with(|letter: char| letter.is_ascii_uppercase())
+                    && (name.ends_with("Error") || name.ends_with("Exception"))
+            })
     })
 }
 
@@ -335,7 +339,7 @@ mod tests {
         for body in [
             "jwt.exceptions.InvalidSignatureError: Signature verification failed",
             r#"{"error":"java.lang.IllegalArgumentException: no kid"}"#,
-            "Uncaught Firebase::JWT::SignatureInvalidException",
+            r#"{"exception":"Firebase\\JWT\\SignatureInvalidException"}"#,
         ] {
             assert!(exception(body).is_some(), "{body}");
         }
@@ -343,6 +347,8 @@ mod tests {
             r#"{"code":"ValidationError","message":"unauthorized"}"#,
             "https://errors.example.com/InvalidToken",
             "UnauthorizedError: no token",
+            "code:TokenError",
+            "urn:problem:posts.ValidationError",
             "see docs.example.com.",
         ] {
             assert_eq!(exception(body), None, "{body}");

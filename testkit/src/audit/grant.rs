@@ -269,3 +269,76 @@ fn scopes_of(scheme: &serde_json::Map<String, Value>) -> Vec<String> {
     let scopes = flows.filter_map(|flow| flow.get("scopes")?.as_object());
     scopes.flat_map(|scopes| scopes.keys().cloned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{base::Base, subject::Subject};
+
+    /// What the one operation of a document needs, and which scopes imply others.
+    fn requirement(operation: &str) -> (Requirement, Implied) {
+        let openapi = format!(
+            "openapi: 3.1.0\ncomponents:\n  securitySchemes:\n    login:\n      type: oauth2\n      \
+             flows: {{}}\n      x-monocloud-implies: {{ admin: [write], write: [read] }}\n\
+             paths:\n  /a:\n    get: {operation}\n"
+        );
+        let document = Document::read(openapi.as_bytes()).unwrap();
+        let base = Base::parse("http://127.0.0.1").unwrap();
+        let subjects = Subject::all(&document, &base, &["login".to_owned()]);
+        (subjects[0].requirements()[0].clone(), implied(&document))
+    }
+
+    fn lacking(operation: &str) -> Vec<(&'static str, String)> {
+        let (requirement, implied) = requirement(operation);
+        let all = lacks(&requirement, &implied);
+        for lack in &all {
+            assert!(!satisfies(&lack.grant, &requirement, &implied), "{lack:?}");
+        }
+        all.into_iter().map(|lack| (lack.rule, lack.what)).collect()
+    }
+
+    #[test]
+    fn a_grant_has_exactly_what_is_needed_and_each_lack_does_not_satisfy() {
+        let (requirement, implied) = requirement(
+            "{ security: [{ login: [read] }], x-monocloud-groups: { any: [a, b] }, \
+             x-monocloud-acr-values: [mfa, key], x-monocloud-max-age: 60, \
+             x-monocloud-claims: { plan: pro } }",
+        );
+        let grant = Grant::of(&requirement);
+        assert_eq!(grant.scopes, ["read"]);
+        assert_eq!(json!(grant.claims), json!({ "groups": ["a"], "acr": "mfa", "plan": "pro" }));
+        assert_eq!(grant.authenticated_ago, Some(0));
+        assert!(satisfies(&grant, &requirement, &implied));
+        let lacks = lacks(&requirement, &implied);
+        for rule in ["scope", "group", "acr", "max-age", "claim"] {
+            let rule = format!("{rule}-not-enforced");
+            assert!(lacks.iter().any(|lack| lack.rule == rule), "{rule}");
+        }
+        for lack in &lacks {
+            assert!(!satisfies(&lack.grant, &requirement, &implied), "{lack:?}");
+        }
+    }
+
+    #[test]
+    fn a_scope_that_another_implies_cannot_be_lacking_alone() {
+        let all = lacking("{ security: [{ login: [admin, read] }] }");
+        let whats: Vec<_> = all.iter().map(|(_, what)| what.as_str()).collect();
+        assert_eq!(
+            whats,
+            ["a token without the scope \"admin\"", "a token with scopes that look alike"]
+        );
+        let (needed, implied) = requirement("{ security: [{ login: [read] }] }");
+        let grant = Grant { scopes: vec!["admin".to_owned()], ..Grant::default() };
+        assert!(satisfies(&grant, &needed, &implied), "by write");
+    }
+
+    #[test]
+    fn all_groups_but_one_are_too_few() {
+        let all = lacking("{ security: [{ login: [] }], x-monocloud-groups: { all: [a, b] } }");
+        assert!(
+            all.contains(&("group-not-enforced", "a token with all groups but one".to_owned()))
+        );
+        let any = lacking("{ security: [{ login: [] }], x-monocloud-groups: { any: [a, b] } }");
+        assert_eq!(any.len(), 2, "{any:?}");
+    }
+}

@@ -90,7 +90,8 @@ impl<'s> Plan<'s> {
         });
         let chosen = |cases: Vec<Case>| cases.into_iter().filter(|case| is_chosen(case)).collect();
         // The catalogue and the flood spend what an API allows itself for unknown kids.
-        let first = vec![Case::OtherTenant, Case::Rotation, Case::Opaque, Case::Outage];
+        // An unknown kid may keep an API from fetching keys for a while: not before the rotation.
+        let first = vec![Case::Rotation, Case::Opaque, Case::Outage, Case::OtherTenant];
         let mut last = vec![Case::Flood];
         if scope.with_withdrawal {
             last.push(Case::Withdrawal);
@@ -316,4 +317,144 @@ fn is_documented(path: &str, subjects: &[Subject]) -> bool {
         .iter()
         .filter(is_open)
         .any(|other| other.method == Method::GET && fits(&other.template))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::base::Base;
+
+    const OPENAPI: &str = "
+openapi: 3.1.0
+components:
+  securitySchemes:
+    login: { type: openIdConnect, openIdConnectUrl: https://login.example.com }
+security: [{ login: [] }]
+paths:
+  /health:
+    get: { security: [] }
+  /feed:
+    get: { security: [{}, { login: [] }] }
+  /posts:
+    get: { security: [{ login: [read] }] }
+    post: { security: [{ login: [read, write] }], requestBody: { content: { application/json: {} } } }
+  /posts/{id}:
+    parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+    delete: {}
+  /vault:
+    get: { x-monocloud-sender-constrained: true }
+";
+
+    /// The cases of each operation.
+    fn plan(openapi: &str, scope: &Scope) -> Vec<(String, Vec<Case>)> {
+        let document = Document::read(openapi.as_bytes()).unwrap();
+        let base = Base::parse("http://127.0.0.1").unwrap();
+        let subjects = Subject::all(&document, &base, &["login".to_owned()]);
+        let plan = Plan::of(&subjects, &document, scope);
+        let chapters = plan.chapters.into_iter();
+        chapters.map(|it| (it.subject.name.clone(), it.cases)).collect()
+    }
+
+    fn of<'p>(plan: &'p [(String, Vec<Case>)], name: &str) -> &'p [Case] {
+        &plan.iter().find(|(other, _)| other == name).unwrap().1
+    }
+
+    const fn with_unsafe() -> Scope {
+        Scope {
+            allow_unsafe: true,
+            only: Vec::new(),
+            with_dpop: false,
+            with_mcp: false,
+            with_withdrawal: false,
+        }
+    }
+
+    #[test]
+    fn the_whole_catalogue_goes_to_one_operation_and_each_class_to_all() {
+        let plan = plan(OPENAPI, &with_unsafe());
+        let extents = |name: &str| -> Vec<Extent> {
+            let cases = of(&plan, name).iter();
+            cases
+                .filter_map(
+                    |case| if let Case::Hostile(_, extent) = case { Some(*extent) } else { None },
+                )
+                .collect()
+        };
+        for name in ["GET /feed", "GET /posts", "POST /posts", "DELETE /posts/{id}", "GET /vault"] {
+            assert_eq!(extents(name).len(), Class::ALL.len(), "{name}");
+            let is_all = extents(name).iter().all(|extent| *extent == Extent::All);
+            assert_eq!(is_all, name == "GET /posts", "{name}");
+        }
+        assert_eq!(of(&plan, "GET /health"), [Case::Public]);
+    }
+
+    #[test]
+    fn what_is_optional_or_bound_has_cases_of_its_own() {
+        let plan = plan(OPENAPI, &with_unsafe());
+        let feed = of(&plan, "GET /feed");
+        assert!(feed.contains(&Case::Public) && !feed.contains(&Case::NoToken));
+        let vault = of(&plan, "GET /vault");
+        for case in [Case::NoToken, Case::Unbound, Case::UnboundWithProof, Case::BoundAsBearer] {
+            assert!(vault.contains(&case), "{case}");
+        }
+        assert!(!vault.contains(&Case::TokenInQuery) && !vault.contains(&Case::LowerCaseScheme));
+    }
+
+    #[test]
+    fn without_permission_nothing_unsafe_is_planned_that_could_succeed() {
+        let all = plan(OPENAPI, &Scope::default());
+        assert_eq!(of(&all, "DELETE /posts/{id}"), [], "its parameter may be any text");
+        let posts = of(&all, "GET /posts");
+        assert!(posts.contains(&Case::Allow));
+        let is_method = |case: &&Case| matches!(case, Case::Method(_) | Case::MethodOnNothing(..));
+        assert_eq!(posts.iter().find(is_method), None);
+        let with_carrier = |method| {
+            of(&all, "POST /posts")
+                .iter()
+                .any(|case| matches!(case, Case::OverrideFrom(carrier, _) if *carrier == method))
+        };
+        assert!(with_carrier(Method::GET), "the body is invalid");
+        let integer = OPENAPI.replace("type: string", "type: integer");
+        let all = plan(&integer, &Scope::default());
+        let path = "/posts/not-valid".to_owned();
+        let nothing = Case::MethodOnNothing(Method::PUT, path);
+        assert!(of(&all, "DELETE /posts/{id}").contains(&nothing));
+    }
+
+    #[test]
+    fn a_method_is_overridden_from_those_that_need_less() {
+        let plan = plan(OPENAPI, &with_unsafe());
+        let from = |name: &str| -> Vec<_> {
+            let cases = of(&plan, name).iter();
+            let from = |case: &Case| match case {
+                Case::OverrideFrom(method, grant) => Some((method.clone(), grant.is_some())),
+                _ => None,
+            };
+            cases.filter_map(from).collect()
+        };
+        assert_eq!(from("POST /posts"), [(Method::GET, true)], "with the scope to read");
+        assert_eq!(from("GET /posts"), [], "the token for POST is enough");
+        let both = [(Method::GET, false), (Method::POST, false)];
+        assert_eq!(from("DELETE /posts/{id}"), both, "neither is documented");
+    }
+
+    #[test]
+    fn the_chosen_classes_are_planned_beside_the_controls() {
+        let scope = Scope { only: vec!["alg-none".to_owned()], ..with_unsafe() };
+        let plan = plan(OPENAPI, &scope);
+        let posts = of(&plan, "GET /posts");
+        assert_eq!(posts, [Case::Documented(0), Case::Hostile(Class::AlgNone, Extent::All)]);
+    }
+
+    #[test]
+    fn a_cookie_that_is_documented_is_no_mistake() {
+        let document = "openIdConnectUrl: https://login.example.com }\n    \
+                        cookie: { type: apiKey, in: cookie, name: session }";
+        let with_cookie =
+            OPENAPI.replace("openIdConnectUrl: https://login.example.com }", document);
+        for (openapi, expected) in [(OPENAPI, true), (&*with_cookie, false)] {
+            let plan = plan(openapi, &with_unsafe());
+            assert_eq!(of(&plan, "GET /posts").contains(&Case::TokenInCookie), expected);
+        }
+    }
 }

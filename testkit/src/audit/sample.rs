@@ -135,3 +135,95 @@ fn text(schema: &Value) -> Value {
     }
     json!(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(schema: Value) -> Value {
+        let openapi = json!({
+            "openapi": "3.1.0",
+            "paths": {},
+            "components": {
+                "schemas": {
+                    "Post": { "type": "object", "properties": { "id": { "const": 7 } } },
+                    "Tree": {
+                        "type": "object",
+                        "properties": { "child": { "$ref": "#/components/schemas/Tree" } },
+                    },
+                },
+                "examples": { "short": { "value": "from a reference" } },
+            },
+        });
+        let document = Document::read(openapi.to_string().as_bytes()).unwrap();
+        value_of(&document, schema.as_object().unwrap())
+    }
+
+    fn of(schema: Value) -> Value {
+        sample(json!({ "schema": schema }))
+    }
+
+    #[test]
+    fn an_example_is_taken_before_a_schema() {
+        let schema = json!({ "type": "integer" });
+        assert_eq!(sample(json!({ "example": "e", "schema": schema })), "e");
+        let examples = json!({ "a": { "value": "v" } });
+        assert_eq!(sample(json!({ "examples": examples, "schema": schema })), "v");
+        let examples = json!({ "a": { "$ref": "#/components/examples/short" } });
+        assert_eq!(sample(json!({ "examples": examples })), "from a reference");
+        assert_eq!(sample(json!({ "content": { "text/plain": { "schema": schema } } })), 1);
+        assert_eq!(sample(json!({})), "example");
+    }
+
+    #[test]
+    fn a_schema_has_a_value_of_its_own_or_one_of_its_type() {
+        for (schema, expected) in [
+            (json!({ "const": "c", "default": "d" }), json!("c")),
+            (json!({ "default": "d", "enum": ["e"] }), json!("d")),
+            (json!({ "enum": ["e", "f"] }), json!("e")),
+            (json!({ "type": ["null", "boolean"] }), json!(true)),
+            (json!({ "type": "number", "minimum": 2.5 }), json!(2.5)),
+            (json!({ "type": "array", "items": { "type": "integer" } }), json!([1])),
+            (
+                json!({ "type": "string", "format": "uuid" }),
+                json!("3fa85f64-5717-4562-b3fc-2c963f66afa6"),
+            ),
+            (json!({ "type": "string", "minLength": 9 }), json!("examplexx")),
+            (json!({ "type": "string", "maxLength": 2 }), json!("ex")),
+            (json!({ "oneOf": [{ "type": "integer" }, {}] }), json!(1)),
+            (json!({ "$ref": "#/components/schemas/Post" }), json!({ "id": 7 })),
+        ] {
+            assert_eq!(of(schema.clone()), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn an_integer_is_within_its_bounds() {
+        for (schema, expected) in [
+            (json!({ "type": "integer", "minimum": 5 }), 5),
+            (json!({ "type": "integer", "exclusiveMinimum": 5 }), 6),
+            (json!({ "type": "integer", "minimum": 5, "multipleOf": 4 }), 8),
+            (json!({ "type": "integer", "maximum": 0 }), 0),
+            (json!({ "type": "integer", "minimum": -5 }), 1),
+        ] {
+            assert_eq!(of(schema.clone()), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn an_object_has_what_is_required_and_ends() {
+        let text = json!({ "type": "string" });
+        let properties = json!({ "a": text, "b": text });
+        assert_eq!(
+            of(json!({ "properties": properties, "required": ["b"] })),
+            json!({ "b": "example" })
+        );
+        let read_only = json!({ "a": text, "id": { "type": "string", "readOnly": true } });
+        assert_eq!(of(json!({ "properties": read_only })), json!({ "a": "example" }));
+        let parts = json!([{ "properties": { "a": text } }, { "properties": { "b": text } }]);
+        assert_eq!(of(json!({ "allOf": parts })), json!({ "a": "example", "b": "example" }));
+        let depth =
+            of(json!({ "$ref": "#/components/schemas/Tree" })).to_string().matches('{').count();
+        assert_eq!(depth, DEEPEST);
+    }
+}

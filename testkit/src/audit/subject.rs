@@ -313,3 +313,92 @@ pub(super) fn encoded(text: &str) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subjects(base: &str, paths: &str) -> Vec<Subject> {
+        let openapi = format!(
+            "openapi: 3.1.0\nservers: [{{ url: https://api.example.com/v1 }}]\ncomponents:\n  \
+             securitySchemes:\n    login: {{ type: openIdConnect, openIdConnectUrl: https://a }}\n    \
+             dpop: {{ type: http, scheme: dpop }}\n    mtls: {{ type: mutualTLS }}\n    \
+             key: {{ type: apiKey, in: header, name: X-Key }}\npaths:\n{paths}"
+        );
+        let document = Document::read(openapi.as_bytes()).unwrap();
+        let schemes = token_schemes(&document);
+        assert_eq!(schemes, ["dpop", "login"]);
+        Subject::all(&document, &Base::parse(base).unwrap(), &schemes)
+    }
+
+    fn access(security: &str) -> Subject {
+        let path = format!("  /a:\n    get: {{ security: {security} }}\n");
+        subjects("http://127.0.0.1", &path).remove(0)
+    }
+
+    #[test]
+    fn a_request_has_values_for_what_is_required() {
+        let paths = "  /posts/{id}/{part}:\n    post:\n      parameters:\n        \
+                     - { name: id, in: path, required: true, schema: { type: integer } }\n        \
+                     - { name: part, in: path, required: true, example: a/b }\n        \
+                     - { name: q, in: query, required: true, example: [x, y z] }\n        \
+                     - { name: page, in: query, schema: { type: integer } }\n        \
+                     - { name: X-Trace, in: header, required: true, example: t }\n        \
+                     - { name: seen, in: cookie, required: true, example: 1 }\n      \
+                     requestBody: { content: { text/plain: {}, application/json: { example: { a: 1 } } } }\n";
+        let subject = subjects("http://127.0.0.1", paths).remove(0);
+        let call = subject.call();
+        assert_eq!(call.target, "/v1/posts/1/a%2Fb?q=x%2Cy%20z");
+        assert_eq!(call.body.as_deref(), Some(&br#"{"a":1}"#[..]));
+        let headers: Vec<_> =
+            call.headers.iter().map(|(name, value)| (name.as_str(), value.sent.as_str())).collect();
+        let expected =
+            [("X-Trace", "t"), ("Cookie", "seen=1"), ("Content-Type", "application/json")];
+        assert_eq!(headers, expected);
+        assert_eq!(subject.nothing.as_deref(), Some("/v1/posts/not-valid/mock-tenant-audit"));
+        let invalid: Vec<_> =
+            subject.invalid().iter().map(|it| subject.invalid_call(it).target).collect();
+        let target = call.target.as_str();
+        assert_eq!(
+            invalid,
+            [target, "/v1/posts/not-valid/a%2Fb?q=x%2Cy%20z", &format!("{target}&page=not-valid")]
+        );
+        assert!(!subject.is_safe());
+    }
+
+    #[test]
+    fn a_path_of_the_base_url_replaces_that_of_the_servers() {
+        let subject = subjects("http://127.0.0.1/v2/", "  /a:\n    get: {}\n").remove(0);
+        assert_eq!((&*subject.path, subject.nothing), ("/v2/a", None));
+    }
+
+    #[test]
+    fn access_is_that_of_the_alternatives_with_tokens() {
+        assert!(matches!(access("[]").access, Access::Public));
+        assert!(matches!(access("[{}, { key: [] }]").access, Access::Public));
+        assert!(matches!(access("[{}, { login: [] }]").access, Access::Optional(_)));
+        assert!(matches!(access("[{ key: [] }, { login: [], key: [] }]").access, Access::Other));
+        let Access::Token(ours) = access("[{ key: [] }, { login: [a] }]").access else { panic!() };
+        assert_eq!(ours.len(), 1);
+        assert_eq!(ours[0].schemes["login"], ["a"]);
+    }
+
+    #[test]
+    fn a_token_is_bound_where_each_alternative_says_so() {
+        assert!(access("[{ dpop: [] }]").is_bound());
+        assert!(access("[{ login: [], mtls: [] }]").is_bound());
+        assert!(!access("[{ login: [] }, { dpop: [] }]").is_bound());
+        assert!(!access("[]").is_bound());
+    }
+
+    #[test]
+    fn an_mcp_endpoint_is_called_by_a_harmless_message() {
+        let paths = "  /mcp:\n    post: {}\n  /other:\n    post: {}\n";
+        let [mcp, other] = subjects("http://127.0.0.1", paths).try_into().unwrap();
+        let (mcp, other) = (mcp.of_mcp(), other.of_mcp());
+        assert!(mcp.is_safe() && !other.is_safe());
+        let body = mcp.call().body.unwrap();
+        assert!(String::from_utf8(body).unwrap().contains(r#""method":"tools/list""#));
+        assert_eq!(other.call().body, None);
+    }
+}

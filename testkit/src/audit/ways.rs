@@ -139,8 +139,14 @@ impl Run<'_> {
         let is_read = match reply.status {
             200..300 => !(200..300).contains(&self.unknown.status),
             400 | 409 | 415 | 422 => {
-                let invented = with_body(self.invented(method.clone()));
-                self.send(&invented).await.is_ok_and(|other| other.status != reply.status)
+                let elsewhere = with_body(self.invented(method.clone()));
+                let unusual = Call { method: unusual_method(), ..call.clone() };
+                let mut differs = true;
+                for other in [elsewhere, unusual] {
+                    let answer = self.send(&other).await;
+                    differs &= answer.is_ok_and(|other| other.status != reply.status);
+                }
+                differs
             }
             _ => false,
         };
@@ -204,8 +210,11 @@ impl Run<'_> {
         else {
             return;
         };
-        let is_handler = reply.body == standing.body && usual.body != reply.body;
-        if standing.accepts(&reply) && (reply.status != usual.status || is_handler) {
+        let is_alike = reply.body == standing.body;
+        // What refuses an override may do so in the way of an invalid request.
+        let is_reached = standing.accepts(&reply) && (is_alike || !standing.is_invalid);
+        let differs = reply.status != usual.status || (is_alike && usual.body != reply.body);
+        if is_reached && differs {
             let needed = if grant.is_some() { "a token for that alone" } else { "no token" };
             let detail = format!(
                 "{carrier} with {needed}, overridden with {}, is answered with {}, and otherwise with {}",
@@ -238,6 +247,11 @@ impl Run<'_> {
             );
         }
     }
+}
+
+/// One that servers know, and APIs do not have.
+fn unusual_method() -> Method {
+    Method::from_bytes(b"PROPFIND").unwrap_or(Method::TRACE)
 }
 
 /// With headers that override the method.
