@@ -156,9 +156,14 @@ impl Run<'_> {
                 self.record(name, &call, violation(rule, Grade::Finding, detail));
             }
             _ => {
+                let help = match &chapter.manner {
+                    Manner::Invalid(_) => "run with --allow-unsafe",
+                    _ => {
+                        "give its parameters examples that exist, and check the path of the base URL"
+                    }
+                };
                 let reason = format!(
-                    "the right token is answered with {status}, and {what} with {without}: give its \
-                     parameters examples that exist, and check the path of the base URL"
+                    "the right token is answered with {status}, and {what} with {without}: {help}"
                 );
                 self.inconclusive.push(Inconclusive::operation(name, reason));
             }

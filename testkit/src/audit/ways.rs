@@ -7,7 +7,7 @@ use crate::audit::{
     case::Case,
     check::{Expected, Standing, faults, violation},
     grant::Grant,
-    plan::Chapter,
+    plan::{Chapter, Manner},
     rule::Grade,
     run::{Run, call_of},
     subject::{Access, Invalid},
@@ -31,6 +31,11 @@ impl Run<'_> {
     }
 
     pub(super) async fn no_token(&mut self, chapter: &Chapter<'_>, standing: &Standing) -> bool {
+        // A path that no router knows shows nothing about the operation.
+        let has_path = !matches!(chapter.manner, Manner::Invalid(Invalid::Path(_)));
+        if !has_path && standing.status == 0 {
+            return false;
+        }
         let call = call_of(chapter);
         let requirements = chapter.subject.requirements();
         let scopes = requirements.first().map(Grant::of).unwrap_or_default().scopes;
