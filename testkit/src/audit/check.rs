@@ -268,7 +268,8 @@ pub(super) fn faults(what: &str, reply: &Reply) -> Vec<Violation> {
         let detail = format!("the response to {what} contains {trace:?}");
         all.extend(violation("stack-trace", Grade::Finding, detail));
     }
-    if status >= 400
+    if all.iter().all(|it| it.rule.id != "stack-trace")
+        && status >= 400
         && let Some(name) = exception(&body)
     {
         let detail = format!("the response to {what} contains {name:?}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::audit::{
     call::Call,
     challenge::challenges,
-    check::{faults, violation},
+    check::{Violation, faults, violation},
     control::Control,
     grant::Grant,
     metadata::problem_of,
@@ -60,13 +60,28 @@ impl Run<'_> {
         self.mcp_metadata(chapter).await;
         self.mcp_origin(chapter, control).await;
         let session = self.mcp_session(chapter, control).await;
-        for tool in &self.options.tools {
+        let mut tools = self.options.tools.clone();
+        if tools.is_empty() {
+            tools.extend(self.listed_tool(chapter, control, session.as_deref()).await);
+        }
+        for tool in &tools {
             self.mcp_tool(chapter, control, tool, session.as_deref()).await;
         }
-        if self.options.tools.is_empty() {
-            let reason = "no tool with a scope is named: name one with --mcp-tool NAME=SCOPE";
-            self.record_inconclusive(&chapter.subject.name, reason.to_owned());
-        }
+    }
+
+    /// The first tool that the server lists, whose scopes are unknown.
+    async fn listed_tool(
+        &self,
+        chapter: &Chapter<'_>,
+        control: &Control,
+        session: Option<&str>,
+    ) -> Option<Tool> {
+        let call = in_session(chapter.subject.call(), session);
+        let reply = self.send(&control.right(self, call)).await.ok()?;
+        let messages = messages(&reply);
+        let tools = messages.iter().find_map(|it| it.get("result")?.get("tools")?.as_array())?;
+        let name = tools.first()?.get("name")?.as_str()?.to_owned();
+        Some(Tool { name, scopes: Vec::new() })
     }
 
     /// RFC 9728 at its two forms. One of them, or the challenge, must lead there.
@@ -170,16 +185,16 @@ impl Run<'_> {
         let params = json!({ "name": tool.name, "arguments": arguments });
         let body = message("tools/call", params);
         let sends = |run: &Self, grant: &Grant, body: &Value, headers: &[(&str, &str)]| {
-            let call = request(chapter, body, headers);
-            let call =
-                session.into_iter().fold(call, |call, id| call.plain_header("Mcp-Session-Id", id));
-            control.with(run, call, grant)
+            control.with(run, in_session(request(chapter, body, headers), session), grant)
         };
         let named = [("Mcp-Method", "tools/call"), ("Mcp-Name", tool.name.as_str())];
         let usual = self.send(&sends(self, &full, &body, &named)).await;
         let usual = usual.as_ref().map_or(Outcome::Refused, outcome);
         if usual == Outcome::Refused {
-            let reason = format!("a call of the tool {:?} with its scopes is refused", tool.name);
+            let mut reason = format!("a call of the tool {:?} is refused", tool.name);
+            if tool.scopes.is_empty() {
+                reason.push_str(": name the scopes that it needs with --mcp-tool NAME=SCOPE");
+            }
             self.record_inconclusive(name, reason);
             return;
         }
@@ -222,6 +237,8 @@ impl Run<'_> {
                 &[("Mcp-Method", "tools/list")],
             ),
         ];
+        // Without a scope, nothing is lacking.
+        let cases = cases.into_iter().filter(|_| !tool.scopes.is_empty());
         for (rule, what, body, headers) in cases {
             let call = sends(self, &lacking, body, headers);
             let Ok(reply) = self.send(&call).await else { continue };
@@ -253,7 +270,7 @@ impl Run<'_> {
 }
 
 /// How a call that lacks a scope is refused.
-fn forbidden(scopes: &[String], reply: &Reply) -> Vec<crate::audit::check::Violation> {
+fn forbidden(scopes: &[String], reply: &Reply) -> Vec<Violation> {
     const RULE: &str = "mcp-challenge";
     let says =
         |text: &str| format!("a call that lacks a scope is answered with {}{text}", reply.status);
@@ -286,16 +303,24 @@ fn request(chapter: &Chapter<'_>, body: &Value, headers: &[(&str, &str)]) -> Cal
     call.body("application/json", body.to_string())
 }
 
-/// What a response says: one message, several, or a stream of them.
-fn outcome(reply: &Reply) -> Outcome {
+fn in_session(call: Call, session: Option<&str>) -> Call {
+    session.into_iter().fold(call, |call, id| call.plain_header("Mcp-Session-Id", id))
+}
+
+/// The messages of a response: one, several, or the first of a stream.
+fn messages(reply: &Reply) -> Vec<Value> {
     let text = String::from_utf8_lossy(&reply.body);
     let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
     let mut parsed = events.chain([&*text]).filter_map(|text| serde_json::from_str(text).ok());
-    let messages = match parsed.next() {
+    match parsed.next() {
         Some(Value::Array(all)) => all,
         Some(one) => vec![one],
         None => Vec::new(),
-    };
+    }
+}
+
+fn outcome(reply: &Reply) -> Outcome {
+    let messages = messages(reply);
     let code = messages.iter().find_map(|it| it.get("error")?.get("code")?.as_i64());
     let is_success = (200..300).contains(&reply.status);
     match code {

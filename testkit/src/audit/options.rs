@@ -153,6 +153,7 @@ impl Audit {
     }
 
     /// A tool of the MCP server, and the scopes that a call of it needs beside those of its operation.
+    /// Without any, it is tested with the first tool that the server lists whether headers and body agree.
     pub fn mcp_tool(
         mut self,
         name: impl Into<String>,

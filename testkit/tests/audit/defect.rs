@@ -110,6 +110,8 @@ pub(crate) enum Defect {
     BelievesMcpHeaders,
     AuthorizesFirstOfBatch,
     HasNoMetadata,
+    /// Which is none, and tells more.
+    ListsHarmlessToolFirst,
     // Order.
     ReadsBodyFirst,
     ReadsParameterFirst,

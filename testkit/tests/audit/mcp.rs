@@ -62,7 +62,18 @@ impl State {
             self.authorize(&claims, NEEDS_TO_WRITE, Defect::None)?;
         }
         let is_bad = |message: &Value| message["params"]["arguments"].is_string();
-        if messages.iter().any(is_bad) { Err(Refusal::Rpc(200, -32602)) } else { Ok(result()) }
+        if messages.iter().any(is_bad) {
+            return Err(Refusal::Rpc(200, -32602));
+        }
+        let mut result = result();
+        if messages.iter().any(|message| message["method"] == "tools/list") {
+            let first = match self.defect {
+                Defect::ListsHarmlessToolFirst | Defect::BelievesMcpHeaders => "read_posts",
+                _ => "create_post",
+            };
+            result["result"]["tools"] = json!([{ "name": first }]);
+        }
+        Ok(result)
     }
 }
 
@@ -111,11 +122,17 @@ async fn a_right_mcp_server_is_cleared() {
     }
 }
 
+/// Whether a tool needs a scope is unknown, unless it may be called without.
 #[tokio::test]
-async fn without_a_tool_an_mcp_server_is_inconclusive() {
-    let report = audited(Defect::None, |audit| audit.only(["mcp"])).await;
+async fn without_a_tool_the_first_that_is_listed_is_called() {
+    let only = |audit: Audit| audit.only(["mcp"]);
+    let report = audited(Defect::None, only).await;
     assert_eq!(report.verdict(), Verdict::Inconclusive, "{report}");
     assert!(report.inconclusive[0].reason.ends_with("--mcp-tool NAME=SCOPE"), "{report}");
+    let report = audited(Defect::ListsHarmlessToolFirst, only).await;
+    assert_eq!(report.verdict(), Verdict::Passed, "{report}");
+    let report = audited(Defect::BelievesMcpHeaders, only).await;
+    assert_eq!(ids(&report), BTreeSet::from(["mcp-header"]), "{report}");
 }
 
 macro_rules! planted {

@@ -212,7 +212,7 @@ fn port_of(issuer: &str) -> Option<u16> {
     issuer.strip_prefix("http://127.0.0.1:")?.parse().ok()
 }
 
-/// The key that the issuer of a token publishes, whoever that is.
+/// The key that the issuer of a token publishes, which may be an attacker.
 async fn key_of_issuer(claims: &Value, header: &Value) -> Option<Value> {
     let issuer = claims["iss"].as_str().filter(|it| port_of(it).is_some_and(|port| port > 1))?;
     let read = async |url: String| -> Option<Value> {
