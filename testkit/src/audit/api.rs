@@ -34,7 +34,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn record_inconclusive(&mut self, operation: &str, reason: String) {
+    pub(super) fn record_inconclusive(&mut self, operation: &str, reason: impl Into<String>) {
         let inconclusive = Inconclusive::operation(operation, reason);
         if !self.inconclusive.contains(&inconclusive) {
             self.inconclusive.push(inconclusive);

@@ -10,7 +10,6 @@ use crate::{
         grant::Grant,
         plan::{Chapter, Manner},
         proofs::Possession,
-        report::Inconclusive,
         rule::Grade,
         run::{Run, call_of},
         wire::Reply,
@@ -79,7 +78,7 @@ impl Run<'_> {
     pub(super) async fn control(&mut self, chapter: &Chapter<'_>) -> Option<Control> {
         let subject = chapter.subject;
         if let Manner::Not(why) = chapter.manner {
-            self.inconclusive.push(Inconclusive::operation(&subject.name, why));
+            self.record_inconclusive(&subject.name, why);
             return None;
         }
         let mut accepted: Option<Control> = None;
@@ -108,7 +107,7 @@ impl Run<'_> {
                     self.record(&subject.name, &call, faults(&what, &reply));
                     let status = reply.status;
                     let reason = format!("the right token is answered with {status}");
-                    self.inconclusive.push(Inconclusive::operation(&subject.name, reason));
+                    self.record_inconclusive(&subject.name, reason);
                 }
                 Ok(reply) => {
                     self.record(&subject.name, &call, faults(&what, &reply));
@@ -129,7 +128,7 @@ impl Run<'_> {
                     "it answers a token that is bound to a key, and its proof, with {status}; the audit \
                      has no client certificate"
                 );
-                self.inconclusive.push(Inconclusive::operation(&subject.name, reason));
+                self.record_inconclusive(&subject.name, reason);
             }
         }
         accepted
@@ -165,7 +164,7 @@ impl Run<'_> {
                 let reason = format!(
                     "the right token is answered with {status}, and {what} with {without}: {help}"
                 );
-                self.inconclusive.push(Inconclusive::operation(name, reason));
+                self.record_inconclusive(name, reason);
             }
         }
         false
@@ -193,7 +192,7 @@ impl Run<'_> {
                 "it answers a token with exactly what is documented with {status}, and one with \
                  everything that the document mentions with {more}"
             );
-            self.inconclusive.push(Inconclusive::operation(name, reason));
+            self.record_inconclusive(name, reason);
         }
     }
 }
