@@ -66,6 +66,19 @@ impl Call {
         self.plain_header("Content-Type", media_type)
     }
 
+    /// With another signature in each token.
+    pub(super) fn with_damaged_signature(&self) -> Self {
+        let mut call = self.clone();
+        for (name, value) in &mut call.headers {
+            if name == "Authorization" {
+                let (start, signature) = value.sent.rsplit_once('.').unwrap_or((&value.sent, ""));
+                let reversed: String = signature.chars().rev().collect();
+                *value = Shown::shortened(format!("{start}.{reversed}"));
+            }
+        }
+        call
+    }
+
     /// A command line of `curl`.
     pub(super) fn curl(&self, base: &Base) -> String {
         let mut words = vec!["curl -i --path-as-is".to_owned()];

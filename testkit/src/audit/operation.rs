@@ -5,7 +5,9 @@ use crate::{
     audit::{
         call::Call,
         case::Case,
-        check::{Expected, Standing, Weakness, faults, refusal, violation},
+        check::{
+            Expected, Standing, Violation, Weakness, crash, faults, refusal, violation,
+        },
         control::Control,
         grant::Grant,
         plan::Chapter,
@@ -13,7 +15,7 @@ use crate::{
         rule::Grade,
         run::{Run, call_of, with_garbage},
         subject::Access,
-        wire::Reply,
+        wire::{Reply, Silence},
     },
 };
 
@@ -183,13 +185,18 @@ impl Run<'_> {
         let name = &chapter.subject.name;
         let reply = match self.send(call).await {
             Ok(reply) => reply,
+            Err(Silence::Closed) => {
+                let violations = crash(what);
+                self.record_faults(name, what, call, violations, grade).await;
+                return false;
+            }
             Err(silence) => {
                 self.silent(name, what, call, silence);
                 return false;
             }
         };
         if matches!(chapter.subject.access, Access::Optional(_)) {
-            self.record(name, call, faults(what, &reply));
+            self.record_faults(name, what, call, faults(what, &reply), grade).await;
             return self
                 .expect_anonymous((rule, grade), what, chapter, call, &reply, standing)
                 .await;
@@ -199,8 +206,8 @@ impl Run<'_> {
         for violation in &mut violations {
             violation.grade = violation.grade.max(grade);
         }
-        violations.extend(faults(what, &reply));
         self.record(name, call, violations);
+        self.record_faults(name, what, call, faults(what, &reply), grade).await;
         standing.accepts(&reply)
     }
 
@@ -230,6 +237,29 @@ impl Run<'_> {
         is_told_apart
     }
 
+    /// Records faults, as advice if the token is one that may be accepted and that the tenant alone
+    /// can sign.
+    async fn record_faults(
+        &mut self,
+        name: &str,
+        what: &str,
+        call: &Call,
+        mut found: Vec<Violation>,
+        grade: Grade,
+    ) {
+        if grade == Grade::Advice && !found.is_empty() {
+            let answer = self.send(&call.with_damaged_signature()).await;
+            let is_fault = match answer {
+                Ok(reply) => !faults(what, &reply).is_empty(),
+                Err(silence) => silence == Silence::Closed,
+            };
+            if !is_fault {
+                found.iter_mut().for_each(|fault| fault.grade = Grade::Advice);
+            }
+        }
+        self.record(name, call, found);
+    }
+
     pub(super) async fn expect_no_success(
         &mut self,
         (rule, grade): (&'static str, Grade),
@@ -241,7 +271,11 @@ impl Run<'_> {
         let name = &chapter.subject.name;
         // What is too long for a server may also end the connection.
         let Ok(reply) = self.send(call).await else { return };
-        self.record(name, call, faults(what, &reply));
+        let mut violations = faults(what, &reply);
+        for violation in &mut violations {
+            violation.grade = violation.grade.max(grade);
+        }
+        self.record(name, call, violations);
         if matches!(chapter.subject.access, Access::Optional(_)) {
             self.expect_anonymous((rule, grade), what, chapter, call, &reply, standing).await;
         } else if standing.accepts(&reply) {

@@ -61,7 +61,8 @@ impl Run<'_> {
             let call = control.present(self, call_of(chapter), &hostile.token, &command);
             let (rule, grade) = rule_of(&hostile, bindings);
             let standing = &control.standing;
-            if class == Class::Size {
+            // A parser may bound the depth too (RFC 8259 §9).
+            if class == Class::Size || hostile.reference == "RFC 8259 §9" {
                 self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;
             } else {
                 self.expect_refusal(

@@ -96,6 +96,7 @@ pub(crate) enum Defect {
     NamesAnotherTenant,
     NamesMetadataElsewhere,
     CrashesOnPayload,
+    CrashesOnSubject,
     HangsUpOnPayload,
     ShowsTrace,
     CrashesWithTrace,

@@ -32,6 +32,14 @@ async fn a_right_api_is_cleared() {
     assert_eq!(advice, BTreeSet::from(["json"]), "{report}");
 }
 
+/// The tenant, which alone can sign such a token, does not.
+#[tokio::test]
+async fn a_crash_that_only_the_tenant_can_cause_is_advice() {
+    let report = audited(Defect::CrashesOnSubject).await;
+    assert_eq!(report.verdict(), Verdict::Passed, "{report}");
+    assert!(report.findings.iter().any(|finding| finding.rule.id == "crash"), "{report}");
+}
+
 macro_rules! planted {
     ($($name:ident: $defect:ident is $($id:literal)+;)+) => {
         $(

@@ -159,7 +159,11 @@ impl Validator {
             Some(nbf) if self.defect == Defect::IgnoresNotBefore => nbf.is_some(),
             Some(nbf) => nbf.is_some_and(|nbf| nbf <= now + TOLERANCE),
         })?;
-        ensure(claims.get("sub").is_none_or(Value::is_string))
+        let has_subject = claims.get("sub").is_none_or(Value::is_string);
+        if self.defect == Defect::CrashesOnSubject && !has_subject {
+            return Err(Failure::Crash);
+        }
+        ensure(has_subject)
     }
 
     fn now(&self) -> f64 {
