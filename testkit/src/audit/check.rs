@@ -40,6 +40,8 @@ pub(super) enum Expected<'e> {
     Missing { scopes: &'e [String] },
     /// Its token is invalid.
     Invalid,
+    /// Its token is not even well-formed.
+    Malformed,
     /// Its token lacks a scope: what is needed, and what it has.
     Scope { needed: &'e [String], held: &'e [String] },
     /// Its token lacks a group or a claim, for which there is no error.
@@ -81,12 +83,16 @@ pub(super) fn refusal(
     let says = |text: &str| format!("{what} is answered with {status}{text}");
     let mut all = Vec::new();
     match expected {
+        // The right token may be answered so too.
+        Expected::Missing { .. } if standing.status == 0 && !matches!(status, 401 | 403) => {
+            return all;
+        }
         Expected::Missing { .. } if status != 401 => {
             return violation("status-without-token", Grade::Finding, says(" instead of 401"));
         }
-        // A token outside the syntax of RFC 6750 §2.1 may be a malformed request.
-        Expected::Invalid if status == 400 => return all,
-        Expected::Invalid if status != 401 => {
+        // A malformed token may make a malformed request.
+        Expected::Malformed if status == 400 => return all,
+        Expected::Invalid | Expected::Malformed if status != 401 => {
             return violation("status-invalid-token", Grade::Finding, says(" instead of 401"));
         }
         Expected::Scope { .. } | Expected::Permission if status != 403 => {
@@ -148,7 +154,7 @@ fn error_of(
             }
             return all;
         }
-        Expected::Invalid => "invalid_token",
+        Expected::Invalid | Expected::Malformed => "invalid_token",
         Expected::Scope { .. } => "insufficient_scope",
         Expected::StepUp(..) => "insufficient_user_authentication",
         Expected::Permission => return Vec::new(),

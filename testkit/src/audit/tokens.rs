@@ -65,15 +65,9 @@ impl Run<'_> {
             if class == Class::Size || hostile.reference == "RFC 8259 §9" {
                 self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;
             } else {
-                self.expect_refusal(
-                    (rule, grade),
-                    &what,
-                    Expected::Invalid,
-                    chapter,
-                    &call,
-                    standing,
-                )
-                .await;
+                let expected =
+                    if is_malformed(class) { Expected::Malformed } else { Expected::Invalid };
+                self.expect_refusal((rule, grade), &what, expected, chapter, &call, standing).await;
             }
         }
     }
@@ -139,4 +133,12 @@ impl Run<'_> {
             );
         }
     }
+}
+
+/// Classes whose tokens are not JWTs, or have a header that cannot be one of an access token's.
+const fn is_malformed(class: Class) -> bool {
+    matches!(
+        class,
+        Class::AlgNone | Class::KidInjection | Class::Crit | Class::Structure | Class::Json
+    )
 }

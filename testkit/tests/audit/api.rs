@@ -242,6 +242,9 @@ impl State {
         if path == "/mcp" {
             return self.mcp(&head, &body).await;
         }
+        if self.defect == Defect::RoutesByParameter && path.contains("not-valid") {
+            return Err(Refusal::Status(404, None));
+        }
         let overriding = self.overriding(&head);
         let is_override = overriding.is_some();
         let needs = match (&overriding, self.defect) {
@@ -424,6 +427,9 @@ impl State {
         let claims = validator.claims(&token).await.map_err(|failure| match failure {
             Failure::Invalid if self.defect == Defect::ForbidsInvalidToken => {
                 Refusal::Status(403, None)
+            }
+            Failure::Invalid if self.defect == Defect::CallsInvalidTokenBadRequest => {
+                refusal(400, "invalid_request", needs)
             }
             Failure::Invalid => Refusal::Status(401, Some(why("invalid_token", needs, is_dpop))),
             Failure::Crash => Refusal::Status(500, None),

@@ -91,6 +91,7 @@ pub(crate) enum Defect {
     NamesWrongError,
     ForbidsWithoutToken,
     ForbidsInvalidToken,
+    CallsInvalidTokenBadRequest,
     ForbidsWeakLogin,
     MisnamesResource,
     NamesAnotherTenant,
@@ -116,6 +117,7 @@ pub(crate) enum Defect {
     // Order.
     ReadsBodyFirst,
     ReadsParameterFirst,
+    RoutesByParameter,
     ReadsMediaTypeFirst,
     // Keys.
     NeverRefreshesKeys,

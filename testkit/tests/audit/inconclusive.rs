@@ -122,6 +122,20 @@ async fn without_permission_no_unsafe_request_succeeds() {
     }
 }
 
+/// An invalid parameter leads to no operation, with a token and without.
+#[tokio::test]
+async fn an_operation_that_an_invalid_request_does_not_reach() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::RoutesByParameter).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["no-token"]);
+    let report = audit.clone().run(&tenant).await;
+    assert_eq!((report.verdict(), report.findings.len()), (Verdict::Inconclusive, 0), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("DELETE /posts/{id}: the right token is answered with 404"), "{text}");
+    assert!(text.contains(": run with --allow-unsafe"), "{text}");
+    audit.allow_unsafe().run(&tenant).await.assert_passed();
+}
+
 #[tokio::test]
 async fn a_baseline_accepts_what_is_known() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;

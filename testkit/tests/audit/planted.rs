@@ -112,6 +112,7 @@ planted! {
     a_wrong_error: NamesWrongError is "challenge-wrong-error";
     forbidden_without_a_token: ForbidsWithoutToken is "status-without-token";
     forbidden_with_an_invalid_token: ForbidsInvalidToken is "status-invalid-token";
+    a_bad_request_with_an_invalid_token: CallsInvalidTokenBadRequest is "status-invalid-token";
     forbidden_after_a_weak_login: ForbidsWeakLogin is "step-up-challenge";
     another_resource: MisnamesResource is "resource-metadata";
     another_authorization_server: NamesAnotherTenant is "resource-metadata";
