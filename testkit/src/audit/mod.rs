@@ -18,6 +18,7 @@ mod metadata;
 mod operation;
 mod options;
 mod plan;
+mod progress;
 mod proofs;
 mod report;
 mod rule;

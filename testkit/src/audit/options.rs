@@ -202,7 +202,7 @@ impl Audit {
         self
     }
 
-    /// Is told how many of how many operations are done.
+    /// Is told how many requests were sent, and how many will be, as far as the plan knows.
     pub fn on_progress(mut self, progress: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));
         self

@@ -16,6 +16,7 @@ use crate::{
         grant::Grant,
         options::Audit,
         plan::{Chapter, Manner, Plan},
+        progress::requests,
         report::{Inconclusive, Report},
         subject::{Access, NOTHING},
         wire::{Reply, Silence, Wire},
@@ -34,6 +35,8 @@ pub(super) struct Run<'r> {
     /// Whether tokens that do not look like a JWT show nothing more about the API: its introspection
     /// does not work, or reports nothing that matters to it.
     pub(super) skips_opaque: bool,
+    /// About how many requests the plan takes.
+    planned: usize,
     findings: Vec<Finding>,
     pub(super) inconclusive: Vec<Inconclusive>,
 }
@@ -52,6 +55,7 @@ impl<'r> Run<'r> {
             wire,
             unknown: Reply::default(),
             skips_opaque: false,
+            planned: 0,
             findings: Vec::new(),
             inconclusive: Vec::new(),
         }
@@ -61,6 +65,7 @@ impl<'r> Run<'r> {
         let names =
             plan.chapters.iter().filter(|chapter| !matches!(chapter.manner, Manner::Not(_)));
         let operations: Vec<_> = names.map(|chapter| chapter.subject.name.clone()).collect();
+        self.planned = requests(plan, self.tenant);
         let done = self.check_all(plan).await;
         if let Err(reason) = done {
             self.inconclusive = vec![Inconclusive::api(reason)];
@@ -102,10 +107,7 @@ impl<'r> Run<'r> {
         self.check_answers_everything(plan, &controls).await?;
         let probe = self.probe(plan, &controls).await;
         self.api_cases(&plan.first, probe.as_ref()).await;
-        for (place, (chapter, control)) in plan.chapters.iter().zip(&controls).enumerate() {
-            if let Some(progress) = &self.options.progress {
-                progress(place, plan.chapters.len());
-            }
+        for (chapter, control) in plan.chapters.iter().zip(&controls) {
             self.chapter(chapter, control.as_ref()).await;
         }
         self.api_cases(&plan.last, probe.as_ref()).await;
@@ -183,6 +185,10 @@ impl<'r> Run<'r> {
         loop {
             attempts += 1;
             let answer = self.wire.send(call).await;
+            if let Some(progress) = &self.options.progress {
+                let sent = self.wire.sent();
+                progress(sent, sent.max(self.planned));
+            }
             match &answer {
                 Err(Silence::Closed) if attempts < 3 => {}
                 Ok(reply) if reply.status == 429 && attempts < 3 => {

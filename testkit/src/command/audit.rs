@@ -1,8 +1,9 @@
 //! `mock-tenant audit`.
 
-use std::{fs, io, io::IsTerminal as _, io::Write as _, process::ExitCode, time::Duration};
+use std::{fs, io, io::Write as _, process::ExitCode, time::Duration};
 
-use monocloud_testkit::{Audit, Format, MockTenant, Rule, TenantConfig};
+use indicatif::{ProgressBar, ProgressStyle};
+use monocloud_testkit::{Audit, Format, MockTenant, Report, Rule, TenantConfig};
 use tokio::runtime;
 
 use crate::{
@@ -28,12 +29,16 @@ pub(crate) fn audit(args: AuditArgs) -> Result<ExitCode, Failure> {
         if let Some(tenant) = &tenant {
             announce(&args, tenant);
         }
-        let audit = configured(&args, of_document(&args, &base_url).await?)?;
+        let audit = of_document(&args, &base_url).await?;
         let Some(tenant) = tenant else {
+            let audit = configured(&args, audit.map_err(Failure::usage)?)?;
             print(&audit.plan().map_err(Failure::usage)?)?;
             return Ok(ExitCode::SUCCESS);
         };
-        let report = with_progress(audit).run(&tenant).await;
+        let report = match audit {
+            Ok(audit) => run(configured(&args, audit)?, &tenant).await,
+            Err(reason) => Report::not_run(&base_url, tenant.issuer(), reason),
+        };
         print(&report.format(match args.format {
             AuditFormat::Text => Format::Text,
             AuditFormat::Json => Format::Json,
@@ -95,25 +100,34 @@ fn announce(args: &AuditArgs, tenant: &MockTenant) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// By the document in a file, or at the API itself.
-async fn of_document(args: &AuditArgs, base_url: &str) -> Result<Audit, Failure> {
+/// By the document in a file, or at the API itself, which may have none.
+async fn of_document(args: &AuditArgs, base_url: &str) -> Result<Result<Audit, String>, Failure> {
     let place = args.openapi.as_deref().unwrap_or_default();
     let start = if args.dry_run { Duration::ZERO } else { START };
     if place.starts_with("http://") || place.starts_with("https://") {
-        return Audit::of_url(place, base_url, start).await.map_err(Failure::usage);
+        return Ok(Audit::of_url(place, base_url, start).await);
     }
     let openapi = fs::read(place).map_err(|error| unreadable(&place, &error))?;
-    Ok(Audit::of(openapi).against(base_url).start_within(start))
+    Ok(Ok(Audit::of(openapi).against(base_url).start_within(start)))
 }
 
-/// Shows on a terminal how far the audit is.
-fn with_progress(audit: Audit) -> Audit {
-    if !io::stderr().is_terminal() {
-        return audit;
+/// Runs the audit, and shows on a terminal how far it is.
+async fn run(audit: Audit, tenant: &MockTenant) -> Report {
+    // It draws nothing where standard error is not a terminal.
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos} of {len} requests, {elapsed}")
+    {
+        bar.set_style(style);
     }
-    audit.on_progress(|done, all| {
-        let _ = write!(anstream::stderr(), "\r{done} of {all} operations\x1b[K\r");
-    })
+    bar.enable_steady_tick(Duration::from_secs(1));
+    let shown = bar.clone();
+    let audit = audit.on_progress(move |sent, all| {
+        shown.set_length(all as u64);
+        shown.set_position(sent as u64);
+    });
+    let report = audit.run(tenant).await;
+    bar.finish_and_clear();
+    report
 }
 
 fn explained(id: &str) -> Result<String, Failure> {

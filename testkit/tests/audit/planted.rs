@@ -1,6 +1,10 @@
 //! One defect at a time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Rule, Verdict};
 
@@ -30,6 +34,21 @@ async fn a_right_api_is_cleared() {
     let advice: BTreeSet<_> = report.findings.iter().map(|finding| finding.rule.id).collect();
     // Its parser takes the last of two members.
     assert_eq!(advice, BTreeSet::from(["json"]), "{report}");
+}
+
+#[tokio::test]
+async fn progress_ends_near_what_was_planned() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::None).await;
+    let last = Arc::new(Mutex::new((0, 0)));
+    let told = Arc::clone(&last);
+    let audit = Audit::of(OPENAPI).against(&*api.url).allow_unsafe().rate(10_000);
+    let audit = audit.only(["no-token", "issuer", "override", "opaque"]);
+    let audit = audit.on_progress(move |sent, all| *told.lock().unwrap() = (sent, all));
+    let report = audit.run(&tenant).await;
+    let (sent, all) = *last.lock().unwrap();
+    assert_eq!(sent, report.requests);
+    assert!((sent..=sent + sent / 10).contains(&all), "{sent} of {all}");
 }
 
 /// The tenant, which alone can sign such a token, does not.
