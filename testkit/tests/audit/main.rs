@@ -11,6 +11,7 @@ mod keys;
 mod mcp;
 mod planted;
 mod proof;
+mod readers;
 mod token;
 
 /// The document of the API.
