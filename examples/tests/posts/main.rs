@@ -15,6 +15,8 @@ mod poem_openapi_example;
 #[allow(dead_code, reason = "the example's own `main` is not called")]
 mod salvo_example;
 
+#[cfg(feature = "audit")]
+mod audit;
 mod golden;
 #[cfg(feature = "browser")]
 mod login;

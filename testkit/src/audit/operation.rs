@@ -248,13 +248,14 @@ impl Run<'_> {
         grade: Grade,
     ) {
         if grade == Grade::Advice && !found.is_empty() {
-            let answer = self.send(&call.with_damaged_signature()).await;
-            let is_fault = match answer {
-                Ok(reply) => !faults(what, &reply).is_empty(),
-                Err(silence) => silence == Silence::Closed,
+            let again = match self.send(&call.with_damaged_signature()).await {
+                Ok(reply) => faults(what, &reply),
+                Err(Silence::Closed) => crash(what),
+                Err(_) => Vec::new(),
             };
-            if !is_fault {
-                found.iter_mut().for_each(|fault| fault.grade = Grade::Advice);
+            let is_gone = |fault: &Violation| again.iter().all(|it| it.rule != fault.rule);
+            for fault in found.iter_mut().filter(|fault| is_gone(fault)) {
+                fault.grade = Grade::Advice;
             }
         }
         self.record(name, call, found);
