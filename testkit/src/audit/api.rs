@@ -21,6 +21,9 @@ use crate::{
 const INVENTED: usize = 30;
 const TOLERATED: usize = 10;
 
+/// How many seconds an outage lasts at least, unless the API fetches keys before.
+pub(super) const OUTAGE: u64 = 5;
+
 impl Run<'_> {
     pub(super) async fn api_case(&mut self, case: &Case, chapter: &Chapter<'_>, control: &Control) {
         match case {
@@ -62,7 +65,9 @@ impl Run<'_> {
     /// A new key is used from now on, if the API accepts it.
     async fn rotation(&mut self, chapter: &Chapter<'_>, control: &Control) {
         self.tenant.rotate_keys();
-        if self.is_accepted_in_time(chapter, control).await {
+        let taken = self.accepted_after(chapter, control).await;
+        self.outage_seconds = taken.map_or(0, |seconds| seconds.max(OUTAGE) + 1);
+        if taken.is_some() {
             return;
         }
         let call = control.right(self, call_of(chapter));
@@ -77,18 +82,19 @@ impl Run<'_> {
         self.tenant.revert_rotation();
     }
 
-    /// Whether the API accepts the right token before it must have fetched new keys.
-    async fn is_accepted_in_time(&self, chapter: &Chapter<'_>, control: &Control) -> bool {
+    /// After how many seconds the API accepts the right token; `None` if it has not when it must have
+    /// fetched new keys.
+    async fn accepted_after(&self, chapter: &Chapter<'_>, control: &Control) -> Option<u64> {
         for second in 0..=self.options.key_refresh.as_secs() {
             if second > 0 {
                 self.pause(Duration::from_secs(1)).await;
             }
             let call = control.right(self, call_of(chapter));
             if self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
-                return true;
+                return Some(second);
             }
         }
-        false
+        None
     }
 
     async fn outage(&mut self, chapter: &Chapter<'_>, control: &Control) {
@@ -100,19 +106,33 @@ impl Run<'_> {
         let usual = control.present(self, call_of(chapter), &usual, &command);
         let is_unverified = self.send(&usual).await.is_ok_and(|reply| standing.accepts(&reply));
         let faults = failing.map(|endpoint| self.tenant.fault(endpoint, Fault::Status(503)));
-        let forged = [
-            (
-                "a token by an unknown key",
-                grant.token(self.tenant).header("kid", "outage").signed_by(Signer::Foreign),
-            ),
-            ("a forged token", grant.token(self.tenant).signed_by(Signer::Foreign)),
-        ];
-        for (what, token) in forged {
-            if is_unverified {
-                break;
+        if !is_unverified {
+            let forged = || grant.token(self.tenant).signed_by(Signer::Foreign);
+            let asked =
+                || failing.iter().map(|endpoint| self.tenant.requests(*endpoint)).sum::<usize>();
+            let before = asked();
+            let mut accepted = None;
+            // An API that bounds its fetches may not notice the outage at once.
+            let seconds = if before == 0 { 0 } else { self.outage_seconds };
+            for second in 0..=seconds {
+                if second > 0 {
+                    self.pause(Duration::from_secs(1)).await;
+                }
+                let unknown = forged().header("kid", format!("outage-{second}"));
+                for (what, token) in
+                    [("a token by an unknown key", unknown), ("a forged token", forged())]
+                {
+                    let call = control.present(self, call_of(chapter), &token.mint(), &command);
+                    let answer = self.send(&call).await;
+                    if answer.is_ok_and(|reply| standing.accepts(&reply)) {
+                        accepted = accepted.or(Some((what, call)));
+                    }
+                }
+                if accepted.is_some() || asked() > before {
+                    break;
+                }
             }
-            let call = control.present(self, call_of(chapter), &token.mint(), &command);
-            if self.send(&call).await.is_ok_and(|reply| standing.accepts(&reply)) {
+            if let Some((what, call)) = accepted {
                 let detail = format!("{what} is accepted while the keys cannot be fetched");
                 self.record(name, &call, violation("key-outage-open", Grade::Finding, detail));
             }
@@ -129,7 +149,7 @@ impl Run<'_> {
             self.record(name, &call, violation("key-outage", Grade::Finding, detail));
         }
         drop(faults);
-        if !self.is_accepted_in_time(chapter, control).await {
+        if self.accepted_after(chapter, control).await.is_none() {
             let seconds = self.options.key_refresh.as_secs();
             let reason = format!("it refuses the right token for {seconds} s after an outage");
             self.record_inconclusive(name, reason);

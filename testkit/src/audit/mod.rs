@@ -18,6 +18,7 @@ mod metadata;
 mod operation;
 mod options;
 mod plan;
+mod probe;
 mod progress;
 mod proofs;
 mod report;

@@ -66,7 +66,7 @@ impl Audit {
             scheme: None,
             scope: Scope::default(),
             tools: Vec::new(),
-            rate: 100,
+            rate: 200,
             patience: Duration::from_secs(10),
             start: Duration::ZERO,
             key_cache: None,
@@ -168,7 +168,7 @@ impl Audit {
         self.scope.allow_unsafe
     }
 
-    /// The number of requests per second at most, 100 by default. It is not bounded above 1000.
+    /// The number of requests per second at most, 200 by default. It is not bounded above 1000.
     pub const fn rate(mut self, per_second: u32) -> Self {
         self.rate = per_second;
         self

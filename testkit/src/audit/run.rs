@@ -7,6 +7,7 @@ use http::{Method, header::RETRY_AFTER};
 use crate::{
     MockTenant,
     audit::{
+        api::OUTAGE,
         call::{Call, Shown},
         case::Case,
         check::{Violation, crash},
@@ -16,6 +17,7 @@ use crate::{
         grant::Grant,
         options::Audit,
         plan::{Chapter, Manner, Plan},
+        probe::Probes,
         progress::requests,
         report::{Inconclusive, Report},
         subject::{Access, NOTHING},
@@ -35,6 +37,8 @@ pub(super) struct Run<'r> {
     /// Whether tokens that do not look like a JWT show nothing more about the API: its introspection
     /// does not work, or reports nothing that matters to it.
     pub(super) skips_opaque: bool,
+    /// How long to wait in an outage for the API to fetch keys.
+    pub(super) outage_seconds: u64,
     /// About how many requests the plan takes.
     planned: usize,
     findings: Vec<Finding>,
@@ -55,6 +59,7 @@ impl<'r> Run<'r> {
             wire,
             unknown: Reply::default(),
             skips_opaque: false,
+            outage_seconds: OUTAGE,
             planned: 0,
             findings: Vec::new(),
             inconclusive: Vec::new(),
@@ -105,17 +110,18 @@ impl<'r> Run<'r> {
             return Err(diagnosis::all_refused(self));
         }
         self.check_answers_everything(plan, &controls).await?;
-        let probe = self.probe(plan, &controls).await;
-        self.api_cases(&plan.first, probe.as_ref()).await;
+        let probes = self.probes(plan, &controls).await;
+        self.api_cases(&plan.first, &probes).await;
         for (chapter, control) in plan.chapters.iter().zip(&controls) {
             self.chapter(chapter, control.as_ref()).await;
         }
-        self.api_cases(&plan.last, probe.as_ref()).await;
+        self.api_cases(&plan.last, &probes).await;
         Ok(())
     }
 
-    async fn api_cases(&mut self, cases: &[Case], probe: Option<&(&Chapter<'_>, Control)>) {
+    async fn api_cases(&mut self, cases: &[Case], probes: &Probes<'_, '_>) {
         for case in cases {
+            let probe = if *case == Case::Opaque { &probes.opaque } else { &probes.keys };
             if let Some((chapter, control)) = probe {
                 self.api_case(case, chapter, control).await;
             }
@@ -144,34 +150,6 @@ impl<'r> Run<'r> {
              does it check tokens?",
             self.wire.base
         ))
-    }
-
-    /// The operation by which the API as a whole is checked: one that does not accept everything.
-    async fn probe<'p, 's>(
-        &self,
-        plan: &'p Plan<'s>,
-        controls: &[Option<Control>],
-    ) -> Option<(&'p Chapter<'s>, Control)> {
-        let all = plan.chapters.iter().zip(controls);
-        let all = all.filter_map(|(chapter, control)| Some((chapter, control.clone()?)));
-        let is_optional =
-            |chapter: &Chapter<'_>| matches!(chapter.subject.access, Access::Optional(_));
-        let mut all: Vec<_> = all.filter(|(chapter, _)| !is_optional(chapter)).collect();
-        all.sort_by_key(|(chapter, control)| {
-            let is_bound = control.possession.is_some();
-            (is_bound, !chapter.subject.is_safe(), control.standing.status)
-        });
-        for (chapter, control) in all {
-            let without = self.send(&call_of(chapter)).await;
-            let garbage = self.send(&with_garbage(call_of(chapter))).await;
-            let is_accepted = |reply: Result<Reply, Silence>| {
-                reply.is_ok_and(|reply| control.standing.accepts(&reply))
-            };
-            if !is_accepted(without) && !is_accepted(garbage) {
-                return Some((chapter, control));
-            }
-        }
-        None
     }
 
     /// A request to a path that does not exist.

@@ -311,7 +311,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) key_cache: Option<u64>,
     /// The number of requests per second at most.
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
     pub(crate) rate: u32,
     /// Print the plan, and send nothing to the API but the request for a document at a URL.
     #[arg(long)]

@@ -61,6 +61,8 @@ pub(crate) struct Setup {
     pub(crate) defect: Defect,
     /// The path whose tokens are validated by the defect; all if there is none.
     pub(crate) only_at: Option<&'static str>,
+    /// Whether no other path introspects.
+    pub(crate) introspects_there: bool,
     /// Whether it fetches the keys for each request.
     pub(crate) reloads: bool,
     /// Whether it knows tokens that are bound to a key.
@@ -76,6 +78,7 @@ impl Setup {
         Self {
             defect,
             only_at: None,
+            introspects_there: false,
             reloads: false,
             dpop: false,
             nonces: false,
@@ -136,7 +139,12 @@ impl Api {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let validator = |defect| Validator {
-            keys: Keys::new(tenant.url(Endpoint::Jwks), defect, setup.reloads),
+            keys: Keys::new(
+                tenant.url(Endpoint::Jwks),
+                defect,
+                setup.reloads,
+                tenant.clock().clone(),
+            ),
             defect,
             issuer: setting("TENANT_DOMAIN"),
             audience: match defect {
@@ -424,7 +432,11 @@ impl State {
         };
         let has_defect = self.setup.only_at.is_none_or(|path| path == uri.path());
         let validator = if has_defect { &self.validator } else { &self.right };
-        let claims = validator.claims(&token).await.map_err(|failure| match failure {
+        let is_refused =
+            self.setup.introspects_there && !has_defect && token.matches('.').count() != 2;
+        let claims =
+            if is_refused { Err(Failure::Invalid) } else { validator.claims(&token).await };
+        let claims = claims.map_err(|failure| match failure {
             Failure::Invalid if self.defect == Defect::ForbidsInvalidToken => {
                 Refusal::Status(403, None)
             }

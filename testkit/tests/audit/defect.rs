@@ -124,6 +124,7 @@ pub(crate) enum Defect {
     KeepsWithdrawnKeys,
     ForgetsKeysInOutage,
     AcceptsAllInOutage,
+    AcceptsAllInOutageAfterPause,
     FetchesForEveryKid,
     LocksAfterUnknownKids,
     // Introspection.

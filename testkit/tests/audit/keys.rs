@@ -1,7 +1,12 @@
 //! The keys of the tenant, as the API under audit keeps them.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, SystemTime},
+};
 
+use monocloud_testkit::Clock;
 use serde_json::Value;
 
 use crate::defect::Defect;
@@ -12,12 +17,16 @@ const REFETCHES: usize = 8;
 /// How many unknown `kid`s one API bears that is said to lock.
 const BEARABLE: usize = 20;
 
+/// How long an API that is said to pause fetches no keys after it has.
+const PAUSE: Duration = Duration::from_secs(4);
+
 #[derive(Debug)]
 pub(crate) struct Keys {
     url: String,
     defect: Defect,
     /// Whether keys are not cached at all.
     reloads: bool,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -27,11 +36,12 @@ struct State {
     is_loaded: bool,
     unknown: usize,
     is_in_outage: bool,
+    loaded_at: Option<SystemTime>,
 }
 
 impl Keys {
-    pub(crate) fn new(url: String, defect: Defect, reloads: bool) -> Self {
-        Self { url, defect, reloads, state: Mutex::default() }
+    pub(crate) fn new(url: String, defect: Defect, reloads: bool, clock: Clock) -> Self {
+        Self { url, defect, reloads, clock, state: Mutex::default() }
     }
 
     /// The RS256 key of this `kid`.
@@ -51,7 +61,14 @@ impl Keys {
             state.unknown += 1;
             let is_in_budget =
                 state.unknown <= REFETCHES || self.defect == Defect::FetchesForEveryKid;
-            !state.is_loaded || (is_in_budget && self.defect != Defect::NeverRefreshesKeys)
+            let is_allowed = match self.defect {
+                Defect::NeverRefreshesKeys => false,
+                Defect::AcceptsAllInOutageAfterPause => {
+                    state.loaded_at.is_none_or(|at| at + PAUSE <= self.clock.now())
+                }
+                _ => is_in_budget,
+            };
+            !state.is_loaded || is_allowed
         };
         if may_load {
             self.load().await;
@@ -74,6 +91,7 @@ impl Keys {
         let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let mut state = self.state.lock().unwrap();
         state.is_in_outage = !is_good;
+        state.loaded_at = Some(self.clock.now());
         if !is_good {
             if self.defect == Defect::ForgetsKeysInOutage {
                 state.by_kid.clear();

@@ -37,6 +37,14 @@ async fn a_right_api_is_cleared() {
 }
 
 #[tokio::test]
+async fn an_outage_lasts_until_the_api_notices_it() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::AcceptsAllInOutageAfterPause).await;
+    let report = Audit::of(OPENAPI).against(&*api.url).only(["keys"]).run(&tenant).await;
+    assert_eq!(ids(&report), BTreeSet::from(["key-outage-open"]), "{report}");
+}
+
+#[tokio::test]
 async fn progress_ends_near_what_was_planned() {
     let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
     let api = Api::start(&tenant, Defect::None).await;
@@ -298,4 +306,18 @@ async fn an_operation_for_api_keys_that_is_open() {
     let report = audit.run(&tenant).await;
     let [finding] = report.findings.as_slice() else { panic!("{report}") };
     assert_eq!(finding.key(), "no-token GET /health");
+}
+
+#[tokio::test]
+async fn opaque_tokens_are_checked_at_the_operation_that_takes_them() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let setup = Setup {
+        only_at: Some("/plan"),
+        introspects_there: true,
+        ..Setup::of(Defect::IgnoresAudienceOfOpaque)
+    };
+    let api = Api::start_as(&tenant, setup).await;
+    let report = Audit::of(OPENAPI).against(&*api.url).only(["opaque"]).run(&tenant).await;
+    assert_eq!(ids(&report), BTreeSet::from(["opaque-audience"]), "{report}");
+    assert_eq!(report.findings[0].operation, "GET /plan", "{report}");
 }

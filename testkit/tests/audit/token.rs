@@ -107,7 +107,11 @@ impl Validator {
         }
         let Some(kid) = header["kid"].as_str() else { return false };
         let Some(key) = self.keys.find(kid).await else {
-            return self.defect == Defect::AcceptsAllInOutage && self.keys.is_in_outage();
+            let is_open = matches!(
+                self.defect,
+                Defect::AcceptsAllInOutage | Defect::AcceptsAllInOutageAfterPause
+            );
+            return is_open && self.keys.is_in_outage();
         };
         match self.defect {
             Defect::DecodesWithoutVerifying => true,
