@@ -5,9 +5,7 @@ use crate::{
     audit::{
         call::Call,
         case::Case,
-        check::{
-            Expected, Standing, Violation, Weakness, crash, faults, refusal, violation,
-        },
+        check::{Expected, Standing, Violation, Weakness, crash, faults, refusal, violation},
         control::Control,
         grant::Grant,
         plan::Chapter,

@@ -18,7 +18,7 @@ pub(super) fn requests(plan: &Plan<'_>, tenant: &MockTenant) -> usize {
         Case::Hostile(class, extent) => tokens(*class, *extent).unwrap_or_default(),
         Case::Proofs(_, Extent::All) => 30,
         Case::Proofs(_, Extent::Sample(_)) => 4,
-        Case::NoToken | Case::TokenInBody | Case::Overridden(_) | Case::Withdrawal => 2,
+        Case::NoToken | Case::TokenInBody | Case::OverrideFrom(..) | Case::Withdrawal => 2,
         Case::UrlOverride(..) => 3,
         Case::Outage => 5,
         Case::Opaque => 7,

@@ -242,8 +242,15 @@ impl Run<'_> {
         let (Ok(usual), Ok(reply)) = (self.send(&plain).await, self.send(&call).await) else {
             return;
         };
-        let is_handler = reply.body == standing.body && reply.status == standing.status;
-        if is_handler && (200..300).contains(&reply.status) && reply.body != usual.body {
+        let is_success = |reply: &Reply| (200..300).contains(&reply.status);
+        if !is_success(&reply) || reply.body == usual.body {
+            return;
+        }
+        // The path may have a body that changes. A header that is believed leads elsewhere too.
+        let elsewhere = plain.plain_header(name, &self.invented(Method::GET).target);
+        let elsewhere = self.send(&elsewhere).await;
+        let is_believed = is_success(&usual) && elsewhere.is_ok_and(|other| !is_success(&other));
+        if is_believed || reply.body == standing.body {
             let detail = format!("{path} with {name} is answered as {}", chapter.subject.path);
             self.record(
                 &chapter.subject.name,

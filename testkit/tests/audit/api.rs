@@ -287,6 +287,10 @@ impl State {
         if is_bad {
             return Err(Refusal::Status(400, None));
         }
+        if self.defect == Defect::BelievesOriginalUrl {
+            // So that the handler's response without a token is another one.
+            caller = head.headers.contains_key(header::AUTHORIZATION).into();
+        }
         self.changes.fetch_add(usize::from(method != Method::GET), Ordering::Relaxed);
         Ok(json!({ "method": method.as_str(), "path": path, "caller": caller }))
     }
