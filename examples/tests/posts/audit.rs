@@ -1,7 +1,5 @@
 //! The examples are cleared by the audit, by the documents that they serve.
 
-use std::time::Duration;
-
 use monocloud_backend::ProtectApi;
 use monocloud_testkit::{Audit, ClientAuth, Clock, MockTenant};
 
@@ -34,8 +32,8 @@ async fn assert_cleared(serve: Serve) {
     let builder = ProtectApi::builder().vars(tenant.vars_for(ClientAuth::SecretBasic));
     let builder = builder.clock(clock.reading()).timer(clock.timer());
     let url = serve(builder.build().unwrap());
-    let audit = Audit::of_url(&format!("{url}/openapi.json"), &url, Duration::ZERO).await;
-    let report = audit.unwrap().allow_unsafe().rate(1000).run(&tenant).await;
+    let audit = Audit::of_url(format!("{url}/openapi.json")).against(url);
+    let report = audit.allow_unsafe().rate(1000).run(&tenant).await;
     report.assert_passed();
     assert_eq!(report.operations.len(), 8, "{report}");
 }

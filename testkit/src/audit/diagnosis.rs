@@ -13,8 +13,8 @@ pub(super) fn silence(silence: Silence, base: &Base) -> String {
              address with --base-url"
         ),
         Silence::Untrusted => format!(
-            "the certificate of {base} is not trusted: name the file with its authority in the \
-             variable SSL_CERT_FILE"
+            "the certificate of {base} is not trusted: name a file with it, or with its authority, by \
+             --ca-file"
         ),
         Silence::Late => format!("{base} does not answer in time: is it waiting for its tenant?"),
         Silence::Closed | Silence::Unwritable => {

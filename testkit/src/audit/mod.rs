@@ -27,6 +27,7 @@ mod run;
 mod sample;
 mod subject;
 mod tokens;
+mod trust;
 mod ways;
 mod wire;
 

@@ -43,7 +43,7 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "the audit is done by `run`"]
 pub struct Audit {
-    openapi: Vec<u8>,
+    source: Source,
     base_url: String,
     scheme: Option<String>,
     scope: Scope,
@@ -55,13 +55,21 @@ pub struct Audit {
     pub(super) key_refresh: Duration,
     baseline: BTreeSet<String>,
     pub(super) progress: Option<Arc<dyn Fn(usize, usize) + Send + Sync>>,
+    trusted: Vec<String>,
+}
+
+/// Where the document is.
+#[derive(Clone)]
+enum Source {
+    Text(Vec<u8>),
+    Url(String),
 }
 
 impl Audit {
     /// An audit by this OpenAPI document, the text of it in JSON or YAML.
     pub fn of(openapi: impl Into<Vec<u8>>) -> Self {
         Self {
-            openapi: openapi.into(),
+            source: Source::Text(openapi.into()),
             base_url: String::new(),
             scheme: None,
             scope: Scope::default(),
@@ -73,32 +81,14 @@ impl Audit {
             key_refresh: Duration::from_secs(60),
             baseline: BTreeSet::new(),
             progress: None,
+            trusted: Vec::new(),
         }
     }
 
     /// An audit by the document at this URL, which must be at the base URL's host: the audit calls no
-    /// other. It waits this long for an API that is starting.
-    ///
-    /// # Errors
-    ///
-    /// Says why there is no document.
-    pub async fn of_url(url: &str, base_url: &str, start: Duration) -> Result<Self, String> {
-        let (base, place) = (Base::parse(base_url)?, Base::parse(url)?);
-        if place.origin() != base.origin() {
-            return Err(format!(
-                "{url} is not at {}, and the audit calls no other host: download the document, and \
-                 name the file",
-                base.origin()
-            ));
-        }
-        let audit = Self::of(Vec::new()).against(base_url).start_within(start);
-        let wire = Wire::new(base, audit.rate, audit.patience);
-        let answer = wire.send_within(&Call::new(Method::GET, place.path), start).await;
-        match answer {
-            Err(why) => Err(silence(why, &wire.base)),
-            Ok(reply) if reply.status == 200 => Ok(Self { openapi: reply.body, ..audit }),
-            Ok(reply) => Err(format!("{url} has no document: it answers {}", reply.status)),
-        }
+    /// other.
+    pub fn of_url(url: impl Into<String>) -> Self {
+        Self { source: Source::Url(url.into()), ..Self::of("") }
     }
 
     /// Waits this long for an API that is starting.
@@ -202,6 +192,14 @@ impl Audit {
         self
     }
 
+    /// Trusts these certificates too, in PEM: that of the API, or of the authority which issued it. An
+    /// audit trusts those of the system, and the [authority](MockTenant::authority) of a tenant with
+    /// TLS.
+    pub fn trust(mut self, certificates: impl Into<String>) -> Self {
+        self.trusted.push(certificates.into());
+        self
+    }
+
     /// Is told how many requests were sent, and how many will be, as far as the plan knows.
     pub fn on_progress(mut self, progress: impl Fn(usize, usize) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));
@@ -213,9 +211,10 @@ impl Audit {
     /// # Errors
     ///
     /// Says why there is nothing to send.
-    pub fn plan(&self) -> Result<String, String> {
-        let (document, base) = self.read()?;
-        let subjects = self.subjects(&document, &base)?;
+    pub async fn plan(&self) -> Result<String, String> {
+        let wire = self.wire(None)?;
+        let document = self.read(&wire).await?;
+        let subjects = self.subjects(&document, &wire.base)?;
         Ok(Plan::of(&subjects, &document, &self.scope).text())
     }
 
@@ -223,12 +222,10 @@ impl Audit {
     ///
     /// Keys of the tenant are rotated, and its endpoints fail for a while.
     pub async fn run(self, tenant: &MockTenant) -> Report {
-        let mut report = match self.read() {
-            Err(reason) => {
-                Report { inconclusive: vec![Inconclusive::api(reason)], ..Report::default() }
-            }
-            Ok((document, base)) => self.run_on(&document, base, tenant).await,
-        };
+        let mut report = self.run_on(tenant).await.unwrap_or_else(|reason| Report {
+            inconclusive: vec![Inconclusive::api(reason)],
+            ..Report::default()
+        });
         report.base_url = self.base_url;
         tenant.issuer().clone_into(&mut report.tenant);
         let before = report.findings.len();
@@ -238,23 +235,21 @@ impl Audit {
         report
     }
 
-    async fn run_on(&self, document: &Document, base: Base, tenant: &MockTenant) -> Report {
-        let subjects = match self.subjects(document, &base) {
-            Ok(subjects) => subjects,
-            Err(reason) => {
-                return Report {
-                    inconclusive: vec![Inconclusive::api(reason)],
-                    ..Report::default()
-                };
-            }
-        };
-        let plan = Plan::of(&subjects, document, &self.scope);
-        let wire = Wire::new(base, self.rate, self.patience);
-        Run::new(self, document, tenant, wire).perform(&plan).await
+    async fn run_on(&self, tenant: &MockTenant) -> Result<Report, String> {
+        let wire = self.wire(Some(&tenant.authority().certificate_pem()))?;
+        let document = self.read(&wire).await?;
+        let subjects = self.subjects(&document, &wire.base)?;
+        let plan = Plan::of(&subjects, &document, &self.scope);
+        Ok(Run::new(self, &document, tenant, wire).perform(&plan).await)
     }
 
-    fn read(&self) -> Result<(Document, Base), String> {
+    fn wire(&self, authority: Option<&str>) -> Result<Wire, String> {
         let base = Base::parse(&self.base_url)?;
+        let trusted: Vec<_> = self.trusted.iter().map(String::as_str).chain(authority).collect();
+        Wire::new(base, self.rate, self.patience, &trusted)
+    }
+
+    async fn read(&self, wire: &Wire) -> Result<Document, String> {
         let known = case::all_classes();
         if let Some(unknown) = self.scope.only.iter().find(|name| !known.contains(name)) {
             return Err(format!(
@@ -262,9 +257,27 @@ impl Audit {
                 known.join(", ")
             ));
         }
-        let document = Document::read(&self.openapi)
-            .map_err(|error| format!("the OpenAPI document cannot be read: {error}"))?;
-        Ok((document, base))
+        let document = match &self.source {
+            Source::Text(text) => Document::read(text),
+            Source::Url(url) => Document::read(&self.fetch(url, wire).await?),
+        };
+        document.map_err(|error| format!("the OpenAPI document cannot be read: {error}"))
+    }
+
+    async fn fetch(&self, url: &str, wire: &Wire) -> Result<Vec<u8>, String> {
+        let place = Base::parse(url)?;
+        if place.origin() != wire.base.origin() {
+            return Err(format!(
+                "{url} is not at {}, and the audit calls no other host: download the document, and \
+                 name the file",
+                wire.base.origin()
+            ));
+        }
+        match wire.send_within(&Call::new(Method::GET, place.path), self.start).await {
+            Err(why) => Err(silence(why, &wire.base)),
+            Ok(reply) if reply.status == 200 => Ok(reply.body),
+            Ok(reply) => Err(format!("{url} has no document: it answers {}", reply.status)),
+        }
     }
 
     fn subjects(&self, document: &Document, base: &Base) -> Result<Vec<Subject>, String> {

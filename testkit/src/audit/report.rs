@@ -47,17 +47,6 @@ pub enum Verdict {
 }
 
 impl Report {
-    /// That of an audit which could not be run, for this reason.
-    #[must_use]
-    pub fn not_run(base_url: &str, tenant: &str, reason: impl Into<String>) -> Self {
-        Self {
-            base_url: base_url.to_owned(),
-            tenant: tenant.to_owned(),
-            inconclusive: vec![Inconclusive::api(reason)],
-            ..Self::default()
-        }
-    }
-
     /// The outcome: advice alone passes.
     #[must_use]
     pub fn verdict(&self) -> Verdict {

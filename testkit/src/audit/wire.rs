@@ -1,10 +1,7 @@
 //! The only place that sends requests: to the base URL, at a bounded rate, without redirects.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use hyper::{
     rt::{Read, Write},
 };
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio::{
     net::TcpStream,
     sync::Mutex,
@@ -24,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::audit::{base::Base, call::Call};
+use crate::audit::{base::Base, call::Call, trust::connector};
 
 /// What is read of a body, in bytes.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -52,24 +49,34 @@ pub(super) enum Silence {
     Unwritable,
 }
 
-#[derive(Debug)]
 pub(super) struct Wire {
     pub(super) base: Base,
     /// `None` if the rate is not bounded.
     pace: Option<Mutex<Interval>>,
     patience: Duration,
     sent: AtomicUsize,
+    /// `None` if the base URL has no TLS.
+    tls: Option<TlsConnector>,
 }
 
 impl Wire {
     /// Sends this many requests per second at most, and waits this long for each response.
-    pub(super) fn new(base: Base, rate: u32, patience: Duration) -> Self {
+    /// These certificates, in PEM, are trusted beside those of the system.
+    ///
+    /// The error says that they cannot be read.
+    pub(super) fn new(
+        base: Base,
+        rate: u32,
+        patience: Duration,
+        trusted: &[&str],
+    ) -> Result<Self, String> {
+        let tls = if base.is_tls { Some(connector(trusted)?) } else { None };
         let pace = (1..=1000).contains(&rate).then(|| {
             let mut pace = interval(Duration::from_secs(1) / rate);
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             Mutex::new(pace)
         });
-        Self { base, pace, patience, sent: AtomicUsize::new(0) }
+        Ok(Self { base, pace, patience, sent: AtomicUsize::new(0), tls })
     }
 
     /// How many requests were sent.
@@ -118,11 +125,10 @@ impl Wire {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Silence> {
         let address = (self.base.host.as_str(), self.base.port);
         let stream = TcpStream::connect(address).await.map_err(|_| Silence::Unreachable)?;
-        if !self.base.is_tls {
+        let Some(tls) = &self.tls else {
             return over(TokioIo::new(stream), request).await;
-        }
+        };
         let name = ServerName::try_from(self.base.host.clone()).map_err(|_| Silence::Untrusted)?;
-        let tls = TlsConnector::from(Arc::new(trust().ok_or(Silence::Untrusted)?));
         let stream = tls.connect(name, stream).await.map_err(|_| Silence::Untrusted)?;
         over(TokioIo::new(stream), request).await
     }
@@ -154,14 +160,4 @@ async fn start_of(mut body: Incoming) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// The system's roots, or those of the file that `SSL_CERT_FILE` names.
-fn trust() -> Option<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().ok()?;
-    Some(config.with_root_certificates(roots).with_no_client_auth())
 }

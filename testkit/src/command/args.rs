@@ -286,6 +286,12 @@ pub(crate) struct AuditArgs {
     /// The issuer, if the API reaches the tenant by another URL than its address.
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
+    /// Serve the audit's tenant at https://localhost, with a certificate by an authority of its own.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Trust the API's certificate, or the authority that issued it, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
     /// Test these classes alone, separated by commas.
     #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

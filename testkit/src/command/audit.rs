@@ -21,7 +21,6 @@ pub(crate) fn audit(args: AuditArgs) -> Result<ExitCode, Failure> {
         print(&explained(id)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let base_url = args.base_url.clone().unwrap_or_default();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(format!("no runtime: {error}")))?;
     runtime.block_on(async {
@@ -29,16 +28,12 @@ pub(crate) fn audit(args: AuditArgs) -> Result<ExitCode, Failure> {
         if let Some(tenant) = &tenant {
             announce(&args, tenant);
         }
-        let audit = of_document(&args, &base_url).await?;
+        let audit = configured(&args)?;
         let Some(tenant) = tenant else {
-            let audit = configured(&args, audit.map_err(Failure::usage)?)?;
-            print(&audit.plan().map_err(Failure::usage)?)?;
+            print(&audit.plan().await.map_err(Failure::usage)?)?;
             return Ok(ExitCode::SUCCESS);
         };
-        let report = match audit {
-            Ok(audit) => run(configured(&args, audit)?, &tenant).await,
-            Err(reason) => Report::not_run(&base_url, tenant.issuer(), reason),
-        };
+        let report = run(audit, &tenant).await;
         print(&report.format(match args.format {
             AuditFormat::Text => Format::Text,
             AuditFormat::Json => Format::Json,
@@ -49,8 +44,15 @@ pub(crate) fn audit(args: AuditArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-fn configured(args: &AuditArgs, audit: Audit) -> Result<Audit, Failure> {
+fn configured(args: &AuditArgs) -> Result<Audit, Failure> {
+    let base_url = args.base_url.as_deref().unwrap_or_default();
+    let start = if args.dry_run { Duration::ZERO } else { START };
+    let audit = of_document(args)?.against(base_url).start_within(start);
     let mut audit = audit.only(&args.only).rate(args.rate);
+    if let Some(file) = &args.ca_file {
+        let text = fs::read_to_string(file).map_err(|error| unreadable(&file.display(), &error))?;
+        audit = audit.trust(text);
+    }
     if args.allow_unsafe {
         audit = audit.allow_unsafe();
     }
@@ -83,6 +85,9 @@ async fn start(args: &AuditArgs) -> Result<MockTenant, Failure> {
     if let Some(issuer) = &args.issuer {
         builder = builder.issuer(issuer);
     }
+    if args.tls {
+        builder = builder.tls();
+    }
     builder.try_start().await.map_err(|error| {
         Failure::usage(format!("the audit's tenant cannot listen on {}: {error}", args.listen))
     })
@@ -100,15 +105,13 @@ fn announce(args: &AuditArgs, tenant: &MockTenant) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// By the document in a file, or at the API itself, which may have none.
-async fn of_document(args: &AuditArgs, base_url: &str) -> Result<Result<Audit, String>, Failure> {
+/// By the document in a file, or at the API itself.
+fn of_document(args: &AuditArgs) -> Result<Audit, Failure> {
     let place = args.openapi.as_deref().unwrap_or_default();
-    let start = if args.dry_run { Duration::ZERO } else { START };
     if place.starts_with("http://") || place.starts_with("https://") {
-        return Ok(Audit::of_url(place, base_url, start).await);
+        return Ok(Audit::of_url(place));
     }
-    let openapi = fs::read(place).map_err(|error| unreadable(&place, &error))?;
-    Ok(Ok(Audit::of(openapi).against(base_url).start_within(start)))
+    fs::read(place).map(Audit::of).map_err(|error| unreadable(&place, &error))
 }
 
 /// Runs the audit, and shows on a terminal how far it is.

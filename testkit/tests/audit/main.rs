@@ -12,6 +12,7 @@ mod mcp;
 mod planted;
 mod proof;
 mod readers;
+mod tls;
 mod token;
 
 /// The document of the API.
