@@ -7,6 +7,7 @@ use crate::{
         case::Case,
         check::{Expected, Standing, Violation, Weakness, crash, faults, refusal, violation},
         control::Control,
+        extent::Extent,
         grant::Grant,
         plan::Chapter,
         proofs::{self, Possession},
@@ -133,7 +134,11 @@ impl Run<'_> {
                     .await;
             }
             Case::Hostile(class, _) if seen.takes_any_signature && is_about_signatures(*class) => {}
-            Case::Hostile(class, extent) => self.hostile(*class, *extent, chapter, control).await,
+            Case::Hostile(class, extent) => {
+                let is_whole = self.whole.as_ref() == Some(&chapter.subject.name);
+                let extent = if is_whole { Extent::All } else { *extent };
+                self.hostile(*class, extent, chapter, control).await;
+            }
             Case::Lacks(lack) => {
                 let call = control.with(self, call_of(chapter), &lack.grant);
                 let rule = (lack.rule, Grade::Finding);

@@ -13,6 +13,7 @@ use crate::{
         check::{Violation, crash},
         control::Control,
         diagnosis,
+        extent::Extent,
         finding::Finding,
         grant::Grant,
         options::Audit,
@@ -37,6 +38,8 @@ pub(super) struct Run<'r> {
     /// Whether tokens that do not look like a JWT show nothing more about the API: its introspection
     /// does not work, or reports nothing that matters to it.
     pub(super) skips_opaque: bool,
+    /// The operation that is sent the whole catalogue, if not the one that was planned.
+    pub(super) whole: Option<String>,
     /// How long to wait in an outage for the API to fetch keys.
     pub(super) outage_seconds: u64,
     /// About how many requests the plan takes.
@@ -59,6 +62,7 @@ impl<'r> Run<'r> {
             wire,
             unknown: Reply::default(),
             skips_opaque: false,
+            whole: None,
             outage_seconds: OUTAGE,
             planned: 0,
             findings: Vec::new(),
@@ -110,6 +114,7 @@ impl<'r> Run<'r> {
             return Err(diagnosis::all_refused(self));
         }
         self.check_answers_everything(plan, &controls).await?;
+        self.whole = whole(plan, &controls);
         let probes = self.probes(plan, &controls).await;
         self.api_cases(&plan.first, &probes).await;
         for (chapter, control) in plan.chapters.iter().zip(&controls) {
@@ -225,6 +230,19 @@ impl<'r> Run<'r> {
             }
         }
     }
+}
+
+/// Where the operation that was to be sent the whole catalogue does not accept the right token: the
+/// first that does.
+fn whole(plan: &Plan<'_>, controls: &[Option<Control>]) -> Option<String> {
+    let is_whole = |case: &Case| matches!(case, Case::Hostile(_, Extent::All));
+    let mut pairs = plan.chapters.iter().zip(controls);
+    let is_sent = pairs
+        .clone()
+        .any(|(chapter, control)| control.is_some() && chapter.cases.iter().any(is_whole));
+    let other =
+        pairs.find(|(chapter, control)| control.is_some() && chapter.manner == Manner::Documented);
+    other.filter(|_| !is_sent).map(|(chapter, _)| chapter.subject.name.clone())
 }
 
 pub(super) const LATE: &str = "it did not answer in time";

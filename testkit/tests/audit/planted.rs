@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use monocloud_testkit::{Audit, Clock, Grade, MockTenant, Report, Rule, Verdict};
+use monocloud_testkit::{Audit, Class, Clock, Grade, Hostile, MockTenant, Report, Rule, Verdict};
 
 use crate::{
     OPENAPI,
@@ -57,6 +57,18 @@ async fn progress_ends_near_what_was_planned() {
     let (sent, all) = *last.lock().unwrap();
     assert_eq!(sent, report.requests);
     assert!((sent..=sent + sent / 10).contains(&all), "{sent} of {all}");
+}
+
+/// The first operation, which was to be sent it, does not accept the right token.
+#[tokio::test]
+async fn some_operation_is_sent_the_whole_catalogue() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::NeedsMoreThanDocumented).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["kid-injection"]);
+    let report = audit.run(&tenant).await;
+    let catalogue = Hostile::of(&tenant, Class::KidInjection).len();
+    // Every operation is called a few times besides.
+    assert!(report.requests > catalogue + 20, "{report}");
 }
 
 /// The tenant, which alone can sign such a token, does not.
