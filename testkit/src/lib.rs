@@ -87,6 +87,11 @@
 //! languages; its [control API](MockTenantBuilder::control) does over HTTP what tests in Rust call.
 //! The same feature has a reader of OpenAPI documents, `document`.
 //!
+//! # Audits
+//!
+//! With the feature `audit`, an [`Audit`] calls each operation of an API by its OpenAPI document, in any
+//! language, and reports what the API gets wrong about tokens.
+//!
 //! # Faults
 //!
 //! Every endpoint can [fail](MockTenant::fault) in the ways networks and servers do, and the key

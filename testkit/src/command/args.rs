@@ -92,6 +92,8 @@ Examples:
                                                 the plan, without a request
   mock-tenant audit --base-url http://127.0.0.1:3000 --openapi http://127.0.0.1:3000/openapi.json \
 --audience https://api.acme.test
+  mock-tenant audit --base-url https://localhost:3000 --openapi openapi.json --ca-file localhost.pem
+                                                an API with a self-signed certificate
   mock-tenant audit --explain key-flood         what a finding means, and how to fix it
 
 The audit runs a tenant of its own on --listen, which the API must be configured to trust, and nothing \
