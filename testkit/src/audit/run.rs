@@ -1,6 +1,6 @@
 //! The run: positive controls first, then the cases of each operation, then those of the API.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use http::{Method, header::RETRY_AFTER};
 
@@ -10,7 +10,7 @@ use crate::{
         api::OUTAGE,
         call::{Call, Shown},
         case::Case,
-        check::{Violation, crash},
+        check::{Violation, crash, violation},
         control::Control,
         diagnosis,
         extent::Extent,
@@ -21,11 +21,21 @@ use crate::{
         probe::Probes,
         progress::requests,
         report::{Inconclusive, Report},
+        rule::Grade,
         subject::{Access, NOTHING},
         wire::{Reply, Silence, Wire},
     },
     document::Document,
+    lock::locked,
 };
+
+/// Whether the API still answers.
+#[derive(Default)]
+struct Contact {
+    /// The last request that reached it.
+    last: Option<Call>,
+    is_lost: bool,
+}
 
 /// An audit that is under way.
 pub(super) struct Run<'r> {
@@ -38,6 +48,7 @@ pub(super) struct Run<'r> {
     /// Whether tokens that do not look like a JWT show nothing more about the API: its introspection
     /// does not work, or reports nothing that matters to it.
     pub(super) skips_opaque: bool,
+    contact: Mutex<Contact>,
     /// The operation that is sent the whole catalogue, if not the one that was planned.
     pub(super) whole: Option<String>,
     /// How long to wait in an outage for the API to fetch keys.
@@ -62,6 +73,7 @@ impl<'r> Run<'r> {
             wire,
             unknown: Reply::default(),
             skips_opaque: false,
+            contact: Mutex::default(),
             whole: None,
             outage_seconds: OUTAGE,
             planned: 0,
@@ -98,6 +110,7 @@ impl<'r> Run<'r> {
         for chapter in &plan.chapters {
             let before = self.inconclusive.len();
             controls.push(self.control(chapter).await);
+            self.record_end(&chapter.subject.name)?;
             let last =
                 self.inconclusive.get(before).map(|inconclusive| inconclusive.reason.as_str());
             late += usize::from(last == Some(LATE));
@@ -116,21 +129,23 @@ impl<'r> Run<'r> {
         self.check_answers_everything(plan, &controls).await?;
         self.whole = whole(plan, &controls);
         let probes = self.probes(plan, &controls).await;
-        self.api_cases(&plan.first, &probes).await;
+        self.api_cases(&plan.first, &probes).await?;
         for (chapter, control) in plan.chapters.iter().zip(&controls) {
             self.chapter(chapter, control.as_ref()).await;
+            self.record_end(&chapter.subject.name)?;
         }
-        self.api_cases(&plan.last, &probes).await;
-        Ok(())
+        self.api_cases(&plan.last, &probes).await
     }
 
-    async fn api_cases(&mut self, cases: &[Case], probes: &Probes<'_, '_>) {
+    async fn api_cases(&mut self, cases: &[Case], probes: &Probes<'_, '_>) -> Result<(), String> {
         for case in cases {
             let probe = if *case == Case::Opaque { &probes.opaque } else { &probes.keys };
             if let Some((chapter, control)) = probe {
                 self.api_case(case, chapter, control).await;
+                self.record_end(&chapter.subject.name)?;
             }
         }
+        Ok(())
     }
 
     /// An API that answers whatever it is asked cannot be checked.
@@ -165,6 +180,9 @@ impl<'r> Run<'r> {
     /// Sends a request, again where the API is busy or closes a connection whose body it has not read.
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, Silence> {
         let mut attempts = 0;
+        if self.is_gone() {
+            return Err(Silence::Unreachable);
+        }
         loop {
             attempts += 1;
             let answer = self.wire.send(call).await;
@@ -173,7 +191,17 @@ impl<'r> Run<'r> {
                 progress(sent, sent.max(self.planned));
             }
             match &answer {
-                Err(Silence::Closed) if attempts < 3 => {}
+                // One that ends is perhaps started again by what watches it.
+                Err(Silence::Unreachable) if attempts < 10 => {
+                    self.pause(Duration::from_millis(500)).await;
+                }
+                Err(Silence::Unreachable) => {
+                    locked(&self.contact).is_lost = true;
+                    return answer;
+                }
+                Err(Silence::Closed) if attempts < 3 => {
+                    locked(&self.contact).last = Some(call.clone())
+                }
                 Ok(reply) if reply.status == 429 && attempts < 3 => {
                     let after = reply
                         .headers
@@ -181,9 +209,30 @@ impl<'r> Run<'r> {
                         .and_then(|it| it.to_str().ok()?.parse().ok());
                     tokio::time::sleep(Duration::from_secs(after.unwrap_or(1_u64).min(10))).await;
                 }
-                _ => return answer,
+                _ => {
+                    locked(&self.contact).last = Some(call.clone());
+                    return answer;
+                }
             }
         }
+    }
+
+    /// Whether the API has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        locked(&self.contact).is_lost
+    }
+
+    /// The API has ended: the last request that reached it is what it cannot bear.
+    fn record_end(&mut self, name: &str) -> Result<(), String> {
+        if !self.is_gone() {
+            return Ok(());
+        }
+        let last = locked(&self.contact).last.take();
+        if let Some(call) = last {
+            let detail = "after this request, the API is no longer reachable";
+            self.record(name, &call, violation("crash", Grade::Finding, detail));
+        }
+        Err(format!("{} is no longer reachable, so that the rest was not checked", self.wire.base))
     }
 
     pub(super) fn with_token(&self, call: Call, grant: &Grant) -> Call {
@@ -195,11 +244,9 @@ impl<'r> Run<'r> {
         match silence {
             Silence::Closed => self.record(name, call, crash(what)),
             Silence::Unwritable => {}
-            Silence::Unreachable | Silence::Untrusted => {
-                self.inconclusive
-                    .push(Inconclusive::operation(name, "the API is no longer reachable"));
-            }
-            Silence::Late => self.inconclusive.push(Inconclusive::operation(name, LATE)),
+            // What `record_end` reports.
+            Silence::Unreachable | Silence::Untrusted => {}
+            Silence::Late => self.record_inconclusive(name, LATE.to_owned()),
         }
     }
 

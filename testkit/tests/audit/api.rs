@@ -19,7 +19,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use monocloud_testkit::{ClientAuth, Endpoint, MockTenant};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use crate::{
     defect::Defect,
@@ -46,6 +46,8 @@ impl Drop for Api {
 pub(crate) struct State {
     /// How many requests have changed something.
     changes: AtomicUsize,
+    /// Told when the API must end.
+    ended: Notify,
     setup: Setup,
     pub(crate) defect: Defect,
     pub(crate) base: String,
@@ -158,6 +160,7 @@ impl Api {
         };
         let state = Arc::new(State {
             changes: AtomicUsize::new(0),
+            ended: Notify::new(),
             setup,
             defect: setup.defect,
             base: url.clone(),
@@ -172,7 +175,11 @@ impl Api {
         });
         let served = Arc::clone(&state);
         let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let (stream, _) = tokio::select! {
+                    accepted = listener.accept() => accepted.unwrap(),
+                    () = served.ended.notified() => break,
+                };
                 let state = Arc::clone(&served);
                 let service = service_fn(move |request| respond(Arc::clone(&state), request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -450,6 +457,10 @@ impl State {
             Failure::Invalid => Refusal::Status(401, Some(why("invalid_token", needs, is_dpop))),
             Failure::Crash => Refusal::Status(500, None),
             Failure::HangUp => Refusal::HangUp,
+            Failure::End => {
+                self.ended.notify_one();
+                Refusal::HangUp
+            }
             Failure::Unavailable => Refusal::Status(503, None),
         })?;
         let checked = if is_dpop {

@@ -99,6 +99,7 @@ pub(crate) enum Defect {
     CrashesOnPayload,
     CrashesOnSubject,
     HangsUpOnPayload,
+    EndsOnPayload,
     ShowsTrace,
     CrashesWithTrace,
     ShowsException,

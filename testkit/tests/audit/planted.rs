@@ -333,3 +333,16 @@ async fn opaque_tokens_are_checked_at_the_operation_that_takes_them() {
     assert_eq!(ids(&report), BTreeSet::from(["opaque-audience"]), "{report}");
     assert_eq!(report.findings[0].operation, "GET /plan", "{report}");
 }
+
+/// The request that ends the API is named, and nothing is said of what was not sent.
+#[tokio::test]
+async fn an_api_that_a_request_ends() {
+    let tenant = MockTenant::builder().clock(Clock::frozen()).start().await;
+    let api = Api::start(&tenant, Defect::EndsOnPayload).await;
+    let audit = Audit::of(OPENAPI).against(&*api.url).rate(10_000).only(["json"]);
+    let report = audit.run(&tenant).await;
+    assert_eq!(ids(&report), BTreeSet::from(["crash"]), "{report}");
+    assert!(report.findings[0].curl.contains("--hostile payload-"), "{report}");
+    let [inconclusive] = report.inconclusive.as_slice() else { panic!("{report}") };
+    assert!(inconclusive.reason.contains("is no longer reachable, so that the rest"), "{report}");
+}

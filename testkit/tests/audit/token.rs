@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     /// The API crashes.
     Crash,
     HangUp,
+    /// The API ends.
+    End,
     Unavailable,
 }
 
@@ -63,6 +65,7 @@ impl Validator {
         let claims = object(payload).ok_or(match self.defect {
             Defect::CrashesOnPayload => Failure::Crash,
             Defect::HangsUpOnPayload => Failure::HangUp,
+            Defect::EndsOnPayload => Failure::End,
             _ => Failure::Invalid,
         })?;
         if self.defect != Defect::IgnoresCrit
