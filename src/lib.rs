@@ -136,6 +136,11 @@ pub mod decision {
     pub use crate::protect::decision::{Decision, DecisionRequest, Operation};
 }
 
+/// Streams that end when a token expires.
+pub mod expiry {
+    pub use crate::protect::expiry::UntilExpiry;
+}
+
 /// How an application brings its own HTTP client.
 pub mod http_client {
     pub use crate::tenant::http::{HttpClient, HttpFuture};
