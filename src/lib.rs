@@ -31,6 +31,8 @@
 //! | `salvo` | `salvo` | the endpoints, or a guard per route |
 //! | `poem` | `poem` | a document, with the feature `openapi`, or a guard per handler |
 //!
+//! The endpoint of an MCP server has policies per tool, on each host, with the feature `mcp`.
+//!
 //! For any other framework there is [`Guard::check`].
 //!
 //! # How a request is checked
@@ -50,6 +52,7 @@
 #![cfg_attr(
     not(all(
         feature = "axum",
+        feature = "mcp",
         feature = "poem-openapi",
         feature = "redis",
         feature = "salvo",
@@ -71,6 +74,8 @@ mod doctor;
 pub mod dpop;
 pub mod error;
 mod introspection;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod meter;
 #[cfg(feature = "openapi")]
 pub mod openapi;

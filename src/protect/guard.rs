@@ -15,7 +15,7 @@ use super::{
     terms::Terms,
 };
 use crate::{
-    error::{Chain, Error},
+    error::{Chain, Denial, Error},
     policy::{Access, Policy, PolicyBuf},
 };
 
@@ -113,6 +113,71 @@ impl Guard {
         }
         let terms = self.protect.terms(vec![policy.into()]);
         terms.authorize(&caller.evidence(terms.implied()), caller.presentation())
+    }
+
+    /// A guard that requires what each of these does, of one API; nothing if there is none.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn of_all(guards: &[&Self]) -> Option<Self> {
+        let mut distinct: Vec<&Self> = Vec::new();
+        for guard in guards {
+            if !distinct.iter().any(|it| Arc::ptr_eq(&it.terms, &guard.terms)) {
+                distinct.push(guard);
+            }
+        }
+        match distinct.as_slice() {
+            [] => None,
+            [single] => Some((*single).clone()),
+            [first, ..] => {
+                let accesses = distinct.iter().flat_map(|guard| guard.terms.accesses());
+                let terms = first.protect.terms(accesses.cloned().collect());
+                Some(Self { terms, ..(*first).clone() })
+            }
+        }
+    }
+
+    /// Authenticates a request, which is authorized once more of it is read.
+    #[cfg(feature = "mcp")]
+    pub(crate) async fn authenticate(
+        &self,
+        head: RequestHead<'_>,
+    ) -> Result<Authenticated, Refusal> {
+        let span = self.protect.span();
+        let authenticated = self.protect.authenticate(head).instrument(span.clone()).await;
+        authenticated.map_err(|Unauthenticated { error, presentation }| {
+            let refusal = self.terms.refuse(error, &presentation);
+            self.protect.record(&span, Err(&refusal));
+            refusal
+        })
+    }
+
+    /// Authorizes the caller of a request that asks for these operations.
+    #[cfg(feature = "mcp")]
+    pub(crate) async fn authorize_for(
+        &self,
+        head: RequestHead<'_>,
+        caller: Authenticated,
+        operations: &[Operation],
+    ) -> Result<Caller, Refusal> {
+        let span = self.protect.span();
+        let authorized = self.authorize_caller(head, caller, operations);
+        let authorized = authorized.instrument(span.clone()).await;
+        self.protect.record(&span, authorized.as_ref());
+        authorized
+    }
+
+    /// Rejects a request for something that no policy permits.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn refuse_unlisted(&self, caller: &Authenticated) -> Refusal {
+        let error = Error::InsufficientScope(Denial::Unlisted);
+        let refusal = self.terms.refuse(error, caller.presentation());
+        self.protect.record(&self.protect.span(), Err(&refusal));
+        refusal
+    }
+
+    /// Whether the policy permits what a caller asks for.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn permits(&self, caller: &Authenticated) -> bool {
+        self.terms.permit(&caller.evidence(self.terms.implied()))
     }
 
     async fn authorize_request(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
