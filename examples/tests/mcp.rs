@@ -1,11 +1,19 @@
 //! Drives the MCP server of `examples/mcp.rs` with rmcp's own client: discovery, registration, login, a
 //! tool, and the step-up to a broader scope.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a helper of a test may panic")]
+
 #[path = "../mcp.rs"]
 #[allow(dead_code, reason = "the server's own `main` is not called")]
 mod server;
 
-use monocloud_backend::ProtectApi;
+/// The code of the manual's page.
+#[path = "../../src/manual/mcp/rmcp.rs"]
+#[allow(unreachable_pub, reason = "readers copy it as it is")]
+mod manual;
+
+use axum::Router;
+use monocloud_backend::{ConfigError, ProtectApi};
 use monocloud_testkit::{Api, Endpoint, MockTenant, User};
 use reqwest::{Client, redirect::Policy};
 use rmcp::{
@@ -27,6 +35,12 @@ type Server = RunningService<RoleClient, ()>;
 
 /// A tenant that logs in alice, and the URL of the server that it protects.
 async fn world() -> (MockTenant, String) {
+    serve(server::app).await
+}
+
+async fn serve(
+    app: impl FnOnce(ProtectApi) -> Result<Router, ConfigError>,
+) -> (MockTenant, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     let tenant = MockTenant::builder()
@@ -36,7 +50,7 @@ async fn world() -> (MockTenant, String) {
         .start()
         .await;
     let protect = ProtectApi::builder().vars(tenant.vars()).resource(&url).build().unwrap();
-    let app = server::app(protect).unwrap();
+    let app = app(protect).unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     (tenant, url)
 }
@@ -50,9 +64,10 @@ async fn log_in(authorization_url: &str) -> String {
 }
 
 /// A client that has found the tenant by the server's URL alone, registered and logged in.
-async fn authorized(url: &str) -> AuthClient<Client> {
+async fn authorized(url: &str, scopes: &[&str]) -> AuthClient<Client> {
     let mut state = OAuthState::new(url, None).await.unwrap();
     let request = AuthorizationRequest::new(CALLBACK).with_initial_scope_selection();
+    let request = request.with_scopes(scopes.iter().copied());
     state.start_authorization(request.with_client_name("test")).await.unwrap();
     let location = log_in(&state.get_authorization_url().await.unwrap()).await;
     state.handle_callback_url(&location).await.unwrap();
@@ -88,7 +103,7 @@ fn text(result: &CallToolResult) -> String {
 
 async fn from_discovery_to_step_up(lifecycle: ClientLifecycleMode) {
     let (tenant, url) = world().await;
-    let client = authorized(&url).await;
+    let client = authorized(&url, &[]).await;
     assert_eq!(tenant.requests(Endpoint::Registration), 1);
     let server = connect(client.clone(), &url, lifecycle).await;
     assert_eq!(tools(&server).await, ["list_posts"]);
@@ -132,6 +147,17 @@ async fn a_client_of_2026_07_28_gets_from_discovery_to_step_up() {
 #[tokio::test]
 async fn a_client_of_an_older_revision_gets_from_discovery_to_step_up() {
     from_discovery_to_step_up(ClientLifecycleMode::Initialize).await;
+}
+
+#[tokio::test]
+async fn the_server_of_the_manual_serves_what_the_token_permits() {
+    let (_tenant, url) = serve(|protect| manual::app(&protect)).await;
+    let client = authorized(&url, &["posts:write"]).await;
+    let server = connect(client, &url, ClientLifecycleMode::Initialize).await;
+    let created = call(&server, "create_post", json!({})).await.unwrap();
+    assert!(created.starts_with("created by "), "{created}");
+    let error = call(&server, "list_posts", json!({})).await.unwrap_err();
+    assert!(error.auth_challenge().unwrap().contains(r#"scope="posts:read""#));
 }
 
 #[tokio::test]

@@ -12,21 +12,23 @@ use crate::protect::{presentation::Presentation, refusal::Refusal};
 
 /// A request that is rejected: by its token, or as no message that an MCP server reads.
 #[derive(Clone, Debug)]
-pub struct McpRejection {
-    answer: Answer,
-    presentation: Presentation,
-}
+pub struct McpRejection(Answer);
 
 #[derive(Clone, Debug)]
 enum Answer {
     Refused(Refusal),
-    /// A JSON-RPC error, which names the request if that could be read.
-    Error {
-        status: StatusCode,
-        code: i32,
-        problem: &'static str,
-        id: Option<Value>,
-    },
+    Error(Box<ErrorAnswer>),
+}
+
+/// A JSON-RPC error.
+#[derive(Clone, Debug)]
+struct ErrorAnswer {
+    status: StatusCode,
+    code: i32,
+    problem: &'static str,
+    /// Of the request, if that could be read.
+    id: Option<Value>,
+    presentation: Presentation,
 }
 
 /// `HeaderMismatch` of revision 2026-07-28.
@@ -54,55 +56,61 @@ impl McpRejection {
     }
 
     pub(super) fn malformed(Malformed { id, code, problem }: Malformed) -> Self {
-        Self::error(StatusCode::BAD_REQUEST, code, problem).with_id(id)
+        Self::error(StatusCode::BAD_REQUEST, code, problem).with(|error| error.id = id)
     }
 
     pub(super) fn header_mismatch(id: Option<Value>, problem: &'static str) -> Self {
-        Self::error(StatusCode::BAD_REQUEST, HEADER_MISMATCH, problem).with_id(id)
+        Self::error(StatusCode::BAD_REQUEST, HEADER_MISMATCH, problem).with(|error| error.id = id)
     }
 
     fn error(status: StatusCode, code: i32, problem: &'static str) -> Self {
-        let answer = Answer::Error { status, code, problem, id: None };
-        Self { answer, presentation: Presentation::default() }
+        let presentation = Presentation::default();
+        Self(Answer::Error(Box::new(ErrorAnswer { status, code, problem, id: None, presentation })))
     }
 
-    fn with_id(mut self, of_request: Option<Value>) -> Self {
-        if let Answer::Error { id, .. } = &mut self.answer {
-            *id = of_request;
+    fn with(mut self, change: impl FnOnce(&mut ErrorAnswer)) -> Self {
+        if let Answer::Error(error) = &mut self.0 {
+            change(error);
         }
         self
     }
 
     /// To an authenticated request that presented its token in this way.
     pub(super) fn to(self, presentation: &Presentation) -> Self {
-        Self { presentation: presentation.clone(), ..self }
+        self.with(|error| error.presentation = presentation.clone())
     }
 
     /// The refusal, if the request was rejected by its token.
     #[must_use]
     pub const fn refusal(&self) -> Option<&Refusal> {
-        match &self.answer {
+        match &self.0 {
             Answer::Refused(refusal) => Some(refusal),
-            Answer::Error { .. } => None,
+            Answer::Error(_) => None,
         }
     }
 
     /// The whole response.
     #[must_use]
     pub fn response(&self) -> Response<Bytes> {
-        let (status, code, problem, id) = match &self.answer {
-            Answer::Refused(refusal) => return refusal.response(),
-            Answer::Error { status, code, problem, id } => (*status, code, problem, id),
-        };
-        let mut body = json!({ "jsonrpc": "2.0", "error": { "code": code, "message": problem } });
-        if let (Some(id), Value::Object(members)) = (id, &mut body) {
-            members.insert("id".to_owned(), id.clone());
+        match &self.0 {
+            Answer::Refused(refusal) => refusal.response(),
+            Answer::Error(error) => error.response(),
         }
+    }
+}
+
+impl ErrorAnswer {
+    fn response(&self) -> Response<Bytes> {
+        let error = json!({ "code": self.code, "message": self.problem });
+        let body = match &self.id {
+            Some(id) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+            None => json!({ "jsonrpc": "2.0", "error": error }),
+        };
         let mut response = Response::new(body.to_string().into());
-        *response.status_mut() = status;
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if status == StatusCode::METHOD_NOT_ALLOWED {
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
         }
         self.presentation.provide_nonce(headers);
@@ -112,6 +120,6 @@ impl McpRejection {
 
 impl From<Refusal> for McpRejection {
     fn from(refusal: Refusal) -> Self {
-        Self { answer: Answer::Refused(refusal), presentation: Presentation::default() }
+        Self(Answer::Refused(refusal))
     }
 }
