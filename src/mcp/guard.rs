@@ -97,8 +97,8 @@ impl McpGuard {
     /// and the streams of older revisions, by GET and DELETE. It should be at least as strict as any
     /// other policy here.
     ///
-    /// Without it, tools, resources and prompts that are not listed are forbidden to everyone, and
-    /// the rest needs a valid token.
+    /// Without it, tools, resources and prompts that are not listed are forbidden whatever the
+    /// token, and the rest needs a valid token.
     pub fn by_default(mut self, policy: impl Into<PolicyBuf>) -> Self {
         let guard = self.protect.require(policy);
         Arc::make_mut(&mut self.policies).set_default(guard);

@@ -4,6 +4,8 @@
 //! position in an array, an unknown charset, what follows the value. Otherwise a request could be
 //! authorized for one tool and call another.
 
+use std::slice;
+
 use serde_json::{Map, Value};
 
 use super::operation::{Kind, Operation, Subject};
@@ -14,6 +16,9 @@ const MAX_DEPTH: usize = 127;
 
 /// How many messages a batch may have; revision 2025-03-26 alone has batches.
 const MAX_BATCH: usize = 100;
+
+/// How many tools, resources and prompts the messages of a body may be about.
+const MAX_SUBJECTS: usize = 1000;
 
 /// The messages of a body.
 #[derive(Debug, Eq, PartialEq)]
@@ -45,6 +50,22 @@ const INVALID_PARAMS: i32 = -32602;
 
 impl Body {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let body = Self::read(body)?;
+        let subjects = body.messages().iter().map(|message| message.operation.subjects.len());
+        if subjects.sum::<usize>() > MAX_SUBJECTS {
+            return Err(invalid(None, "the body is about too many resources"));
+        }
+        Ok(body)
+    }
+
+    fn messages(&self) -> &[Message] {
+        match self {
+            Self::One(message) => slice::from_ref(message),
+            Self::Batch(messages) => messages,
+        }
+    }
+
+    fn read(body: &[u8]) -> Result<Self, Malformed> {
         let malformed = |code, problem| Malformed { id: None, code, problem };
         match json::parse_value(body, MAX_DEPTH) {
             Err(_) => Err(malformed(PARSE_ERROR, "the body is not one strict JSON value")),
@@ -176,9 +197,13 @@ fn child<'p>(
 
 /// Whether a member is one of these names in another case, which some parsers take for it.
 fn has_other_case(members: &Map<String, Value>, names: &[&str]) -> bool {
-    let upper = |name: &str| name.chars().flat_map(char::to_uppercase).collect::<String>();
-    let is_other = |member: &String, name: &&str| *member != **name && upper(member) == upper(name);
-    members.keys().any(|member| names.iter().any(|name| is_other(member, name)))
+    members
+        .keys()
+        .any(|member| names.iter().any(|name| member != name && upper(member).eq(upper(name))))
+}
+
+fn upper(name: &str) -> impl Iterator<Item = char> {
+    name.chars().flat_map(char::to_uppercase)
 }
 
 #[cfg(test)]
@@ -333,6 +358,25 @@ mod tests {
         };
         let methods: Vec<_> = messages.iter().map(|it| it.operation.method.as_deref()).collect();
         assert_eq!(methods, [Some("tools/call"), Some("notifications/initialized")]);
+    }
+
+    #[test]
+    fn the_subjects_of_all_messages_are_limited() {
+        let listen = |count| {
+            let uris = vec!["a:b"; count];
+            call(
+                "subscriptions/listen",
+                json!({ "notifications": { "resourceSubscriptions": uris } }),
+            )
+        };
+        for (body, is_read) in [
+            (listen(MAX_SUBJECTS), true),
+            (listen(MAX_SUBJECTS + 1), false),
+            (json!([listen(MAX_SUBJECTS - 1), listen(1)]), true),
+            (json!([listen(MAX_SUBJECTS - 1), listen(2)]), false),
+        ] {
+            assert_eq!(Body::parse(body.to_string().as_bytes()).is_ok(), is_read);
+        }
     }
 
     #[test]

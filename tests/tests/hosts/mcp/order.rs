@@ -78,6 +78,16 @@ async fn a_token_for_another_resource_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_host_may_be_written_in_upper_case() {
+    let (tenant, protect) = world().await;
+    let api = AXUM.serve_mcp(guard(&protect));
+    let token = tenant.token().scope("posts:read").mint();
+    let list = tool("list_posts");
+    let call = modern(&list).bearer(&token).header("host", "API.EXAMPLE.COM");
+    super::assert_passes(&api.send(call).await, &list);
+}
+
+#[tokio::test]
 async fn the_application_decides_about_each_tool() {
     let tenant = harness::support::frozen_tenant().await;
     let protect = harness::support::protect(&tenant);
