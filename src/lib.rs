@@ -31,6 +31,8 @@
 //! | `salvo` | `salvo` | the endpoints, or a guard per route |
 //! | `poem` | `poem` | a document, with the feature `openapi`, or a guard per handler |
 //!
+//! The endpoint of an MCP server has policies per tool, on each host, with the feature `mcp`.
+//!
 //! For any other framework there is [`Guard::check`].
 //!
 //! # How a request is checked
@@ -50,6 +52,7 @@
 #![cfg_attr(
     not(all(
         feature = "axum",
+        feature = "mcp",
         feature = "poem-openapi",
         feature = "redis",
         feature = "salvo",
@@ -71,6 +74,8 @@ mod doctor;
 pub mod dpop;
 pub mod error;
 mod introspection;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod meter;
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -134,6 +139,11 @@ pub mod health {
 /// The application's own decision about a request that is permitted otherwise.
 pub mod decision {
     pub use crate::protect::decision::{Decision, DecisionRequest, Operation};
+}
+
+/// Streams that end when a token expires.
+pub mod expiry {
+    pub use crate::protect::expiry::UntilExpiry;
 }
 
 /// How an application brings its own HTTP client.

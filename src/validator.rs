@@ -24,6 +24,8 @@ pub(crate) struct TokenValidator {
     pub(crate) tenant: Tenant,
     pub(crate) introspector: Option<Introspector>,
     pub(crate) introspect_jwt_tokens: bool,
+    /// How often a token that does not say when it expires is introspected while a response lasts.
+    pub(crate) introspection_interval: Duration,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
     pub(crate) authorization_rules: Arc<AuthorizationRules>,

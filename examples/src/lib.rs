@@ -6,13 +6,15 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is the interface")]
 
+#[cfg(feature = "mcp")]
+mod mcp;
 #[cfg(feature = "tls")]
 mod tls;
 mod tour;
 
 use std::{
     env,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     process,
 };
 
@@ -25,6 +27,8 @@ use tracing_subscriber::{
     prelude::*,
 };
 
+#[cfg(feature = "mcp")]
+pub use mcp::start_mcp;
 #[cfg(feature = "tls")]
 pub use tls::{Certificates, TlsStart, start_tls};
 
@@ -66,8 +70,8 @@ fn or_exit<T>(started: Result<T, String>) -> T {
 }
 
 async fn try_start() -> Result<Start, String> {
-    let (protect, listener, tenant) = configure().await?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (listener, address) = listen()?;
+    let (protect, tenant) = configure_for(with_mock_tenant()).await?;
     let api = format!("http://{address}");
     let mock = match tenant {
         None => {
@@ -105,20 +109,28 @@ pub async fn with_mock_tenant() -> Result<(ProtectApi, MockTenant), ConfigError>
     Ok((ProtectApi::builder().env().vars(vars).build()?, tenant))
 }
 
-async fn configure() -> Result<(ProtectApi, TcpListener, Option<MockTenant>), String> {
+/// Reads `.env`, starts the log and binds the port.
+fn listen() -> Result<(TcpListener, SocketAddr), String> {
     load_dotenv()?;
     start_log()?;
     let port = port()?;
-    let configured = if env::var_os(TENANT_DOMAIN).is_some() {
-        ProtectApi::from_env().map(|protect| (protect, None))
-    } else {
-        with_mock_tenant().await.map(|(protect, tenant)| (protect, Some(tenant)))
-    };
-    let (protect, tenant) = configured.map_err(|error| error.to_string())?;
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     let listener = bound.map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
     listener.set_nonblocking(true).map_err(|error| error.to_string())?;
-    Ok((protect, listener, tenant))
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    Ok((listener, address))
+}
+
+/// The API of the tenant in the environment, or else of a mock tenant.
+async fn configure_for(
+    mock: impl Future<Output = Result<(ProtectApi, MockTenant), ConfigError>>,
+) -> Result<(ProtectApi, Option<MockTenant>), String> {
+    let configured = if env::var_os(TENANT_DOMAIN).is_some() {
+        ProtectApi::from_env().map(|protect| (protect, None))
+    } else {
+        mock.await.map(|(protect, tenant)| (protect, Some(tenant)))
+    };
+    configured.map_err(|error| error.to_string())
 }
 
 /// Prints to stderr what is wrong with the tenant or with this API's configuration, while the API

@@ -6,7 +6,7 @@ use monocloud_backend::{ProtectApi, certificate::ServerTls};
 use monocloud_testkit::{Authority, Certificate, MockTenant};
 use tempfile::TempPath;
 
-use crate::{Mock, configure, diagnose, or_exit, tour};
+use crate::{Mock, configure_for, diagnose, listen, or_exit, tour, with_mock_tenant};
 
 const REQUESTS: &str = r#"
 200: the token comes with its certificate
@@ -48,9 +48,9 @@ pub async fn start_tls() -> TlsStart {
 }
 
 async fn try_start_tls() -> Result<TlsStart, String> {
-    let (protect, listener, tenant) = configure().await?;
+    let (listener, address) = listen()?;
+    let (protect, tenant) = configure_for(with_mock_tenant()).await?;
     let (tls, certificates) = server_tls()?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
     let mock = match tenant {
         None => {
             diagnose(&protect);

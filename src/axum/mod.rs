@@ -96,6 +96,8 @@
 //! [`Router`]: ::axum::Router
 
 mod gates;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod routes;
 #[cfg(feature = "axum-server")]
 mod tls;
@@ -129,6 +131,8 @@ use crate::{
     token::typed::FromClaims,
 };
 
+#[cfg(feature = "mcp")]
+pub use mcp::McpGuarded;
 #[cfg(feature = "axum-server")]
 pub use tls::{TlsAcceptor, WithPeerCertificate};
 

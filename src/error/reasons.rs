@@ -204,6 +204,9 @@ reasons! {
             /// Every scope the operation needs, blank-separated.
             required: Arc<str>,
         } => "scopes",
+        /// A tool, a resource or a prompt that no policy lists, at an MCP server without a default.
+        #[error("what the request names is not listed")]
+        Unlisted => "unlisted",
     }
 }
 

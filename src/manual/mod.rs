@@ -22,15 +22,16 @@
 //! 15. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
 //! 16. [`several_tenants`]: callers of several tenants.
 //! 17. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 18. [`mcp`]: an MCP server, with scopes per tool.
 //!
 //! For reference, and in operation:
 //!
-//! 18. [`tokens`]: which tokens are accepted.
-//! 19. [`answers`]: how a request is rejected.
-//! 20. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 21. [`watching`]: readiness, events, spans and metrics.
-//! 22. [`troubleshooting`]: messages, and what to do about them.
-//! 23. [`adding_a_host`]: other frameworks.
+//! 19. [`tokens`]: which tokens are accepted.
+//! 20. [`answers`]: how a request is rejected.
+//! 21. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 22. [`watching`]: readiness, events, spans and metrics.
+//! 23. [`troubleshooting`]: messages, and what to do about them.
+//! 24. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -111,6 +112,14 @@ page!(
 page!(dpop);
 page!(groups);
 page!(keys);
+// A test of the example compiles the first: the library has no rmcp.
+#[cfg(feature = "mcp")]
+page!(
+    mcp,
+    compiles any(): "axum, with rmcp" "rmcp.rs",
+    compiles feature = "poem": "poem and poem-openapi" "poem.rs",
+    compiles feature = "salvo": "salvo" "salvo.rs",
+);
 page!(
     middleware,
     compiles feature = "axum": "axum" "axum.rs",

@@ -47,6 +47,8 @@ mod handlers;
 pub(crate) mod head;
 #[cfg(feature = "tls")]
 mod listener;
+#[cfg(feature = "mcp")]
+mod mcp;
 
 use ::poem::{
     Body, Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response,
@@ -67,6 +69,8 @@ use crate::{
 pub use handlers::Handlers;
 #[cfg(feature = "tls")]
 pub use listener::{TlsAcceptor, TlsListener};
+#[cfg(feature = "mcp")]
+pub use mcp::McpGuarded;
 
 /// An endpoint behind a [`Guard`].
 #[derive(Clone, Debug)]
@@ -92,22 +96,26 @@ impl<E: Endpoint> Endpoint for Guarded<E> {
             .peer(peer.as_ref());
         let caller = self.guard.check(head).await.map_err(refused)?;
         request.set_data(caller.clone());
-        let mut answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
-        let (status, reason) = match &answer {
-            Ok(response) => (response.status(), response.data().cloned()),
-            Err(error) => (error.status(), error.data().cloned()),
-        };
-        if caller.completes(status) {
-            answer =
-                with_headers(answer, |it| caller.complete_headers(status, reason.as_ref(), it));
-        }
-        // poem gives the response of an error the data of that error.
-        match &mut answer {
-            Ok(response) => response.set_data(caller),
-            Err(error) => error.set_data(caller),
-        }
-        answer
+        let answer = self.endpoint.call(request).await.map(IntoResponse::into_response);
+        complete(&caller, answer)
     }
+}
+
+/// The answer of an endpoint to a caller, with what belongs to it.
+fn complete(caller: &Caller, mut answer: Result<Response>) -> Result<Response> {
+    let (status, reason) = match &answer {
+        Ok(response) => (response.status(), response.data().cloned()),
+        Err(error) => (error.status(), error.data().cloned()),
+    };
+    if caller.completes(status) {
+        answer = with_headers(answer, |it| caller.complete_headers(status, reason.as_ref(), it));
+    }
+    // poem gives the response of an error the data of that error.
+    match &mut answer {
+        Ok(response) => response.set_data(caller.clone()),
+        Err(error) => error.set_data(caller.clone()),
+    }
+    answer
 }
 
 /// Changes the headers of an answer, which stays an error if it is one.

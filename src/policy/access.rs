@@ -14,13 +14,6 @@ pub(crate) struct Access {
     pub(crate) has_other_schemes: bool,
 }
 
-/// Why a token does not permit an operation, and by which alternative.
-#[derive(Debug)]
-pub(crate) struct Denied<'a> {
-    pub(crate) error: Error,
-    pub(crate) alternative: &'a Requirement,
-}
-
 impl Access {
     /// Any valid token, or none at all.
     pub(crate) fn any_token_or_none() -> Self {
@@ -39,21 +32,26 @@ impl Access {
 
     /// Authorizes a request by any of the alternatives. The denial is that of the one of which the
     /// least is missing, and among equals of the first: the document lists it first.
-    pub(crate) fn authorize(&self, evidence: &Evidence<'_>) -> Result<(), Denied<'_>> {
+    pub(crate) fn authorize(&self, evidence: &Evidence<'_>) -> Result<(), Error> {
+        match self.nearest(evidence) {
+            None | Some((0, _)) => Ok(()),
+            Some((_, alternative)) => alternative.denial(evidence).map_or(Ok(()), Err),
+        }
+    }
+
+    /// The alternative of which the least is missing, and how much that is.
+    pub(crate) fn nearest(&self, evidence: &Evidence<'_>) -> Option<(usize, &Requirement)> {
         let mut nearest: Option<(usize, &Requirement)> = None;
         for requirement in &self.alternatives {
             let unmet = requirement.unmet(evidence).count();
-            if unmet == 0 {
-                return Ok(());
-            }
             if nearest.is_none_or(|(fewest, _)| unmet < fewest) {
                 nearest = Some((unmet, requirement));
             }
+            if unmet == 0 {
+                break;
+            }
         }
-        match nearest.and_then(|(_, it)| Some((it.denial(evidence)?, it))) {
-            Some((error, alternative)) => Err(Denied { error, alternative }),
-            None => Ok(()),
-        }
+        nearest
     }
 }
 
@@ -81,7 +79,7 @@ mod tests {
 
     fn authorized(access: &Access, claims: &Value) -> Result<(), Error> {
         let claims = Claims::for_tests(claims.clone());
-        evidence(&claims, |evidence| access.authorize(evidence).map_err(|denied| denied.error))
+        evidence(&claims, |evidence| access.authorize(evidence))
     }
 
     #[test]

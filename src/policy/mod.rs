@@ -15,7 +15,7 @@ mod owned;
 mod requirement;
 
 pub(crate) use self::{
-    access::{Access, Denied},
+    access::Access,
     constant::is_acr_value,
     evidence::{AuthorizationRules, Evidence, GroupMatch},
     implied::ImpliedScopes,

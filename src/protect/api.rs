@@ -218,7 +218,7 @@ impl ProtectApi {
         self
     }
 
-    pub(crate) fn implied_scopes(&self) -> &ImpliedScopes {
+    pub(crate) fn implied_scopes(&self) -> &Arc<ImpliedScopes> {
         &self.implied
     }
 

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::{
-    api::ProtectApi, caller::Authenticated, presentation::Presentation, request::RequestHead,
+    api::ProtectApi,
+    caller::{Authenticated, Introspection},
+    presentation::Presentation,
+    request::RequestHead,
     tenants::Presented,
 };
 use crate::{
     config::DpopMode,
     dpop::{Dpop, PresentedProof, is_proof_repeated},
     error::{Cause, Error, Internal, InvalidRequest, InvalidToken},
-    policy::AuthorizationRules,
     token::{
         AccessToken, TokenKind,
         claims::Claims,
         confirmation::Confirmation,
         credentials::{Scheme, find as find_credentials, only_scheme},
     },
+    validator::TokenValidator,
 };
 
 impl ProtectApi {
@@ -43,8 +46,14 @@ impl ProtectApi {
             _ => None,
         };
         match self.validate(head, &token, proof).await {
-            Ok(Validated { claims, kind, is_sender_constrained, rules }) => {
-                Ok(Authenticated::new(claims, kind, is_sender_constrained, presentation, rules))
+            Ok(Validated { claims, kind, is_sender_constrained, validator }) => {
+                let says_when = kind == TokenKind::Jwt || claims.get("exp").is_some();
+                let validator = Arc::clone(validator);
+                let rules = Arc::clone(&validator.authorization_rules);
+                let introspection = (!says_when).then_some(Introspection { token, validator });
+                let caller =
+                    Authenticated::new(claims, kind, is_sender_constrained, presentation, rules);
+                Ok(caller.with_introspection(introspection))
             }
             Err(error) => Err(Unauthenticated { error, presentation }),
         }
@@ -57,7 +66,7 @@ impl ProtectApi {
         head: RequestHead<'_>,
         token: &AccessToken,
         proof: Option<(&Dpop, PresentedProof<'_>)>,
-    ) -> Result<Validated, Error> {
+    ) -> Result<Validated<'_>, Error> {
         if proof.is_none() && self.dpop_mode() == DpopMode::Required {
             return Err(Error::InvalidToken(InvalidToken::BearerScheme));
         }
@@ -86,8 +95,7 @@ impl ProtectApi {
             dpop.verify(proof, method, uri.path(), token, key).await?;
         }
         let is_sender_constrained = has_certificate || binding.is_some();
-        let rules = Arc::clone(&validator.authorization_rules);
-        Ok(Validated { claims, kind, is_sender_constrained, rules })
+        Ok(Validated { claims, kind, is_sender_constrained, validator })
     }
 
     fn credentials(&self, headers: &HeaderMap) -> Result<Option<Credentials>, Unreadable> {
@@ -167,9 +175,9 @@ impl From<Unreadable> for Unauthenticated {
 }
 
 /// What is known of a request whose token is valid and was issued to its sender.
-struct Validated {
+struct Validated<'a> {
     claims: Arc<Claims>,
     kind: TokenKind,
     is_sender_constrained: bool,
-    rules: Arc<AuthorizationRules>,
+    validator: &'a Arc<TokenValidator>,
 }

@@ -38,6 +38,9 @@ use crate::{
 /// A longer token is rejected before anything of it is decoded, in bytes.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
+/// How often a token is introspected while a response lasts, at most; without a cache too.
+const MIN_INTROSPECTION_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Configures a [`ProtectApi`].
 ///
 /// A call here is stronger than the environment, the environment stronger than a file, and a file
@@ -588,6 +591,9 @@ impl ProtectApiBuilder {
             tenant,
             introspector,
             introspect_jwt_tokens: config.introspect_jwt_tokens,
+            introspection_interval: config
+                .introspection_cache_duration
+                .max(MIN_INTROSPECTION_INTERVAL),
             expectations,
             binding: config.certificate_binding,
             authorization_rules: Arc::new(config.authorization_rules(self.clock.clone())),

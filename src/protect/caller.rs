@@ -7,17 +7,19 @@ use http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE};
 use super::{
     presentation::Presentation,
     refusal::{Answering, Refusal},
+    terms::Terms,
 };
 use crate::{
     clock::Clock,
     error::{Error, InvalidToken},
-    policy::{Access, AuthorizationRules, Evidence, GroupMatch, ImpliedScopes},
+    policy::{AuthorizationRules, Evidence, GroupMatch, ImpliedScopes},
     token::{
-        TokenKind,
+        AccessToken, TokenKind,
         claims::Claims,
         credentials::Scheme,
         typed::{FromClaims, Unfit},
     },
+    validator::TokenValidator,
 };
 
 /// The caller of a request that a guard accepted; anonymous where a token is optional and absent.
@@ -135,22 +137,24 @@ impl Caller {
 /// ```
 pub struct Authenticated<C = Claims> {
     claims: Arc<C>,
-    token_claims: Arc<Claims>,
+    pub(super) token_claims: Arc<Claims>,
     kind: TokenKind,
     /// Whether the request proved that the token was issued to its sender.
-    is_sender_constrained: bool,
+    pub(super) is_sender_constrained: bool,
     presentation: Presentation,
     /// Those of the tenant that issued the token.
-    rules: Arc<AuthorizationRules>,
-    /// Nothing in unit tests of handlers.
-    accepted_by: Option<AcceptedBy>,
+    pub(super) rules: Arc<AuthorizationRules>,
+    /// Those of the guard that accepted the request; nothing in unit tests of handlers.
+    pub(super) terms: Option<Arc<Terms>>,
+    /// Of a token that does not say when it expires.
+    pub(super) introspection: Option<Introspection>,
 }
 
-/// How a guard answers a caller whose claims turn out not to fit the handler.
+/// How a token is introspected again.
 #[derive(Clone)]
-struct AcceptedBy {
-    answering: Arc<Answering>,
-    access: Arc<Access>,
+pub(super) struct Introspection {
+    pub(super) token: AccessToken,
+    pub(super) validator: Arc<TokenValidator>,
 }
 
 impl Authenticated {
@@ -168,8 +172,14 @@ impl Authenticated {
             is_sender_constrained,
             presentation,
             rules,
-            accepted_by: None,
+            terms: None,
+            introspection: None,
         }
+    }
+
+    /// The caller, whose token is introspected again while a response lasts.
+    pub(super) fn with_introspection(self, introspection: Option<Introspection>) -> Self {
+        Self { introspection, ..self }
     }
 
     /// A caller that no guard has authenticated, for unit tests of handlers. The token passes for a
@@ -195,13 +205,12 @@ impl Authenticated {
         Self::new(Arc::new(claims), TokenKind::Jwt, false, presentation, Arc::new(rules))
     }
 
-    /// The caller as a guard hands it out, which answers in this way and requires this.
-    pub(super) fn accepted_by(self, answering: &Arc<Answering>, access: &Arc<Access>) -> Self {
-        let (answering, access) = (Arc::clone(answering), Arc::clone(access));
-        Self { accepted_by: Some(AcceptedBy { answering, access }), ..self }
+    /// The caller as a guard with these terms hands it out.
+    pub(super) fn accepted_by(self, terms: &Arc<Terms>) -> Self {
+        Self { terms: Some(Arc::clone(terms)), ..self }
     }
 
-    pub(super) const fn presentation(&self) -> &Presentation {
+    pub(crate) const fn presentation(&self) -> &Presentation {
         &self.presentation
     }
 
@@ -254,11 +263,8 @@ impl<C> Authenticated<C> {
                 "the claims of a token do not fit the application's type"
             );
             let error = Error::InvalidToken(InvalidToken::TypedClaims);
-            match &self.accepted_by {
-                Some(AcceptedBy { answering, access }) => {
-                    let answering = Arc::clone(answering);
-                    Refusal::by_first_of(access, error, answering).to(&self.presentation)
-                }
+            match &self.terms {
+                Some(terms) => terms.refuse(error, &self.presentation),
                 None => Refusal::new(error, Answering::in_realm("tests")),
             }
         })?;
@@ -273,7 +279,8 @@ impl<C> Authenticated<C> {
             is_sender_constrained: self.is_sender_constrained,
             presentation: self.presentation.clone(),
             rules: Arc::clone(&self.rules),
-            accepted_by: self.accepted_by.clone(),
+            terms: self.terms.clone(),
+            introspection: self.introspection.clone(),
         }
     }
 }

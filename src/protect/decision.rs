@@ -35,17 +35,19 @@ pub struct DecisionRequest {
     pub method: Method,
     /// The path of the request, as the client sent it.
     pub path: String,
-    /// The operation, where a document declares it.
+    /// The operation, where a document declares it, or a message to an MCP server asks for it. Of a
+    /// request that asks for several, each is decided.
     pub operation: Option<Operation>,
 }
 
-/// An operation of a document.
+/// An operation of a document, or of an MCP server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Operation {
-    /// Its path as the document writes it, such as `/posts/{id}`.
+    /// Its path as the document writes it, such as `/posts/{id}`; the method of a message, such as
+    /// `tools/call`.
     pub path: Arc<str>,
-    /// Its `operationId`, if it has one.
+    /// Its `operationId`, if it has one; the name of the tool or prompt, or the URI of the resource.
     pub id: Option<Arc<str>>,
 }
 

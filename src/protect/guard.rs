@@ -1,8 +1,8 @@
 //! Authenticates a request, and authorizes it by a policy.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
-use tracing::{Instrument as _, field};
+use tracing::{Instrument as _, Span, field};
 
 use super::{
     api::ProtectApi,
@@ -10,12 +10,13 @@ use super::{
     caller::{Authenticated, Caller},
     decision::Operation,
     presentation::Presentation,
-    refusal::{Answering, Refusal},
+    refusal::Refusal,
     request::RequestHead,
+    terms::Terms,
 };
 use crate::{
-    error::{Chain, Error},
-    policy::{Access, Denied, Policy, PolicyBuf},
+    error::{Chain, Denial, Error},
+    policy::{Access, Policy, PolicyBuf},
 };
 
 impl ProtectApi {
@@ -33,10 +34,43 @@ impl ProtectApi {
 
     /// A guard for what an operation of a document declares.
     pub(crate) fn guard(&self, access: Access, operation: Option<Operation>) -> Guard {
-        Guard {
-            protect: self.clone(),
-            access: Arc::new(access),
-            operation: operation.map(Arc::new),
+        let terms = self.terms(vec![access]);
+        Guard { protect: self.clone(), terms, operation: operation.map(Arc::new) }
+    }
+
+    fn terms(&self, accesses: Vec<Access>) -> Arc<Terms> {
+        let answering = Arc::clone(&self.settings().answering);
+        Arc::new(Terms::new(accesses, answering, Arc::clone(self.implied_scopes())))
+    }
+
+    fn span(&self) -> Span {
+        tracing::debug_span!(
+            "authenticate",
+            outcome = field::Empty,
+            reason = field::Empty,
+            issuer = self.issuer()
+        )
+    }
+
+    /// Counts what became of a request, and logs why it was rejected.
+    fn record(&self, span: &Span, authorized: Result<&Caller, &Refusal>) {
+        let (outcome, reason) = match authorized {
+            Ok(caller) => {
+                ("accepted", caller.authenticated().map_or("anonymous", |it| it.kind().word()))
+            }
+            Err(refusal) => (refusal.error().code(), refusal.error().reason()),
+        };
+        self.tenants().own().meter().validated(outcome, reason);
+        span.record("outcome", outcome).record("reason", reason);
+        if let Err(refusal) = authorized {
+            let _span = span.enter();
+            tracing::debug!(
+                name: "request.rejected",
+                error = %Chain(refusal.error()),
+                outcome,
+                reason,
+                "a request was rejected"
+            );
         }
     }
 }
@@ -48,7 +82,7 @@ impl ProtectApi {
 #[derive(Clone, Debug)]
 pub struct Guard {
     protect: ProtectApi,
-    access: Arc<Access>,
+    terms: Arc<Terms>,
     /// Of a document, if one declares what is needed.
     operation: Option<Arc<Operation>>,
 }
@@ -57,7 +91,7 @@ impl Guard {
     /// How many alternatives there are to satisfy the policy.
     #[cfg(feature = "salvo")]
     pub(crate) fn alternatives(&self) -> usize {
-        self.access.alternatives.len()
+        self.terms.accesses().iter().map(|access| access.alternatives.len()).sum()
     }
 
     /// Authenticates a request and authorizes it by the policy.
@@ -66,31 +100,10 @@ impl Guard {
     ///
     /// A [`Refusal`], ready to be sent.
     pub async fn check(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
-        let span = tracing::debug_span!(
-            "authenticate",
-            outcome = field::Empty,
-            reason = field::Empty,
-            issuer = self.protect.issuer()
-        );
+        let span = self.protect.span();
         let authorized = self.authorize_request(head).instrument(span.clone()).await;
-        let (outcome, reason) = match &authorized {
-            Ok(caller) => {
-                ("accepted", caller.authenticated().map_or("anonymous", |it| it.kind().word()))
-            }
-            Err(refusal) => (refusal.error().code(), refusal.error().reason()),
-        };
-        self.protect.tenants().own().meter().validated(outcome, reason);
-        span.record("outcome", outcome).record("reason", reason);
-        authorized.inspect_err(|refusal| {
-            let _span = span.enter();
-            tracing::debug!(
-                name: "request.rejected",
-                error = %Chain(refusal.error()),
-                outcome,
-                reason,
-                "a request was rejected"
-            );
-        })
+        self.protect.record(&span, authorized.as_ref());
+        authorized
     }
 
     /// Authorizes a caller by a further policy.
@@ -98,47 +111,110 @@ impl Guard {
         if policy.requires_nothing() {
             return Ok(());
         }
-        let evidence = caller.evidence(self.protect.implied_scopes());
-        Access::from(policy)
-            .authorize(&evidence)
-            .map_err(|denied| self.refuse_by(denied, caller.presentation()))
+        let terms = self.protect.terms(vec![policy.into()]);
+        terms.authorize(&caller.evidence(terms.implied()), caller.presentation())
+    }
+
+    /// A guard that requires what each of these does, of one API; nothing if there is none.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn of_all(guards: &[&Self]) -> Option<Self> {
+        let mut distinct: Vec<&Self> = Vec::new();
+        for guard in guards {
+            if !distinct.iter().any(|it| Arc::ptr_eq(&it.terms, &guard.terms)) {
+                distinct.push(guard);
+            }
+        }
+        match distinct.as_slice() {
+            [] => None,
+            [single] => Some((*single).clone()),
+            [first, ..] => {
+                let accesses = distinct.iter().flat_map(|guard| guard.terms.accesses());
+                let terms = first.protect.terms(accesses.cloned().collect());
+                Some(Self { terms, ..(*first).clone() })
+            }
+        }
+    }
+
+    /// Authenticates a request, which is authorized once more of it is read.
+    #[cfg(feature = "mcp")]
+    pub(crate) async fn authenticate(
+        &self,
+        head: RequestHead<'_>,
+    ) -> Result<Authenticated, Refusal> {
+        let span = self.protect.span();
+        let authenticated = self.protect.authenticate(head).instrument(span.clone()).await;
+        authenticated.map_err(|Unauthenticated { error, presentation }| {
+            let refusal = self.terms.refuse(error, &presentation);
+            self.protect.record(&span, Err(&refusal));
+            refusal
+        })
+    }
+
+    /// Authorizes the caller of a request that asks for these operations.
+    #[cfg(feature = "mcp")]
+    pub(crate) async fn authorize_for(
+        &self,
+        head: RequestHead<'_>,
+        caller: Authenticated,
+        operations: &[Operation],
+    ) -> Result<Caller, Refusal> {
+        let span = self.protect.span();
+        let authorized = self.authorize_caller(head, caller, operations);
+        let authorized = authorized.instrument(span.clone()).await;
+        self.protect.record(&span, authorized.as_ref());
+        authorized
+    }
+
+    /// Rejects a request for something that no policy permits.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn refuse_unlisted(&self, caller: &Authenticated) -> Refusal {
+        let error = Error::InsufficientScope(Denial::Unlisted);
+        let refusal = self.terms.refuse(error, caller.presentation());
+        self.protect.record(&self.protect.span(), Err(&refusal));
+        refusal
+    }
+
+    /// Whether the policy permits what a caller asks for.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn permits(&self, caller: &Authenticated) -> bool {
+        self.terms.permit(&caller.evidence(self.terms.implied()))
     }
 
     async fn authorize_request(&self, head: RequestHead<'_>) -> Result<Caller, Refusal> {
-        let caller = match self.protect.authenticate(head).await {
-            Ok(caller) => caller,
-            Err(Unauthenticated { error: Error::MissingToken, .. })
-                if self.access.is_optional() =>
-            {
-                let refusal = self.refuse(Error::MissingToken, &Presentation::default());
-                return Ok(Caller::anonymous(refusal));
+        match self.protect.authenticate(head).await {
+            Ok(caller) => {
+                let operation = self.operation.as_deref().map(slice::from_ref);
+                self.authorize_caller(head, caller, operation.unwrap_or_default()).await
+            }
+            Err(Unauthenticated { error: Error::MissingToken, .. }) if self.terms.is_optional() => {
+                let refusal = self.terms.refuse(Error::MissingToken, &Presentation::default());
+                Ok(Caller::anonymous(refusal))
             }
             Err(Unauthenticated { error, presentation }) => {
-                return Err(self.refuse(error, &presentation));
+                Err(self.terms.refuse(error, &presentation))
             }
-        };
-        let evidence = caller.evidence(self.protect.implied_scopes());
+        }
+    }
+
+    /// Authorizes the caller of a request by the policy, and by the application's own decision.
+    async fn authorize_caller(
+        &self,
+        head: RequestHead<'_>,
+        caller: Authenticated,
+        operations: &[Operation],
+    ) -> Result<Caller, Refusal> {
         let presentation = caller.presentation();
-        self.access.authorize(&evidence).map_err(|denied| self.refuse_by(denied, presentation))?;
+        self.terms.authorize(&caller.evidence(self.terms.implied()), presentation)?;
         if let Some(hook) = &self.protect.settings().decision {
             let clock = self.protect.tenants().own().clock();
-            let decided = hook.ask(clock, head, &caller, self.operation.as_deref()).await;
-            decided.map_err(|error| self.refuse(error, presentation))?;
+            let refuse = |error| self.terms.refuse(error, presentation);
+            if operations.is_empty() {
+                hook.ask(clock, head, &caller, None).await.map_err(refuse)?;
+            }
+            for operation in operations {
+                hook.ask(clock, head, &caller, Some(operation)).await.map_err(refuse)?;
+            }
         }
-        Ok(caller.accepted_by(self.answering(), &self.access).into())
-    }
-
-    fn refuse(&self, error: Error, presentation: &Presentation) -> Refusal {
-        Refusal::by_first_of(&self.access, error, Arc::clone(self.answering())).to(presentation)
-    }
-
-    fn refuse_by(&self, denied: Denied<'_>, presentation: &Presentation) -> Refusal {
-        let Denied { error, alternative } = denied;
-        let refusal = Refusal::new(error, Arc::clone(self.answering()));
-        refusal.with_scope(alternative.scope()).to(presentation)
-    }
-
-    fn answering(&self) -> &Arc<Answering> {
-        &self.protect.settings().answering
+        Ok(caller.accepted_by(&self.terms).into())
     }
 }

@@ -10,8 +10,9 @@
 //! - `api`: the API's settings and its tenants
 //! - `tenants`: which tenant validates a token
 //! - `authentication`: finds and validates the token of a request
-//! - `guard`: authenticates and authorizes a request
+//! - `guard`, `terms`: authenticates and authorizes a request
 //! - `caller`, `bearer`: the outcome, and how handlers take it
+//! - `expiry`: when it no longer holds, for responses that outlive the request
 //! - `request`: what a guard sees of a request
 //! - `decision`: the application's own decision
 //! - `refusal`, `challenge`: the response otherwise
@@ -27,12 +28,14 @@ pub(crate) mod builder;
 pub(crate) mod caller;
 mod challenge;
 pub(crate) mod decision;
+pub(crate) mod expiry;
 pub(crate) mod guard;
 pub(crate) mod presentation;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod resource;
 pub(crate) mod tenants;
+mod terms;
 
 pub use self::{
     api::ProtectApi,

@@ -37,7 +37,6 @@ use super::{
 use crate::{
     config::DpopMode,
     error::{Error, Internal},
-    policy::{Access, Requirement},
 };
 
 /// A rejected request: the [`Error`], and what is needed to answer it. That includes the client's next
@@ -103,12 +102,6 @@ impl Refusal {
     /// To a request that presented its token in this way.
     pub(crate) fn to(self, presentation: &Presentation) -> Self {
         Self { presentation: presentation.clone(), ..self }
-    }
-
-    /// Rejects a request by what the first alternative needs: the document lists it first.
-    pub(crate) fn by_first_of(access: &Access, error: Error, api: Arc<Answering>) -> Self {
-        let scope = access.alternatives.first().and_then(Requirement::scope);
-        Self::new(error, api).with_scope(scope)
     }
 
     /// Why the request was rejected.

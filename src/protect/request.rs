@@ -21,6 +21,16 @@ impl<'r> RequestHead<'r> {
         Self { method, uri, headers, peer: None }
     }
 
+    #[cfg(feature = "mcp")]
+    pub(crate) const fn method(&self) -> &'r Method {
+        self.method
+    }
+
+    #[cfg(feature = "mcp")]
+    pub(crate) const fn headers(&self) -> &'r HeaderMap {
+        self.headers
+    }
+
     /// The client certificate of the TLS connection, if it has one. It does not count where a header
     /// is configured for certificates: there the connection is the proxy's.
     #[must_use]

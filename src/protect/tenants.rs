@@ -39,7 +39,7 @@ impl Tenants {
     }
 
     /// The API's own tenant.
-    pub(crate) fn own(&self) -> &TokenValidator {
+    pub(crate) fn own(&self) -> &Arc<TokenValidator> {
         &self.own
     }
 
@@ -81,7 +81,7 @@ impl Tenants {
         &self,
         token: &'t AccessToken,
         headers: &HeaderMap,
-    ) -> Result<(&TokenValidator, Presented<'t>), InvalidToken> {
+    ) -> Result<(&Arc<TokenValidator>, Presented<'t>), InvalidToken> {
         let is_alone = self.further.is_empty();
         match token.kind()? {
             // There is nothing to choose, so the tenant is asked whatever the token may be.
@@ -124,7 +124,7 @@ impl Tenants {
         outcome
     }
 
-    fn issuer_of_opaque(&self, headers: &HeaderMap) -> Result<&TokenValidator, InvalidToken> {
+    fn issuer_of_opaque(&self, headers: &HeaderMap) -> Result<&Arc<TokenValidator>, InvalidToken> {
         match &self.resolver {
             Some(resolve) => self.named(&resolve(headers).ok_or(InvalidToken::Issuer)?),
             None if self.further.is_empty() => Ok(&self.own),
@@ -135,11 +135,11 @@ impl Tenants {
         }
     }
 
-    fn named(&self, issuer: &str) -> Result<&TokenValidator, InvalidToken> {
+    fn named(&self, issuer: &str) -> Result<&Arc<TokenValidator>, InvalidToken> {
         if issuer == self.own.issuer() {
             return Ok(&self.own);
         }
-        self.further.get(issuer).map(Arc::as_ref).ok_or_else(|| {
+        self.further.get(issuer).ok_or_else(|| {
             tracing::debug!(
                 name: "token.issuer_not_accepted",
                 found = issuer,

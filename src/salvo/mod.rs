@@ -105,6 +105,8 @@
 mod bearer;
 mod endpoint;
 mod extract;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod router;
 mod template;
 #[cfg(feature = "tls")]
@@ -116,7 +118,7 @@ use ::salvo_core::{
 
 use crate::{
     certificate::PeerCertificate,
-    protect::{Guard, RequestHead, bearer::Accepted, refusal::Refusal},
+    protect::{Caller, Guard, RequestHead, bearer::Accepted, refusal::Refusal},
 };
 
 #[async_trait]
@@ -141,11 +143,16 @@ impl Handler for Guard {
         let accepted = Accepted { guard: self.clone(), caller: caller.clone() };
         request.extensions_mut().insert(accepted);
         ctrl.call_next(request, depot, response).await;
-        let status = response.status_code.unwrap_or_default();
-        let error = response.extensions.get().cloned();
-        caller.complete_headers(status, error.as_ref(), response.headers_mut());
-        response.extensions.insert(caller);
+        complete(caller, response);
     }
+}
+
+/// Adds to the response of a handler what belongs to its caller.
+fn complete(caller: Caller, response: &mut Response) {
+    let status = response.status_code.unwrap_or_default();
+    let error = response.extensions.get().cloned();
+    caller.complete_headers(status, error.as_ref(), response.headers_mut());
+    response.extensions.insert(caller);
 }
 
 impl Scribe for Refusal {

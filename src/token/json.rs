@@ -19,15 +19,20 @@ const PRIVATE_PREFIX: &str = "$serde_json::private::";
 /// Reads a JSON object that has no duplicate member at any depth and nests at most
 /// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    // Checking UTF-8 at once is cheaper than string by string.
-    let text = str::from_utf8(bytes).map_err(Error::custom)?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = StrictValue::OF_A_TOKEN.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    match value {
+    match parse_value(bytes, MAX_DEPTH)? {
         Value::Object(members) => Ok(members),
         _ => Err(Error::custom("not an object")),
     }
+}
+
+/// Reads any JSON value as strictly, nested at most `max_depth` levels.
+pub(crate) fn parse_value(bytes: &[u8], max_depth: usize) -> Result<Value, serde_json::Error> {
+    // Checking UTF-8 at once is cheaper than string by string.
+    let text = str::from_utf8(bytes).map_err(Error::custom)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = StrictValue { depth: 0, max_depth, place: None }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 /// About how much memory an object occupies beside its own value, in bytes: rather more than less.
@@ -117,8 +122,6 @@ impl fmt::Display for Place<'_> {
 }
 
 impl<'p> StrictValue<'p> {
-    const OF_A_TOKEN: Self = Self { depth: 0, max_depth: MAX_DEPTH, place: None };
-
     /// The value of a document, whose errors name their places.
     #[cfg(feature = "openapi")]
     pub(crate) fn of_a_document(max_depth: usize) -> Self {
@@ -351,7 +354,7 @@ mod tests {
     /// Makes the calls that `serde_json` makes for a number under `arbitrary_precision`.
     fn arbitrary_precision(text: &str, depth: usize) -> Result<Value, ValueError> {
         let member = ("$serde_json::private::Number", text.to_owned());
-        let value = StrictValue { depth, ..StrictValue::OF_A_TOKEN };
+        let value = StrictValue { depth, max_depth: MAX_DEPTH, place: None };
         value.deserialize(MapDeserializer::new([member].into_iter()))
     }
 

@@ -1,6 +1,6 @@
 //! axum: a guard on the methods of each route, or a document for the policy.
 
-use std::net::TcpListener;
+use std::{convert::Infallible, net::TcpListener};
 
 use axum::{
     Json, Router,
@@ -8,20 +8,24 @@ use axum::{
     extract::Request,
     http::{
         HeaderValue, Method, StatusCode,
-        header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN},
+        header::{
+            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
+        },
     },
     middleware::{Next, from_fn, map_response},
     response::Response,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, any as any_method, get, post},
 };
+use futures_util::{StreamExt, stream};
 use monocloud_backend::{
     Authenticated, Bearer, Caller, Claims, Error, Guard, Policy, ProtectApi, axum::TlsAcceptor,
-    certificate::ServerTls, openapi::DocumentEndpoint, policy::AnyToken,
+    certificate::ServerTls, mcp::McpGuard, openapi::DocumentEndpoint, policy::AnyToken,
     resource::ResourceMetadata,
 };
 use serde_json::Value;
 use utoipa::OpenApi;
 
+use super::LISTEN;
 use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
@@ -49,6 +53,21 @@ pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) 
 
 pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {
     run(Router::new().route("/openapi", get(document)), listener, None);
+}
+
+pub(super) fn serve_mcp(guard: McpGuard, listener: TcpListener) {
+    run(Router::new().route("/mcp", any_method(mcp).layer(guard)), listener, None);
+}
+
+async fn mcp(caller: Authenticated, _: Bearer, method: Method, body: String) -> Response {
+    let subject = caller.claims().subject().unwrap_or_default().to_owned();
+    let response = Response::builder().header("subject", subject);
+    if body.contains(LISTEN) {
+        let events = stream::iter([Ok::<_, Infallible>("a\n")]).chain(stream::pending());
+        let response = response.header(CONTENT_TYPE, "text/event-stream");
+        return response.body(Body::from_stream(events)).unwrap();
+    }
+    response.body(format!("{method} {body}").into()).unwrap()
 }
 
 fn router(protect: &ProtectApi, guarded: fn(MethodRouter, Guard) -> MethodRouter) -> Router {

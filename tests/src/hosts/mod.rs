@@ -20,7 +20,8 @@
 use std::net::{SocketAddr, TcpListener};
 
 use monocloud_backend::{
-    ProtectApi, certificate::ServerTls, openapi::DocumentEndpoint, resource::ResourceMetadata,
+    ProtectApi, certificate::ServerTls, mcp::McpGuard, openapi::DocumentEndpoint,
+    resource::ResourceMetadata,
 };
 use monocloud_testkit::{Authority, Certificate, MockTenant};
 use rustls::SupportedProtocolVersion;
@@ -51,6 +52,7 @@ pub const AXUM: Host = Host {
     serve: axum::serve,
     serve_metadata: axum::serve_metadata,
     serve_document: axum::serve_document,
+    serve_mcp: axum::serve_mcp,
 };
 pub const AXUM_DOCUMENT: Host =
     Host { name: "axum by document", serve: axum::serve_documented, ..AXUM };
@@ -59,6 +61,7 @@ pub const POEM: Host = Host {
     serve: poem::serve,
     serve_metadata: poem::serve_metadata,
     serve_document: poem::serve_document,
+    serve_mcp: poem::serve_mcp,
 };
 pub const POEM_DOCUMENT: Host =
     Host { name: "poem by document", serve: poem::serve_documented, ..POEM };
@@ -68,9 +71,13 @@ pub const SALVO: Host = Host {
     serve: salvo::serve,
     serve_metadata: salvo::serve_metadata,
     serve_document: salvo::serve_document,
+    serve_mcp: salvo::serve_mcp,
 };
 pub const SALVO_DOCUMENT: Host =
     Host { name: "salvo by document", serve: salvo::serve_documented, ..SALVO };
+
+/// What an MCP server of the tests answers with events.
+const LISTEN: &str = "test/events";
 
 /// A framework that serves the API.
 #[derive(Clone, Copy)]
@@ -82,6 +89,8 @@ pub struct Host {
     serve_metadata: fn(ResourceMetadata, TcpListener),
     /// Serves a document at `/openapi`, and nothing else.
     serve_document: fn(DocumentEndpoint, TcpListener),
+    /// Serves an MCP server at `/mcp` behind a guard, and nothing else.
+    serve_mcp: fn(McpGuard, TcpListener),
 }
 
 impl Host {
@@ -111,6 +120,15 @@ impl Host {
     pub fn serve_document(self, document: DocumentEndpoint) -> Api {
         let (listener, address) = bind();
         (self.serve_document)(document, listener);
+        Api::new(self.name, address)
+    }
+
+    /// Serves an MCP server at `/mcp`, behind a guard. It answers with the method and the body of a
+    /// request, its subject in the header `subject`; to `test/events` with an event of two
+    /// bytes, `a` and a line break, and no end.
+    pub fn serve_mcp(self, guard: McpGuard) -> Api {
+        let (listener, address) = bind();
+        (self.serve_mcp)(guard, listener);
         Api::new(self.name, address)
     }
 

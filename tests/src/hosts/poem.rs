@@ -1,20 +1,28 @@
 //! Plain poem: a guard before each handler.
 
-use std::net::TcpListener;
+use std::{io, net::TcpListener};
+
+use futures_util::{StreamExt, stream};
 
 use monocloud_backend::{
     Authenticated, Caller, Claims, Error, Policy, ProtectApi,
     certificate::ServerTls,
+    mcp::McpGuard,
     openapi::DocumentEndpoint,
     poem::{Handlers, TlsAcceptor},
     resource::ResourceMetadata,
 };
 use poem::{
-    Endpoint, EndpointExt, Response, Route, Server, get, handler, http::StatusCode,
-    listener::TcpAcceptor, middleware::Cors, post, web::Json,
+    Body, Endpoint, EndpointExt, Response, Route, Server, get, handler,
+    http::{Method, StatusCode},
+    listener::TcpAcceptor,
+    middleware::Cors,
+    post,
+    web::Json,
 };
 use serde_json::Value;
 
+use super::LISTEN;
 use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: TcpListener, tls: Option<ServerTls>) {
@@ -72,6 +80,21 @@ paths:
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: TcpListener) {
     let route = |app: Route, path| app.at(path, get(metadata.clone()));
     run(metadata.paths().fold(Route::new(), route), listener, None);
+}
+
+pub(super) fn serve_mcp(guard: McpGuard, listener: TcpListener) {
+    run(Route::new().at("/mcp", mcp.with(guard)).with(Cors::new()), listener, None);
+}
+
+#[handler]
+fn mcp(caller: Authenticated, method: Method, body: String) -> Response {
+    let subject = caller.claims().subject().unwrap_or_default();
+    let response = Response::builder().header("subject", subject);
+    if body.contains(LISTEN) {
+        let events = stream::iter([Ok::<_, io::Error>("a\n")]).chain(stream::pending());
+        return response.content_type("text/event-stream").body(Body::from_bytes_stream(events));
+    }
+    response.body(format!("{method} {body}"))
 }
 
 pub(super) fn serve_document(document: DocumentEndpoint, listener: TcpListener) {

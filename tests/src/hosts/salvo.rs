@@ -1,10 +1,12 @@
 //! salvo: a guard before each handler, or a document for the policy.
 
-use std::net;
+use std::{convert::Infallible, net};
+
+use futures_util::{StreamExt, stream};
 
 use monocloud_backend::{
     Authenticated, Bearer, Caller, Claims, Error, MaybeBearer, Policy, ProtectApi, Require,
-    certificate::ServerTls, openapi::DocumentEndpoint, policy::AnyToken,
+    certificate::ServerTls, mcp::McpGuard, openapi::DocumentEndpoint, policy::AnyToken,
     resource::ResourceMetadata,
 };
 use salvo::{
@@ -15,6 +17,7 @@ use salvo::{
 };
 use serde_json::Value;
 
+use super::LISTEN;
 use crate::support::{ADMIN, BOTH, GROUPS, Profile, READ, SCOPE_AND_GROUP, WRITE};
 
 pub(super) fn serve(protect: &ProtectApi, listener: net::TcpListener, tls: Option<ServerTls>) {
@@ -43,6 +46,28 @@ pub(super) fn serve_documented(
 pub(super) fn serve_metadata(metadata: ResourceMetadata, listener: net::TcpListener) {
     let route = |path| Router::with_path(path).get(metadata.clone());
     run(metadata.paths().fold(Router::new(), |app, path| app.push(route(path))), listener, None);
+}
+
+pub(super) fn serve_mcp(guard: McpGuard, listener: net::TcpListener) {
+    run(Router::with_path("mcp").hoop(guard).goal(mcp), listener, None);
+}
+
+#[handler]
+async fn mcp(
+    caller: Authenticated,
+    _bearer: Bearer,
+    request: &mut Request,
+    response: &mut Response,
+) {
+    let subject = caller.claims().subject().unwrap_or_default().to_owned();
+    response.add_header("subject", subject, true).unwrap();
+    let body = String::from_utf8(request.payload().await.unwrap().to_vec()).unwrap();
+    if body.contains(LISTEN) {
+        let events = stream::iter([Ok::<_, Infallible>("a\n")]).chain(stream::pending());
+        response.add_header("content-type", "text/event-stream", true).unwrap();
+        return response.stream(events);
+    }
+    response.render(format!("{} {body}", request.method()));
 }
 
 fn app(api: impl Fn() -> Router) -> Router {

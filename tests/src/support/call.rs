@@ -81,6 +81,11 @@ impl Call {
         body.clone_into(&mut self.body);
         self
     }
+
+    /// Its headers, for a guard that is called directly.
+    pub fn into_headers(self) -> HeaderMap {
+        self.headers
+    }
 }
 
 /// An API that answers calls.

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// From the bottom up. A file may import from lower floors and from its own module.
-const FLOORS: [&[&str]; 13] = [
+const FLOORS: [&[&str]; 14] = [
     &["clock", "error", "meter"],
     &["token"],
     &["certificate", "policy"],
@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 13] = [
     &["validator"],
     &["protect"],
     &["doctor"],
+    &["mcp"],
     &["openapi"],
     &["axum", "poem", "salvo"],
     &["poem_openapi"],

@@ -15,6 +15,7 @@ mod diagnosis_dpop;
 mod diagnosis_token;
 mod documents;
 mod dpop;
+mod expiry;
 mod faults;
 mod floors;
 mod hostile;

@@ -36,6 +36,7 @@ mod dpop;
 mod error_body;
 mod hostile;
 mod manners;
+mod mcp;
 mod middleware;
 mod openapi;
 mod permissions;

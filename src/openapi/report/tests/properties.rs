@@ -86,7 +86,10 @@ impl Declared {
             rules: &rules,
             implied: protect.implied_scopes(),
         };
-        access.authorize(&evidence).map_err(|denied| denied.alternative.scopes.clone())
+        match access.nearest(&evidence) {
+            Some((unmet, nearest)) if unmet > 0 => Err(nearest.scopes.clone()),
+            _ => Ok(()),
+        }
     }
 }
 
