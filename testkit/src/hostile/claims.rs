@@ -11,7 +11,15 @@ use crate::{
 pub(super) fn issuer(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let ours = tenant.issuer();
     let iss = |iss: Value| tenant.token().claim("iss", iss).mint();
-    let replaced = |from: &str, to: &str| iss(json!(ours.replacen(from, to, 1)));
+    let (scheme, rest) = ours.split_once("://").unwrap_or(("", ours));
+    let host = if rest.starts_with('[') {
+        rest.find(']').map(|end| end + 1)
+    } else {
+        rest.find([':', '/'])
+    };
+    let (host, after) = rest.split_at(host.unwrap_or(rest.len()));
+    let other_scheme = if scheme == "https" { "http" } else { "https" };
+    let other_name = if host == "localhost" { "127.0.0.1" } else { "localhost" };
     chosen_rows! { chosen;
         "RFC 9068 §2.2 and §4" {
             "iss-missing": tenant.token().without("iss").mint(),
@@ -25,10 +33,10 @@ pub(super) fn issuer(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
             "iss-query-after": iss(json!(format!("{ours}?"))),
             "iss-fragment-after": iss(json!(format!("{ours}#"))),
             "iss-upper-case": iss(json!(ours.to_uppercase())),
-            "iss-other-scheme": replaced("http://", "https://"),
-            "iss-without-scheme": replaced("http://", ""),
-            "iss-other-name-of-the-host": replaced("127.0.0.1", "localhost"),
-            "iss-dot-after-host": replaced("127.0.0.1", "127.0.0.1."),
+            "iss-other-scheme": iss(json!(format!("{other_scheme}://{rest}"))),
+            "iss-without-scheme": iss(json!(rest)),
+            "iss-other-name-of-the-host": iss(json!(format!("{scheme}://{other_name}{after}"))),
+            "iss-dot-after-host": iss(json!(format!("{scheme}://{host}.{after}"))),
             "iss-discovery-url": iss(json!(tenant.url(Endpoint::Discovery))),
         }
         "CVE-2024-53861" {
@@ -55,6 +63,9 @@ pub(super) fn issuer(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
 
 pub(super) fn audience(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
     let ours = tenant.audience();
+    let upper = ours.to_uppercase();
+    let other_case = if upper == ours { ours.to_lowercase() + "a" } else { upper };
+    let shortened = ours.strip_suffix(|_: char| true).unwrap_or_default();
     let aud = |aud: Value| tenant.token().claim("aud", aud).mint();
     chosen_rows! { chosen;
         "RFC 9068 §2.2 and §4" {
@@ -65,9 +76,9 @@ pub(super) fn audience(tenant: &MockTenant, chosen: Chosen<'_>) -> Vec<Row> {
             "aud-empty": aud(json!("")),
             "aud-slash-after": aud(json!(format!("{ours}/"))),
             "aud-path-after": aud(json!(format!("{ours}/posts"))),
-            "aud-shortened": aud(json!(&ours[..ours.len() - 1])),
+            "aud-shortened": aud(json!(shortened)),
             "aud-longer": aud(json!(format!("{ours}.example.com"))),
-            "aud-upper-case": aud(json!(ours.to_uppercase())),
+            "aud-upper-case": aud(json!(other_case)),
             "aud-blank-before": aud(json!(format!(" {ours}"))),
             "aud-blank-after": aud(json!(format!("{ours} "))),
             "aud-wildcard": aud(json!("*")),

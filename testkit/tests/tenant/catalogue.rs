@@ -180,3 +180,31 @@ pub(crate) fn members(object: &Value) -> BTreeSet<(String, String)> {
     let members = object.iter();
     members.map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
+
+/// Whatever the scheme and the host of the tenant are.
+#[tokio::test]
+async fn each_token_of_another_issuer_has_another_issuer() {
+    for tenant in [
+        MockTenant::builder().tls().start().await,
+        MockTenant::builder().issuer("http://tenant:4444/acme").start().await,
+        MockTenant::builder().issuer("http://[::1]:4444").start().await,
+    ] {
+        let control = tenant.token().mint();
+        for hostile in Hostile::of(&tenant, Class::Issuer) {
+            let changed = changed_members(&hostile.token, &control, 1);
+            assert!(changed.contains("iss"), "{} of {}", hostile.name, tenant.issuer());
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_token_for_another_audience_has_another_audience() {
+    for audience in ["https://api.example.com", "API-1", "42", "api-é"] {
+        let tenant = MockTenant::builder().audience(audience).start().await;
+        let control = tenant.token().mint();
+        for hostile in Hostile::of(&tenant, Class::Audience) {
+            let changed = changed_members(&hostile.token, &control, 1);
+            assert!(changed.contains("aud"), "{} of {audience}", hostile.name);
+        }
+    }
+}
