@@ -19,7 +19,7 @@ pub(super) struct Violation {
 
 /// How an operation answers the right token.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct RightAnswer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
     /// Whether the requests are invalid, so that none succeeds.
@@ -50,7 +50,7 @@ pub(super) enum Expected<'e> {
     StepUp(&'e Requirement, Weakness),
 }
 
-impl Standing {
+impl RightAnswer {
     /// Whether a response is like that to the right token, so that the token was not refused.
     pub(super) fn accepts(&self, reply: &Reply) -> bool {
         let status = reply.status;
@@ -70,10 +70,10 @@ pub(super) fn refusal(
     what: &str,
     expected: Expected<'_>,
     reply: &Reply,
-    standing: &Standing,
+    right_answer: &RightAnswer,
 ) -> Vec<Violation> {
     let status = reply.status;
-    if standing.accepts(reply) {
+    if right_answer.accepts(reply) {
         return violation(rule, grade, format!("{what} is answered with {status}"));
     }
     // Too many requests, and what `faults` checks.
@@ -84,7 +84,7 @@ pub(super) fn refusal(
     let mut all = Vec::new();
     match expected {
         // The right token may be answered so too.
-        Expected::Missing { .. } if standing.status == 0 && !matches!(status, 401 | 403) => {
+        Expected::Missing { .. } if right_answer.status == 0 && !matches!(status, 401 | 403) => {
             return all;
         }
         Expected::Missing { .. } if status != 401 => {

@@ -6,9 +6,9 @@ use crate::{
     audit::{
         call::{Call, Shown},
         case::Case,
-        check::{Standing, faults, violation},
+        check::{RightAnswer, faults, violation},
         grant::Grant,
-        plan::{Chapter, Manner},
+        plan::{CallMode, Planned},
         proofs::Possession,
         rule::Grade,
         run::{Run, call_of},
@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Control {
     /// What the accepted token grants.
     pub(super) grant: Grant,
-    pub(super) standing: Standing,
+    pub(super) right_answer: RightAnswer,
     /// By which it was accepted, if it is bound to a key.
     pub(super) possession: Option<Possession>,
 }
@@ -34,7 +34,7 @@ impl Control {
         if let Some(possession) = &possession {
             grant.claims.insert("cnf".to_owned(), json!({ "jkt": possession.thumbprint() }));
         }
-        Self { grant, standing: Standing::default(), possession }
+        Self { grant, right_answer: RightAnswer::default(), possession }
     }
 
     /// Of an operation that no token is known to be accepted by. What it answers with success is.
@@ -75,9 +75,9 @@ impl Control {
 
 impl Run<'_> {
     /// Sends the right token, for each alternative, and returns how the operation answers it.
-    pub(super) async fn control(&mut self, chapter: &Chapter<'_>) -> Option<Control> {
-        let subject = chapter.subject;
-        if let Manner::Not(why) = chapter.manner {
+    pub(super) async fn control(&mut self, planned: &Planned<'_>) -> Option<Control> {
+        let subject = planned.subject;
+        if let CallMode::Not(why) = planned.mode {
             self.record_inconclusive(&subject.name, why);
             return None;
         }
@@ -85,7 +85,7 @@ impl Run<'_> {
         let mut refused = Vec::new();
         for (place, requirement) in subject.requirements().iter().enumerate() {
             let mut control = Control::new(requirement);
-            let call = call_of(chapter);
+            let call = call_of(planned);
             let (call, answer) = match &mut control.possession {
                 Some(possession) => {
                     let token = control.grant.token(self.tenant).mint();
@@ -99,7 +99,7 @@ impl Run<'_> {
             };
             let what = Case::Documented(place).to_string();
             match answer {
-                Err(silence) => self.silent(&subject.name, &what, &call, silence),
+                Err(no_reply) => self.record_no_reply(&subject.name, &what, &call, no_reply),
                 Ok(reply) if matches!(reply.status, 401 | 403) => {
                     refused.push((control, call, reply.status))
                 }
@@ -111,18 +111,18 @@ impl Run<'_> {
                 }
                 Ok(reply) => {
                     self.record(&subject.name, &call, faults(&what, &reply));
-                    if self.is_told_apart(chapter, &reply).await {
-                        let is_invalid = matches!(chapter.manner, Manner::Invalid(_));
-                        let standing =
-                            Standing { status: reply.status, body: reply.body, is_invalid };
-                        accepted = accepted.or(Some(Control { standing, ..control }));
+                    if self.is_told_apart(planned, &reply).await {
+                        let is_invalid = matches!(planned.mode, CallMode::Invalid(_));
+                        let right_answer =
+                            RightAnswer { status: reply.status, body: reply.body, is_invalid };
+                        accepted = accepted.or(Some(Control { right_answer, ..control }));
                     }
                 }
             }
         }
         for (control, call, status) in refused {
             if control.possession.is_none() {
-                self.over_strict(chapter, &control.grant, &call, status, accepted.is_some()).await;
+                self.over_strict(planned, &control.grant, &call, status, accepted.is_some()).await;
             } else if accepted.is_none() {
                 let reason = format!(
                     "it answers a token that is bound to a key, and its proof, with {status}; the audit \
@@ -136,13 +136,13 @@ impl Run<'_> {
 
     /// Whether the operation answers a request without a token otherwise, where the answer to the
     /// right token is not a success.
-    async fn is_told_apart(&mut self, chapter: &Chapter<'_>, reply: &Reply) -> bool {
+    async fn is_told_apart(&mut self, planned: &Planned<'_>, reply: &Reply) -> bool {
         let status = reply.status;
         if (200..300).contains(&status) {
             return true;
         }
-        let name = &chapter.subject.name;
-        let call = call_of(chapter);
+        let name = &planned.subject.name;
+        let call = call_of(planned);
         let without = self.send(&call).await.map(|reply| reply.status).unwrap_or_default();
         let what = "a request without a token";
         match without {
@@ -151,12 +151,12 @@ impl Run<'_> {
             400 | 415 | 422 => {
                 let detail = format!("{what} is answered with {without}, as one with a token");
                 let rule =
-                    if chapter.subject.has_body() { "order-body" } else { "order-parameter" };
+                    if planned.subject.has_body() { "order-body" } else { "order-parameter" };
                 self.record(name, &call, violation(rule, Grade::Finding, detail));
             }
             _ => {
-                let help = match &chapter.manner {
-                    Manner::Invalid(_) => "run with --allow-unsafe",
+                let help = match &planned.mode {
+                    CallMode::Invalid(_) => "run with --allow-unsafe",
                     _ => {
                         "give its parameters examples that exist, and check the path of the base URL"
                     }
@@ -173,14 +173,14 @@ impl Run<'_> {
     /// The operation refused what its document asks for.
     async fn over_strict(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         grant: &Grant,
         call: &Call,
         status: u16,
         accepts_others: bool,
     ) {
-        let name = &chapter.subject.name;
-        let generous = self.with_token(call_of(chapter), &grant.generous(self.document));
+        let name = &planned.subject.name;
+        let generous = self.with_token(call_of(planned), &grant.generous(self.document));
         let more = self.send(&generous).await.map(|reply| reply.status).unwrap_or_default();
         let is_accepted = !matches!(more, 0 | 401 | 403 | 429 | 500..);
         if is_accepted || accepts_others {

@@ -2,22 +2,22 @@
 
 use crate::{
     Endpoint,
-    audit::{base::Base, run::Run, wire::Silence},
+    audit::{base::Base, run::Run, wire::NoReply},
 };
 
 /// The API does not answer at all.
-pub(super) fn silence(silence: Silence, base: &Base) -> String {
-    match silence {
-        Silence::Unreachable => format!(
+pub(super) fn no_reply(no_reply: NoReply, base: &Base) -> String {
+    match no_reply {
+        NoReply::Unreachable => format!(
             "no API answers at {base}: start it with the audit's tenant as its issuer, or name its \
              address with --base-url"
         ),
-        Silence::Untrusted => format!(
+        NoReply::Untrusted => format!(
             "the certificate of {base} is not trusted: name a file with it, or with its authority, by \
              --ca-file"
         ),
-        Silence::Late => format!("{base} does not answer in time: is it waiting for its tenant?"),
-        Silence::Closed | Silence::Unwritable => {
+        NoReply::Late => format!("{base} does not answer in time: is it waiting for its tenant?"),
+        NoReply::Closed | NoReply::Unwritable => {
             format!("{base} closes its connections without an answer: is it an HTTP server?")
         }
     }

@@ -11,7 +11,7 @@ use crate::audit::{
     control::Control,
     grant::Grant,
     metadata::problem_of,
-    plan::Chapter,
+    plan::Planned,
     rule::Grade,
     run::Run,
     wire::Reply,
@@ -56,27 +56,27 @@ pub(super) fn harmless() -> (Vec<u8>, Vec<(String, String)>) {
 }
 
 impl Run<'_> {
-    pub(super) async fn mcp(&mut self, chapter: &Chapter<'_>, control: &Control) {
-        self.mcp_metadata(chapter).await;
-        self.mcp_origin(chapter, control).await;
-        let session = self.mcp_session(chapter, control).await;
+    pub(super) async fn mcp(&mut self, planned: &Planned<'_>, control: &Control) {
+        self.mcp_metadata(planned).await;
+        self.mcp_origin(planned, control).await;
+        let session = self.mcp_session(planned, control).await;
         let mut tools = self.options.tools.clone();
         if tools.is_empty() {
-            tools.extend(self.listed_tool(chapter, control, session.as_deref()).await);
+            tools.extend(self.listed_tool(planned, control, session.as_deref()).await);
         }
         for tool in &tools {
-            self.mcp_tool(chapter, control, tool, session.as_deref()).await;
+            self.mcp_tool(planned, control, tool, session.as_deref()).await;
         }
     }
 
     /// The first tool that the server lists, whose scopes are unknown.
     async fn listed_tool(
         &self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         control: &Control,
         session: Option<&str>,
     ) -> Option<Tool> {
-        let call = in_session(chapter.subject.call(), session);
+        let call = in_session(planned.subject.call(), session);
         let reply = self.send(&control.right(self, call)).await.ok()?;
         let messages = messages(&reply);
         let tools = messages.iter().find_map(|it| it.get("result")?.get("tools")?.as_array())?;
@@ -85,9 +85,9 @@ impl Run<'_> {
     }
 
     /// RFC 9728 at its two forms. One of them, or the challenge, must lead there.
-    async fn mcp_metadata(&mut self, chapter: &Chapter<'_>) {
-        let (name, path) = (&chapter.subject.name, &chapter.subject.path);
-        let refused = self.send(&chapter.subject.call()).await;
+    async fn mcp_metadata(&mut self, planned: &Planned<'_>) {
+        let (name, path) = (&planned.subject.name, &planned.subject.path);
+        let refused = self.send(&planned.subject.call()).await;
         let challenges = refused.map(|it| challenges(&it.headers).unwrap_or_default());
         let challenge = challenges.unwrap_or_default().into_iter().find(|it| it.scheme == "bearer");
         let is_named =
@@ -112,7 +112,7 @@ impl Run<'_> {
             self.record(name, &call, violation("mcp-metadata", grade, detail));
         }
         let needs_scopes =
-            chapter.subject.requirements().iter().any(|it| !Grant::of(it).scopes.is_empty());
+            planned.subject.requirements().iter().any(|it| !Grant::of(it).scopes.is_empty());
         let has_scope = challenge.as_ref().is_some_and(|it| it.parameter("scope").is_some());
         for (is_missing, what) in
             [(!is_named, "resource_metadata"), (needs_scopes && !has_scope, "scope")]
@@ -120,21 +120,21 @@ impl Run<'_> {
             if is_missing {
                 let detail = format!("the challenge for a request without a token has no {what}");
                 let violations = violation("mcp-challenge", Grade::Advice, detail);
-                self.record(name, &chapter.subject.call(), violations);
+                self.record(name, &planned.subject.call(), violations);
             }
         }
     }
 
     /// A page of another origin in a user's browser, with the right token and without one.
-    async fn mcp_origin(&mut self, chapter: &Chapter<'_>, control: &Control) {
-        let foreign = chapter.subject.call().plain_header("Origin", "https://attacker.example.com");
+    async fn mcp_origin(&mut self, planned: &Planned<'_>, control: &Control) {
+        let foreign = planned.subject.call().plain_header("Origin", "https://attacker.example.com");
         let right = control.right(self, foreign.clone());
         for (call, what) in [(right, "the right token"), (foreign, "no token")] {
             let Ok(reply) = self.send(&call).await else { continue };
             let has_challenge = reply.headers.contains_key("www-authenticate");
             let grade = match reply.status {
                 403 if !has_challenge => continue,
-                _ if control.standing.accepts(&reply) => Grade::Finding,
+                _ if control.right_answer.accepts(&reply) => Grade::Finding,
                 _ => Grade::Advice,
             };
             let challenge = if has_challenge { " and a challenge" } else { "" };
@@ -143,39 +143,39 @@ impl Run<'_> {
                 "a request of a foreign Origin with {what} is answered with {status}{challenge} instead of \
                  403 without one"
             );
-            self.record(&chapter.subject.name, &call, violation("mcp-origin", grade, detail));
+            self.record(&planned.subject.name, &call, violation("mcp-origin", grade, detail));
         }
     }
 
     /// The id of a session, which authenticates nothing, if the server has sessions.
-    async fn mcp_session(&mut self, chapter: &Chapter<'_>, control: &Control) -> Option<String> {
+    async fn mcp_session(&mut self, planned: &Planned<'_>, control: &Control) -> Option<String> {
         let client = json!({ "name": "mock-tenant-audit", "version": "1" });
         let params =
             json!({ "protocolVersion": REVISION, "capabilities": {}, "clientInfo": client });
         let body = message("initialize", params);
-        let call = control.right(self, request(chapter, &body, &[("Mcp-Method", "initialize")]));
+        let call = control.right(self, request(planned, &body, &[("Mcp-Method", "initialize")]));
         let reply = self.send(&call).await.ok();
         let id = reply.as_ref().and_then(|it| it.headers.get("mcp-session-id")?.to_str().ok());
-        let call = chapter.subject.call().plain_header("Mcp-Session-Id", id.unwrap_or("1"));
+        let call = planned.subject.call().plain_header("Mcp-Session-Id", id.unwrap_or("1"));
         if let Ok(reply) = self.send(&call).await
             && outcome(&reply) != Outcome::Refused
         {
             let detail =
                 format!("the id of a session and no token are answered with {}", reply.status);
             let violations = violation("mcp-session", Grade::Finding, detail);
-            self.record(&chapter.subject.name, &call, violations);
+            self.record(&planned.subject.name, &call, violations);
         }
         id.map(str::to_owned)
     }
 
     async fn mcp_tool(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         control: &Control,
         tool: &Tool,
         session: Option<&str>,
     ) {
-        let name = &chapter.subject.name;
+        let name = &planned.subject.name;
         let mut full = control.grant.clone();
         full.scopes.extend(tool.scopes.iter().cloned());
         let mut lacking = control.grant.clone();
@@ -185,7 +185,7 @@ impl Run<'_> {
         let params = json!({ "name": tool.name, "arguments": arguments });
         let body = message("tools/call", params);
         let sends = |run: &Self, grant: &Grant, body: &Value, headers: &[(&str, &str)]| {
-            control.with(run, in_session(request(chapter, body, headers), session), grant)
+            control.with(run, in_session(request(planned, body, headers), session), grant)
         };
         let named = [("Mcp-Method", "tools/call"), ("Mcp-Name", tool.name.as_str())];
         let usual = self.send(&sends(self, &full, &body, &named)).await;
@@ -294,9 +294,9 @@ fn message(method: &str, params: Value) -> Value {
 }
 
 /// A request to the endpoint with these headers; without any, by an old revision.
-fn request(chapter: &Chapter<'_>, body: &Value, headers: &[(&str, &str)]) -> Call {
+fn request(planned: &Planned<'_>, body: &Value, headers: &[(&str, &str)]) -> Call {
     let revision = if headers.is_empty() { OLD_REVISION } else { REVISION };
-    let call = Call::new(Method::POST, &*chapter.subject.path)
+    let call = Call::new(Method::POST, &*planned.subject.path)
         .plain_header("Accept", "application/json, text/event-stream")
         .plain_header("MCP-Protocol-Version", revision);
     let call = headers.iter().fold(call, |call, (name, value)| call.plain_header(name, value));

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::audit::{
-    base::Base, call::Call, challenge::challenges, check::violation, plan::Chapter, rule::Grade,
+    base::Base, call::Call, challenge::challenges, check::violation, plan::Planned, rule::Grade,
     run::Run, wire::Reply,
 };
 
@@ -15,7 +15,7 @@ impl Run<'_> {
     /// called, so that the metadata of one behind a proxy are looked for at the same path.
     pub(super) async fn resource_metadata(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         call: &Call,
         reply: &Reply,
     ) {
@@ -23,7 +23,7 @@ impl Run<'_> {
         let named =
             challenges.iter().find_map(|challenge| challenge.parameter("resource_metadata"));
         let Some(url) = named else { return };
-        let name = &chapter.subject.name;
+        let name = &planned.subject.name;
         let Ok(place) = Base::parse(url) else {
             let detail = format!("resource_metadata is {url:?}, which is not a URL");
             self.record(name, call, violation(RULE, Grade::Finding, detail));

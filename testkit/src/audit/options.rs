@@ -10,7 +10,7 @@ use crate::{
         base::Base,
         call::Call,
         case,
-        diagnosis::silence,
+        diagnosis::no_reply,
         mcp::Tool,
         plan::{Plan, Scope},
         report::{Inconclusive, Report},
@@ -274,7 +274,7 @@ impl Audit {
             ));
         }
         match wire.send_within(&Call::new(Method::GET, place.path), self.start).await {
-            Err(why) => Err(silence(why, &wire.base)),
+            Err(why) => Err(no_reply(why, &wire.base)),
             Ok(reply) if reply.status == 200 => Ok(reply.body),
             Ok(reply) => Err(format!("{url} has no document: it answers {}", reply.status)),
         }

@@ -27,15 +27,15 @@ pub(super) struct Scope {
 
 /// The cases of an operation, in their order.
 #[derive(Clone, Debug)]
-pub(super) struct Chapter<'s> {
+pub(super) struct Planned<'s> {
     pub(super) subject: &'s Subject,
-    pub(super) manner: Manner,
+    pub(super) mode: CallMode,
     pub(super) cases: Vec<Case>,
 }
 
 /// How an operation is called.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Manner {
+pub(super) enum CallMode {
     /// By the documented request.
     Documented,
     /// By a request that cannot succeed.
@@ -46,7 +46,7 @@ pub(super) enum Manner {
 
 #[derive(Clone, Debug)]
 pub(super) struct Plan<'s> {
-    pub(super) chapters: Vec<Chapter<'s>>,
+    pub(super) operations: Vec<Planned<'s>>,
     /// Cases of the API as a whole, before and after those of the operations.
     pub(super) first: Vec<Case>,
     pub(super) last: Vec<Case>,
@@ -70,21 +70,21 @@ impl<'s> Plan<'s> {
         // The whole catalogue is sent to one operation.
         let first_secured = subjects.iter().position(|subject| {
             matches!(subject.access, Access::Token(_))
-                && manner(subject, scope) == Manner::Documented
+                && mode(subject, scope) == CallMode::Documented
         });
-        let chapters = subjects.iter().enumerate().map(|(place, subject)| {
-            let manner = manner(subject, scope);
+        let operations = subjects.iter().enumerate().map(|(place, subject)| {
+            let mode = mode(subject, scope);
             let extent =
                 if Some(place) == first_secured { Extent::All } else { Extent::Sample(place) };
-            let all = match manner {
+            let all = match mode {
                 // Without credentials, what is safe may be called.
-                Manner::Not(_) if subject.is_safe() => vec![Case::NoToken],
-                Manner::Not(_) => Vec::new(),
-                _ => cases(subject, subjects, implied, &manner, extent, scope),
+                CallMode::Not(_) if subject.is_safe() => vec![Case::NoToken],
+                CallMode::Not(_) => Vec::new(),
+                _ => cases(subject, subjects, implied, &mode, extent, scope),
             };
-            Chapter {
+            Planned {
                 subject,
-                manner,
+                mode,
                 cases: all.into_iter().filter(|case| is_chosen(case)).collect(),
             }
         });
@@ -96,24 +96,24 @@ impl<'s> Plan<'s> {
         if scope.with_withdrawal {
             last.push(Case::Withdrawal);
         }
-        Self { chapters: chapters.collect(), first: chosen(first), last: chosen(last) }
+        Self { operations: operations.collect(), first: chosen(first), last: chosen(last) }
     }
 
     /// The plan for readers.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        for chapter in &self.chapters {
-            let _ = writeln!(text, "{}", chapter.subject.name);
-            match &chapter.manner {
-                Manner::Documented => {}
-                Manner::Invalid(_) => {
+        for planned in &self.operations {
+            let _ = writeln!(text, "{}", planned.subject.name);
+            match &planned.mode {
+                CallMode::Documented => {}
+                CallMode::Invalid(_) => {
                     text.push_str("  (by requests that are invalid, and cannot succeed)\n")
                 }
-                Manner::Not(why) => {
+                CallMode::Not(why) => {
                     let _ = writeln!(text, "  inconclusive: {why}");
                 }
             }
-            for case in &chapter.cases {
+            for case in &planned.cases {
                 let _ = writeln!(text, "  {case}");
             }
         }
@@ -121,25 +121,25 @@ impl<'s> Plan<'s> {
         for case in self.first.iter().chain(&self.last) {
             let _ = writeln!(text, "  {case}");
         }
-        let operations = self.chapters.len();
-        let cases: usize = self.chapters.iter().map(|chapter| chapter.cases.len()).sum();
+        let operations = self.operations.len();
+        let cases: usize = self.operations.iter().map(|planned| planned.cases.len()).sum();
         let cases = cases + self.first.len() + self.last.len();
         let _ = writeln!(text, "\n{operations} operations, {cases} cases");
         text
     }
 }
 
-fn manner(subject: &Subject, scope: &Scope) -> Manner {
+fn mode(subject: &Subject, scope: &Scope) -> CallMode {
     match subject.access {
-        Access::Other => return Manner::Not("it needs credentials of another scheme"),
+        Access::Other => return CallMode::Not("it needs credentials of another scheme"),
         Access::Public | Access::Token(_) | Access::Optional(_) => {}
     }
     if subject.is_safe() || scope.allow_unsafe {
-        return Manner::Documented;
+        return CallMode::Documented;
     }
     match subject.invalid().first() {
-        Some(invalid) => Manner::Invalid(invalid.clone()),
-        None => Manner::Not("its request cannot be made invalid: run with --allow-unsafe"),
+        Some(invalid) => CallMode::Invalid(invalid.clone()),
+        None => CallMode::Not("its request cannot be made invalid: run with --allow-unsafe"),
     }
 }
 
@@ -147,7 +147,7 @@ fn cases(
     subject: &Subject,
     subjects: &[Subject],
     implied: &Implied,
-    manner: &Manner,
+    mode: &CallMode,
     extent: Extent,
     scope: &Scope,
 ) -> Vec<Case> {
@@ -188,7 +188,7 @@ fn cases(
     if scope.with_dpop {
         cases.extend(ProofClass::ALL.map(|class| Case::Proofs(class, extent)));
     }
-    let others = subject.invalid().iter().filter(|it| *manner != Manner::Invalid((*it).clone()));
+    let others = subject.invalid().iter().filter(|it| *mode != CallMode::Invalid((*it).clone()));
     cases.extend(others.cloned().map(Case::Order));
     if subject.has_body() {
         cases.push(Case::OrderMediaType);
@@ -196,7 +196,7 @@ fn cases(
     if subject.method == Method::GET {
         cases.extend(paths(subject, subjects));
     }
-    cases.extend(overrides(subject, subjects, implied, manner, scope));
+    cases.extend(overrides(subject, subjects, implied, mode, scope));
     cases.extend(methods(subject, subjects, scope));
     cases
 }
@@ -231,11 +231,11 @@ fn overrides(
     subject: &Subject,
     subjects: &[Subject],
     implied: &Implied,
-    manner: &Manner,
+    mode: &CallMode,
     scope: &Scope,
 ) -> Vec<Case> {
     // Without an override that works, a POST is a request of its own.
-    let may_post = scope.allow_unsafe || matches!(manner, Manner::Invalid(_));
+    let may_post = scope.allow_unsafe || matches!(mode, CallMode::Invalid(_));
     let carriers = [(Method::GET, true), (Method::POST, may_post)].into_iter();
     let carriers = carriers.filter(|(method, may)| *may && *method != subject.method);
     let case = |(method, _): (Method, bool)| {
@@ -351,8 +351,8 @@ paths:
         let base = Base::parse("http://127.0.0.1").unwrap();
         let subjects = Subject::all(&document, &base, &["login".to_owned()]);
         let plan = Plan::of(&subjects, &document, scope);
-        let chapters = plan.chapters.into_iter();
-        chapters.map(|it| (it.subject.name.clone(), it.cases)).collect()
+        let operations = plan.operations.into_iter();
+        operations.map(|it| (it.subject.name.clone(), it.cases)).collect()
     }
 
     fn of<'p>(plan: &'p [(String, Vec<Case>)], name: &str) -> &'p [Case] {

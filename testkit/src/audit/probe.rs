@@ -4,13 +4,13 @@ use crate::{
     Endpoint,
     audit::{
         control::Control,
-        plan::{Chapter, Plan},
+        plan::{Plan, Planned},
         run::{Run, call_of, with_garbage},
         subject::Access,
     },
 };
 
-type Probe<'p, 's> = (&'p Chapter<'s>, Control);
+type Probe<'p, 's> = (&'p Planned<'s>, Control);
 
 /// Operations that do not accept everything.
 #[derive(Default)]
@@ -27,14 +27,14 @@ impl Run<'_> {
         plan: &'p Plan<'s>,
         controls: &[Option<Control>],
     ) -> Probes<'p, 's> {
-        let all = plan.chapters.iter().zip(controls);
-        let all = all.filter_map(|(chapter, control)| Some((chapter, control.clone()?)));
+        let all = plan.operations.iter().zip(controls);
+        let all = all.filter_map(|(planned, control)| Some((planned, control.clone()?)));
         let is_optional =
-            |chapter: &Chapter<'_>| matches!(chapter.subject.access, Access::Optional(_));
-        let mut all: Vec<_> = all.filter(|(chapter, _)| !is_optional(chapter)).collect();
-        all.sort_by_key(|(chapter, control)| {
+            |planned: &Planned<'_>| matches!(planned.subject.access, Access::Optional(_));
+        let mut all: Vec<_> = all.filter(|(planned, _)| !is_optional(planned)).collect();
+        all.sort_by_key(|(planned, control)| {
             let is_bound = control.possession.is_some();
-            (is_bound, !chapter.subject.is_safe(), control.standing.status)
+            (is_bound, !planned.subject.is_safe(), control.right_answer.status)
         });
         let mut probes = Probes::default();
         let mut introspecting = None;
@@ -61,16 +61,16 @@ impl Run<'_> {
         probes
     }
 
-    async fn introspects(&self, (chapter, control): &Probe<'_, '_>, token: &str) -> bool {
+    async fn introspects(&self, (planned, control): &Probe<'_, '_>, token: &str) -> bool {
         let before = self.tenant.requests(Endpoint::Introspection);
-        let call = control.present(self, call_of(chapter), token, "");
+        let call = control.present(self, call_of(planned), token, "");
         self.send(&call).await.is_ok() && self.tenant.requests(Endpoint::Introspection) > before
     }
 
     /// Whether the operation accepts a request without a token, or with a text that is none.
-    async fn is_open(&self, (chapter, control): &Probe<'_, '_>) -> bool {
-        for call in [call_of(chapter), with_garbage(call_of(chapter))] {
-            if self.send(&call).await.is_ok_and(|reply| control.standing.accepts(&reply)) {
+    async fn is_open(&self, (planned, control): &Probe<'_, '_>) -> bool {
+        for call in [call_of(planned), with_garbage(call_of(planned))] {
+            if self.send(&call).await.is_ok_and(|reply| control.right_answer.accepts(&reply)) {
                 return true;
             }
         }

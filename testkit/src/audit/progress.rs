@@ -25,7 +25,7 @@ pub(super) fn requests(plan: &Plan<'_>, tenant: &MockTenant) -> usize {
         Case::Flood => 31,
         _ => 1,
     };
-    let cases = plan.chapters.iter().flat_map(|chapter| &chapter.cases);
+    let cases = plan.operations.iter().flat_map(|planned| &planned.cases);
     cases.chain(&plan.first).chain(&plan.last).map(cost).sum()
 }
 

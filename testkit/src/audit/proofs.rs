@@ -9,10 +9,10 @@ use crate::{
         control::Control,
         extent::Extent,
         hostile::proof_rule_of,
-        plan::Chapter,
+        plan::Planned,
         rule::Grade,
         run::{Run, call_of},
-        wire::{Reply, Silence},
+        wire::{NoReply, Reply},
     },
 };
 
@@ -51,7 +51,7 @@ impl Possession {
         run: &Run<'_>,
         call: &Call,
         token: &str,
-    ) -> (Call, Result<Reply, Silence>) {
+    ) -> (Call, Result<Reply, NoReply>) {
         let first = self.present(run, call, token);
         let answer = run.send(&first).await;
         let Some(nonce) = answer.as_ref().ok().and_then(demanded_nonce) else {
@@ -69,18 +69,18 @@ pub(super) async fn hostile(
     run: &mut Run<'_>,
     class: ProofClass,
     extent: Extent,
-    chapter: &Chapter<'_>,
+    planned: &Planned<'_>,
     control: &Control,
 ) {
-    let base = call_of(chapter);
+    let base = call_of(planned);
     let token = control.unbound().token(run.tenant);
     let request = DpopRequest::new(token, base.method.as_str(), url(run, &base));
     let Ok(reply) = run.send(&with_headers(&base, &request.headers())).await else { return };
     let nonce = nonce_of(&reply);
     // Nothing is shown by an operation that takes no proofs.
-    if demanded_nonce(&reply).is_none() && !control.standing.accepts(&reply) {
+    if demanded_nonce(&reply).is_none() && !control.right_answer.accepts(&reply) {
         let reason = format!("a DPoP request is answered with {}", reply.status);
-        run.record_inconclusive(&chapter.subject.name, reason);
+        run.record_inconclusive(&planned.subject.name, reason);
         return;
     }
     // Once there are nonces, proofs without one are refused (RFC 9449 §11.3).
@@ -97,13 +97,13 @@ pub(super) async fn hostile(
         let what = format!("the DPoP request {} ({})", hostile.name, hostile.reference);
         let (rule, grade) = proof_rule_of(&hostile);
         let mut violations = faults(&what, &reply);
-        if control.standing.accepts(&reply) {
+        if control.right_answer.accepts(&reply) {
             let detail = format!("{what} is answered with {}", reply.status);
             violations.extend(violation(rule, grade, detail));
         } else if reply.status < 429 {
             violations.extend(refusal(&hostile, &what, grade, &reply));
         }
-        run.record(&chapter.subject.name, &call, violations);
+        run.record(&planned.subject.name, &call, violations);
     }
 }
 

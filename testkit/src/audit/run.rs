@@ -17,13 +17,13 @@ use crate::{
         finding::Finding,
         grant::Grant,
         options::Audit,
-        plan::{Chapter, Manner, Plan},
+        plan::{CallMode, Plan, Planned},
         probe::Probes,
         progress::requests,
         report::{Inconclusive, Report},
         rule::Grade,
         subject::{Access, NOTHING},
-        wire::{Reply, Silence, Wire},
+        wire::{NoReply, Reply, Wire},
     },
     document::Document,
     lock::locked,
@@ -84,8 +84,8 @@ impl<'r> Run<'r> {
 
     pub(super) async fn perform(mut self, plan: &Plan<'_>) -> Report {
         let names =
-            plan.chapters.iter().filter(|chapter| !matches!(chapter.manner, Manner::Not(_)));
-        let operations: Vec<_> = names.map(|chapter| chapter.subject.name.clone()).collect();
+            plan.operations.iter().filter(|planned| !matches!(planned.mode, CallMode::Not(_)));
+        let operations: Vec<_> = names.map(|planned| planned.subject.name.clone()).collect();
         self.planned = requests(plan, self.tenant);
         let done = self.check_all(plan).await;
         if let Err(reason) = done {
@@ -104,35 +104,35 @@ impl<'r> Run<'r> {
     async fn check_all(&mut self, plan: &Plan<'_>) -> Result<(), String> {
         let invented = self.invented(Method::GET);
         let first = self.wire.send_within(&invented, self.options.start).await;
-        self.unknown = first.map_err(|why| diagnosis::silence(why, &self.wire.base))?;
+        self.unknown = first.map_err(|why| diagnosis::no_reply(why, &self.wire.base))?;
         let mut controls = Vec::new();
         let mut late = 0;
-        for chapter in &plan.chapters {
+        for planned in &plan.operations {
             let before = self.inconclusive.len();
-            controls.push(self.control(chapter).await);
-            self.record_end(&chapter.subject.name)?;
+            controls.push(self.control(planned).await);
+            self.record_end(&planned.subject.name)?;
             let last =
                 self.inconclusive.get(before).map(|inconclusive| inconclusive.reason.as_str());
             late += usize::from(last == Some(LATE));
             if late == 3 {
-                return Err(diagnosis::silence(Silence::Late, &self.wire.base));
+                return Err(diagnosis::no_reply(NoReply::Late, &self.wire.base));
             }
         }
-        let is_secured = |chapter: &&Chapter<'_>| {
-            matches!(chapter.subject.access, Access::Token(_))
-                && !matches!(chapter.manner, Manner::Not(_))
+        let is_secured = |planned: &&Planned<'_>| {
+            matches!(planned.subject.access, Access::Token(_))
+                && !matches!(planned.mode, CallMode::Not(_))
         };
         let is_any_accepted = controls.iter().any(Option::is_some);
-        if !is_any_accepted && plan.chapters.iter().any(|chapter| is_secured(&chapter)) {
+        if !is_any_accepted && plan.operations.iter().any(|planned| is_secured(&planned)) {
             return Err(diagnosis::all_refused(self));
         }
         self.check_answers_everything(plan, &controls).await?;
         self.whole = whole(plan, &controls);
         let probes = self.probes(plan, &controls).await;
         self.api_cases(&plan.first, &probes).await?;
-        for (chapter, control) in plan.chapters.iter().zip(&controls) {
-            self.chapter(chapter, control.as_ref()).await;
-            self.record_end(&chapter.subject.name)?;
+        for (planned, control) in plan.operations.iter().zip(&controls) {
+            self.planned(planned, control.as_ref()).await;
+            self.record_end(&planned.subject.name)?;
         }
         self.api_cases(&plan.last, &probes).await
     }
@@ -140,9 +140,9 @@ impl<'r> Run<'r> {
     async fn api_cases(&mut self, cases: &[Case], probes: &Probes<'_, '_>) -> Result<(), String> {
         for case in cases {
             let probe = if *case == Case::Opaque { &probes.opaque } else { &probes.keys };
-            if let Some((chapter, control)) = probe {
-                self.api_case(case, chapter, control).await;
-                self.record_end(&chapter.subject.name)?;
+            if let Some((planned, control)) = probe {
+                self.api_case(case, planned, control).await;
+                self.record_end(&planned.subject.name)?;
             }
         }
         Ok(())
@@ -157,10 +157,10 @@ impl<'r> Run<'r> {
         if !(200..300).contains(&self.unknown.status) {
             return Ok(());
         }
-        for (chapter, _) in
-            plan.chapters.iter().zip(controls).filter(|(_, control)| control.is_some())
+        for (planned, _) in
+            plan.operations.iter().zip(controls).filter(|(_, control)| control.is_some())
         {
-            let reply = self.send(&call_of(chapter)).await;
+            let reply = self.send(&call_of(planned)).await;
             if reply.is_ok_and(|reply| reply.body != self.unknown.body || reply.status >= 400) {
                 return Ok(());
             }
@@ -178,10 +178,10 @@ impl<'r> Run<'r> {
     }
 
     /// Sends a request, again where the API is busy or closes a connection whose body it has not read.
-    pub(super) async fn send(&self, call: &Call) -> Result<Reply, Silence> {
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, NoReply> {
         let mut attempts = 0;
         if self.is_gone() {
-            return Err(Silence::Unreachable);
+            return Err(NoReply::Unreachable);
         }
         loop {
             attempts += 1;
@@ -192,14 +192,14 @@ impl<'r> Run<'r> {
             }
             match &answer {
                 // One that ends is perhaps started again by what watches it.
-                Err(Silence::Unreachable) if attempts < 10 => {
+                Err(NoReply::Unreachable) if attempts < 10 => {
                     self.pause(Duration::from_millis(500)).await;
                 }
-                Err(Silence::Unreachable) => {
+                Err(NoReply::Unreachable) => {
                     locked(&self.contact).is_lost = true;
                     return answer;
                 }
-                Err(Silence::Closed) if attempts < 3 => {
+                Err(NoReply::Closed) if attempts < 3 => {
                     locked(&self.contact).last = Some(call.clone())
                 }
                 Ok(reply) if reply.status == 429 && attempts < 3 => {
@@ -240,13 +240,19 @@ impl<'r> Run<'r> {
         call.header("Authorization", Shown::minted("Bearer", &token, &grant.command(self.tenant)))
     }
 
-    pub(super) fn silent(&mut self, name: &str, what: &str, call: &Call, silence: Silence) {
-        match silence {
-            Silence::Closed => self.record(name, call, crash(what)),
-            Silence::Unwritable => {}
+    pub(super) fn record_no_reply(
+        &mut self,
+        name: &str,
+        what: &str,
+        call: &Call,
+        no_reply: NoReply,
+    ) {
+        match no_reply {
+            NoReply::Closed => self.record(name, call, crash(what)),
+            NoReply::Unwritable => {}
             // What `record_end` reports.
-            Silence::Unreachable | Silence::Untrusted => {}
-            Silence::Late => self.record_inconclusive(name, LATE.to_owned()),
+            NoReply::Unreachable | NoReply::Untrusted => {}
+            NoReply::Late => self.record_inconclusive(name, LATE.to_owned()),
         }
     }
 
@@ -283,22 +289,22 @@ impl<'r> Run<'r> {
 /// first that does.
 fn whole(plan: &Plan<'_>, controls: &[Option<Control>]) -> Option<String> {
     let is_whole = |case: &Case| matches!(case, Case::Hostile(_, Extent::All));
-    let mut pairs = plan.chapters.iter().zip(controls);
+    let mut pairs = plan.operations.iter().zip(controls);
     let is_sent = pairs
         .clone()
-        .any(|(chapter, control)| control.is_some() && chapter.cases.iter().any(is_whole));
+        .any(|(planned, control)| control.is_some() && planned.cases.iter().any(is_whole));
     let other =
-        pairs.find(|(chapter, control)| control.is_some() && chapter.manner == Manner::Documented);
-    other.filter(|_| !is_sent).map(|(chapter, _)| chapter.subject.name.clone())
+        pairs.find(|(planned, control)| control.is_some() && planned.mode == CallMode::Documented);
+    other.filter(|_| !is_sent).map(|(planned, _)| planned.subject.name.clone())
 }
 
 pub(super) const LATE: &str = "it did not answer in time";
 
 /// The request without credentials.
-pub(super) fn call_of(chapter: &Chapter<'_>) -> Call {
-    match &chapter.manner {
-        Manner::Invalid(invalid) => chapter.subject.invalid_call(invalid),
-        _ => chapter.subject.call(),
+pub(super) fn call_of(planned: &Planned<'_>) -> Call {
+    match &planned.mode {
+        CallMode::Invalid(invalid) => planned.subject.invalid_call(invalid),
+        _ => planned.subject.call(),
     }
 }
 

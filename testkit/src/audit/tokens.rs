@@ -10,7 +10,7 @@ use crate::{
         control::Control,
         extent::Extent,
         hostile::{Bindings, rule_of},
-        plan::Chapter,
+        plan::Planned,
         rule::Grade,
         run::{Run, call_of},
         subject::encoded,
@@ -19,20 +19,20 @@ use crate::{
 };
 
 impl Run<'_> {
-    pub(super) async fn lower_case_scheme(&mut self, chapter: &Chapter<'_>, control: &Control) {
+    pub(super) async fn lower_case_scheme(&mut self, planned: &Planned<'_>, control: &Control) {
         let token = control.grant.token(self.tenant).mint();
         let header = Shown::minted("bearer", &token, &control.grant.command(self.tenant));
-        let call = call_of(chapter).header("Authorization", header);
+        let call = call_of(planned).header("Authorization", header);
         if let Ok(reply) = self.send(&call).await
             && matches!(reply.status, 400 | 401 | 403)
-            && !control.standing.accepts(&reply)
+            && !control.right_answer.accepts(&reply)
         {
             let detail = format!(
                 "the right token under the scheme bearer is answered with {}",
                 reply.status
             );
             self.record(
-                &chapter.subject.name,
+                &planned.subject.name,
                 &call,
                 violation("scheme-case", Grade::Advice, detail),
             );
@@ -43,7 +43,7 @@ impl Run<'_> {
         &mut self,
         class: Class,
         extent: Extent,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         control: &Control,
     ) {
         let grant = &control.grant;
@@ -58,23 +58,24 @@ impl Run<'_> {
             }
             let what = format!("the token {} ({})", hostile.name, hostile.reference);
             let command = format!("{} --hostile {}", grant.command(self.tenant), hostile.name);
-            let call = control.present(self, call_of(chapter), &hostile.token, &command);
+            let call = control.present(self, call_of(planned), &hostile.token, &command);
             let (rule, grade) = rule_of(&hostile, bindings);
-            let standing = &control.standing;
+            let right_answer = &control.right_answer;
             // A parser may bound the depth too (RFC 8259 §9).
             if class == Class::Size || hostile.reference == "RFC 8259 §9" {
-                self.expect_no_success((rule, grade), &what, chapter, &call, standing).await;
+                self.expect_no_success((rule, grade), &what, planned, &call, right_answer).await;
             } else {
                 let expected =
                     if is_malformed(class) { Expected::Malformed } else { Expected::Invalid };
-                self.expect_refusal((rule, grade), &what, expected, chapter, &call, standing).await;
+                self.expect_refusal((rule, grade), &what, expected, planned, &call, right_answer)
+                    .await;
             }
         }
     }
 
-    pub(super) async fn token_in_query(&mut self, chapter: &Chapter<'_>, control: &Control) {
+    pub(super) async fn token_in_query(&mut self, planned: &Planned<'_>, control: &Control) {
         let token = control.grant.token(self.tenant).mint();
-        let plain = call_of(chapter);
+        let plain = call_of(planned);
         let with = |token: &str| {
             let mut call = plain.clone();
             for name in ["access_token", "token", "jwt"] {
@@ -84,40 +85,40 @@ impl Run<'_> {
             call
         };
         let rule = ("token-in-query", "the right token in the query");
-        self.token_elsewhere(rule, chapter, &with(&token), &with("TOKEN"), control).await;
+        self.token_elsewhere(rule, planned, &with(&token), &with("TOKEN"), control).await;
     }
 
-    pub(super) async fn token_in_cookie(&mut self, chapter: &Chapter<'_>, control: &Control) {
+    pub(super) async fn token_in_cookie(&mut self, planned: &Planned<'_>, control: &Control) {
         let token = control.grant.token(self.tenant).mint();
         let with = |token: &str| {
             let names = ["access_token", "token", "jwt", "session", "auth"];
             let cookies = names.map(|name| format!("{name}={token}")).join("; ");
-            call_of(chapter).plain_header("Cookie", &cookies)
+            call_of(planned).plain_header("Cookie", &cookies)
         };
         let rule = ("token-in-cookie", "the right token in a cookie");
-        self.token_elsewhere(rule, chapter, &with(&token), &with("TOKEN"), control).await;
+        self.token_elsewhere(rule, planned, &with(&token), &with("TOKEN"), control).await;
     }
 
     /// A request whose token is elsewhere, which is reported as the other one.
     async fn token_elsewhere(
         &mut self,
         (rule, what): (&str, &str),
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         call: &Call,
         shown: &Call,
         control: &Control,
     ) {
         if let Ok(reply) = self.send(call).await
-            && control.standing.accepts(&reply)
+            && control.right_answer.accepts(&reply)
         {
             let detail = format!("{what} is answered with {}", reply.status);
-            self.record(&chapter.subject.name, shown, violation(rule, Grade::Finding, detail));
+            self.record(&planned.subject.name, shown, violation(rule, Grade::Finding, detail));
         }
     }
 
-    pub(super) async fn token_in_body(&mut self, chapter: &Chapter<'_>, control: &Control) {
+    pub(super) async fn token_in_body(&mut self, planned: &Planned<'_>, control: &Control) {
         let token = control.grant.token(self.tenant).mint();
-        let form = |body: String| call_of(chapter).body("application/x-www-form-urlencoded", body);
+        let form = |body: String| call_of(planned).body("application/x-www-form-urlencoded", body);
         let is_refusal = |reply: &Reply| matches!(reply.status, 401 | 403);
         let without = self.send(&form("audit=1".to_owned())).await;
         let call = form(format!("access_token={token}"));
@@ -127,7 +128,7 @@ impl Run<'_> {
                 format!("the right token as access_token is answered with {}", reply.status);
             let call = form("access_token=TOKEN".to_owned());
             self.record(
-                &chapter.subject.name,
+                &planned.subject.name,
                 &call,
                 violation("token-in-body", Grade::Finding, detail),
             );

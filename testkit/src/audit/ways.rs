@@ -5,9 +5,9 @@ use http::{Method, header::ALLOW};
 use crate::audit::{
     call::Call,
     case::Case,
-    check::{Expected, Standing, faults, violation},
+    check::{Expected, RightAnswer, faults, violation},
     grant::Grant,
-    plan::{Chapter, Manner},
+    plan::{CallMode, Planned},
     rule::Grade,
     run::{Run, call_of},
     subject::{Access, Invalid},
@@ -15,11 +15,11 @@ use crate::audit::{
 };
 
 impl Run<'_> {
-    pub(super) async fn public(&mut self, chapter: &Chapter<'_>) {
-        let (name, call) = (&chapter.subject.name, call_of(chapter));
+    pub(super) async fn public(&mut self, planned: &Planned<'_>) {
+        let (name, call) = (&planned.subject.name, call_of(planned));
         let what = "a request without a token";
         match self.send(&call).await {
-            Err(silence) => self.silent(name, what, &call, silence),
+            Err(no_reply) => self.record_no_reply(name, what, &call, no_reply),
             Ok(reply) => {
                 self.record(name, &call, faults(what, &reply));
                 if matches!(reply.status, 401 | 403) {
@@ -30,34 +30,45 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn no_token(&mut self, chapter: &Chapter<'_>, standing: &Standing) -> bool {
+    pub(super) async fn no_token(
+        &mut self,
+        planned: &Planned<'_>,
+        right_answer: &RightAnswer,
+    ) -> bool {
         // A path that no router knows shows nothing about the operation.
-        let has_path = !matches!(chapter.manner, Manner::Invalid(Invalid::Path(_)));
-        if !has_path && standing.status == 0 {
+        let has_path = !matches!(planned.mode, CallMode::Invalid(Invalid::Path(_)));
+        if !has_path && right_answer.status == 0 {
             return false;
         }
-        let call = call_of(chapter);
-        let requirements = chapter.subject.requirements();
+        let call = call_of(planned);
+        let requirements = planned.subject.requirements();
         let scopes = requirements.first().map(Grant::of).unwrap_or_default().scopes;
         let expected = Expected::Missing { scopes: &scopes };
         let rule = ("no-token", Grade::Finding);
-        if matches!(chapter.subject.access, Access::Other) {
+        if matches!(planned.subject.access, Access::Other) {
             // How it is refused is another scheme's business.
             let what = "a request without credentials";
-            self.expect_no_success(rule, what, chapter, &call, standing).await;
+            self.expect_no_success(rule, what, planned, &call, right_answer).await;
             return false;
         }
         let is_open = self
-            .expect_refusal(rule, "a request without a token", expected, chapter, &call, standing)
+            .expect_refusal(
+                rule,
+                "a request without a token",
+                expected,
+                planned,
+                &call,
+                right_answer,
+            )
             .await;
         if !is_open && let Ok(reply) = self.send(&call).await {
-            self.resource_metadata(chapter, &call, &reply).await;
+            self.resource_metadata(planned, &call, &reply).await;
         }
         is_open
     }
 
-    pub(super) async fn order(&mut self, chapter: &Chapter<'_>, invalid: &Invalid) {
-        let call = chapter.subject.invalid_call(invalid);
+    pub(super) async fn order(&mut self, planned: &Planned<'_>, invalid: &Invalid) {
+        let call = planned.subject.invalid_call(invalid);
         let rule =
             if matches!(invalid, Invalid::Body(_)) { "order-body" } else { "order-parameter" };
         // A path of another form may be unknown.
@@ -66,34 +77,34 @@ impl Run<'_> {
             && matches!(reply.status, 400 | 404 | 409 | 415 | 422)
             && !is_unknown(reply.status)
         {
-            self.order_finding(rule, chapter, &call, &reply);
+            self.order_finding(rule, planned, &call, &reply);
         }
     }
 
-    pub(super) async fn order_media_type(&mut self, chapter: &Chapter<'_>) {
-        let call = chapter.subject.call().body("application/x-audit", "audit");
+    pub(super) async fn order_media_type(&mut self, planned: &Planned<'_>) {
+        let call = planned.subject.call().body("application/x-audit", "audit");
         if let Ok(reply) = self.send(&call).await
             && matches!(reply.status, 400 | 415 | 422)
         {
-            self.order_finding("order-media-type", chapter, &call, &reply);
+            self.order_finding("order-media-type", planned, &call, &reply);
         }
     }
 
-    fn order_finding(&mut self, rule: &str, chapter: &Chapter<'_>, call: &Call, reply: &Reply) {
+    fn order_finding(&mut self, rule: &str, planned: &Planned<'_>, call: &Call, reply: &Reply) {
         let what = "an invalid request without a token";
         let detail = format!("{what} is answered with {} instead of 401", reply.status);
-        self.record(&chapter.subject.name, call, violation(rule, Grade::Finding, detail));
+        self.record(&planned.subject.name, call, violation(rule, Grade::Finding, detail));
     }
 
     /// Other ways to the handler, without a token.
     pub(super) async fn other_way(
         &mut self,
         case: &Case,
-        chapter: &Chapter<'_>,
-        standing: &Standing,
+        planned: &Planned<'_>,
+        right_answer: &RightAnswer,
     ) {
-        let subject = chapter.subject;
-        let mut call = call_of(chapter);
+        let subject = planned.subject;
+        let mut call = call_of(planned);
         let rule = match case {
             Case::Head => {
                 call.method = Method::HEAD;
@@ -120,7 +131,7 @@ impl Run<'_> {
         let Ok(reply) = self.send(&call).await else { return };
         self.record(&subject.name, &call, faults(&what, &reply));
         // A page for every unknown path is not the handler.
-        let is_page = (200..300).contains(&self.unknown.status) && reply.body != standing.body;
+        let is_page = (200..300).contains(&self.unknown.status) && reply.body != right_answer.body;
         if (200..300).contains(&reply.status) && !is_page {
             let detail = format!("{what} is answered with {}", reply.status);
             self.record(&subject.name, &call, violation(rule, Grade::Finding, detail));
@@ -130,7 +141,7 @@ impl Run<'_> {
     /// A method that the document does not have, at a path that names nothing.
     pub(super) async fn method_on_nothing(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         method: &Method,
         path: &str,
     ) {
@@ -159,13 +170,13 @@ impl Run<'_> {
             let detail =
                 format!("{method} {path} without a token is answered with {}", reply.status);
             let violations = violation("undocumented-method", Grade::Finding, detail);
-            self.record(&chapter.subject.name, &call, violations);
+            self.record(&planned.subject.name, &call, violations);
         }
     }
 
     /// The methods that the API names itself (RFC 9110 §10.2.1).
-    pub(super) async fn allowed_methods(&mut self, chapter: &Chapter<'_>) {
-        let subject = chapter.subject;
+    pub(super) async fn allowed_methods(&mut self, planned: &Planned<'_>) {
+        let subject = planned.subject;
         let call = Call::new(Method::OPTIONS, &*subject.path);
         let Ok(reply) = self.send(&call).await else { return };
         let documented = self.document.operations.iter().filter(|it| subject.is_at_path_of(it));
@@ -189,13 +200,13 @@ impl Run<'_> {
     /// The operation by another method that is overridden.
     pub(super) async fn override_from(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         carrier: &Method,
         grant: Option<&Grant>,
-        standing: &Standing,
+        right_answer: &RightAnswer,
     ) {
-        let subject = chapter.subject;
-        let mut call = call_of(chapter);
+        let subject = planned.subject;
+        let mut call = call_of(planned);
         call.method = carrier.clone();
         if let Some(grant) = grant {
             call = self.with_token(call, grant);
@@ -215,9 +226,9 @@ impl Run<'_> {
         else {
             return;
         };
-        let is_alike = reply.body == standing.body;
+        let is_alike = reply.body == right_answer.body;
         // What refuses an override may do so in the way of an invalid request.
-        let is_reached = standing.accepts(&reply) && (is_alike || !standing.is_invalid);
+        let is_reached = right_answer.accepts(&reply) && (is_alike || !right_answer.is_invalid);
         let differs = reply.status != usual.status || (is_alike && usual.body != reply.body);
         if is_reached && differs {
             let needed = if grant.is_some() { "a token for that alone" } else { "no token" };
@@ -232,13 +243,13 @@ impl Run<'_> {
 
     pub(super) async fn url_override(
         &mut self,
-        chapter: &Chapter<'_>,
+        planned: &Planned<'_>,
         name: &str,
         path: &str,
-        standing: &Standing,
+        right_answer: &RightAnswer,
     ) {
         let plain = Call::new(Method::GET, path);
-        let call = plain.clone().plain_header(name, &chapter.subject.path);
+        let call = plain.clone().plain_header(name, &planned.subject.path);
         let (Ok(usual), Ok(reply)) = (self.send(&plain).await, self.send(&call).await) else {
             return;
         };
@@ -250,10 +261,10 @@ impl Run<'_> {
         let elsewhere = plain.plain_header(name, &self.invented(Method::GET).target);
         let elsewhere = self.send(&elsewhere).await;
         let is_believed = is_success(&usual) && elsewhere.is_ok_and(|other| !is_success(&other));
-        if is_believed || reply.body == standing.body {
-            let detail = format!("{path} with {name} is answered as {}", chapter.subject.path);
+        if is_believed || reply.body == right_answer.body {
+            let detail = format!("{path} with {name} is answered as {}", planned.subject.path);
             self.record(
-                &chapter.subject.name,
+                &planned.subject.name,
                 &call,
                 violation("url-override", Grade::Finding, detail),
             );

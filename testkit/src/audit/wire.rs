@@ -36,7 +36,7 @@ pub(super) struct Reply {
 
 /// Why there is no response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Silence {
+pub(super) enum NoReply {
     /// No connection.
     Unreachable,
     /// No trusted certificate.
@@ -84,21 +84,21 @@ impl Wire {
         self.sent.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn send(&self, call: &Call) -> Result<Reply, Silence> {
-        let request = self.request(call).ok_or(Silence::Unwritable)?;
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, NoReply> {
+        let request = self.request(call).ok_or(NoReply::Unwritable)?;
         if let Some(pace) = &self.pace {
             pace.lock().await.tick().await;
         }
         self.sent.fetch_add(1, Ordering::Relaxed);
-        timeout(self.patience, self.exchange(request)).await.unwrap_or(Err(Silence::Late))
+        timeout(self.patience, self.exchange(request)).await.unwrap_or(Err(NoReply::Late))
     }
 
     /// The same, again until this time has passed while there is no connection.
-    pub(super) async fn send_within(&self, call: &Call, time: Duration) -> Result<Reply, Silence> {
+    pub(super) async fn send_within(&self, call: &Call, time: Duration) -> Result<Reply, NoReply> {
         let connected = async {
             loop {
                 match self.send(call).await {
-                    Err(Silence::Unreachable) => sleep(Duration::from_millis(250)).await,
+                    Err(NoReply::Unreachable) => sleep(Duration::from_millis(250)).await,
                     answer => return answer,
                 }
             }
@@ -106,7 +106,7 @@ impl Wire {
         if time.is_zero() {
             return self.send(call).await;
         }
-        timeout(time, connected).await.unwrap_or(Err(Silence::Unreachable))
+        timeout(time, connected).await.unwrap_or(Err(NoReply::Unreachable))
     }
 
     fn request(&self, call: &Call) -> Option<Request<Full<Bytes>>> {
@@ -122,14 +122,14 @@ impl Wire {
         request.body(Full::new(Bytes::from(body))).ok()
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, Silence> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, NoReply> {
         let address = (self.base.host.as_str(), self.base.port);
-        let stream = TcpStream::connect(address).await.map_err(|_| Silence::Unreachable)?;
+        let stream = TcpStream::connect(address).await.map_err(|_| NoReply::Unreachable)?;
         let Some(tls) = &self.tls else {
             return over(TokioIo::new(stream), request).await;
         };
-        let name = ServerName::try_from(self.base.host.clone()).map_err(|_| Silence::Untrusted)?;
-        let stream = tls.connect(name, stream).await.map_err(|_| Silence::Untrusted)?;
+        let name = ServerName::try_from(self.base.host.clone()).map_err(|_| NoReply::Untrusted)?;
+        let stream = tls.connect(name, stream).await.map_err(|_| NoReply::Untrusted)?;
         over(TokioIo::new(stream), request).await
     }
 }
@@ -137,11 +137,11 @@ impl Wire {
 async fn over(
     stream: impl Read + Write + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<Reply, Silence> {
-    let (mut sender, connection) = http1::handshake(stream).await.map_err(|_| Silence::Closed)?;
+) -> Result<Reply, NoReply> {
+    let (mut sender, connection) = http1::handshake(stream).await.map_err(|_| NoReply::Closed)?;
     // It ends with the response, or with the error that `send_request` reports.
     tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(|_| Silence::Closed)?;
+    let response = sender.send_request(request).await.map_err(|_| NoReply::Closed)?;
     let (head, body) = response.into_parts();
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: start_of(body).await })
 }
