@@ -16,7 +16,7 @@ use monocloud_backend::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{tool::Extension, wrapper::Parameters},
-    model::{ListToolsResult, PaginatedRequestParams},
+    model::{CacheScope, ListToolsResult, PaginatedRequestParams},
     schemars::{self, JsonSchema},
     service::RequestContext,
     tool, tool_handler, tool_router,
@@ -73,7 +73,9 @@ impl ServerHandler for PostsServer {
         let caller = caller(parts)?;
         let mut tools = Self::tool_router().list_all();
         tools.retain(|tool| self.guard.permits_tool(caller, &tool.name));
-        Ok(ListToolsResult::with_all_items(tools))
+        // Clients may share a public list between tokens.
+        let list = ListToolsResult::with_all_items(tools);
+        Ok(list.with_ttl_ms(0).with_cache_scope(CacheScope::Private))
     }
 }
 
@@ -89,7 +91,9 @@ fn unguarded() -> ErrorData {
 /// The application. Its URL, `MONOCLOUD_BACKEND_RESOURCE`, is that of `/mcp`.
 pub(crate) fn app(protect: ProtectApi) -> Result<Router, ConfigError> {
     // Clients ask for the scopes that the metadata names at first, and for others when a tool needs them.
-    let protect = protect.describe_scope("posts:read", "Read posts");
+    // Some then ask for those alone, so that a token for writing has to read as well.
+    let protect =
+        protect.describe_scope("posts:read", "Read posts").implies("posts:write", &["posts:read"]);
     let metadata = protect.serve_resource_metadata()?;
     let guard = mcp(&protect).tool("list_posts", READ).tool("create_post", WRITE);
     let server = PostsServer { guard: guard.clone(), posts: Arc::default() };

@@ -45,6 +45,8 @@ async fn try_start_mcp() -> Result<Start, String> {
     let (protect, tenant) = configure_for(with_mock_tenant(&url)).await?;
     let mock = match tenant {
         None => {
+            // Clients find the tenant by the server's URL, so it must be configured.
+            protect.serve_resource_metadata().map_err(|error| error.to_string())?;
             diagnose(&protect);
             None
         }

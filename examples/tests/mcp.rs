@@ -161,6 +161,14 @@ async fn the_server_of_the_manual_serves_what_the_token_permits() {
 }
 
 #[tokio::test]
+async fn a_token_for_writing_reads_as_well() {
+    let (_tenant, url) = world().await;
+    let client = authorized(&url, &["posts:write"]).await;
+    let server = connect(client, &url, ClientLifecycleMode::Initialize).await;
+    assert_eq!(call(&server, "list_posts", json!({})).await.unwrap(), "");
+}
+
+#[tokio::test]
 async fn a_harmless_name_in_the_header_calls_no_other_tool() {
     let (tenant, url) = world().await;
     let token = tenant.token().scope("posts:read").mint();

@@ -10,28 +10,29 @@
 //! 6. [`optional`]: operations that serve anonymous callers too.
 //! 7. [`several_schemes`]: a token or an API key.
 //! 8. [`middleware`]: CORS, a request log and other middleware around an API.
-//! 9. [`testing`]: tests against a mock tenant, and of a handler alone.
-//! 10. [`reviewing`]: what every operation needs, for reviewers, and what became weaker.
+//! 9. [`streams`]: events and WebSockets that end with the token.
+//! 10. [`testing`]: tests against a mock tenant, and of a handler alone.
+//! 11. [`reviewing`]: what every operation needs, for reviewers, and what became weaker.
 //!
 //! Then what some APIs need:
 //!
-//! 11. [`decisions`]: the application's own decision, after every other.
-//! 12. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
-//! 13. [`certificates`]: tokens that are bound to a client certificate.
-//! 14. [`dpop`]: tokens that are bound to a key of the client.
-//! 15. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
-//! 16. [`several_tenants`]: callers of several tenants.
-//! 17. [`resource_metadata`]: clients that find the tenant by themselves.
-//! 18. [`mcp`]: an MCP server, with scopes per tool.
+//! 12. [`decisions`]: the application's own decision, after every other.
+//! 13. [`opaque`]: opaque tokens, introspection, and a cache that instances share.
+//! 14. [`certificates`]: tokens that are bound to a client certificate.
+//! 15. [`dpop`]: tokens that are bound to a key of the client.
+//! 16. [`proxies`]: client certificates behind nginx, HAProxy, Apache, Caddy, Envoy, Traefik and AWS.
+//! 17. [`several_tenants`]: callers of several tenants.
+//! 18. [`resource_metadata`]: clients that find the tenant by themselves.
+//! 19. [`mcp`]: an MCP server, with scopes per tool.
 //!
 //! For reference, and in operation:
 //!
-//! 19. [`tokens`]: which tokens are accepted.
-//! 20. [`answers`]: how a request is rejected.
-//! 21. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 22. [`watching`]: readiness, events, spans and metrics.
-//! 23. [`troubleshooting`]: messages, and what to do about them.
-//! 24. [`adding_a_host`]: other frameworks.
+//! 20. [`tokens`]: which tokens are accepted.
+//! 21. [`answers`]: how a request is rejected.
+//! 22. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
+//! 23. [`watching`]: readiness, events, spans and metrics.
+//! 24. [`troubleshooting`]: messages, and what to do about them.
+//! 25. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -152,6 +153,12 @@ page!(
     starts feature = "poem-openapi": "poem-openapi" "poem_openapi.rs",
 );
 page!(several_tenants);
+page!(
+    streams,
+    compiles feature = "axum": "axum" "axum.rs",
+    compiles feature = "poem": "poem and poem-openapi" "poem.rs",
+    compiles feature = "salvo": "salvo" "salvo.rs",
+);
 page!(
     testing,
     runs feature = "axum": "axum" "axum.rs",

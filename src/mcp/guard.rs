@@ -71,8 +71,8 @@ impl McpGuard {
     /// Reading the resource with this URI needs this policy, and so does subscribing to it.
     ///
     /// URIs are compared byte for byte: the server alone knows which others mean the same resource. So
-    /// there is no policy for a prefix, which `..` or an encoded character could leave. Resources of a
-    /// template are not listed; `method("resources/read", POLICY)` says what they need.
+    /// a policy cannot be given for a prefix, which `..` or an encoded character could leave. Resources
+    /// of a template are not listed; `method("resources/read", POLICY)` says what they need.
     pub fn resource(self, uri: impl Into<String>, policy: impl Into<PolicyBuf>) -> Self {
         self.list(Kind::Resource, uri.into(), policy)
     }

@@ -208,6 +208,7 @@ fn upper(name: &str) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
     use serde_json::json;
 
     use super::*;
@@ -314,6 +315,55 @@ mod tests {
             let malformed = parse(message.clone()).unwrap_err();
             assert_eq!(malformed.id, Some(json!(1)), "{message}");
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// Whether a parser keeps the first member or the last, and whether it ignores case.
+        #[test]
+        fn what_is_read_means_one_thing_to_every_parser(
+            members in vec(select(&MEMBERS[..]), 0..4),
+            of_params in vec(select(&MEMBERS_OF_PARAMS[..]), 0..3),
+        ) {
+            let params = object(&of_params);
+            let value = |value| if value == PARAMS { &*params } else { value };
+            let members = members.into_iter().map(|(name, it)| (name, value(it)));
+            let members: Vec<_> = [("jsonrpc", "\"2.0\"")].into_iter().chain(members).collect();
+            let read = Body::parse(object(&members).as_bytes());
+            let Ok(Body::One(Message { operation, .. })) = read else { return Ok(()) };
+            let method = operation.method.map(|method| format!("{method:?}"));
+            prop_assert_eq!(meanings(&members, "method"), Vec::from_iter(method.as_deref()));
+            for Subject { name, .. } in operation.subjects {
+                prop_assert_eq!(meanings(&members, "params"), [&*params]);
+                prop_assert_eq!(meanings(&of_params, "name"), [format!("{name:?}")]);
+            }
+        }
+    }
+
+    /// Stands for the parameters.
+    const PARAMS: &str = "params";
+    const MEMBERS: [(&str, &str); 7] = [
+        ("method", "\"tools/call\""),
+        ("method", "\"ping\""),
+        ("Method", "\"tools/call\""),
+        ("params", PARAMS),
+        ("PARAMS", PARAMS),
+        ("result", "{}"),
+        ("x", "1"),
+    ];
+    const MEMBERS_OF_PARAMS: [(&str, &str); 5] =
+        [("name", "\"a\""), ("name", "\"b\""), ("Name", "\"b\""), ("name", "1"), ("x", "1")];
+
+    fn object(members: &[(&str, &str)]) -> String {
+        let members = members.iter().map(|(name, value)| format!("{name:?}:{value}"));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    }
+
+    /// Every value that a parser may take for a member's.
+    fn meanings<'m>(members: &[(&str, &'m str)], name: &str) -> Vec<&'m str> {
+        let named = members.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| *value).collect()
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Handler for McpGuard {
         response: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        // Trailers are no data.
+        // Trailers carry no data.
         let body = request.take_body().map_ok(|frame| frame.into_data().unwrap_or_default());
         let body = read_body(body, self.body_limit());
         let peer = peer_certificate(request);
