@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "metrics")]
-use metrics::{counter, gauge};
+use metrics::{Key, Label, Level, Metadata, counter, with_recorder};
 
 /// Counts for one tenant.
 #[derive(Clone, Debug)]
@@ -15,7 +15,21 @@ pub(crate) struct Meter {
     /// A label of every metric: there may be several tenants in one process.
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nothing is counted"))]
     issuer: Arc<str>,
+    /// What is counted with each request is not put together each time.
+    #[cfg(feature = "metrics")]
+    usual: Arc<Usual>,
 }
+
+#[cfg(feature = "metrics")]
+#[derive(Debug)]
+struct Usual {
+    /// By how the token was validated.
+    accepted: [(&'static str, Key); 2],
+    key_set_age: Key,
+}
+
+/// The outcome of a request that is authorized.
+pub(crate) const ACCEPTED: &str = "accepted";
 
 /// Whether a verdict of the tenant was at hand.
 #[derive(Clone, Copy, Debug)]
@@ -37,19 +51,25 @@ pub(crate) enum UnknownKid {
 
 impl Meter {
     pub(crate) fn new(issuer: &str) -> Self {
-        Self { issuer: issuer.into() }
+        let issuer: Arc<str> = issuer.into();
+        Self {
+            #[cfg(feature = "metrics")]
+            usual: Arc::new(Usual::new(&issuer)),
+            issuer,
+        }
     }
 
     /// A request was accepted or rejected.
     pub(crate) fn validated(&self, outcome: &'static str, reason: &'static str) {
         #[cfg(feature = "metrics")]
-        counter!(
-            "monocloud_backend_validations",
-            "issuer" => Arc::clone(&self.issuer),
-            "outcome" => outcome,
-            "reason" => reason
-        )
-        .increment(1);
+        {
+            let usual = self.usual.accepted.iter().find(|(usual, _)| *usual == reason);
+            let key = match usual {
+                Some((_, key)) if outcome == ACCEPTED => key,
+                _ => &validations(&self.issuer, outcome, reason),
+            };
+            with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
+        }
     }
 
     /// The tenant was asked about a token.
@@ -96,10 +116,10 @@ impl Meter {
     }
 
     /// Tokens are validated with a key set of this age.
-    pub(crate) fn key_set_is_used(&self, age: impl FnOnce() -> Duration) {
+    pub(crate) fn key_set_is_used(&self, age: Duration) {
         #[cfg(feature = "metrics")]
-        gauge!("monocloud_backend_key_set_age_seconds", "issuer" => Arc::clone(&self.issuer))
-            .set(age().as_secs_f64());
+        with_recorder(|recorder| recorder.register_gauge(&self.usual.key_set_age, &METADATA))
+            .set(age.as_secs_f64());
     }
 
     /// A token was rejected because no key has its `kid`.
@@ -113,6 +133,34 @@ impl Meter {
         .increment(1);
     }
 }
+
+#[cfg(feature = "metrics")]
+impl Usual {
+    fn new(issuer: &Arc<str>) -> Self {
+        Self {
+            accepted: ["jwt", "opaque"].map(|kind| (kind, validations(issuer, ACCEPTED, kind))),
+            key_set_age: Key::from_parts(
+                "monocloud_backend_key_set_age_seconds",
+                vec![Label::new("issuer", Arc::clone(issuer))],
+            ),
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn validations(issuer: &Arc<str>, outcome: &'static str, reason: &'static str) -> Key {
+    let labels = vec![
+        Label::new("issuer", Arc::clone(issuer)),
+        Label::from_static_parts("outcome", outcome),
+        Label::from_static_parts("reason", reason),
+    ];
+    Key::from_parts("monocloud_backend_validations", labels)
+}
+
+/// What recorders are told beside names and labels.
+#[cfg(feature = "metrics")]
+static METADATA: Metadata<'static> =
+    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 impl UnknownKid {
     pub(crate) const fn name(self) -> &'static str {

@@ -46,14 +46,24 @@ impl TokenValidator {
         self.tenant.meter()
     }
 
-    /// Validates a JWT: its header, its signature, its claims.
-    pub(crate) async fn validate(&self, jwt: DecodedJwt<'_>) -> Result<Claims, Error> {
-        let jwt = jwt.validate_header(self.expectations.rfc9068).map_err(Error::InvalidToken)?;
-        let claims = self.tenant.verify(jwt).await?;
-        self.expectations
-            .validate(&claims, TokenKind::Jwt, self.clock().wall())
-            .map_err(Error::InvalidToken)?;
+    /// Validates a JWT: its header, its signature, its claims. It may have been decoded already.
+    pub(crate) async fn validate(
+        &self,
+        token: &AccessToken,
+        decoded: Option<DecodedJwt<'_>>,
+    ) -> Result<Claims, Error> {
+        let jwt = match decoded {
+            Some(jwt) => jwt,
+            None => DecodedJwt::decode(token.expose()).map_err(Error::InvalidToken)?,
+        };
+        let claims = self.tenant.verify(jwt, self.expectations.rfc9068).await?;
+        self.validate_claims(&claims)?;
         Ok(claims)
+    }
+
+    fn validate_claims(&self, claims: &Claims) -> Result<(), Error> {
+        let now = self.clock().wall();
+        self.expectations.validate(claims, TokenKind::Jwt, now).map_err(Error::InvalidToken)
     }
 
     /// Introspects a token, and validates the claims of the response.

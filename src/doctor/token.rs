@@ -77,8 +77,8 @@ impl Doctor<'_> {
         let mut seen = Seen { header, ..Seen::nothing_of(token) };
         let rfc9068 = self.validator.expectations.rfc9068;
         let decoded = DecodedJwt::decode(token.expose());
-        let jwt = match decoded.and_then(|jwt| jwt.validate_header(rfc9068)) {
-            Ok(jwt) => jwt,
+        let (header, jwt) = match decoded.and_then(|jwt| Ok((jwt.header(rfc9068)?, jwt))) {
+            Ok(decoded) => decoded,
             Err(reason) => {
                 self.find(self.reason(reason, &seen));
                 return;
@@ -89,14 +89,11 @@ impl Doctor<'_> {
         match keys {
             None => self.find(unverified("the tenant's keys could not be had")),
             Some(keys) => {
-                seen.ignored_key = jwt.kid.as_deref().and_then(|kid| {
+                seen.ignored_key = header.kid.as_deref().and_then(|kid| {
                     keys.ignored().find(|(ignored, _)| *ignored == Some(kid)).map(|(_, why)| why)
                 });
-                let verifier = keys.find(jwt.kid.as_deref(), jwt.algorithm);
-                let verified = verifier.and_then(|verifier| {
-                    jwt.verified(|input, signature| verifier.verify(input, signature))
-                });
-                faults.extend(verified.err());
+                let key = keys.find(header.kid.as_deref(), header.algorithm);
+                faults.extend(key.and_then(|key| jwt.verified_by(key)).err());
             }
         }
         self.claims(seen, TokenKind::Jwt, faults, keys.is_some());
@@ -199,7 +196,7 @@ impl Seen {
         Self {
             secret: signature.unwrap_or(token).to_owned(),
             header: serde_json::Map::new(),
-            claims: Claims::new(serde_json::Map::new()),
+            claims: Claims::default(),
             ignored_key: None,
             unfit: None,
         }

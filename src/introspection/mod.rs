@@ -40,7 +40,7 @@ use crate::{
         lifecycle::Unavailable,
         shared_task::catch_panic,
     },
-    token::{AccessToken, TokenKind, claims::Claims, json, rules::Expectations},
+    token::{AccessToken, TokenKind, claims::Claims, json, object::Object, rules::Expectations},
 };
 
 /// RFC 7662 §2.2.
@@ -293,14 +293,17 @@ impl Inner {
 
 impl Answer {
     pub(crate) fn read(body: &[u8]) -> Result<Self, TenantError> {
-        let mut members = json::parse_object(body).map_err(|error| {
+        let unreadable = |error: &dyn std::error::Error| {
             let reason = error.to_string().into();
             TenantError::Document { document: ANSWER.name, reason }
-        })?;
+        };
+        let mut members = json::parse_object(body).map_err(|error| unreadable(&error))?;
         let is_active = members.remove("active") == Some(Value::Bool(true));
         // All other members are optional (RFC 7662 §2.2), and some servers write them all.
         members.retain(|_, value| !value.is_null());
-        Ok(Self { is_active, claims: Claims::new(members) })
+        let claims = Object::parse(Value::Object(members).to_string());
+        let claims = claims.map_err(|error| unreadable(&error))?;
+        Ok(Self { is_active, claims: Claims::new(claims) })
     }
 }
 

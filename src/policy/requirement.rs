@@ -8,7 +8,10 @@ use super::{
     constant::Policy,
     evidence::{Evidence, GroupMatch},
 };
-use crate::error::{Denial, Error, InvalidToken, StepUp, StepUpReason};
+use crate::{
+    error::{Denial, Error, InvalidToken, StepUp, StepUpReason},
+    token::object::Item,
+};
 
 /// What a token must carry, all of it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -93,7 +96,7 @@ impl Requirement {
         let age = self.max_age.is_some_and(|max_age| !evidence.is_authentication_within(max_age));
         let scopes = self.scopes.iter().filter(|scope| !evidence.has_scope(scope));
         let claims = self.claims.iter().filter(|(name, value)| {
-            !evidence.claims.get(name).is_some_and(|found| is_or_contains(found, value))
+            !evidence.claims.item(name).is_some_and(|found| is_or_contains(found, value))
         });
         [
             sender.then_some(Unmet::SenderConstraint),
@@ -158,32 +161,32 @@ impl Requirement {
             Unmet::Acr => tracing::debug!(
                 name: "token.acr",
                 required = ?self.acr_values,
-                found = ?claims.get("acr"),
+                found = ?claims.item("acr"),
                 "the user must authenticate in another way"
             ),
             Unmet::MaxAge => tracing::debug!(
                 name: "token.max_age",
                 required = ?self.max_age,
-                found = ?claims.get("auth_time"),
+                found = ?claims.item("auth_time"),
                 "the user must authenticate again"
             ),
             Unmet::Scope => tracing::debug!(
                 name: "token.scope_missing",
                 required = %self.scopes.join(" "),
-                found = ?claims.get("scope"),
+                found = ?claims.item("scope"),
                 "a scope is missing"
             ),
             Unmet::Group => tracing::debug!(
                 name: "token.group_missing",
                 required = ?self.groups,
-                found = ?claims.get(&evidence.rules.groups_claim),
+                found = ?claims.item(&evidence.rules.groups_claim),
                 "a group is missing"
             ),
             Unmet::Claim(name) => tracing::debug!(
                 name: "token.claim_differs",
                 claim = name,
                 required = ?self.claims.get(name),
-                found = ?claims.get(name),
+                found = ?claims.item(name),
                 "a claim has another value"
             ),
         }
@@ -216,8 +219,8 @@ pub(crate) fn is_claim_value(value: &Value) -> bool {
     }
 }
 
-fn is_or_contains(found: &Value, value: &Value) -> bool {
-    found == value || found.as_array().is_some_and(|list| list.contains(value))
+fn is_or_contains(found: Item<'_>, value: &Value) -> bool {
+    found == *value || found.elements().any(|element| element == *value)
 }
 
 #[cfg(test)]

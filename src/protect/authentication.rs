@@ -74,7 +74,9 @@ impl ProtectApi {
         let (validator, presented) =
             self.tenants().validator_of(token, headers).map_err(Error::InvalidToken)?;
         let (claims, kind) = match presented {
-            Presented::Jwt(jwt) => (Arc::new(validator.validate(jwt).await?), TokenKind::Jwt),
+            Presented::Jwt(jwt) => {
+                (Arc::new(validator.validate(token, jwt).await?), TokenKind::Jwt)
+            }
             Presented::Opaque => (validator.introspect(token).await?, TokenKind::Opaque),
         };
         let confirmation = Confirmation::of(&claims);

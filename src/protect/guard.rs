@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::{Chain, Denial, Error},
+    meter::ACCEPTED,
     policy::{Access, Policy, PolicyBuf},
 };
 
@@ -56,7 +57,7 @@ impl ProtectApi {
     fn record(&self, span: &Span, authorized: Result<&Caller, &Refusal>) {
         let (outcome, reason) = match authorized {
             Ok(caller) => {
-                ("accepted", caller.authenticated().map_or("anonymous", |it| it.kind().word()))
+                (ACCEPTED, caller.authenticated().map_or("anonymous", |it| it.kind().word()))
             }
             Err(refusal) => (refusal.error().code(), refusal.error().reason()),
         };

@@ -27,8 +27,8 @@ type IssuerResolver = dyn Fn(&HeaderMap) -> Option<String> + Send + Sync;
 
 /// How a token is validated.
 pub(crate) enum Presented<'t> {
-    /// A JWT, by its signature and its claims.
-    Jwt(DecodedJwt<'t>),
+    /// A JWT, by its signature and its claims. It is decoded already where its issuer had to be read.
+    Jwt(Option<DecodedJwt<'t>>),
     /// Any token, by introspection.
     Opaque,
 }
@@ -88,18 +88,19 @@ impl Tenants {
             TokenKind::Jwt if is_alone && self.own.introspect_jwt_tokens => {
                 Ok((&self.own, Presented::Opaque))
             }
+            // Its `iss` is validated once the signature is verified.
+            TokenKind::Jwt if is_alone => Ok((&self.own, Presented::Jwt(None))),
             TokenKind::Jwt => {
                 let jwt = DecodedJwt::decode(token.expose())?;
-                let validator = if is_alone {
-                    // Its `iss` is validated once the signature is verified.
-                    self.own()
-                } else {
-                    self.named(jwt.claimed_issuer()?)?
-                };
-                if validator.introspect_jwt_tokens {
-                    Ok((validator, Presented::Opaque))
-                } else {
-                    Ok((validator, Presented::Jwt(jwt)))
+                match jwt.claimed_issuer().and_then(|issuer| self.named(issuer)) {
+                    Ok(validator) if !validator.introspect_jwt_tokens => {
+                        Ok((validator, Presented::Jwt(Some(jwt))))
+                    }
+                    // What is no JWT is rejected as such, whoever is said to have issued it.
+                    other => {
+                        jwt.check_header()?;
+                        Ok((other?, Presented::Opaque))
+                    }
                 }
             }
             TokenKind::Opaque => Ok((self.issuer_of_opaque(headers)?, Presented::Opaque)),

@@ -42,7 +42,10 @@ use crate::{
     clock::Clock,
     error::{Error, Internal, TenantError},
     meter::Meter,
-    token::{claims::Claims, jwt::UnverifiedJwt},
+    token::{
+        claims::Claims,
+        jwt::{DecodedJwt, Header},
+    },
 };
 
 /// How long the OpenAPI document waits for the tenant's metadata.
@@ -100,22 +103,32 @@ impl Tenant {
         self.config.read_metadata(document)
     }
 
-    /// Verifies a JWT with the tenant's keys.
-    pub(crate) async fn verify(&self, jwt: UnverifiedJwt<'_>) -> Result<Claims, Error> {
+    /// Verifies a JWT with the tenant's keys. Its header is validated before they are fetched; with
+    /// `rfc9068` it must be that of an access token.
+    pub(crate) async fn verify(&self, jwt: DecodedJwt<'_>, rfc9068: bool) -> Result<Claims, Error> {
+        let encoded_header = jwt.encoded_header;
+        let now = self.clock.now();
+        if let Some(keys) = self.documents.key_set().fresh(now)
+            && let Some(key) = keys.value.known(encoded_header)
+        {
+            self.meter.key_set_is_used(keys.age(now));
+            return jwt.verified_by(key).map_err(Error::InvalidToken);
+        }
+        let Header { algorithm, kid } = jwt.header(rfc9068).map_err(Error::InvalidToken)?;
         let seen = self.documents.key_set().fetches();
         let mut keys = self.documents.keys().await?;
-        self.meter.key_set_is_used(|| keys.age(self.clock.now()));
-        if let Some(kid) = jwt.kid.as_deref()
+        self.meter.key_set_is_used(keys.age(self.clock.now()));
+        if let Some(kid) = kid.as_deref()
             && !keys.value.contains(kid)
         {
             let search =
                 self.unknown_kids.find_newer(kid, keys, seen, &self.documents, &self.clock);
             keys = search.await.into_keys(kid, &self.meter)?;
         }
-        let verifier =
-            keys.value.find(jwt.kid.as_deref(), jwt.algorithm).map_err(Error::InvalidToken)?;
-        jwt.verified(|input, signature| verifier.verify(input, signature))
-            .map_err(Error::InvalidToken)
+        let key = keys.value.find(kid.as_deref(), algorithm).map_err(Error::InvalidToken)?;
+        let claims = jwt.verified_by(key).map_err(Error::InvalidToken)?;
+        keys.value.remember(encoded_header, key);
+        Ok(claims)
     }
 }
 

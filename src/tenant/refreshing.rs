@@ -67,9 +67,12 @@ impl<T> Refreshing<T> {
         }
     }
 
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     /// The value, if it is fresh.
-    pub(crate) fn fresh(&self) -> Option<Arc<Kept<T>>> {
-        let now = self.clock.now();
+    pub(crate) fn fresh(&self, now: Now) -> Option<Arc<Kept<T>>> {
         self.value.load_full().filter(|kept| kept.is_fresh(now))
     }
 

@@ -1,11 +1,15 @@
 //! What a token says (RFC 7519 §4).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::json;
+use super::object::{Item, Object};
 
 /// The latest time a claim may name: the last second of the year 9999.
 const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
@@ -15,28 +19,31 @@ const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 /// They serialise as the JSON object the token carried. Reach a claim of your own by
 /// [`get`](Self::get), or take all of them in a type of yours, as
 /// [`Authenticated`](crate::Authenticated) does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Claims(Map<String, Value>);
+#[derive(Default)]
+pub struct Claims {
+    object: Arc<Object>,
+    /// The same, made when the application asks for a claim as a [`Value`].
+    values: OnceLock<Map<String, Value>>,
+}
 
 impl Claims {
-    pub(crate) const fn new(members: Map<String, Value>) -> Self {
-        Self(members)
+    pub(crate) fn new(object: Object) -> Self {
+        Self { object: Arc::new(object), values: OnceLock::new() }
     }
 
     /// Claims that no token carried, for unit tests of handlers.
     ///
     /// # Panics
     ///
-    /// If `claims` is not a JSON object.
+    /// If `claims` is not a JSON object, or one that a token cannot carry: it nests at most 32 levels.
     #[must_use]
     pub fn for_tests(claims: Value) -> Self {
-        let is_object = claims.is_object();
-        assert!(is_object, "claims are a JSON object, such as `json!({{\"sub\": \"alice\"}})`");
-        match claims {
-            Value::Object(members) => Self(members),
-            _ => Self(Map::new()),
-        }
+        let object = Object::parse(claims.to_string());
+        assert!(
+            object.is_ok(),
+            "claims are a JSON object of at most 32 levels, such as `json!({{\"sub\": \"alice\"}})`"
+        );
+        Self::new(object.unwrap_or_default())
     }
 
     /// `sub`: who the token is about.
@@ -59,19 +66,19 @@ impl Claims {
 
     /// `aud`: the APIs the token is for.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        strings(self.get("aud"))
+        strings(self.item("aud"))
     }
 
     /// `exp`: when the token expires.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        let seconds = numeric_date(self.get("exp")?)?;
+        let seconds = numeric_date(self.item("exp")?)?;
         UNIX_EPOCH.checked_add(Duration::from_secs_f64(seconds))
     }
 
     /// `auth_time`: when the user authenticated, in seconds since the epoch.
     pub(crate) fn authenticated_at_seconds(&self) -> Option<f64> {
-        self.get("auth_time").and_then(numeric_date)
+        self.item("auth_time").and_then(numeric_date)
     }
 
     /// `acr`: how the user authenticated (RFC 9470 §6).
@@ -82,10 +89,10 @@ impl Claims {
 
     /// `scope`: what the token permits, from a blank-separated string or an array of strings.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        let scope = self.get("scope");
-        let joined = scope.and_then(Value::as_str).unwrap_or_default();
-        let listed = scope.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        joined.split_ascii_whitespace().chain(listed.iter().filter_map(Value::as_str))
+        let scope = self.item("scope");
+        let joined = scope.and_then(Item::as_str).unwrap_or_default();
+        let listed = scope.into_iter().flat_map(Item::elements).filter_map(Item::as_str);
+        joined.split_ascii_whitespace().chain(listed)
     }
 
     /// Whether the token carries a scope, compared exactly.
@@ -98,20 +105,17 @@ impl Claims {
     /// an object; other entries are skipped, and another shape holds no groups.
     #[must_use]
     pub fn has_group(&self, claim: &str, group: &str) -> bool {
-        let entries = self.get(claim).and_then(Value::as_array).map(Vec::as_slice);
-        entries.unwrap_or_default().iter().any(|entry| match entry {
-            Value::String(name) => name == group,
-            Value::Object(members) => ["id", "name"]
-                .iter()
-                .any(|key| members.get(*key).and_then(Value::as_str) == Some(group)),
-            _ => false,
-        })
+        let is_group = |entry: Item<'_>| {
+            let is = |item: Item<'_>| item.as_str() == Some(group);
+            is(entry) || ["id", "name"].iter().any(|name| entry.get(name).is_some_and(is))
+        };
+        self.item(claim).is_some_and(|groups| groups.elements().any(is_group))
     }
 
-    /// A claim by its name.
+    /// A claim by its name. The first call reads all claims into [`Value`]s, which no other method does.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.values().get(name)
     }
 
     /// Reads the claims into a type of the application's.
@@ -120,36 +124,64 @@ impl Claims {
     ///
     /// What serde finds missing or misshapen.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(&self.0)
+        self.object.deserialize()
     }
 
-    pub(super) const fn members(&self) -> &Map<String, Value> {
-        &self.0
+    /// A claim by its name, for those who need no [`Value`].
+    pub(crate) fn item(&self, name: &str) -> Option<Item<'_>> {
+        self.object.get(name)
     }
 
-    /// About how much memory they occupy beside the value itself, in bytes.
+    /// The memory that a copy of them occupies beside the value itself, in bytes.
     pub(crate) fn heap_size(&self) -> usize {
-        json::heap_size_of_object(&self.0)
+        size_of::<Object>() + self.object.heap_size()
+    }
+
+    pub(super) fn values(&self) -> &Map<String, Value> {
+        self.values.get_or_init(|| self.object.to_map())
     }
 
     pub(super) fn string(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Value::as_str)
+        self.item(name).and_then(Item::as_str)
+    }
+}
+
+/// A copy shares the claims, and none of the values that were made of them: what a cache keeps does not
+/// grow by what a handler asks for.
+impl Clone for Claims {
+    fn clone(&self) -> Self {
+        Self { object: Arc::clone(&self.object), values: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Claims {
+    fn eq(&self, other: &Self) -> bool {
+        self.values() == other.values()
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claims").field(self.values()).finish()
+    }
+}
+
+impl Serialize for Claims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.values().serialize(serializer)
     }
 }
 
 /// A `NumericDate` in seconds (RFC 7519 §2), fractions included.
-pub(crate) fn numeric_date(value: &Value) -> Option<f64> {
+pub(crate) fn numeric_date(value: Item<'_>) -> Option<f64> {
     value.as_f64().filter(|seconds| (0.0..=MAX_NUMERIC_DATE).contains(seconds))
 }
 
 /// The strings in a claim that is one string or an array.
-pub(super) fn strings(value: Option<&Value>) -> impl Iterator<Item = &str> {
-    let list = match value {
-        Some(Value::Array(list)) => list.as_slice(),
-        Some(single) => std::slice::from_ref(single),
-        None => &[],
-    };
-    list.iter().filter_map(Value::as_str)
+pub(super) fn strings(claim: Option<Item<'_>>) -> impl Iterator<Item = &str> {
+    let single = claim.and_then(Item::as_str);
+    let listed = claim.into_iter().flat_map(Item::elements).filter_map(Item::as_str);
+    single.into_iter().chain(listed)
 }
 
 #[cfg(test)]
@@ -159,11 +191,9 @@ mod tests {
     use super::*;
 
     fn claims(value: Value) -> Claims {
-        let Value::Object(members) = value else { panic!("an object") };
-        Claims::new(members)
+        Claims::for_tests(value)
     }
 
-    /// Validates a good token in which one claim was replaced, or removed where it is null.
     #[test]
     fn the_registered_claims_can_be_asked_for_by_name() {
         let full = claims(json!({
@@ -193,10 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_holds_no_values_that_were_made_of_the_original() {
+        let claims = claims(json!({"sub": "alice"}));
+        assert_eq!(claims.get("sub"), Some(&json!("alice")));
+        let copy = claims.clone();
+        assert!(claims.values.get().is_some() && copy.values.get().is_none());
+        assert_eq!(copy, claims);
+    }
+
+    #[test]
+    fn they_serialise_and_show_as_the_object_that_they_are() {
+        let object = json!({"sub": "alice", "aud": ["a", "b"]});
+        let claims = claims(object.clone());
+        assert_eq!(serde_json::to_value(&claims).unwrap(), object);
+        assert_eq!(format!("{claims:?}"), format!("Claims({:?})", object.as_object().unwrap()));
+    }
+
+    #[test]
     fn the_size_of_claims_is_that_of_their_object() {
         let claims = claims(json!({"sub": "a".repeat(1000)}));
         assert!(claims.heap_size() > 1000);
-        assert_eq!(claims.heap_size(), json::heap_size_of_object(&claims.0));
+        assert_eq!(claims.heap_size(), size_of::<Object>() + claims.object.heap_size());
     }
 
     #[test]

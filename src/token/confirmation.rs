@@ -1,14 +1,12 @@
 //! `cnf`: the key that a token is bound to (RFC 7800 §3.1).
 
-use serde_json::{Map, Value};
-
-use super::{claims::Claims, thumbprint::Thumbprint};
+use super::{claims::Claims, object::Item, thumbprint::Thumbprint};
 
 /// What a token is bound to, by the members of `cnf` that this library knows. Each must be satisfied.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Confirmation<'c> {
     /// `x5t#S256`: the thumbprint of a certificate (RFC 8705 §3.1).
-    pub(crate) certificate: Option<&'c Value>,
+    pub(crate) certificate: Option<Item<'c>>,
     /// `jkt`: the thumbprint of a key (RFC 9449 §6.1).
     pub(crate) key: Option<KeyConfirmation<'c>>,
     /// Whether there is a `cnf`.
@@ -17,18 +15,17 @@ pub(crate) struct Confirmation<'c> {
 
 /// The thumbprint of the key that a token is bound to, whatever it is made of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyConfirmation<'c>(&'c Value);
+pub(crate) struct KeyConfirmation<'c>(Item<'c>);
 
 impl<'c> Confirmation<'c> {
     /// A token whose `cnf` is absent or null is bound to nothing.
     pub(crate) fn of(claims: &'c Claims) -> Self {
-        let Some(confirmation) = claims.get("cnf").filter(|value| !value.is_null()) else {
+        let Some(confirmation) = claims.item("cnf").filter(|value| !value.is_null()) else {
             return Self::default();
         };
-        let member = |name| confirmation.as_object().and_then(|cnf: &Map<_, _>| cnf.get(name));
         Self {
-            certificate: member("x5t#S256"),
-            key: member("jkt").map(KeyConfirmation),
+            certificate: confirmation.get("x5t#S256"),
+            key: confirmation.get("jkt").map(KeyConfirmation),
             is_present: true,
         }
     }

@@ -9,12 +9,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value, map::Entry};
 
 /// How deep objects and arrays may nest.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// What member names begin with that mean something to `serde_json` itself: under one of them it
 /// hands out fractions and huge numbers where another crate of the program turned on
 /// `arbitrary_precision`, and under another `Value` reads text as JSON. A stranger who writes one is rejected.
-const PRIVATE_PREFIX: &str = "$serde_json::private::";
+pub(super) const PRIVATE_PREFIX: &str = "$serde_json::private::";
 
 /// Reads a JSON object that has no duplicate member at any depth and nests at most
 /// [`MAX_DEPTH`] levels; the bytes must be UTF-8, with nothing after the object.
@@ -34,41 +34,6 @@ pub(crate) fn parse_value(bytes: &[u8], max_depth: usize) -> Result<Value, serde
     deserializer.end()?;
     Ok(value)
 }
-
-/// About how much memory an object occupies beside its own value, in bytes: rather more than less.
-pub(crate) fn heap_size_of_object(members: &Map<String, Value>) -> usize {
-    if members.is_empty() {
-        return 0;
-    }
-    // A node of a B-tree has room for eleven members, and may hold as few as five; the root one.
-    let node = ALLOCATION + 12 * size_of::<usize>() + 11 * size_of::<(String, Value)>();
-    let nodes = 1 + members.len() / 4;
-    let content = members.iter().map(|(name, value)| heap_size_of_text(name) + heap_size(value));
-    node * nodes + content.sum::<usize>()
-}
-
-fn heap_size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => heap_size_of_text(text),
-        Value::Array(elements) if elements.capacity() == 0 => 0,
-        Value::Array(elements) => {
-            let content = elements.iter().map(heap_size).sum::<usize>();
-            ALLOCATION + elements.capacity() * size_of::<Value>() + content
-        }
-        Value::Object(members) => heap_size_of_object(members),
-    }
-}
-
-fn heap_size_of_text(text: &String) -> usize {
-    match text.capacity() {
-        0 => 0,
-        capacity => ALLOCATION + capacity,
-    }
-}
-
-/// What an allocation takes beside its content, in bytes: its header, and rounding up.
-const ALLOCATION: usize = 16;
 
 /// Builds a [`Value`] that sits inside `depth` objects and arrays.
 #[derive(Clone, Copy)]
@@ -280,32 +245,6 @@ mod tests {
             Value::Object(parse_object(json.as_bytes()).unwrap()),
             serde_json::from_str::<Value>(json).unwrap()
         );
-    }
-
-    #[test]
-    fn the_size_of_an_object_counts_every_allocation_at_its_capacity() {
-        let size = |json: &str| heap_size_of_object(&parse_object(json.as_bytes()).unwrap());
-        let node =
-            16 + 12 * size_of::<usize>() + 11 * size_of::<String>() + 11 * size_of::<Value>();
-        assert_eq!(size("{}"), 0);
-        let name = size(r#"{"a":1}"#) - node;
-        assert!(name > 16, "{name}");
-        for scalar in ["null", "true", "-1.5", r#""""#, "[]", "{}"] {
-            assert_eq!(size(&format!(r#"{{"a":{scalar}}}"#)), node + name, "{scalar}");
-        }
-        assert_eq!(size(r#"{"a":{"a":1}}"#), 2 * (node + name));
-        for (count, nodes) in [(3, 1), (4, 2), (8, 3)] {
-            let members: Vec<_> = (0..count).map(|n| format!(r#""{n}":1"#)).collect();
-            let members = size(&format!("{{{}}}", members.join(",")));
-            assert_eq!(members, nodes * node + count * name, "{count}");
-        }
-
-        let mut text = String::with_capacity(1000);
-        text.push('a');
-        assert_eq!(heap_size(&text.into()), 1016);
-        let mut elements = Vec::with_capacity(100);
-        elements.extend([Value::from("abc"), Value::Null]);
-        assert_eq!(heap_size(&elements.into()), 16 + 100 * size_of::<Value>() + 16 + 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A token is taken apart in this order, and the first rule it breaks is its end:
 //!
 //! 1. three segments, each strict base64url: no padding, no stray bits in the tail;
-//! 2. the header is a JSON object without duplicate members, and so is the payload;
+//! 2. the payload is a JSON object without duplicate members, and so is the header;
 //! 3. no `crit` (RFC 7515 §4.1.11) and no `b64` (RFC 7797);
 //! 4. `alg` is one of [`SigningAlgorithm`]'s;
 //! 5. `typ` is that of an access token, the general `JWT`, or absent.
@@ -16,36 +16,33 @@ use super::{
     algorithm::SigningAlgorithm,
     claims::Claims,
     jws::{self, Jws, NotAJws},
+    keys::Verifier,
 };
 use crate::error::InvalidToken;
 
-/// A JWT whose segments are what they should be; their contents are not validated yet.
+/// A JWT whose payload and signature are what they should be; nothing of it is validated yet.
 #[derive(Debug)]
 pub(crate) struct DecodedJwt<'t> {
-    header: Map<String, Value>,
+    /// Encoded, as it may be known already.
+    pub(crate) encoded_header: &'t str,
     claims: Claims,
     signing_input: &'t str,
     signature: Vec<u8>,
 }
 
-/// A JWT taken apart, its signature not yet verified.
+/// What the header of a JWT says.
 #[derive(Debug)]
-pub(crate) struct UnverifiedJwt<'t> {
+pub(crate) struct Header {
     pub(crate) algorithm: SigningAlgorithm,
-    pub(crate) kid: Option<String>,
-    claims: Claims,
-    signing_input: &'t str,
-    signature: Vec<u8>,
+    pub(crate) kid: Option<Box<str>>,
 }
 
 impl<'t> DecodedJwt<'t> {
-    /// Decodes the segments: the first two rules.
+    /// Decodes the segments but the header: the first two rules, but for the header.
     pub(crate) fn decode(token: &'t str) -> Result<Self, InvalidToken> {
-        let malformed = |NotAJws| InvalidToken::Malformed;
-        let Jws { header, payload, signing_input, signature } =
-            Jws::decode(token).map_err(malformed)?;
-        let header = jws::parse_segment(header).map_err(malformed)?;
-        Ok(Self { header, claims: Claims::new(payload), signing_input, signature })
+        let Jws { header: encoded_header, payload, signing_input, signature } =
+            Jws::decode(token).map_err(|NotAJws| InvalidToken::Malformed)?;
+        Ok(Self { encoded_header, claims: Claims::new(payload), signing_input, signature })
     }
 
     /// Who the token says has issued it. That may select the tenant that validates it, and nothing
@@ -54,10 +51,15 @@ impl<'t> DecodedJwt<'t> {
         self.claims.issuer().ok_or(InvalidToken::Claim("iss"))
     }
 
+    /// Whether the header is a JSON object, without which the token is none at all.
+    pub(crate) fn check_header(&self) -> Result<(), InvalidToken> {
+        self.parse_header().map(drop)
+    }
+
     /// Validates the header: the other rules. With `rfc9068` its `typ` must say that the token is an
     /// access token (RFC 9068 §4).
-    pub(crate) fn validate_header(self, rfc9068: bool) -> Result<UnverifiedJwt<'t>, InvalidToken> {
-        let Self { mut header, claims, signing_input, signature } = self;
+    pub(crate) fn header(&self, rfc9068: bool) -> Result<Header, InvalidToken> {
+        let header = self.parse_header()?;
         if jws::requires_extension(&header) {
             return Err(InvalidToken::Critical);
         }
@@ -69,27 +71,26 @@ impl<'t> DecodedJwt<'t> {
         if !is_access_token_type(header.get("typ"), rfc9068) {
             return Err(InvalidToken::Type);
         }
-        let kid = match header.remove("kid") {
+        let kid = match header.get("kid") {
             None => None,
-            Some(Value::String(kid)) => Some(kid),
+            Some(Value::String(kid)) => Some(kid.as_str().into()),
             Some(_) => return Err(InvalidToken::Malformed),
         };
-        Ok(UnverifiedJwt { algorithm, kid, claims, signing_input, signature })
+        Ok(Header { algorithm, kid })
     }
-}
 
-impl UnverifiedJwt<'_> {
+    fn parse_header(&self) -> Result<Map<String, Value>, InvalidToken> {
+        jws::parse_segment(self.encoded_header).map_err(|NotAJws| InvalidToken::Malformed)
+    }
+
     /// The claims, which anybody may have written: for a diagnosis alone.
     pub(crate) fn unverified_claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Hands out the claims if `verify` finds the signature over the signing input good.
-    pub(crate) fn verified(
-        self,
-        verify: impl FnOnce(&str, &[u8]) -> Result<(), InvalidToken>,
-    ) -> Result<Claims, InvalidToken> {
-        verify(self.signing_input, &self.signature)?;
+    /// Hands out the claims if the key verifies the signature.
+    pub(crate) fn verified_by(self, key: &Verifier) -> Result<Claims, InvalidToken> {
+        key.verify(self.signing_input, &self.signature)?;
         Ok(self.claims)
     }
 }

@@ -1,6 +1,9 @@
 //! The tenant's keys (RFC 7517): which of them may verify a token.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aws_lc_rs::signature::{
     self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
@@ -27,9 +30,9 @@ const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", 
 ///
 /// Keys are parsed one by one: an unusable one verifies nothing, and is kept for its `kid` and the
 /// reason.
-#[derive(Debug)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
+    known_headers: KnownHeaders,
 }
 
 impl KeySet {
@@ -62,7 +65,7 @@ impl KeySet {
                 keys.push(key);
             }
         }
-        Ok(Self { keys })
+        Ok(Self { keys, known_headers: KnownHeaders::default() })
     }
 
     /// Whether any key can verify a token.
@@ -103,7 +106,7 @@ impl KeySet {
         &self,
         kid: Option<&str>,
         algorithm: SigningAlgorithm,
-    ) -> Result<&Verifier, InvalidToken> {
+    ) -> Result<&Arc<Verifier>, InvalidToken> {
         let candidates = self.keys.iter().filter(|key| kid.is_none() || key.kid.as_deref() == kid);
         let verifiers = candidates.filter_map(|key| key.verifiers.as_ref().ok());
         let mut fitting =
@@ -112,6 +115,51 @@ impl KeySet {
             (Some(verifier), None) => Ok(verifier),
             (Some(_), Some(_)) => Err(InvalidToken::AmbiguousKey),
             (None, _) => Err(InvalidToken::UnknownKey),
+        }
+    }
+
+    /// The key of an encoded header that a token had whose signature it verified.
+    pub(crate) fn known(&self, header: &str) -> Option<&Verifier> {
+        self.known_headers.get(header)
+    }
+
+    /// Remembers the key of the encoded header of a token whose signature was verified.
+    pub(crate) fn remember(&self, header: &str, key: &Arc<Verifier>) {
+        self.known_headers.keep(header, key);
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet").field("keys", &self.keys).finish()
+    }
+}
+
+/// The encoded headers of tokens whose signature was verified. All tokens of a key have the same, as a
+/// rule, and what follows from one need not be found again while the key set is in use.
+#[derive(Default)]
+struct KnownHeaders([OnceLock<(Box<str>, Arc<Verifier>)>; 16]);
+
+impl KnownHeaders {
+    /// A longer one is not kept, in bytes.
+    const MAX_LENGTH: usize = 1024;
+
+    fn get(&self, header: &str) -> Option<&Verifier> {
+        let mut known = self.0.iter().map_while(OnceLock::get);
+        known.find(|(known, _)| **known == *header).map(|(_, key)| &**key)
+    }
+
+    /// Once all places are taken, further headers are not kept.
+    fn keep(&self, header: &str, key: &Arc<Verifier>) {
+        if header.len() > Self::MAX_LENGTH || self.get(header).is_some() {
+            return;
+        }
+        let mut entry = (header.into(), Arc::clone(key));
+        for place in &self.0 {
+            match place.set(entry) {
+                Ok(()) => return,
+                Err(back) => entry = back,
+            }
         }
     }
 }
@@ -157,7 +205,7 @@ impl fmt::Debug for Verifier {
 #[derive(Debug, PartialEq)]
 struct Key {
     kid: Option<Box<str>>,
-    verifiers: Result<Vec<Verifier>, &'static str>,
+    verifiers: Result<Vec<Arc<Verifier>>, &'static str>,
 }
 
 impl Key {
@@ -167,10 +215,11 @@ impl Key {
             return Self { kid: None, verifiers: Err(reason) };
         };
         remove_unset(&mut jwk);
+        let verifiers = || Ok(verifiers(&jwk, None)?.into_iter().map(Arc::new).collect());
         match jwk.get("kid") {
-            None => Self { kid: None, verifiers: verifiers(&jwk, None) },
+            None => Self { kid: None, verifiers: verifiers() },
             Some(Value::String(kid)) => {
-                Self { kid: Some(kid.as_str().into()), verifiers: verifiers(&jwk, None) }
+                Self { kid: Some(kid.as_str().into()), verifiers: verifiers() }
             }
             Some(_) => Self { kid: None, verifiers: Err("its kid is not a string") },
         }

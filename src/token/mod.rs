@@ -8,6 +8,7 @@ pub(crate) mod json;
 pub(crate) mod jws;
 pub(crate) mod jwt;
 pub(crate) mod keys;
+pub(crate) mod object;
 #[cfg(test)]
 mod rfc_vectors;
 pub(crate) mod rules;
@@ -17,6 +18,7 @@ pub(crate) mod typed;
 use std::fmt;
 
 use http::HeaderMap;
+use memchr::memchr_iter;
 
 use self::credentials::Scheme;
 use crate::error::{Error, InvalidRequest, InvalidToken};
@@ -93,7 +95,7 @@ impl AccessToken {
     /// Tells by the number of segments how the token is to be validated (RFC 7515 §3.1,
     /// RFC 7516 §3.1).
     pub(crate) fn kind(&self) -> Result<TokenKind, InvalidToken> {
-        match self.0.matches('.').count() {
+        match memchr_iter(b'.', self.0.as_bytes()).count() {
             2 => Ok(TokenKind::Jwt),
             4 => Err(InvalidToken::Encrypted),
             _ => Ok(TokenKind::Opaque),

@@ -52,7 +52,7 @@ pub struct Unfit {
 
 impl Unfit {
     fn new<C: DeserializeOwned>(claims: &Claims) -> Self {
-        let path = match serde_path_to_error::deserialize::<_, C>(claims.members()) {
+        let path = match serde_path_to_error::deserialize::<_, C>(claims.values()) {
             Ok(_) => ".".to_owned(),
             Err(error) => path_of(&error),
         };

@@ -254,13 +254,13 @@ async fn cached_results_stay_within_the_limit_of_the_cache_whatever_they_contain
     let list = |entry: &str| format!(r#""a":[{}]"#, vec![entry; 300].join(","));
     let members = (0..300).map(|number| format!(r#""{number}":{{"":0}}"#));
     for (claims, tokens) in [
-        (list(r#"{"":0}"#), 150),
-        (list(r#"{"a":{"":""}}"#), 100),
+        (list(r#"{"":0}"#), 1_000),
+        (list(r#"{"a":{"":""}}"#), 1_000),
         (list("[0]"), 1_500),
-        (list("\"\""), 2_000),
-        (members.collect::<Vec<_>>().join(","), 150),
+        (list("\"\""), 5_000),
+        (members.collect::<Vec<_>>().join(","), 1_000),
         (format!(r#""a":"{}""#, "x".repeat(10_000)), 2_000),
-        (r#""sub":"a""#.to_owned(), 20_000),
+        (r#""sub":"a""#.to_owned(), 60_000),
     ] {
         let (occupied, cached) = occupied(&claims, tokens).await;
         let start: String = claims.chars().take(30).collect();

@@ -67,7 +67,7 @@ pub(crate) struct VerdictCache {
 
 enum Accepted {
     Nowhere,
-    Memory(Memory<Arc<Claims>>),
+    Memory(Memory<Claims>),
     Shared(Arc<SharedStore>),
 }
 
@@ -107,7 +107,9 @@ impl VerdictCache {
     pub(crate) fn get_in_process(&self, key: CacheKey) -> Option<Verdict> {
         match (self.refused.get(key), &self.accepted) {
             (Some(reason), _) => Some(Verdict::Rejected(reason)),
-            (None, Accepted::Memory(memory)) => memory.get(key).map(Verdict::Accepted),
+            (None, Accepted::Memory(memory)) => {
+                memory.get(key).map(|claims| Verdict::Accepted(Arc::new(claims)))
+            }
             (None, _) => None,
         }
     }
@@ -146,7 +148,7 @@ impl VerdictCache {
             (Verdict::Accepted(claims), Accepted::Memory(memory)) => {
                 let lifetime = self.lifetime(claims);
                 if !lifetime.is_zero() {
-                    memory.set(key, Arc::clone(claims), claims.heap_size(), lifetime);
+                    memory.set(key, Claims::clone(claims), claims.heap_size(), lifetime);
                 }
             }
             (Verdict::Accepted(_), _) => {}
