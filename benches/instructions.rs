@@ -45,10 +45,10 @@ fn report() {
     println!("instructions beyond the raw signature check");
     for algorithm in ALGORITHMS {
         let token = token(&tenant, algorithm).mint();
-        let [raw, validate] =
-            ["raw", "validate"].map(|what| counted(&tenant, what, algorithm, &token));
+        let [raw, validate, hit] =
+            ["raw", "validate", "hit"].map(|what| counted(&tenant, what, algorithm, &token));
         let name = algorithm.as_str().to_lowercase();
-        println!("{name} validate-raw {}   raw {raw}", validate - raw);
+        println!("{name} validate-raw {}   raw {raw}   cached hit {hit}", validate - raw);
     }
 }
 
@@ -75,13 +75,14 @@ fn counted(tenant: &MockTenant, what: &str, algorithm: Algorithm, token: &str) -
 /// Does what is to be counted, after a few runs that are not.
 fn count(what: &str, algorithm: &str, token: &str, jwk: &str) {
     let algorithm = ALGORITHMS.into_iter().find(|it| it.as_str() == algorithm).unwrap();
-    let protect = ProtectApi::from_env().unwrap();
+    let cache = if what == "hit" { 1024 * 1024 } else { 0 };
+    let protect = ProtectApi::builder().env().jwt_cache(cache).build().unwrap();
     Runtime::new().unwrap().block_on(protect.warm_up()).unwrap();
     let jwk = serde_json::from_str(jwk).unwrap();
     let scene = Scene::new(&protect, algorithm, token.to_owned(), &jwk);
     let run: Box<dyn Fn()> = match what {
         "raw" => Box::new(|| scene.verify_raw()),
-        "validate" => Box::new(|| scene.request.check()),
+        "validate" | "hit" => Box::new(|| scene.request.check()),
         other => panic!("{other} is not counted"),
     };
     (0..5).for_each(|_| run());

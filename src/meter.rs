@@ -25,6 +25,8 @@ pub(crate) struct Meter {
 struct Usual {
     /// By how the token was validated.
     accepted: [(&'static str, Key); 2],
+    jwt_hit: Key,
+    jwt_miss: Key,
     key_set_age: Key,
 }
 
@@ -100,6 +102,18 @@ impl Meter {
         }
     }
 
+    /// A JWT was looked for among those whose signature was verified.
+    pub(crate) fn looked_up_jwt(&self, cache: Cache) {
+        #[cfg(feature = "metrics")]
+        {
+            let key = match cache {
+                Cache::Hit => &self.usual.jwt_hit,
+                Cache::Miss => &self.usual.jwt_miss,
+            };
+            with_recorder(|recorder| recorder.register_counter(key, &METADATA)).increment(1);
+        }
+    }
+
     /// A document of the tenant was fetched, or could not be.
     pub(crate) fn refreshed(&self, document: &'static str, is_success: bool) {
         #[cfg(feature = "metrics")]
@@ -137,11 +151,18 @@ impl Meter {
 #[cfg(feature = "metrics")]
 impl Usual {
     fn new(issuer: &Arc<str>) -> Self {
+        let issuer_label = || Label::new("issuer", Arc::clone(issuer));
+        let jwt_lookups = |result| {
+            let labels = vec![issuer_label(), Label::from_static_parts("result", result)];
+            Key::from_parts("monocloud_backend_jwt_cache_lookups", labels)
+        };
         Self {
+            jwt_hit: jwt_lookups("hit"),
+            jwt_miss: jwt_lookups("miss"),
             accepted: ["jwt", "opaque"].map(|kind| (kind, validations(issuer, ACCEPTED, kind))),
             key_set_age: Key::from_parts(
                 "monocloud_backend_key_set_age_seconds",
-                vec![Label::new("issuer", Arc::clone(issuer))],
+                vec![issuer_label()],
             ),
         }
     }

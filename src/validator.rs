@@ -10,10 +10,16 @@ use crate::{
     clock::Clock,
     error::{Error, InvalidToken},
     introspection::Introspector,
-    meter::Meter,
+    meter::{Cache, Meter},
     policy::AuthorizationRules,
     tenant::Tenant,
-    token::{AccessToken, TokenKind, claims::Claims, jwt::DecodedJwt, rules::Expectations},
+    token::{
+        AccessToken, TokenKind,
+        claims::Claims,
+        jwt::DecodedJwt,
+        rules::Expectations,
+        verified::{VerifiedJwt, VerifiedJwts},
+    },
 };
 
 /// Minimum interval between warnings about opaque tokens that cannot be introspected.
@@ -26,6 +32,8 @@ pub(crate) struct TokenValidator {
     pub(crate) introspect_jwt_tokens: bool,
     /// How often a token that does not say when it expires is introspected while a response lasts.
     pub(crate) introspection_interval: Duration,
+    /// JWTs whose signature need not be verified again; nothing where none are kept.
+    pub(crate) verified: Option<VerifiedJwts>,
     pub(crate) expectations: Expectations,
     pub(crate) binding: CertificateBinding,
     pub(crate) authorization_rules: Arc<AuthorizationRules>,
@@ -52,12 +60,28 @@ impl TokenValidator {
         token: &AccessToken,
         decoded: Option<DecodedJwt<'_>>,
     ) -> Result<Claims, Error> {
+        let text = token.expose();
+        let entry = self.verified.as_ref().and_then(|verified| verified.entry(text));
+        if let Some(entry) = &entry {
+            match entry.get() {
+                Some(VerifiedJwt { claims, key }) if self.tenant.still_selects(&key).await? => {
+                    self.meter().looked_up_jwt(Cache::Hit);
+                    self.validate_claims(&claims)?;
+                    return Ok(claims);
+                }
+                _ => self.meter().looked_up_jwt(Cache::Miss),
+            }
+        }
         let jwt = match decoded {
             Some(jwt) => jwt,
-            None => DecodedJwt::decode(token.expose()).map_err(Error::InvalidToken)?,
+            None => DecodedJwt::decode(text).map_err(Error::InvalidToken)?,
         };
-        let claims = self.tenant.verify(jwt, self.expectations.rfc9068).await?;
-        self.validate_claims(&claims)?;
+        let verified = self.tenant.verify(jwt, self.expectations.rfc9068).await?;
+        self.validate_claims(&verified.claims)?;
+        let claims = verified.claims.clone();
+        if let Some(entry) = entry {
+            entry.set(verified);
+        }
         Ok(claims)
     }
 

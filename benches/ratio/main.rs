@@ -2,8 +2,8 @@
 //! ways to validate a token.
 //!
 //! - `raw`: aws-lc-rs verifies the decoded signature, with a prepared key, and that is all
-//! - `validate`: [`Guard::check`](monocloud_backend::Guard::check) on a warm API, from the headers to
-//!   the caller
+//! - `validate`: [`Guard::check`](monocloud_backend::Guard::check) on a warm API without a cache, from the
+//!   headers to the caller
 //! - `jsonwebtoken`: `decode_header` to find the key, then `decode`, on aws-lc-rs too
 //!
 //! All get the same token, and take turns in one run. A turn is shorter than a time slice of the
@@ -21,6 +21,7 @@
 
 mod dpop;
 mod opaque;
+mod repeated;
 #[path = "../scene/mod.rs"]
 mod scene;
 
@@ -31,7 +32,7 @@ use std::{
 };
 
 use jsonwebtoken::{DecodingKey, Validation, crypto::aws_lc, jwk::Jwk};
-use monocloud_backend::ProtectApi;
+use monocloud_backend::{ProtectApi, ProtectApiBuilder};
 use monocloud_testkit::{Algorithm, MockTenant};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -51,8 +52,12 @@ fn main() {
     aws_lc::DEFAULT_PROVIDER.install_default().unwrap();
     let runtime = Runtime::new().unwrap();
     let tenant = runtime.block_on(MockTenant::start());
-    let protect = ProtectApi::from_vars(tenant.vars()).unwrap();
-    runtime.block_on(protect.warm_up()).unwrap();
+    let warm = |builder: ProtectApiBuilder| {
+        let protect = builder.vars(tenant.vars()).build().unwrap();
+        runtime.block_on(protect.warm_up()).unwrap();
+        protect
+    };
+    let protect = warm(ProtectApi::builder().jwt_cache(0));
     println!("medians of {ROUNDS} rounds");
     for algorithm in ALGORITHMS {
         let token = token(&tenant, algorithm).mint();
@@ -68,6 +73,7 @@ fn main() {
         println!("{name} jsonwebtoken/raw {:.2}", ratio(&jsonwebtoken, &raw));
         println!("{name} raw {:.2} us", median(raw) * 1e6);
     }
+    repeated::print_ratios(&tenant, &protect, warm);
     opaque::print_ratios(&runtime, &tenant);
     runtime.block_on(dpop::print_ratios());
 }

@@ -84,6 +84,8 @@ settings! {
     GroupsClaim = "groups_claim", Plain;
     /// Whether all groups are needed where a policy does not say.
     GroupsMatchAll = "groups_match_all", Plain;
+    /// Bytes for JWTs whose signature was verified.
+    JwtCache = "jwt_cache", Plain;
     /// Seconds a key set is fresh.
     JwksCacheDuration = "jwks_cache_duration", Plain;
     /// Seconds the tenant's metadata is fresh.

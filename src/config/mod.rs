@@ -53,6 +53,7 @@ pub(crate) use tenant_domain::{TenantDomain, is_loopback};
 pub const SCHEME_NAME: &str = "MonoCloud";
 
 const HOUR: u64 = 3_600;
+const MEBIBYTE: u64 = 1024 * 1024;
 const THIRTY_DAYS: u64 = 30 * 24 * HOUR;
 
 /// A configuration that has been validated; secrets do not show in `Debug`.
@@ -72,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) introspect_jwt_tokens: bool,
     pub(crate) groups_claim: String,
     pub(crate) groups_match_all: bool,
+    /// The memory for JWTs whose signature was verified, in bytes; zero turns the cache off.
+    pub(crate) jwt_cache: u64,
     pub(crate) jwks_cache_duration: Duration,
     pub(crate) metadata_cache_duration: Duration,
     /// How long past expiry the last good documents serve.
@@ -180,6 +183,7 @@ impl Config {
             introspect_jwt_tokens: settings.flag(Key::IntrospectJwtTokens),
             groups_claim: settings.text(Key::GroupsClaim).unwrap_or_else(|| "groups".to_owned()),
             groups_match_all: settings.flag(Key::GroupsMatchAll),
+            jwt_cache: settings.bytes(Key::JwtCache, 8 * MEBIBYTE, 0..=1024 * MEBIBYTE),
             jwks_cache_duration: settings.seconds(Key::JwksCacheDuration, 300, 1..=THIRTY_DAYS),
             metadata_cache_duration: settings.seconds(
                 Key::MetadataCacheDuration,

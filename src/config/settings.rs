@@ -147,6 +147,10 @@ impl Settings {
     }
 
     /// A number of milliseconds.
+    pub(super) fn bytes(&mut self, key: Key, default: u64, range: RangeInclusive<u64>) -> u64 {
+        self.number(key, "bytes", default, &range)
+    }
+
     pub(super) fn milliseconds(
         &mut self,
         key: Key,

@@ -31,7 +31,7 @@ use crate::{
     },
     meter::Meter,
     tenant::{Tenant, http::HttpClient, settings::TenantConfig},
-    token::rules::Expectations,
+    token::{rules::Expectations, verified::VerifiedJwts},
     validator::TokenValidator,
 };
 
@@ -255,6 +255,13 @@ impl ProtectApiBuilder {
     /// Whether [`Policy::groups`](crate::Policy::groups) asks for all groups instead of one.
     pub fn groups_match_all(self, all: bool) -> Self {
         self.set(Key::GroupsMatchAll, all)
+    }
+
+    /// The memory for JWTs whose signature was verified, in bytes: 8 MiB unless set, at most 1 GiB. The
+    /// signature of a token that comes again is not verified again while its key is in use; everything
+    /// else is validated at each request. Zero turns this off.
+    pub fn jwt_cache(self, bytes: u64) -> Self {
+        self.set(Key::JwtCache, bytes)
     }
 
     /// How long the key set is fresh, in whole seconds; five minutes unless set.
@@ -587,6 +594,11 @@ impl ProtectApiBuilder {
                 ))
             }
         };
+        let keeps_jwts = config.jwt_cache > 0 && !config.introspect_jwt_tokens;
+        let verified = keeps_jwts.then(|| VerifiedJwts::new(config.jwt_cache)).transpose();
+        let verified = verified.map_err(|_| {
+            ConfigError::of(&Key::JwtCache.variable(), "there is no randomness for its key")
+        })?;
         let validator = TokenValidator {
             tenant,
             introspector,
@@ -594,6 +606,7 @@ impl ProtectApiBuilder {
             introspection_interval: config
                 .introspection_cache_duration
                 .max(MIN_INTROSPECTION_INTERVAL),
+            verified,
             expectations,
             binding: config.certificate_binding,
             authorization_rules: Arc::new(config.authorization_rules(self.clock.clone())),

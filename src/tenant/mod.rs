@@ -43,8 +43,9 @@ use crate::{
     error::{Error, Internal, TenantError},
     meter::Meter,
     token::{
-        claims::Claims,
         jwt::{DecodedJwt, Header},
+        keys::VerifyingKey,
+        verified::VerifiedJwt,
     },
 };
 
@@ -105,14 +106,19 @@ impl Tenant {
 
     /// Verifies a JWT with the tenant's keys. Its header is validated before they are fetched; with
     /// `rfc9068` it must be that of an access token.
-    pub(crate) async fn verify(&self, jwt: DecodedJwt<'_>, rfc9068: bool) -> Result<Claims, Error> {
+    pub(crate) async fn verify(
+        &self,
+        jwt: DecodedJwt<'_>,
+        rfc9068: bool,
+    ) -> Result<VerifiedJwt, Error> {
         let encoded_header = jwt.encoded_header;
         let now = self.clock.now();
         if let Some(keys) = self.documents.key_set().fresh(now)
             && let Some(key) = keys.value.known(encoded_header)
         {
             self.meter.key_set_is_used(keys.age(now));
-            return jwt.verified_by(key).map_err(Error::InvalidToken);
+            let claims = jwt.verified_by(&key.verifier).map_err(Error::InvalidToken)?;
+            return Ok(VerifiedJwt { claims, key: Arc::clone(key) });
         }
         let Header { algorithm, kid } = jwt.header(rfc9068).map_err(Error::InvalidToken)?;
         let seen = self.documents.key_set().fetches();
@@ -125,10 +131,21 @@ impl Tenant {
                 self.unknown_kids.find_newer(kid, keys, seen, &self.documents, &self.clock);
             keys = search.await.into_keys(kid, &self.meter)?;
         }
-        let key = keys.value.find(kid.as_deref(), algorithm).map_err(Error::InvalidToken)?;
-        let claims = jwt.verified_by(key).map_err(Error::InvalidToken)?;
-        keys.value.remember(encoded_header, key);
-        Ok(claims)
+        let key = Arc::new(keys.value.select(kid, algorithm).map_err(Error::InvalidToken)?);
+        let claims = jwt.verified_by(&key.verifier).map_err(Error::InvalidToken)?;
+        keys.value.remember(encoded_header, &key);
+        Ok(VerifiedJwt { claims, key })
+    }
+
+    /// Whether the tenant's keys still select the very key that verified a token.
+    pub(crate) async fn still_selects(&self, key: &VerifyingKey) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let keys = match self.documents.key_set().fresh(now) {
+            Some(keys) => keys,
+            None => self.documents.keys().await?,
+        };
+        self.meter.key_set_is_used(keys.age(now));
+        Ok(keys.value.still_selects(key))
     }
 }
 

@@ -118,13 +118,28 @@ impl KeySet {
         }
     }
 
+    /// Finds the one key that may verify a token with this header, as [`find`](Self::find) does.
+    pub(crate) fn select(
+        &self,
+        kid: Option<Box<str>>,
+        algorithm: SigningAlgorithm,
+    ) -> Result<VerifyingKey, InvalidToken> {
+        let verifier = Arc::clone(self.find(kid.as_deref(), algorithm)?);
+        Ok(VerifyingKey { kid, verifier })
+    }
+
+    /// Whether the very key that verified a token is the one that it would be verified with now.
+    pub(crate) fn still_selects(&self, VerifyingKey { kid, verifier }: &VerifyingKey) -> bool {
+        self.find(kid.as_deref(), verifier.algorithm).is_ok_and(|found| found == verifier)
+    }
+
     /// The key of an encoded header that a token had whose signature it verified.
-    pub(crate) fn known(&self, header: &str) -> Option<&Verifier> {
+    pub(crate) fn known(&self, header: &str) -> Option<&Arc<VerifyingKey>> {
         self.known_headers.get(header)
     }
 
     /// Remembers the key of the encoded header of a token whose signature was verified.
-    pub(crate) fn remember(&self, header: &str, key: &Arc<Verifier>) {
+    pub(crate) fn remember(&self, header: &str, key: &Arc<VerifyingKey>) {
         self.known_headers.keep(header, key);
     }
 }
@@ -135,22 +150,29 @@ impl fmt::Debug for KeySet {
     }
 }
 
+/// The key that verified a token, and how the header of the token names it.
+#[derive(Debug)]
+pub(crate) struct VerifyingKey {
+    kid: Option<Box<str>>,
+    pub(crate) verifier: Arc<Verifier>,
+}
+
 /// The encoded headers of tokens whose signature was verified. All tokens of a key have the same, as a
 /// rule, and what follows from one need not be found again while the key set is in use.
 #[derive(Default)]
-struct KnownHeaders([OnceLock<(Box<str>, Arc<Verifier>)>; 16]);
+struct KnownHeaders([OnceLock<(Box<str>, Arc<VerifyingKey>)>; 16]);
 
 impl KnownHeaders {
     /// A longer one is not kept, in bytes.
     const MAX_LENGTH: usize = 1024;
 
-    fn get(&self, header: &str) -> Option<&Verifier> {
+    fn get(&self, header: &str) -> Option<&Arc<VerifyingKey>> {
         let mut known = self.0.iter().map_while(OnceLock::get);
-        known.find(|(known, _)| **known == *header).map(|(_, key)| &**key)
+        known.find(|(known, _)| **known == *header).map(|(_, key)| key)
     }
 
     /// Once all places are taken, further headers are not kept.
-    fn keep(&self, header: &str, key: &Arc<Verifier>) {
+    fn keep(&self, header: &str, key: &Arc<VerifyingKey>) {
         if header.len() > Self::MAX_LENGTH || self.get(header).is_some() {
             return;
         }
@@ -572,6 +594,73 @@ mod tests {
         let prefix = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
         let spki = BASE64_URL_SAFE_NO_PAD.encode([prefix.as_slice(), &octets].concat());
         assert!(!is_usable(okp("Ed25519", &spki), EdDsa));
+    }
+
+    #[test]
+    fn the_key_that_verified_a_token_is_selected_as_long_as_the_set_has_it_and_no_other_fits() {
+        let selected =
+            |key: Value, kid: Option<&str>| set(&[key]).select(kid.map(Box::from), Es256).unwrap();
+        let named = selected(ec(&json!({})), Some("1"));
+        let unnamed = selected(ec(&json!({})), None);
+        let other_point = {
+            let (x, y) = (ec(&json!({}))["x"].clone(), ec(&json!({}))["y"].clone());
+            let octets = |value: &Value| BASE64_URL_SAFE_NO_PAD.decode(value.as_str().unwrap());
+            // The point of the same x below the axis.
+            let prime = "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff";
+            let negative = subtract(&hex(prime), &octets(&y).unwrap());
+            ec(&json!({"x": x, "y": BASE64_URL_SAFE_NO_PAD.encode(negative)}))
+        };
+        for (keys, with_kid, without) in [
+            (vec![ec(&json!({}))], true, true),
+            (vec![ec(&json!({"alg": "ES256", "x5c": ["AAAA"]}))], true, true),
+            (vec![rsa(2048, &json!({})), ec(&json!({}))], true, true),
+            (vec![ec(&json!({"kid": "2"}))], false, true),
+            (vec![ec(&json!({})), ec(&json!({"kid": "2"}))], true, false),
+            (vec![other_point.clone()], false, false),
+            (vec![ec(&json!({})), other_point], false, false),
+            (vec![ec(&json!({"use": "enc"}))], false, false),
+            (vec![rsa(2048, &json!({}))], false, false),
+        ] {
+            let keys = set(&keys);
+            let still = (keys.still_selects(&named), keys.still_selects(&unnamed));
+            assert_eq!(still, (with_kid, without), "{keys:?}");
+        }
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let octet = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(octet).collect()
+    }
+
+    /// Big-endian numbers of one length, the first of which is larger.
+    fn subtract(one: &[u8], other: &[u8]) -> Vec<u8> {
+        let mut difference = vec![0; one.len()];
+        let mut borrowed = 0;
+        for index in (0..one.len()).rev() {
+            let digit = i16::from(one[index]) - i16::from(other[index]) - borrowed;
+            borrowed = i16::from(digit < 0);
+            difference[index] = digit.rem_euclid(256) as u8;
+        }
+        difference
+    }
+
+    #[test]
+    fn a_few_short_headers_are_known_once_they_were_remembered() {
+        let keys = set(&[ec(&json!({}))]);
+        let key = Arc::new(keys.select(Some("1".into()), Es256).unwrap());
+        assert!(keys.known("header").is_none());
+        keys.remember("header", &key);
+        assert!(keys.known("header").is_some() && keys.known("heade").is_none());
+        keys.remember(&"h".repeat(1025), &key);
+        assert!(keys.known(&"h".repeat(1025)).is_none());
+        keys.remember(&"h".repeat(1024), &key);
+        assert!(keys.known(&"h".repeat(1024)).is_some());
+        for number in 0..20 {
+            keys.remember("header", &key);
+            keys.remember(&number.to_string(), &key);
+        }
+        let known = (0..20).filter(|number| keys.known(&number.to_string()).is_some());
+        assert_eq!(known.count(), 14);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod rfc_vectors;
 pub(crate) mod rules;
 pub(crate) mod thumbprint;
 pub(crate) mod typed;
+pub(crate) mod verified;
 
 use std::fmt;
 

@@ -211,6 +211,7 @@ fn the_client_of_the_docs_is_another_one() {
 fn what_is_idle_without_a_client_is_harmless() {
     for (name, value) in [
         ("INTROSPECTION_CACHE_DURATION", "0"),
+        ("JWT_CACHE", "0"),
         ("INTROSPECT_JWT_TOKENS", "false"),
         ("GROUPS_MATCH_ALL", "true"),
         ("SWAGGER_CLIENT_ID", "docs"),

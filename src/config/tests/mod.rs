@@ -75,6 +75,7 @@ fn two_values_are_enough_and_the_rest_has_the_documented_defaults() {
     assert_eq!(config.realm, None);
     assert_eq!((config.groups_claim.as_str(), config.groups_match_all), ("groups", false));
     assert!(config.client.is_none() && !config.introspect_jwt_tokens);
+    assert_eq!(config.jwt_cache, 8_388_608);
     assert!(config.ca_certificates.is_empty() && config.swagger_client_id.is_none());
     assert!(matches!(config.introspection_cache, IntrospectionCacheConfig::None));
     assert_eq!(config.certificate_binding, CertificateBinding::WhenPresent);

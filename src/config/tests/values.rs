@@ -102,6 +102,17 @@ fn numbers_are_whole_decimal_digits_within_their_range() {
 }
 
 #[test]
+fn the_memory_for_verified_tokens_is_a_number_of_bytes_up_to_a_gibibyte() {
+    for right in [0, 1, 1_073_741_824] {
+        assert_eq!(config(&[("JWT_CACHE", &right.to_string())]).jwt_cache, right);
+    }
+    for wrong in ["1073741825", "-1", "8 MiB", "8m", "1.5"] {
+        let rule = "JWT_CACHE: must be a whole number of bytes from 0 to 1073741824, not";
+        assert_eq!(mistakes(&[("JWT_CACHE", wrong)]), [format!("{rule} {wrong:?}")]);
+    }
+}
+
+#[test]
 fn booleans_are_true_or_false_in_any_case_and_nothing_else() {
     for (text, flag) in [("true", true), (" TRUE ", true), ("False", false), ("fAlSe", false)] {
         assert_eq!(config(&[("GROUPS_MATCH_ALL", text)]).groups_match_all, flag, "{text:?}");

@@ -23,6 +23,7 @@ mod introspection;
 mod introspection_cache;
 mod introspection_load;
 mod jwt;
+mod jwt_cache;
 mod key_choice;
 mod keys;
 mod log;

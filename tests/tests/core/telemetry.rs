@@ -231,6 +231,8 @@ async fn the_manual_lists_every_metric_and_no_other() {
         ("counter monocloud_backend_introspections outcome=accepted", 1.0),
         ("counter monocloud_backend_introspections outcome=failed", 1.0),
         ("counter monocloud_backend_introspections outcome=rejected", 1.0),
+        ("counter monocloud_backend_jwt_cache_lookups result=hit", 1.0),
+        ("counter monocloud_backend_jwt_cache_lookups result=miss", 7.0),
         ("counter monocloud_backend_refreshes document=key set outcome=failed", 1.0),
         ("counter monocloud_backend_refreshes document=key set outcome=succeeded", 3.0),
         ("counter monocloud_backend_refreshes document=metadata outcome=succeeded", 2.0),
