@@ -30,9 +30,10 @@
 //! 20. [`tokens`]: which tokens are accepted.
 //! 21. [`answers`]: how a request is rejected.
 //! 22. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
-//! 23. [`watching`]: readiness, events, spans and metrics.
-//! 24. [`troubleshooting`]: messages, and what to do about them.
-//! 25. [`adding_a_host`]: other frameworks.
+//! 23. [`fleets`]: what many instances ask of the tenant.
+//! 24. [`watching`]: readiness, events, spans and metrics.
+//! 25. [`troubleshooting`]: messages, and what to do about them.
+//! 26. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -111,6 +112,7 @@ page!(
     starts feature = "salvo": "salvo" "salvo.rs",
 );
 page!(dpop);
+page!(fleets);
 page!(groups);
 page!(keys);
 // A test of the example compiles the first: the library has no rmcp.

@@ -339,6 +339,11 @@ impl Failure {
     }
 }
 
+/// A factor from 0.9 to 1.1, so that many processes do not come back at once.
+pub(crate) fn jitter(random: u8) -> f64 {
+    0.9 + 0.2 * f64::from(random) / 255.0
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;

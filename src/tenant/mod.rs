@@ -16,6 +16,8 @@ mod checkup;
 mod connection;
 pub(crate) mod connector;
 pub(crate) mod documents;
+#[cfg(test)]
+mod fleet_model;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod lifecycle;

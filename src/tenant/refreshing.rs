@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{
-    lifecycle::{Answer, Kept, Lifetimes, Outcome, State, Unavailable},
+    lifecycle::{self, Answer, Kept, Lifetimes, Outcome, State, Unavailable},
     shared_task::catch_panic,
 };
 use crate::{
@@ -241,10 +241,9 @@ impl<T> Refreshing<T> {
     }
 }
 
-/// A factor from 0.9 to 1.1, so that many processes do not come back at once.
 fn jitter() -> f64 {
     let mut random = [128];
     // Without randomness there is no jitter, which is harmless.
     let _ = aws_lc_rs::rand::fill(&mut random);
-    0.9 + 0.2 * f64::from(random[0]) / 255.0
+    lifecycle::jitter(random[0])
 }
