@@ -10,7 +10,7 @@ use super::{compared, ratio};
 
 pub(super) fn print_ratios(runtime: &Runtime, tenant: &MockTenant) {
     let vars = || tenant.vars_for(ClientAuth::SecretPost);
-    let asking = ProtectApi::from_vars(vars()).unwrap();
+    let asking = ProtectApi::builder().vars(vars()).jwt_cache(0).build().unwrap();
     let keeping =
         ProtectApi::builder().vars(vars()).introspection_cache_in_memory().build().unwrap();
     let scope = "posts:read posts:write profile";

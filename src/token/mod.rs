@@ -16,8 +16,9 @@ pub(crate) mod thumbprint;
 pub(crate) mod typed;
 pub(crate) mod verified;
 
-use std::fmt;
+use std::{fmt, mem};
 
+use base64_simd::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use memchr::memchr_iter;
 
@@ -112,6 +113,14 @@ impl fmt::Debug for AccessToken {
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 fn is_b64token(token: &[u8]) -> bool {
+    // Most tokens are base64url with dots in between, which is found out in less time.
+    let is_base64url = |part: &[u8]| URL_SAFE_NO_PAD.check(part).is_ok();
+    let mut start = 0;
+    let dots = memchr_iter(b'.', token).chain([token.len()]);
+    let mut parts = dots.map(|end| token.get(mem::replace(&mut start, end + 1)..end));
+    if !token.is_empty() && parts.all(|part| part.is_some_and(is_base64url)) {
+        return true;
+    }
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let (text, _) = token.split_at(token.len() - padding);
     // `-`, `.` and `/` stand right before the digits. No early exit, and it runs in vectors.

@@ -90,6 +90,16 @@ impl Object {
         }
     }
 
+    /// Whether a name is this one. Most names differ in their lengths.
+    fn is_name(&self, at: usize, name: &[u8]) -> bool {
+        match self.nodes.get(at) {
+            Some(Node::Text(part) | Node::Unescaped(part)) if part.has_length(name.len()) => {
+                self.bytes(at) == Some(name)
+            }
+            _ => false,
+        }
+    }
+
     /// The bytes of a string.
     fn bytes(&self, at: usize) -> Option<&[u8]> {
         let (source, part) = match self.nodes.get(at)? {
@@ -190,7 +200,7 @@ impl<'o> Item<'o> {
     /// A member of an object by its name.
     pub(crate) fn get(self, name: &str) -> Option<Self> {
         let object = self.object;
-        let at = self.members().find(|at| object.bytes(*at) == Some(name.as_bytes()))?;
+        let at = self.members().find(|at| object.is_name(*at, name.as_bytes()))?;
         Some(Self { object, at: at + 1 })
     }
 

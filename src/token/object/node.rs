@@ -40,4 +40,8 @@ impl Part {
         let start = self.start as usize;
         start..start + self.length as usize
     }
+
+    pub(super) const fn has_length(self, length: usize) -> bool {
+        self.length as usize == length
+    }
 }
