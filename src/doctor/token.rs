@@ -15,6 +15,7 @@ use crate::{
         credentials::Scheme,
         jwt::{DecodedJwt, unverified_header},
         keys::KeySet,
+        object::Object,
     },
 };
 
@@ -196,7 +197,7 @@ impl Seen {
         Self {
             secret: signature.unwrap_or(token).to_owned(),
             header: serde_json::Map::new(),
-            claims: Claims::default(),
+            claims: Claims::new(Object::default()),
             ignored_key: None,
             unfit: None,
         }

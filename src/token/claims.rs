@@ -19,7 +19,6 @@ const MAX_NUMERIC_DATE: f64 = 253_402_300_799.0;
 /// They serialise as the JSON object the token carried. Reach a claim of your own by
 /// [`get`](Self::get), or take all of them in a type of yours, as
 /// [`Authenticated`](crate::Authenticated) does.
-#[derive(Default)]
 pub struct Claims {
     object: Arc<Object>,
     /// The same, made when the application asks for a claim as a [`Value`].

@@ -16,6 +16,8 @@
     reason = "a benchmark prints, and has no caller that could handle errors"
 )]
 
+mod hosts;
+#[path = "../scene/mod.rs"]
 mod scene;
 
 use std::{env, process::Command};
@@ -24,7 +26,10 @@ use monocloud_backend::ProtectApi;
 use monocloud_testkit::{Algorithm, MockTenant};
 use tokio::runtime::Runtime;
 
-use self::scene::{ALGORITHMS, Scene, jwk_of, token};
+use self::{
+    hosts::{HOSTS, handling},
+    scene::{ALGORITHMS, Scene, jwk_of, token},
+};
 
 /// How often each run is counted.
 const RUNS: i64 = 50;
@@ -49,6 +54,14 @@ fn report() {
             ["raw", "validate", "hit"].map(|what| counted(&tenant, what, algorithm, &token));
         let name = algorithm.as_str().to_lowercase();
         println!("{name} validate-raw {}   raw {raw}   cached hit {hit}", validate - raw);
+        if algorithm == Algorithm::Rs256 {
+            for host in HOSTS {
+                let [open, guarded] = ["open", "guarded"]
+                    .map(|what| counted(&tenant, &format!("{host}.{what}"), algorithm, &token));
+                let own = guarded - open - validate;
+                println!("{host} guarded-open-validate {own}   open {open}");
+            }
+        }
     }
 }
 
@@ -80,10 +93,10 @@ fn count(what: &str, algorithm: &str, token: &str, jwk: &str) {
     Runtime::new().unwrap().block_on(protect.warm_up()).unwrap();
     let jwk = serde_json::from_str(jwk).unwrap();
     let scene = Scene::new(&protect, algorithm, token.to_owned(), &jwk);
-    let run: Box<dyn Fn()> = match what {
-        "raw" => Box::new(|| scene.verify_raw()),
-        "validate" | "hit" => Box::new(|| scene.request.check()),
-        other => panic!("{other} is not counted"),
+    let run: Box<dyn Fn()> = match what.split_once('.') {
+        Some((host, what)) => handling(host, what == "guarded", &protect, token),
+        None if what == "raw" => Box::new(|| scene.verify_raw()),
+        None => Box::new(|| scene.request.check()),
     };
     (0..5).for_each(|_| run());
     counted_runs(&run);
