@@ -101,7 +101,7 @@ impl Documents {
 
     async fn get<T>(&self, document: &Refreshing<T>) -> Outcome<T> {
         // No lock for what is fresh, as it nearly always is.
-        match document.fresh(document.now()) {
+        match document.fresh() {
             Some(kept) => Ok(kept),
             None => self.wait(document, document.ask()).await,
         }

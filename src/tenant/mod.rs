@@ -46,7 +46,7 @@ use crate::{
     meter::Meter,
     token::{
         jwt::{DecodedJwt, Header},
-        keys::VerifyingKey,
+        keys::{KeySet, VerifyingKey},
         verified::VerifiedJwt,
     },
 };
@@ -115,12 +115,14 @@ impl Tenant {
     ) -> Result<VerifiedJwt, Error> {
         let encoded_header = jwt.encoded_header;
         let now = self.clock.now();
-        if let Some(keys) = self.documents.key_set().fresh(now)
-            && let Some(key) = keys.value.known(encoded_header)
-        {
+        let known = self.documents.key_set().with_fresh(now, |keys| {
+            let key = keys.value.known(encoded_header)?;
             self.meter.key_set_is_used(keys.age(now));
+            Some(Arc::clone(key))
+        });
+        if let Some(key) = known.flatten() {
             let claims = jwt.verified_by(&key.verifier).map_err(Error::InvalidToken)?;
-            return Ok(VerifiedJwt { claims, key: Arc::clone(key) });
+            return Ok(VerifiedJwt { claims, key });
         }
         let Header { algorithm, kid } = jwt.header(rfc9068).map_err(Error::InvalidToken)?;
         let seen = self.documents.key_set().fetches();
@@ -142,12 +144,14 @@ impl Tenant {
     /// Whether the tenant's keys still select the very key that verified a token.
     pub(crate) async fn still_selects(&self, key: &VerifyingKey) -> Result<bool, Error> {
         let now = self.clock.now();
-        let keys = match self.documents.key_set().fresh(now) {
-            Some(keys) => keys,
-            None => self.documents.keys().await?,
+        let selects = |keys: &Arc<Kept<KeySet>>| {
+            self.meter.key_set_is_used(keys.age(now));
+            keys.value.still_selects(key)
         };
-        self.meter.key_set_is_used(keys.age(now));
-        Ok(keys.value.still_selects(key))
+        match self.documents.key_set().with_fresh(now, selects) {
+            Some(selects) => Ok(selects),
+            None => Ok(selects(&self.documents.keys().await?)),
+        }
     }
 }
 

@@ -67,13 +67,20 @@ impl<T> Refreshing<T> {
         }
     }
 
-    pub(crate) fn now(&self) -> Now {
-        self.clock.now()
+    /// The value, if it is fresh.
+    pub(crate) fn fresh(&self) -> Option<Arc<Kept<T>>> {
+        self.with_fresh(self.clock.now(), Arc::clone)
     }
 
-    /// The value, if it is fresh.
-    pub(crate) fn fresh(&self, now: Now) -> Option<Arc<Kept<T>>> {
-        self.value.load_full().filter(|kept| kept.is_fresh(now))
+    /// Uses the value, if it is fresh at this time, without counting a reference to it: cores that
+    /// share the count would wait for each other.
+    pub(crate) fn with_fresh<R>(
+        &self,
+        now: Now,
+        look: impl FnOnce(&Arc<Kept<T>>) -> R,
+    ) -> Option<R> {
+        let value = self.value.load();
+        value.as_ref().filter(|kept| kept.is_fresh(now)).map(look)
     }
 
     /// How many fetches were started.

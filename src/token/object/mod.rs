@@ -84,20 +84,17 @@ impl Object {
 
     /// The node after a value and all that belongs to it.
     fn after(&self, at: usize) -> usize {
-        match self.node(at) {
-            Node::Array(nodes) | Node::Object(nodes) => at + 1 + nodes as usize,
-            _ => at + 1,
-        }
+        at + 1 + self.node(at).nested()
     }
 
     /// Whether a name is this one. Most names differ in their lengths.
-    fn is_name(&self, at: usize, name: &[u8]) -> bool {
-        match self.nodes.get(at) {
-            Some(Node::Text(part) | Node::Unescaped(part)) if part.has_length(name.len()) => {
-                self.bytes(at) == Some(name)
-            }
-            _ => false,
-        }
+    fn is_name(&self, found: &Node, name: &[u8]) -> bool {
+        let (source, part) = match found {
+            Node::Text(part) => (&self.text, part),
+            Node::Unescaped(part) => (&self.unescaped, part),
+            _ => return false,
+        };
+        part.has_length(name.len()) && source.as_bytes().get(part.range()) == Some(name)
     }
 
     /// The bytes of a string.
@@ -200,8 +197,18 @@ impl<'o> Item<'o> {
     /// A member of an object by its name.
     pub(crate) fn get(self, name: &str) -> Option<Self> {
         let object = self.object;
-        let at = self.members().find(|at| object.is_name(*at, name.as_bytes()))?;
-        Some(Self { object, at: at + 1 })
+        let Node::Object(count) = self.node() else { return None };
+        let mut at = self.at + 1;
+        let mut members = object.nodes.get(at..at + count as usize)?;
+        while let [found, value, ..] = members {
+            if object.is_name(found, name.as_bytes()) {
+                return Some(Self { object, at: at + 1 });
+            }
+            let nodes = 2 + value.nested();
+            at += nodes;
+            members = members.get(nodes..)?;
+        }
+        None
     }
 
     /// Where the names of an object are, each before its value; none of anything else.

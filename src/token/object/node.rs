@@ -31,6 +31,16 @@ pub(super) struct Part {
     length: u32,
 }
 
+impl Node {
+    /// How many nodes belong to it.
+    pub(super) const fn nested(&self) -> usize {
+        match self {
+            Self::Array(nodes) | Self::Object(nodes) => *nodes as usize,
+            _ => 0,
+        }
+    }
+}
+
 impl Part {
     pub(super) const fn new(start: usize, length: usize) -> Self {
         Self { start: start as u32, length: length as u32 }
