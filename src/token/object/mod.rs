@@ -1,7 +1,7 @@
 //! A JSON object in a compact form: its text, and a node for each name and value.
 //!
-//! It is read once, as strictly as [`json`](super::json) reads one. However many members it has, it takes two
-//! allocations: strings are parts of the text, and only those that the text escapes are copied.
+//! It is read once, as strictly as [`json`](super::json) reads one. Its strings are parts of the text, and
+//! only those that the text escapes are copied.
 
 mod node;
 mod scanner;
@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub(crate) use self::node::NotAnObject;
-use self::{node::Node, scanner::Scanner};
+use self::{
+    node::{Node, Part},
+    scanner::Scanner,
+};
 
 /// A JSON object without duplicate members at any depth.
 #[derive(Default)]
@@ -75,9 +78,15 @@ impl Object {
     }
 
     fn string(&self, at: usize) -> Option<&str> {
-        match self.node(at) {
-            Node::Text(part) => self.text.get(part.range()),
-            Node::Unescaped(part) => self.unescaped.get(part.range()),
+        let (source, part) = self.source(self.nodes.get(at)?)?;
+        source.get(part.range())
+    }
+
+    /// Where a string is, if the node is one.
+    fn source(&self, node: &Node) -> Option<(&str, Part)> {
+        match *node {
+            Node::Text(part) => Some((&self.text, part)),
+            Node::Unescaped(part) => Some((&self.unescaped, part)),
             _ => None,
         }
     }
@@ -88,23 +97,11 @@ impl Object {
     }
 
     /// Whether a name is this one. Most names differ in their lengths.
-    fn is_name(&self, found: &Node, name: &[u8]) -> bool {
-        let (source, part) = match found {
-            Node::Text(part) => (&self.text, part),
-            Node::Unescaped(part) => (&self.unescaped, part),
-            _ => return false,
-        };
-        part.has_length(name.len()) && source.as_bytes().get(part.range()) == Some(name)
-    }
-
-    /// The bytes of a string.
-    fn bytes(&self, at: usize) -> Option<&[u8]> {
-        let (source, part) = match self.nodes.get(at)? {
-            Node::Text(part) => (&self.text, part),
-            Node::Unescaped(part) => (&self.unescaped, part),
-            _ => return None,
-        };
-        source.as_bytes().get(part.range())
+    fn is_name(&self, found: &Node, name: &str) -> bool {
+        self.source(found).is_some_and(|(source, part)| {
+            part.has_length(name.len())
+                && source.as_bytes().get(part.range()) == Some(name.as_bytes())
+        })
     }
 
     fn has_duplicates(&self) -> bool {
@@ -115,23 +112,20 @@ impl Object {
 }
 
 /// Whether a name stands twice.
-fn has_duplicates<'o>(names: impl Iterator<Item = &'o [u8]>) -> bool {
+fn has_duplicates<'o>(mut names: impl Iterator<Item = &'o str>) -> bool {
     /// So many names are compared each with each, without an allocation.
     const FEW: usize = 16;
 
-    let mut few: [&[u8]; FEW] = [&[]; FEW];
+    let mut few = [""; FEW];
     let mut count = 0;
-    let mut names = names.peekable();
-    for (place, name) in few.iter_mut().zip(iter::from_fn(|| names.next())) {
+    for (place, name) in few.iter_mut().zip(&mut names) {
         *place = name;
         count += 1;
     }
     let few = few.get(..count).unwrap_or_default();
-    if names.peek().is_none() {
-        return few
-            .iter()
-            .enumerate()
-            .any(|(index, name)| few.iter().take(index).any(|it| it == name));
+    if count < FEW {
+        let is_earlier = |(index, name)| few.iter().take(index).any(|earlier| earlier == name);
+        return few.iter().enumerate().any(is_earlier);
     }
     let mut many: Vec<_> = few.iter().copied().chain(names).collect();
     many.sort_unstable();
@@ -201,7 +195,7 @@ impl<'o> Item<'o> {
         let mut at = self.at + 1;
         let mut members = object.nodes.get(at..at + count as usize)?;
         while let [found, value, ..] = members {
-            if object.is_name(found, name.as_bytes()) {
+            if object.is_name(found, name) {
                 return Some(Self { object, at: at + 1 });
             }
             let nodes = 2 + value.nested();
@@ -228,18 +222,16 @@ impl<'o> Item<'o> {
         })
     }
 
-    fn names(self) -> impl Iterator<Item = &'o [u8]> + use<'o> {
+    fn names(self) -> impl Iterator<Item = &'o str> + use<'o> {
         let object = self.object;
-        self.members().filter_map(|at| object.bytes(at))
+        self.members().filter_map(|at| object.string(at))
     }
 
     fn to_map(self) -> Map<String, Value> {
         let object = self.object;
         let member = |at| {
-            (
-                object.string(at).unwrap_or_default().to_owned(),
-                Item { object, at: at + 1 }.to_value(),
-            )
+            let name = object.string(at).unwrap_or_default();
+            (name.to_owned(), Item { object, at: at + 1 }.to_value())
         };
         self.members().map(member).collect()
     }
