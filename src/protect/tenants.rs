@@ -96,7 +96,7 @@ impl Tenants {
                     Ok(validator) if !validator.introspect_jwt_tokens => {
                         Ok((validator, Presented::Jwt(Some(jwt))))
                     }
-                    // What is no JWT is rejected as such, whoever is said to have issued it.
+                    // A token with another header is not a JWT, and rejected as that first.
                     other => {
                         jwt.check_header()?;
                         Ok((other?, Presented::Opaque))

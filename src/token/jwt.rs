@@ -38,7 +38,7 @@ pub(crate) struct Header {
 }
 
 impl<'t> DecodedJwt<'t> {
-    /// Decodes the segments but the header: the first two rules, but for the header.
+    /// Decodes payload and signature: the first two rules, but for the header.
     pub(crate) fn decode(token: &'t str) -> Result<Self, InvalidToken> {
         let Jws { header: encoded_header, payload, signing_input, signature } =
             Jws::decode(token).map_err(|NotAJws| InvalidToken::Malformed)?;
@@ -51,7 +51,7 @@ impl<'t> DecodedJwt<'t> {
         self.claims.issuer().ok_or(InvalidToken::Claim("iss"))
     }
 
-    /// Whether the header is a JSON object, without which the token is none at all.
+    /// Checks that the header is a JSON object, as that of a JWT must be.
     pub(crate) fn check_header(&self) -> Result<(), InvalidToken> {
         self.parse_header().map(drop)
     }
