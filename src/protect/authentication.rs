@@ -47,7 +47,7 @@ impl ProtectApi {
         };
         match self.validate(head, &token, proof).await {
             Ok(Validated { claims, kind, is_sender_constrained, validator }) => {
-                let says_when = kind == TokenKind::Jwt || claims.get("exp").is_some();
+                let says_when = kind == TokenKind::Jwt || claims.item("exp").is_some();
                 let validator = Arc::clone(validator);
                 let rules = Arc::clone(&validator.authorization_rules);
                 let introspection = (!says_when).then_some(Introspection { token, validator });

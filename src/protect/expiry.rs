@@ -161,7 +161,7 @@ impl Validity {
     }
 
     fn seconds_to_expiry(&self, wall: SystemTime) -> Option<f64> {
-        let expires = self.claims.get("exp").and_then(numeric_date)?;
+        let expires = self.claims.item("exp").and_then(numeric_date)?;
         Some(self.seconds_until(expires, wall))
     }
 
