@@ -3,7 +3,7 @@
 
     cargo build --release --manifest-path benches/end_to_end/Cargo.toml
     npm ci --prefix benches/end_to_end/node
-    benches/end_to_end/compare.py --chart src/manual/speed.svg
+    benches/end_to_end/compare.py --chart src/manual/costs.svg
 
 Needs wrk and node, and two cores: the server runs on one, the load and the tenant on the other. Each
 request carries one of 1,000 tokens. The servers take turns; the figures are medians of the rounds. A

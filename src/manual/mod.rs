@@ -31,9 +31,10 @@
 //! 21. [`answers`]: how a request is rejected.
 //! 22. [`keys`]: how the tenant's documents are refreshed, and what happens in an outage.
 //! 23. [`fleets`]: what many instances ask of the tenant.
-//! 24. [`watching`]: readiness, events, spans and metrics.
-//! 25. [`troubleshooting`]: messages, and what to do about them.
-//! 26. [`adding_a_host`]: other frameworks.
+//! 24. [`costs`]: what a validation costs, and what a request.
+//! 25. [`watching`]: readiness, events, spans and metrics.
+//! 26. [`troubleshooting`]: messages, and what to do about them.
+//! 27. [`adding_a_host`]: other frameworks.
 
 /// A page, and code for hosts below it: compiled where the host's feature is on, shown in any case.
 /// `starts` also builds the application, which compares its document with its routes.
@@ -103,6 +104,11 @@ page!(
     starts feature = "salvo": "salvo" "salvo.rs",
 );
 page!(configuration);
+
+#[doc = include_str!("costs.md")]
+#[doc = include_str!("costs.svg")]
+pub mod costs {}
+
 page!(decisions, compiles all(): "A decision point" "authzen.rs");
 page!(
     declaring,
