@@ -45,6 +45,7 @@ class Server:
 def servers():
     for host in HOSTS:
         yield Server(f"{host} without authentication", [PROGRAM, host], {}, is_protected=False)
+    yield Server("poem, signature check alone", [PROGRAM, "poem-signature"], {})
     for host in HOSTS:
         yield Server(f"monocloud-backend on {host}, cached", [PROGRAM, f"ours-{host}"], {})
     for host in HOSTS:

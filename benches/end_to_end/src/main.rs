@@ -7,6 +7,7 @@
 
 mod ours;
 mod peers;
+mod signature;
 mod tenant;
 mod unprotected;
 
@@ -34,6 +35,7 @@ async fn serve(name: &str) -> Done {
         "poem-openapi" => unprotected::poem_openapi(listener).await,
         "axum" => unprotected::axum(listener).await,
         "salvo" => unprotected::salvo(listener).await,
+        "poem-signature" => signature::poem(listener).await,
         "ours-poem" => ours::poem(listener).await,
         "ours-poem-openapi" => ours::poem_openapi(listener).await,
         "ours-axum" => ours::axum(listener).await,

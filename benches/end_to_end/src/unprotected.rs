@@ -9,7 +9,7 @@ use salvo::conn::tcp::TcpAcceptor as SalvoAcceptor;
 use crate::Done;
 
 /// As long as the subject of a token, with which the protected servers answer.
-const ANSWER: &str = "usr_5kNvXbmzXHpvSyTVgQ0000";
+pub(crate) const ANSWER: &str = "usr_5kNvXbmzXHpvSyTVgQ0000";
 
 pub(crate) async fn poem(listener: TcpListener) -> Done {
     #[poem::handler]
