@@ -80,7 +80,7 @@ impl Case {
             Self::NoToken => &["no-token", "challenge"],
             Self::Garbage => &["hostile", "challenge"],
             Self::Forged => &["hostile", "bad-signature"],
-            Self::Hostile(class, _) => return vec!["hostile".to_owned(), kebab_case(class)],
+            Self::Hostile(class, _) => return vec!["hostile".to_owned(), class.to_string()],
             Self::Lacks(lack) => match lack.rule {
                 "scope-not-enforced" => &["scope"],
                 "group-not-enforced" => &["group"],
@@ -137,7 +137,7 @@ pub(super) fn all_classes() -> Vec<String> {
         "dpop",
         "mcp",
     ];
-    let classes = Class::ALL.iter().map(kebab_case);
+    let classes = Class::ALL.iter().map(Class::to_string);
     names.iter().map(|name| (*name).to_owned()).chain(classes).collect()
 }
 
@@ -152,12 +152,8 @@ impl fmt::Display for Case {
             Self::NoToken => f.write_str("no token"),
             Self::Garbage => f.write_str("a text that is no token"),
             Self::Forged => f.write_str("a token by an attacker's key"),
-            Self::Hostile(class, Extent::All) => {
-                write!(f, "all hostile tokens: {}", kebab_case(class))
-            }
-            Self::Hostile(class, Extent::Sample(_)) => {
-                write!(f, "hostile tokens: {}", kebab_case(class))
-            }
+            Self::Hostile(class, Extent::All) => write!(f, "all hostile tokens: {class}"),
+            Self::Hostile(class, Extent::Sample(_)) => write!(f, "hostile tokens: {class}"),
             Self::Lacks(lack) => f.write_str(&lack.what),
             Self::Unbound => f.write_str("a token that is bound to no key"),
             Self::UnboundWithProof => {
@@ -188,7 +184,7 @@ impl fmt::Display for Case {
             }
             Self::UrlOverride(name, path) => write!(f, "{path} with {name} without a token"),
             Self::Mcp => f.write_str("MCP: metadata, Origin, session, tools, headers and batches"),
-            Self::Proofs(class, _) => write!(f, "hostile DPoP requests: {}", kebab_case(class)),
+            Self::Proofs(class, _) => write!(f, "hostile DPoP requests: {class}"),
             Self::OtherTenant => f.write_str("a token of another tenant that publishes its keys"),
             Self::Rotation => f.write_str("a token by the tenant's new key"),
             Self::Opaque => {
@@ -199,16 +195,4 @@ impl fmt::Display for Case {
             Self::Withdrawal => f.write_str("a token by a withdrawn key"),
         }
     }
-}
-
-/// `AlgNone` as `alg-none`.
-pub(super) fn kebab_case(class: &impl fmt::Debug) -> String {
-    let mut name = String::new();
-    for letter in format!("{class:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
 }

@@ -1,6 +1,6 @@
 //! `mock-tenant hostile`.
 
-use std::fmt::{Debug, Write as _};
+use std::fmt::Write as _;
 
 use monocloud_testkit::{Clock, DpopRequest, Hostile, HostileProof, MockTenant};
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn entries() -> Result<Vec<Entry>, Failure> {
     let tokens = Hostile::all(&tenant).into_iter().map(|it| Entry {
         name: it.name,
         kind: "token",
-        class: kebab_case(it.class),
+        class: it.class.to_string(),
         rule: it.reference,
     });
     let request = DpopRequest::new(tenant.token(), "GET", "https://api.example.com/posts/1");
@@ -56,7 +56,7 @@ async fn entries() -> Result<Vec<Entry>, Failure> {
     let proofs = HostileProof::all(&request).into_iter().map(|it| Entry {
         name: it.name,
         kind: "proof",
-        class: kebab_case(it.class),
+        class: it.class.to_string(),
         rule: it.reference,
     });
     Ok(tokens.chain(proofs).collect())
@@ -82,16 +82,4 @@ fn table(entries: &[Entry]) -> String {
         of("proof"),
     );
     text
-}
-
-/// `AlgNone` as `alg-none`.
-fn kebab_case(class: impl Debug) -> String {
-    let mut name = String::new();
-    for letter in format!("{class:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
 }

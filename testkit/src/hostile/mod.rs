@@ -12,6 +12,7 @@ mod dpop;
 mod encoding;
 mod header;
 mod key_choice;
+mod names;
 mod signature;
 mod step_up;
 mod table;
